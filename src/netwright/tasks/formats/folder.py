@@ -1,0 +1,180 @@
+"""A folder of images: ``train/CLASS/*.jpg`` with optional ``val/`` and ``test/``, or ``CLASS/*.jpg``.
+
+Rules: hidden entries are ignored; so, with a note, are other files and folders inside class folders. A class folder
+without images, and an image that cannot be decoded, are errors: what is silently left out changes what is learned.
+Class names are data; they never become paths. Images of test/ are not opened before they are asked for.
+
+All images are brought to one size and one number of channels, read from the headers of the training and validation
+files: grey where all are grey, else RGB; the common size where there is one, else the median height and width. Without
+``image_size``, sizes that differ are scaled down so that the longer side is at most 64, a common size to at most 256.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from difflib import get_close_matches
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from netwright.errors import DataError
+from netwright.tasks.formats.image_files import SUFFIXES, ImageForm, ImageHeader, decode_all, read_headers
+from netwright.tasks.formats.parts import Array, Header, Indices, RawData, file_error, printable
+
+_SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+_LONGEST_OF_MIXED = 64
+_LONGEST_OF_EQUAL = 256
+
+
+def read(folder: Path, image_size: tuple[int, int] | None = None) -> RawData:
+    """Read a set from a folder of images.
+
+    Args:
+        folder: of class folders, or of split folders of class folders.
+        image_size: (height, width) all images are resized to; ``None``: see above.
+
+    Returns:
+        The set.
+
+    Raises:
+        DataError: no class folders, an empty one, a misspelt split folder, damaged images.
+        MissingDependencyError: Pillow is not installed.
+    """
+    splits = _split_folders(folder)
+    listed = {split: _list_images(where, folder) for split, where in splits.items()}
+    notes = _notes(list(listed.values()))
+    seen = [listed[split] for split in ("train", "val") if split in listed]
+    headers = read_headers(list(chain.from_iterable(part.files for part in seen)))
+    form = _form(headers, image_size)
+    _check_memory(len(headers), form)
+    if any((header.height, header.width) != (form.height, form.width) for header in headers):
+        notes.append(f"images are resized to {form.height} x {form.width}")
+    parts = {split: FolderPart(part.where, part.files, part.classes, form) for split, part in listed.items()}
+    return RawData(folder.resolve().name, parts["train"], parts.get("val"), parts.get("test"), tuple(notes))
+
+
+class Listing:
+    """Images found below one folder of class folders.
+
+    Args:
+        where: how messages name it.
+        files: of all classes, ordered by class and name.
+        classes: name of each file's class.
+        ignored: how many entries in class folders are no images.
+    """
+
+    def __init__(self, where: str, files: Sequence[Path], classes: Sequence[str], ignored: int) -> None:
+        self.where, self.files, self.classes, self.ignored = where, tuple(files), tuple(classes), ignored
+
+
+class FolderPart:
+    """Image files with their classes, decoded when asked for.
+
+    Args:
+        where: how messages name it.
+        files: N image files.
+        classes: N names of classes.
+        form: what each becomes.
+    """
+
+    def __init__(self, where: str, files: Sequence[Path], classes: Sequence[str], form: ImageForm) -> None:
+        self.where, self.files, self.classes, self.form = where, tuple(files), tuple(classes), form
+
+    def header(self) -> Header:
+        shape = (len(self.files), self.form.channels, self.form.height, self.form.width)
+        return Header(shape, np.dtype(np.uint8))
+
+    def labels(self) -> Array:
+        return np.array(self.classes, dtype=np.str_)
+
+    def images(self) -> Array:
+        return decode_all(self.files, self.form)
+
+    def take(self, rows: Indices) -> FolderPart:
+        return FolderPart(self.where, [self.files[r] for r in rows], [self.classes[r] for r in rows], self.form)
+
+
+def _split_folders(folder: Path) -> dict[str, Path]:
+    """The folders of train, val and test; or the folder itself as train, when it holds classes.
+
+    A folder ``train`` of images is a class of that name; a folder ``train`` of folders is the training part.
+    """
+    inside = {entry.name: entry for entry in _entries(folder) if entry.is_dir()}
+    by_name = {name.lower(): entry for name, entry in inside.items()}
+    found = {
+        split: next((by_name[name] for name in names if name in by_name), None) for split, names in _SPLITS.items()
+    }
+    train = found["train"]
+    if train is None or not any(entry.is_dir() for entry in _entries(train)):
+        return {"train": folder}
+    splits = {split: where for split, where in found.items() if where is not None}
+    known = list(chain.from_iterable(_SPLITS.values()))
+    for name in sorted(set(inside) - {where.name for where in splits.values()}):
+        near = get_close_matches(name.lower(), known, n=1, cutoff=0.7)
+        if near:
+            raise DataError(
+                f"{str(folder)!r} holds train/ and also {name!r}; did you mean {near[0]!r}? "
+                f"known: {', '.join(known)}, one folder each"
+            )
+    return splits
+
+
+def _list_images(folder: Path, top: Path) -> Listing:
+    """Find the images of each class folder."""
+    files: list[Path] = []
+    classes: list[str] = []
+    ignored = 0
+    where = printable(top.name if folder == top else f"{folder.name}/ of {top.name}")
+    for class_folder in (entry for entry in _entries(folder) if entry.is_dir()):
+        inside = _entries(class_folder)
+        images = [entry for entry in inside if entry.suffix.lower() in SUFFIXES and not entry.is_dir()]
+        if not images:
+            raise DataError(
+                f"the class folder {str(class_folder)!r} holds no images ({', '.join(SUFFIXES)}); fill it or remove it"
+            )
+        files += images
+        classes += [class_folder.name] * len(images)
+        ignored += len(inside) - len(images)
+    if not files:
+        raise DataError(
+            f"no images found: {str(folder)!r} has no class folders; arrange them as CLASS/*.jpg or train/CLASS/*.jpg"
+        )
+    return Listing(where, files, classes, ignored)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Entries that are not hidden, in an order that depends on their names only."""
+    try:
+        names = [name for name in os.listdir(folder) if not name.startswith(".")]  # noqa: PTH208 - names, not paths
+    except OSError as error:
+        raise file_error(folder, error) from error
+    return [folder / name for name in sorted(names)]
+
+
+def _notes(listed: Sequence[Listing]) -> list[str]:
+    ignored = sum(part.ignored for part in listed)
+    return [f"{ignored} entries in class folders are no images and were ignored"] if ignored else []
+
+
+def _form(headers: Sequence[ImageHeader], image_size: tuple[int, int] | None) -> ImageForm:
+    """Size and channels that all images are brought to."""
+    channels = 1 if all(header.grey for header in headers) else 3
+    sizes = {(header.height, header.width) for header in headers}
+    if image_size is not None:
+        return ImageForm(channels, *image_size)
+    height, width = (float(np.median(side)) for side in ([h.height for h in headers], [h.width for h in headers]))
+    shrink = min(1.0, (_LONGEST_OF_EQUAL if len(sizes) == 1 else _LONGEST_OF_MIXED) / max(height, width))
+    return ImageForm(channels, max(1, round(height * shrink)), max(1, round(width * shrink)))
+
+
+def _check_memory(num_images: int, form: ImageForm) -> None:
+    """Refuse what would fill the memory, before any of it is decoded."""
+    needed = num_images * form.channels * form.height * form.width
+    present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > present / 4:
+        raise DataError(
+            f"{num_images} images of {form.height} x {form.width} take {needed / 2**30:.1f} GiB in memory, more than a "
+            "quarter of this machine's; give a smaller image_size"
+        )

@@ -1,0 +1,150 @@
+"""Decode image files with Pillow: JPEG, PNG, BMP and WebP, whatever their names say, and nothing else.
+
+Other formats of Pillow are switched off, since some of them run programs. An image of more than 64 million pixels is
+refused before it is decoded. Pillow is imported when the first image is read.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netwright.errors import DataError, MissingDependencyError
+from netwright.tasks.formats.parts import Array
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+"""Names of image files end so, in any case."""
+
+_FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
+_MOST_PIXELS = 64_000_000
+_SHOWN = 5
+_GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L")
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What is known of an image file before it is decoded. Sizes are in pixels."""
+
+    height: int
+    width: int
+    grey: bool
+
+
+@dataclass(frozen=True)
+class ImageForm:
+    """What images are brought to: 1 (grey) or 3 (RGB) channels, and a size in pixels."""
+
+    channels: int
+    height: int
+    width: int
+
+
+def read_headers(files: Sequence[Path]) -> list[ImageHeader]:
+    """Read size and kind of image files.
+
+    Args:
+        files: their paths.
+
+    Raises:
+        DataError: files that are no images, or that cannot be read; the first few are named.
+        MissingDependencyError: Pillow is not installed.
+    """
+    headers: list[ImageHeader] = []
+    bad: list[str] = []
+    for file in files:
+        try:
+            with _opened(file) as image:
+                turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+                width, height = reversed(image.size) if turned else image.size
+                headers.append(ImageHeader(height, width, image.mode in _GREY))
+        except _Unreadable as error:
+            bad.append(f"{str(file)!r} ({error})")
+    _refuse(bad)
+    return headers
+
+
+def decode_all(files: Sequence[Path], form: ImageForm) -> Array:
+    """Decode image files.
+
+    Args:
+        files: N paths.
+        form: channels and size; an image of another size is resized (bilinear, with antialiasing), one of another kind
+            converted. The rotation that a camera recorded is applied; transparency is dropped.
+
+    Returns:
+        (N, C, H, W) ``uint8``.
+
+    Raises:
+        DataError: damaged files; how many, and the first few by name.
+        MissingDependencyError: Pillow is not installed.
+    """
+    pixels = np.empty((len(files), form.channels, form.height, form.width), np.uint8)
+    bad: list[str] = []
+    for row, file in enumerate(files):
+        try:
+            with _opened(file) as image:
+                decoded = np.asarray(_convert(image, form))
+        except _Unreadable as error:
+            bad.append(f"{str(file)!r} ({error})")
+            continue
+        pixels[row] = decoded[None] if decoded.ndim == 2 else decoded.transpose(2, 0, 1)
+    _refuse(bad)
+    return pixels
+
+
+class _Unreadable(Exception):
+    """One file cannot be used; collected, so that one message names several."""
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Image]:
+    """Open an image; any damage found, then or while it is used, becomes `_Unreadable`."""
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError as error:
+        raise MissingDependencyError("pillow", "vision", "reading image files") from error
+    if not file.is_file():
+        raise _Unreadable("no regular file, or a broken link")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(file, formats=_FORMATS) as image:
+                if image.width * image.height > _MOST_PIXELS:
+                    raise _Unreadable(f"{image.width} x {image.height} pixels are too many")
+                yield image
+    except UnidentifiedImageError as error:
+        raise _Unreadable(f"not a {', '.join(_FORMATS)} image") from error
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise _Unreadable(str(error) or type(error).__name__) from error
+
+
+def _convert(image: Image, form: ImageForm) -> Image:
+    """Decode, turn upright, convert and resize."""
+    from PIL import Image, ImageOps
+
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):
+        deep = np.asarray(upright).astype(np.int64)
+        upright = Image.fromarray((deep.clip(0, 65535) >> 8).astype(np.uint8))
+    if upright.mode == "F":
+        raise _Unreadable("floating-point pixels")
+    plain = upright.convert("L" if form.channels == 1 else "RGB")
+    size = (form.width, form.height)
+    return plain if plain.size == size else plain.resize(size, Image.Resampling.BILINEAR)
+
+
+def _refuse(bad: Sequence[str]) -> None:
+    if bad:
+        more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+        raise DataError(
+            f"{len(bad)} image file(s) cannot be read: {', '.join(bad[:_SHOWN])}{more}; repair or remove them"
+        )

@@ -1,0 +1,140 @@
+"""Arrays in one ``.npz`` file: ``x_train``, ``y_train``, and optionally ``x_val``, ``y_val``, ``x_test``, ``y_test``.
+
+Nothing is ever unpickled: an array of Python objects, and a file that is something else under the name ``.npz``, are
+refused. The images of the test part are not read before they are asked for; its header is.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from netwright.errors import DataError
+from netwright.tasks.formats.parts import Array, ArrayPart, Header, Indices, RawData, file_error, printable
+
+NAMES = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
+_UNREADABLE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+
+
+def read(path: Path) -> RawData:
+    """Read a set from an ``.npz`` file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The set. Parts that the file does not have are ``None``.
+
+    Raises:
+        DataError: not an npz file, a part without its other half, misspelt names, Python objects, damaged arrays.
+    """
+    found = _names(path)
+    _check_names(path, found)
+    train = NpzPart(path, "train")
+    return RawData(
+        name=path.stem,
+        train=ArrayPart(train.where, train.images(), train.labels()),
+        validation=NpzPart(path, "val") if "x_val" in found else None,
+        test=NpzPart(path, "test") if "x_test" in found else None,
+    )
+
+
+@dataclass(frozen=True)
+class NpzPart:
+    """The arrays ``x_PART`` and ``y_PART`` of a file, read when asked for."""
+
+    path: Path
+    part: str
+
+    @property
+    def where(self) -> str:
+        return f"x_{self.part} of {printable(self.path.name)}"
+
+    def header(self) -> Header:
+        return _header(self.path, f"x_{self.part}")
+
+    def labels(self) -> Array:
+        return _array(self.path, f"y_{self.part}")
+
+    def images(self) -> Array:
+        return _array(self.path, f"x_{self.part}")
+
+    def take(self, rows: Indices) -> ArrayPart:
+        return ArrayPart(self.where, self.images()[rows], self.labels()[rows])
+
+
+def _names(path: Path) -> frozenset[str]:
+    """Names of the arrays in the file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return frozenset(name.removesuffix(".npy") for name in archive.namelist())
+    except zipfile.BadZipFile as error:
+        message = f"{str(path)!r} is not an npz file ({error}); write one with numpy.savez(path, x_train=..., ...)"
+        raise DataError(message) from error
+    except _UNREADABLE as error:
+        raise file_error(path, error) from error
+
+
+def _check_names(path: Path, found: frozenset[str]) -> None:
+    """Refuse missing halves, and names that are probably misspelt."""
+    needed = {"x_train", "y_train"}
+    for part in ("val", "test"):
+        pair = {f"x_{part}", f"y_{part}"}
+        needed |= pair if pair & found else set()
+    missing = sorted(needed - found)
+    listed = ", ".join(sorted(found)) or "none"
+    if missing:
+        near = get_close_matches(missing[0], found - set(NAMES), n=1)
+        hint = f"; did you mean {near[0]!r} to be it?" if near else ""
+        raise DataError(f"{str(path)!r} has no array {', '.join(missing)}; it has: {listed}{hint}")
+    for name in sorted(found - set(NAMES)):
+        near = get_close_matches(name.lower(), NAMES, n=1, cutoff=0.8)
+        if near and near[0] not in found:
+            raise DataError(f"{str(path)!r} has an array {name!r}; did you mean {near[0]!r}? known: {', '.join(NAMES)}")
+
+
+def _array(path: Path, name: str) -> Array:
+    """Read one array, after its header was checked."""
+    _header(path, name)
+    with _opened(path, name) as (stream, _):
+        array: Array = np.lib.format.read_array(stream, allow_pickle=False)
+    return array
+
+
+def _header(path: Path, name: str) -> Header:
+    """Shape and type of an array; objects, and sizes that the file does not hold, are refused."""
+    with _opened(path, name) as (stream, size):
+        version = np.lib.format.read_magic(stream)
+        reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = reader(stream)
+        held = size - stream.tell()
+    if dtype.hasobject:
+        raise DataError(
+            f"the array {name} of {str(path)!r} holds Python objects, which are never unpickled; "
+            f"save numbers or fixed-length strings, such as {name}.astype(str)"
+        )
+    if math.prod(shape) * dtype.itemsize != held:
+        raise DataError(
+            f"the array {name} of {str(path)!r} is damaged: shape {shape} {dtype}, but {held} bytes of data"
+        )
+    return Header(tuple(shape), dtype)
+
+
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
+    """Open one array of the file for reading, with its size in bytes; any damage becomes a `DataError`."""
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as stream:
+            yield stream, archive.getinfo(f"{name}.npy").file_size
+    except (KeyError, MemoryError, *_UNREADABLE) as error:
+        reason = str(error) or type(error).__name__
+        raise DataError(f"cannot read the array {name} of {str(path)!r}: {reason}") from error
