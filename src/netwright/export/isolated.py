@@ -1,0 +1,148 @@
+"""A program of its own that runs an exported network where netwright cannot be imported.
+
+It is started as ``python -I isolated.py REQUEST.json`` in a private folder, and writes what it found there. It uses
+the standard library, torch, numpy and, for ONNX, onnxruntime; nothing of netwright, whose import it blocks (and that
+of safetensors, so that ``model.py`` has to read its weights by itself).
+
+The request holds ``inputs`` (key to ``.npy`` file; ``probe`` is network input, all others are stored values that go
+through the model's ``prepare``), ``batch``, ``threads``, ``path`` (where else packages lie), ``export`` (by which
+exporter model.onnx is to be written first; empty for none), ``onnx`` (whether to run model.onnx) and ``result``. The
+outputs are written as ``RUNTIME-KEY.npy``; ``alone`` is the probe, one input at a time.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import platform
+import sys
+import warnings
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import torch
+
+    Outputs = dict[str, npt.NDArray[Any]]
+
+BLOCKED = ("netwright", "safetensors")
+
+
+class Block(MetaPathFinder):
+    """Refuses to import packages that an exported network must do without."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
+        """Refuse the blocked ones, leave all others to the usual finders."""
+        if fullname.split(".", maxsplit=1)[0] in BLOCKED:
+            raise ImportError(f"{fullname} is not available to an exported network", name=fullname)
+
+
+def main(request_file: str) -> None:
+    """Do what the request says, and write ``result``."""
+    sys.meta_path.insert(0, Block())
+    request = json.loads(Path(request_file).read_text(encoding="utf-8"))
+    sys.path.extend(request["path"])
+    import torch
+
+    torch.set_num_threads(request["threads"])
+    module = _import_model()
+    model = module.load(".")
+    inputs = {key: _read(file, key != "probe", module) for key, file in request["inputs"].items()}
+    result: dict[str, Any] = {
+        "params": sum(p.numel() for p in model.parameters()),
+        "class_names": list(module.CLASS_NAMES),
+        "versions": {"torch": torch.__version__, "python": platform.python_version()},
+    }
+    _save("torch", _run_torch(model, inputs, request["batch"]))
+    if request["export"]:
+        result["opset"] = export_onnx(model, inputs["probe"], dynamo=request["export"] == "dynamo")
+    if request["onnx"]:
+        import onnxruntime
+
+        result["versions"]["onnxruntime"] = onnxruntime.__version__
+        _save("onnxruntime", _run_onnx(inputs, request["batch"], request["threads"]))
+    Path(request["result"]).write_text(json.dumps(result), encoding="utf-8")
+
+
+def export_onnx(model: torch.nn.Module, example: torch.Tensor, *, dynamo: bool) -> int:
+    """Write ``model.onnx``, one file, with a batch of any size; return its opset."""
+    import onnx
+    import torch
+
+    logging.disable(logging.WARNING)
+    names: dict[str, Any] = {"input_names": ["input"], "output_names": ["output"]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if dynamo:
+            batch = {0: torch.export.Dim("batch", min=1)}
+            torch.onnx.export(
+                model, (example,), "model.onnx", dynamo=True, dynamic_shapes=(batch,), external_data=False, **names
+            )
+        else:
+            axes = {"input": {0: "batch"}, "output": {0: "batch"}}
+            torch.onnx.export(model, (example,), "model.onnx", dynamo=False, dynamic_axes=axes, **names)
+    written = onnx.load_model("model.onnx", load_external_data=False)
+    return int(next(entry.version for entry in written.opset_import if entry.domain in ("", "ai.onnx")))
+
+
+def _import_model() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("model", "model.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["model"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _read(file: str, stored: bool, module: ModuleType) -> torch.Tensor:
+    import numpy as np
+    import torch
+
+    array = torch.from_numpy(np.load(file, allow_pickle=False))
+    return module.prepare(array) if stored else array
+
+
+def _run_torch(model: torch.nn.Module, inputs: dict[str, torch.Tensor], batch: int) -> Outputs:
+    import torch
+
+    with torch.inference_mode():
+        return {
+            name: torch.cat([model(part) for part in torch.split(x, batch)]).to(torch.float64).numpy()
+            for name, x in inputs.items()
+        }
+
+
+def _run_onnx(inputs: dict[str, torch.Tensor], batch: int, threads: int) -> Outputs:
+    import numpy as np
+    import onnxruntime
+    import torch
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, 3
+    model = Path("model.onnx").read_bytes()  # by its bytes, so that no other file can be drawn in
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    outputs = {
+        key: np.concatenate([session.run(None, {name: part.numpy()})[0] for part in torch.split(x, batch)])
+        for key, x in inputs.items()
+    }
+    outputs["alone"] = np.concatenate(
+        [session.run(None, {name: x.numpy()})[0] for x in torch.split(inputs["probe"], 1)]
+    )
+    return outputs
+
+
+def _save(runtime: str, outputs: Outputs) -> None:
+    import numpy as np
+
+    for name, array in outputs.items():
+        np.save(f"{runtime}-{name}.npy", array.astype("<f8"), allow_pickle=False)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

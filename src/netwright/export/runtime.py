@@ -1,0 +1,182 @@
+"""What an exported ``model.py`` does around the network: read the weights, read an image, name the class.
+
+What stands below the lines marked *copied* is written into every exported ``model.py`` as it stands here, after the
+generated network and the constants of the task. It therefore uses the standard library and torch alone, and knows
+nothing of netwright. Above the first line stand only the names it finds there.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+INPUT_SHAPE: tuple[int, ...] = (1, 28, 28)
+CLASS_NAMES: tuple[str, ...] = ()
+SCALE: float = 255.0
+VALUE_RANGE: tuple[float, float] = (0.0, 1.0)
+
+
+def build() -> nn.Module:
+    """Stand for the generated network's ``build``."""
+    raise NotImplementedError
+
+
+# ---------------------------------------------------------------- copied into every model.py
+
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+
+
+def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
+    """Read the tensors of a safetensors file."""
+    return parse_weights(Path(path).read_bytes(), str(path))
+
+
+def parse_weights(data: bytes, path: str) -> dict[str, torch.Tensor]:
+    """Take a safetensors file apart: 8 bytes of header length, a JSON header, then the tensors without gaps."""
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > len(data) - 8:
+        raise ValueError(f"{path}: no safetensors file: its header would have {length} bytes, it has {len(data)}")
+    tensors: dict[str, torch.Tensor] = {}
+    body, end = data[8 + length :], 0
+    try:
+        header = json.loads(data[8 : 8 + length])
+        header.pop("__metadata__", None)
+        for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+            dtype, shape, (start, stop) = DTYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
+            size = math.prod(shape) * dtype.itemsize
+            if min(shape, default=0) < 0 or start != end or stop - start != size or stop > len(body):
+                raise ValueError(f"tensor {name[:80]!r} does not fit into the file: {str(entry)[:200]}")
+            raw = bytearray(body[start:stop])
+            tensors[name] = (torch.frombuffer(raw, dtype=dtype) if raw else torch.empty(0, dtype=dtype)).reshape(shape)
+            end = stop
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
+        raise ValueError(f"{path}: no safetensors file: its header is wrong: {error}") from None
+    if end != len(body):
+        raise ValueError(f"{path}: {len(body) - end} bytes belong to no tensor")
+    return tensors
+
+
+def load(folder: str | Path | None = None) -> nn.Module:
+    """Build the network with the weights that lie in ``folder`` (default: beside this file), ready for inference."""
+    model = build()
+    path = Path(__file__).resolve().parent if folder is None else Path(folder)
+    model.load_state_dict(read_weights(path / "weights.safetensors"), strict=True)
+    return model.eval()
+
+
+# ---------------------------------------------------------------- copied where the network takes images (C, H, W)
+
+
+def prepare(images: torch.Tensor) -> torch.Tensor:
+    """Scale stored values (N, C, H, W) to the network's input, as in training."""
+    return images.to(torch.float32) / SCALE
+
+
+def fit(images: torch.Tensor) -> torch.Tensor:
+    """Give images (N, C, H, W) the network's channels, by luma or by repeating grey, and its size."""
+    channels, height, width = INPUT_SHAPE
+    if images.shape[1] == 3 and channels == 1:
+        images = (images * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    if images.shape[1] == 1 and channels > 1:
+        images = images.expand(-1, channels, -1, -1)
+    if images.shape[1] != channels:
+        raise ValueError(f"the image must have {channels} channel(s), it has {images.shape[1]}")
+    if tuple(images.shape[2:]) != (height, width):
+        images = F.interpolate(images, (height, width), mode="bilinear", antialias=True, align_corners=False)
+    return images
+
+
+def read_image(path: str | Path) -> torch.Tensor:
+    """Read one image (1, C, H, W) as input of the network.
+
+    ``.npy`` holds values as the network was trained on, (H, W), (C, H, W) or (H, W, C), and needs numpy; binary
+    ``.pgm`` and ``.ppm`` need nothing; anything else needs the package pillow.
+    """
+    if Path(path).suffix.lower() == ".npy":
+        return fit(prepare(read_array(path)))
+    read = read_netpbm if Path(path).suffix.lower() in (".pgm", ".ppm") else read_with_pillow
+    low, high = VALUE_RANGE
+    return fit(read(path) * (high - low) + low)
+
+
+def read_array(path: str | Path) -> torch.Tensor:
+    """Read a numpy array of one image as (1, C, H, W)."""
+    import numpy as np
+
+    array = torch.from_numpy(np.load(path, allow_pickle=False).astype("float32"))
+    if array.ndim not in (2, 3):
+        raise ValueError(f"{path}: an image has 2 or 3 dimensions, this array has {array.ndim}")
+    if array.ndim == 2:
+        array = array[None]
+    elif array.shape[0] != INPUT_SHAPE[0] and array.shape[2] in (1, 3, INPUT_SHAPE[0]):
+        array = array.permute(2, 0, 1)
+    return array[None]
+
+
+def read_netpbm(path: str | Path) -> torch.Tensor:
+    """Read a binary PGM (P5) or PPM (P6) of one byte a value as (1, C, H, W), white being 1."""
+    data, gap = Path(path).read_bytes(), rb"(?:\s|#[^\n]*\n)+"
+    match = re.match(rb"P([56])" + (gap + rb"(\d{1,6})") * 3 + rb"\s", data)
+    if match is None:
+        raise ValueError(f"{path}: no binary PGM or PPM image")
+    channels, width, height, white = 1 if match[1] == b"5" else 3, *(int(match[i]) for i in (2, 3, 4))
+    count = width * height * channels
+    if not 0 < white < 256 or count == 0 or len(data) - match.end() < count:
+        raise ValueError(f"{path}: {width} x {height} pixels with values up to {white} are not what the file holds")
+    pixels = torch.frombuffer(bytearray(data[match.end() : match.end() + count]), dtype=torch.uint8)
+    return pixels.reshape(1, height, width, channels).permute(0, 3, 1, 2).to(torch.float32) / white
+
+
+def read_with_pillow(path: str | Path) -> torch.Tensor:
+    """Read any image that pillow can as (1, C, H, W), white being 1."""
+    try:
+        from PIL import Image, ImageOps
+    except ImportError:
+        raise ValueError(f"{path}: needs the package pillow (pip install pillow), or make it a .ppm file") from None
+    with Image.open(path) as image:
+        upright = ImageOps.exif_transpose(image)
+    width, height = upright.size
+    if upright.mode.startswith("I"):  # 16 bits a pixel
+        values = torch.frombuffer(bytearray(upright.convert("I").tobytes()), dtype=torch.int32).clamp(0, 65535) >> 8
+    else:
+        plain = upright.convert("L" if INPUT_SHAPE[0] == 1 else "RGB")
+        values = torch.frombuffer(bytearray(plain.tobytes()), dtype=torch.uint8)
+    return values.reshape(1, height, width, -1).permute(0, 3, 1, 2).to(torch.float32) / 255
+
+
+def main(arguments: list[str]) -> int:
+    """Print the five most probable classes of an image file, the most probable first."""
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        sys.stderr.write("usage: python model.py IMAGE\n")
+        return 2
+    try:
+        with torch.inference_mode():
+            probabilities = load()(read_image(arguments[0])).softmax(1)[0]
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    for index in probabilities.argsort(descending=True)[:5].tolist():
+        sys.stdout.write(f"{CLASS_NAMES[index]}\t{probabilities[index]:.4f}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,244 @@
+"""The text of an exported ``model.py``: the generated network, the classes of one's own, and what runs them.
+
+The parts are put together as text and checked as a syntax tree: nothing but torch, numpy (where a class of one's own
+needs it) and the standard library is imported, and no name means two things. Runs nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+
+from netwright.errors import ExportError
+from netwright.export.info import ExportInfo, check_info, is_image
+from netwright.export.names import bound_names
+from netwright.export.own_class import PACKAGES, Copied, copy_classes
+from netwright.space.terms import CellTerm, OpTerm, Term
+from netwright.types import Value
+
+WIDTH = 120
+_MARK = "# ----------------------------------------------------------------"
+_ENTRY = '\n\nif __name__ == "__main__":\n'
+
+
+def model_source(term: Term, info: ExportInfo, *, input_dtype: str = "float32") -> str:
+    """Write ``model.py``.
+
+    Args:
+        term: the network, normalisation included: its input is stored values divided by ``info.scale``.
+        info: of the task.
+        input_dtype: as of `netwright.nn.source`.
+
+    Returns:
+        Formatted source that imports torch alone: ``build()``, ``load(folder)``, and for images ``main(arguments)``.
+
+    Raises:
+        ExportError: a class of one's own cannot be copied, or two parts define one name.
+    """
+    from netwright import nn
+
+    check_info(info)
+    copied = copy_classes(own_classes(term))
+    pasted = nn.OwnCode(copied.imports, "\n\n".join(_spaced(copied)).lstrip("\n"))
+    network = nn.source(term, input_shape=info.input_shape, input_dtype=input_dtype, own_code=lambda _: pasted)
+    return assemble(network, copied, info)
+
+
+def own_classes(term: Term) -> list[type]:
+    """Classes of one's own in a term, each once, in the order in which they appear."""
+    found = [inner.target for inner in _walk(term) if isinstance(inner, OpTerm) and inner.target is not None]
+    return list(dict.fromkeys(found))
+
+
+def assemble(network: str, copied: Copied, info: ExportInfo) -> str:
+    """Put generated source and the runtime together.
+
+    Args:
+        network: module that defines ``build``, with the copied classes in it.
+        copied: what in it was copied, for messages.
+        info: of the task.
+    """
+    generated, runtime = _split(network), _split(_runtime(is_image(info)))
+    body = "\n\n\n".join([_constants(info), generated.body, runtime.body])
+    imports = _merge_imports(generated, runtime, ast.parse(body))
+    _check(body, imports, copied)
+    parts = [_docstring(info), "from __future__ import annotations", "\n".join(imports), body]
+    return "\n\n".join(parts).rstrip("\n") + "\n"
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Imports by bound name, and the text that follows them."""
+
+    imports: dict[str, str]
+    body: str
+
+
+def _split(text: str) -> _Parts:
+    """Take a module apart: docstring dropped, imports at its start, and the rest with its comments."""
+    tree = ast.parse(text)
+    imports: dict[str, str] = {}
+    end = 0
+    for node in tree.body:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            end = node.end_lineno or 0
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            end = node.end_lineno or 0
+            imports.update(_import_lines(node))
+        else:
+            break
+    return _Parts(imports, "\n".join(text.splitlines()[end:]).strip("\n"))
+
+
+def _import_lines(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
+    for alias in node.names:
+        renamed = f" as {alias.asname}" if alias.asname else ""
+        if isinstance(node, ast.Import):
+            yield alias.asname or alias.name.split(".", maxsplit=1)[0], f"import {alias.name}{renamed}"
+        elif node.module != "__future__":
+            yield alias.asname or alias.name, f"from {node.module} import {alias.name}{renamed}"
+
+
+def _merge_imports(generated: _Parts, runtime: _Parts, body: ast.Module) -> list[str]:
+    """The imports whose names are used, each once: standard library, then torch, sorted."""
+    used = {node.id for node in ast.walk(body) if isinstance(node, ast.Name)}
+    lines: dict[str, str] = {}
+    for imports in (generated.imports, runtime.imports):
+        for name, line in imports.items():
+            if name in used and lines.setdefault(name, line) != line:
+                raise ExportError(
+                    f"model.py cannot be written: {name!r} would mean both {lines[name]!r} and {line!r}; "
+                    "import it under another name in the module of your class"
+                )
+    return _sorted_imports(set(lines.values()))
+
+
+def _sorted_imports(lines: set[str]) -> list[str]:
+    """Names from one module on one line; the standard library first, ``import`` before ``from``, each sorted."""
+    names: dict[str, list[str]] = {}
+    for line in lines:
+        module, _, name = line.partition(" import ")
+        names.setdefault(module, []).extend([name] if name else [])
+    joined = sorted(f"{m} import {', '.join(sorted(n, key=_import_order))}" if n else m for m, n in names.items())
+    joined.sort(key=lambda line: (line.startswith("from"), line.lower()))
+    outside = [line for line in joined if line.split(maxsplit=2)[1].split(".", maxsplit=1)[0] in ("torch", "numpy")]
+    inside = [line for line in joined if line not in outside]
+    return [*inside, *([""] if inside and outside else []), *outside]
+
+
+def _import_order(name: str) -> tuple[int, str]:
+    """Constants, then classes, then the rest, as sorters of imports have it."""
+    bare = name.split(maxsplit=1)[0]
+    return (0 if bare.isupper() and len(bare) > 1 else 1 if bare[:1].isupper() else 2), name
+
+
+def _check(body: str, imports: list[str], copied: Copied) -> None:
+    """Refuse source that imports more than it may, or binds a name twice."""
+    module = ast.parse("\n".join(imports) + "\n" + body)
+    own = _times_bound(ast.parse("\n".join(text for _, text in copied.definitions)))
+    for name, count in _times_bound(module).items():
+        if count > max(1, own[name]):
+            cure = "rename it in the module of your class" if own[name] else "this is a bug of netwright"
+            raise ExportError(f"model.py cannot be written: {name!r} would be defined {count} times; {cure}")
+    for node in ast.walk(module):
+        for package in _imported(node):
+            if package.split(".", maxsplit=1)[0] not in PACKAGES | {"PIL"}:
+                raise ExportError(f"model.py cannot be written: it would import {package!r}; move it into your module")
+
+
+def _times_bound(module: ast.Module) -> Counter[str]:
+    return Counter(name for node in module.body for name in bound_names(node))
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return ["." * node.level + (node.module or "")] if isinstance(node, ast.ImportFrom) else []
+
+
+def _runtime(image: bool) -> str:
+    """The imports and the copied parts of runtime.py."""
+    text = resources.files("netwright.export").joinpath("runtime.py").read_text(encoding="utf-8")
+    head, *parts = text.split(_MARK)
+    imports = "\n".join(
+        ast.unparse(node) for node in ast.parse(head).body if isinstance(node, (ast.Import, ast.ImportFrom))
+    )
+    copied = [part.split("\n", maxsplit=1)[1].strip("\n") for part in parts]
+    return "\n\n\n".join([imports, *(copied if image else copied[:1])])
+
+
+def _spaced(copied: Copied) -> Iterator[str]:
+    """Copied statements with the empty lines that belong between them."""
+    before_class = False
+    for _, text in copied.definitions:
+        is_block = (
+            text.lstrip("@# ").startswith(("class ", "def ", "async def ")) or "\nclass " in text or "\ndef " in text
+        )
+        yield ("\n" if is_block or before_class else "") + text
+        before_class = is_block
+
+
+def _constants(info: ExportInfo) -> str:
+    lines = [assignment("TASK", info.task), assignment("INPUT_SHAPE", tuple(info.input_shape))]
+    lines.append(assignment("CLASS_NAMES", tuple(info.class_names)))
+    if is_image(info):
+        lines += [
+            assignment("SCALE", float(info.scale)),
+            assignment("VALUE_RANGE", tuple(map(float, info.value_range))),
+        ]
+    return "\n".join(lines)
+
+
+def assignment(name: str, value: Value) -> str:
+    """One formatted assignment of a literal.
+
+    Example:
+        >>> print(assignment("NAMES", ("it's", 'a "b"', "c")))
+        NAMES = ("it's", 'a "b"', "c")
+    """
+    line = f"{name} = {_literal(value)}"
+    if len(line) <= WIDTH or not isinstance(value, tuple):
+        return line
+    items = "".join(f"    {_literal(item)},\n" for item in value)
+    return f"{name} = (\n{items})"
+
+
+def _literal(value: Value) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, str):
+        return _string(value)
+    assert not isinstance(value, float) or math.isfinite(value)
+    return repr(value)
+
+
+def _string(value: str) -> str:
+    """A string literal with double quotes, unless single ones need fewer escapes."""
+    body = repr("'" + value + '"')[3:-2].replace("\\'", "'")  # repr escapes single quotes where both kinds occur
+    quote = "'" if value.count('"') > value.count("'") else '"'
+    return quote + body.replace(quote, "\\" + quote) + quote
+
+
+def _docstring(info: ExportInfo) -> str:
+    usage = "\n``python model.py IMAGE`` prints the most probable classes of an image file." if is_image(info) else ""
+    return (
+        '"""A trained network, found by netwright; needs torch alone.\n\n'
+        "``load()`` gives the network with the weights in weights.safetensors, which lies beside this file."
+        f'{usage}\n"""'
+    )
+
+
+def _walk(term: Term) -> Iterator[Term]:
+    yield term
+    if isinstance(term, CellTerm):
+        inner = [
+            op for node in term.nodes for op in (*(edge for _, edge in node.edges), *([node.op] if node.op else []))
+        ]
+    else:
+        inner = list(term.children)
+    for child in inner:
+        yield from _walk(child)

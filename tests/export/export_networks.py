@@ -1,0 +1,90 @@
+"""Networks that the tests export, trained for a few steps so that no statistic is at its initial value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from export_own_layers import OwnBlock
+
+from netwright import nn
+from netwright.export import Card
+from netwright.space import Node, SearchSpace, Term
+from netwright.types import Architecture
+
+NAMES = ("zero", "it's", 'two "2"', "trois é")
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a task would say."""
+
+    input_shape: tuple[int, ...] = (1, 8, 8)
+    task: str = "image-classification"
+    scale: float = 16.0
+    class_names: tuple[str, ...] = NAMES
+    mean: tuple[float, ...] = (0.3,)
+    std: tuple[float, ...] = (0.4,)
+    value_range: tuple[float, float] = (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The folder of an export, what it was made from, and what it is measured on. Copy the folder to change it."""
+
+    folder: Path
+    weights: dict[str, torch.Tensor]
+    examples: dict[str, tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]]
+    info: Info
+
+
+def decided(*parts: Node) -> Term:
+    """The network of a declaration that leaves no choice, with the normalisation in front."""
+    return SearchSpace(nn.seq(nn.normalize((0.3,), (0.4,)), *parts)).resolve(Architecture({}))
+
+
+def head(*body: Node) -> Term:
+    return decided(*body, nn.global_pool(), nn.linear(4))
+
+
+def cell_op(source: int, target: int) -> Node:
+    return nn.seq(nn.conv(4, bias=False), nn.batch_norm(), nn.relu()) if (source + target) % 2 else nn.max_pool(3, 1)
+
+
+TERMS: dict[str, Term] = {
+    "cnn": head(nn.conv(6), nn.batch_norm(), nn.relu(), nn.dropout(0.1)),
+    "mobile": head(nn.conv(4), nn.mbconv(8, expand=2, se=4), nn.squeeze_excite()),
+    "attention": head(nn.patch_embedding(8, 4), nn.residual(nn.seq(nn.layer_norm(), nn.attention(2))), nn.layer_norm()),
+    "recurrent": head(nn.conv(6), nn.to_sequence(), nn.lstm(5)),
+    "cell": head(nn.conv(4), nn.dense_cell(4, cell_op)),
+    "own": head(nn.op(OwnBlock, channels=6), nn.batch_norm()),
+}
+
+
+def trained(
+    term: Term, info: Info
+) -> tuple[dict[str, torch.Tensor], tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]]:
+    """State after five steps, and examples with the classes that the network gives them."""
+    model = nn.build(term, input_shape=info.input_shape, seed=3)
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 17, (60, *info.input_shape)).astype(np.uint8)
+    target = torch.from_numpy(rng.integers(0, 4, 60))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.2)
+    model.train()
+    for _ in range(5):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(torch.from_numpy(x) / info.scale), target).backward()
+        optimizer.step()
+    model.eval()
+    with torch.inference_mode():
+        y = model(torch.from_numpy(x) / info.scale).argmax(1).numpy()
+    return model.state_dict(), (x, y)
+
+
+def card_of(weights: dict[str, torch.Tensor], **more: float) -> Card:
+    buffers = ("running_mean", "running_var", "num_batches_tracked")
+    params = sum(t.numel() for name, t in weights.items() if not name.endswith(buffers) and "normalize" not in name)
+    return Card("image-classification", {"params": params, "test_accuracy": 1.0, **more}, {"width": 6}, seed=0)

@@ -1,0 +1,175 @@
+"""What model.py does around the network: reading weights and images, with torch alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save
+
+from netwright.errors import ExportError
+from netwright.export import runtime
+from netwright.export.weights import check_weights, read_weights, write_weights
+
+DTYPES = (
+    torch.float64,
+    torch.float32,
+    torch.float16,
+    torch.bfloat16,
+    torch.int64,
+    torch.int32,
+    torch.uint8,
+    torch.bool,
+)
+
+
+def file_of(header: object, body: bytes = b"") -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + body
+
+
+def test_weights_are_read_as_the_safetensors_package_writes_them() -> None:
+    """Every dtype, scalars and empty tensors come back bit for bit."""
+    weights = {f"t{i}": (torch.arange(6) - 2).to(dtype).reshape(2, 3) for i, dtype in enumerate(DTYPES)}
+    weights |= {"scalar": torch.tensor(3), "empty": torch.zeros(0, 4)}
+    read = runtime.parse_weights(save(weights, {"some": "metadata"}), "w")
+    assert sorted(read) == sorted(weights)
+    assert all(torch.equal(read[n], w) and read[n].dtype == w.dtype for n, w in weights.items())
+
+
+def test_written_weights_do_not_depend_on_the_order_of_the_dictionary() -> None:
+    """The same tensors give the same file; a view is written as what it shows."""
+    a, b = torch.arange(6.0).reshape(2, 3), torch.ones(2)
+    assert write_weights({"a": a.T, "b": b}) == write_weights({"b": b, "a": a.T.contiguous()})
+    assert torch.equal(check_weights(write_weights({"a": a.T}))["a"], a.T)
+
+
+F4 = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "no safetensors file"),
+        (struct.pack("<Q", 2**63) + b"{}", "header would have 9223372036854775808 bytes"),
+        (file_of({"a": F4}, b"1234")[:-1], "does not fit"),
+        (file_of({"a": F4, "b": F4}, b"1234"), "'b' does not fit"),
+        (file_of({"a": F4, "b": {**F4, "data_offsets": [2, 6]}}, b"123456"), "'b' does not fit"),
+        (file_of({"a": {**F4, "data_offsets": [4, 8]}}, b"12345678"), "'a' does not fit"),
+        (file_of({"a": F4}, b"12345678"), "4 bytes belong to no tensor"),
+        (file_of({"a": {**F4, "shape": [2]}}, b"1234"), "'a' does not fit"),
+        (file_of({"a": {**F4, "shape": [-1, -1]}}, b"1234"), "'a' does not fit"),
+        (file_of({"a": {**F4, "shape": ["1"]}}, b"1234"), "header is wrong"),
+        (file_of({"a": {**F4, "shape": [2**70, 0], "data_offsets": [0, 0]}}), "header is wrong"),
+        (file_of({"a": {**F4, "shape": [2**62, 4, 0.5]}}, b"1234"), "'a' does not fit"),
+        (file_of({"a": {**F4, "dtype": "PICKLE"}}, b"1234"), "header is wrong: 'PICKLE'"),
+        (file_of({"a": {**F4, "data_offsets": [0, 4, 8]}}, b"1234"), "header is wrong"),
+        (file_of({"a": {**F4, "data_offsets": ["0", "4"]}}, b"1234"), "header is wrong"),
+        (file_of({"a": {**F4, "dtype": ["F32"]}}, b"1234"), "header is wrong"),
+        (file_of({"a": 1}), "header is wrong"),
+        (file_of([1]), "header is wrong"),
+        (file_of(b"\xff{"), "header is wrong"),
+        (file_of(b"[" * 100_000), "header is wrong"),
+        (b"\x80\x04\x95" + b"x" * 60, "no safetensors file"),
+    ],
+)
+def test_files_that_are_no_weights_are_refused(data: bytes, message: str) -> None:
+    """Headers that lie, overlaps, gaps, and other formats end in one error, before anything is made of them."""
+    with pytest.raises(ValueError, match=message):
+        runtime.parse_weights(data, "w")
+    with pytest.raises(ExportError, match=message):
+        check_weights(data)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(bad: float, tmp_path: Path) -> None:
+    """A diverged network is refused on writing and on reading, with the tensor's name and the count."""
+    weights = {"fine": torch.ones(2), "broken": torch.tensor([1.0, bad, bad])}
+    with pytest.raises(ExportError, match=r"weights\['broken'\] has 2 NaN or infinite of 3"):
+        write_weights(weights)
+    (tmp_path / "w").write_bytes(save(weights))
+    with pytest.raises(ExportError, match=r"weights\['broken'\] has 2 NaN or infinite of 3"):
+        read_weights(tmp_path / "w")
+
+
+@pytest.fixture
+def grey(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network for grey images of 4 x 6 with values up to 16."""
+    monkeypatch.setattr(runtime, "INPUT_SHAPE", (1, 4, 6))
+    monkeypatch.setattr(runtime, "SCALE", 16.0)
+
+
+@pytest.fixture
+def colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network for colour images of 4 x 6 whose inputs go from -1 to 1."""
+    monkeypatch.setattr(runtime, "INPUT_SHAPE", (3, 4, 6))
+    monkeypatch.setattr(runtime, "VALUE_RANGE", (-1.0, 1.0))
+
+
+PIXELS = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
+
+
+@pytest.mark.usefixtures("grey")
+def test_one_image_gives_the_same_input_from_every_format(tmp_path: Path) -> None:
+    """PGM, PNG and numpy arrays of the same image give the same tensor."""
+    from PIL import Image
+
+    (tmp_path / "a.pgm").write_bytes(b"P5\n# a comment 1 2 3\n6 4\n255\n" + PIXELS.tobytes())
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    np.save(tmp_path / "a.npy", PIXELS / 255 * 16)
+    expected = torch.from_numpy(PIXELS).float()[None, None] / 255
+    for name in ("a.pgm", "a.png"):
+        assert torch.equal(runtime.read_image(tmp_path / name), expected)
+    torch.testing.assert_close(runtime.read_image(tmp_path / "a.npy"), expected)
+
+
+@pytest.mark.usefixtures("colour")
+def test_grey_becomes_colour_and_white_becomes_the_upper_bound(tmp_path: Path) -> None:
+    """Channels are repeated, and 0 to 255 is mapped to the range of the training data."""
+    (tmp_path / "a.pgm").write_bytes(b"P5 6 4 255\n" + bytes([255] * 12 + [0] * 12))
+    image = runtime.read_image(tmp_path / "a.pgm")
+    assert torch.equal(image, torch.tensor([1.0, 1.0, -1.0, -1.0]).view(1, 1, 4, 1).expand(1, 3, 4, 6))
+
+
+@pytest.mark.usefixtures("grey")
+def test_colour_becomes_grey_and_sizes_are_fitted(tmp_path: Path) -> None:
+    """A red image of another size has the brightness of red, everywhere."""
+    (tmp_path / "a.ppm").write_bytes(b"P6 3 5 255\n" + bytes([255, 0, 0]) * 15)
+    torch.testing.assert_close(runtime.read_image(tmp_path / "a.ppm"), torch.full((1, 1, 4, 6), 0.299))
+
+
+@pytest.mark.usefixtures("grey")
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.pgm", b"P5 6 4 255\n123", "6 x 4 pixels"),
+        ("a.pgm", b"P5 999999 999999 255\n123", "999999 x 999999 pixels"),
+        ("a.pgm", b"\x80\x04\x95", "no binary PGM or PPM"),
+        ("a.png", b"\x80\x04\x95", "cannot identify"),
+        ("a.npy", b"\x80\x04\x95", "pickled data|allow_pickle"),
+    ],
+)
+def test_files_that_are_no_images_are_clean_errors(
+    name: str,
+    content: bytes,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One line on standard error and exit code 2; a pickle is not loaded."""
+    (tmp_path / name).write_bytes(content)
+    monkeypatch.setattr(runtime, "load", torch.nn.Flatten)
+    assert runtime.main([str(tmp_path / name)]) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_wrong_arguments_show_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without an image, usage and exit code 2."""
+    assert runtime.main([]) == 2
+    assert capsys.readouterr().err == "usage: python model.py IMAGE\n"
