@@ -1,0 +1,187 @@
+"""Architectures as vectors of fixed length, for predictors and kernels.
+
+``one-hot``
+    A block for every choice of the space, in the order of the declaration. Categorical: a 1 at the value. Subset: a 1
+    at each value taken. Integer and real: the number scaled to [0, 1] over its range, over the logarithm with ``log``.
+    The last entry of each block is 1 where the choice is no decision of the architecture, the rest of it then 0.
+``adjacency``
+    The operation graph, padded to the largest of the space: a one-hot kind for each vertex, then the upper triangle of
+    the adjacency matrix, row by row.
+``path``
+    How many paths of operations lead from the input to the output, by a hash of the operations on the way, as
+    log(1 + count). `PATH_DIMENSION` entries; each path falls on one of them.
+
+References:
+    C. White, W. Neiswanger and Y. Savani, 2021, BANANAS (path encoding). We count paths and hash them, so that one
+    length serves all spaces; the number of paths may be exponential in the depth, the work is not.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property, lru_cache
+from typing import cast
+
+import numpy as np
+
+from netwright.errors import SpaceError, unknown
+from netwright.space.diagram import Diagram
+from netwright.space.expressions import Choice, Dependent, Integer, Real, Subset
+from netwright.space.graph import OperationGraph, operation_graph
+from netwright.space.nodes import Cell, Node, OneOf, Op, Repeat, child_nodes
+from netwright.space.program import Program
+from netwright.space.resolve import resolve
+from netwright.space.trampoline import Recursion, gather, run
+from netwright.space.values import Listed, Subsets, typed, values_of
+from netwright.types import Architecture, Value, digest
+
+PATH_DIMENSION = 512
+KINDS = ("one-hot", "adjacency", "path")
+
+
+class Encoder:
+    """Encodes the architectures of one program.
+
+    Args:
+        program: the compiled space.
+        diagram: of the space, counted.
+    """
+
+    def __init__(self, program: Program, diagram: Diagram) -> None:
+        self._program = program
+        self._diagram = diagram
+
+    def encode(self, arch: Architecture, kind: str) -> np.ndarray:
+        """See `SearchSpace.encode`."""
+        if kind == "one-hot":
+            return np.concatenate([block.encode(arch) for block in self._blocks] or [np.zeros(0)])
+        if kind not in KINDS:
+            raise SpaceError(unknown("encoding", kind, KINDS))
+        if self._program.root is None:
+            raise SpaceError(f"the space has no network to encode as {kind!r}; take 'one-hot'")
+        graph = operation_graph(resolve(self._program.root, arch))
+        return path_counts(graph) if kind == "path" else self._adjacency(graph)
+
+    @cached_property
+    def _blocks(self) -> tuple[Block, ...]:
+        return tuple(Block(choice, self._bounds) for choice in self._program.choices.values())
+
+    @cached_property
+    def _bounds(self) -> dict[str, tuple[float, float]]:
+        """Range of every integer and real choice over all architectures."""
+        bounds: dict[str, tuple[float, float]] = {}
+        for choice in self._program.choices.values():
+            if isinstance(choice.domain, Real):
+                bounds[choice.name] = (choice.domain.low, choice.domain.high)
+            elif isinstance(choice.domain, Integer):
+                bounds[choice.name] = self._diagram.bounds(choice.name)
+        return bounds
+
+    # --- adjacency ---
+
+    @cached_property
+    def _kinds(self) -> tuple[str, ...]:
+        kinds = {node.kind for node in self._program.nodes if isinstance(node, Op)}
+        extra = {"input", "output", "sum", "mean", "multiply", "concat", "nothing", "cell-input"}
+        return tuple(sorted((kinds | extra) - {"seq", "identity"}))
+
+    @cached_property
+    def _most_vertices(self) -> int:
+        assert self._program.root is not None
+        return 2 + run(_most_vertices(self._program.root, {}))
+
+    def _adjacency(self, graph: OperationGraph) -> np.ndarray:
+        most = self._most_vertices
+        kinds = np.zeros((most, len(self._kinds)))
+        number = {kind: index for index, kind in enumerate(self._kinds)}
+        places = [*range(len(graph) - 1), most - 1]  # the output always stands last
+        for place, kind in zip(places, graph.kinds, strict=True):
+            kinds[place, number[kind]] = 1.0
+        matrix = np.zeros((most, most))
+        for source, target in graph.edges:
+            matrix[places[source], places[target]] += 1.0
+        return np.concatenate([kinds.ravel(), matrix[np.triu_indices(most, 1)]])
+
+
+class Block:
+    """The entries of one choice in the one-hot encoding; the last one says that it is inactive."""
+
+    def __init__(self, choice: Choice, bounds: dict[str, tuple[float, float]]) -> None:
+        self.name = choice.name
+        self._range = bounds.get(choice.name)
+        self._log = bool(getattr(choice.domain, "log", False))
+        self._several = isinstance(choice.domain, Subset)
+        self._values: tuple[Value, ...] = () if self._range is not None else _all_values(choice)
+        self._index = {typed(value): index for index, value in enumerate(self._values)}
+
+    def encode(self, arch: Architecture) -> np.ndarray:
+        """The entries for an architecture."""
+        entries = np.zeros(1 + (len(self._values) if self._range is None else 1))
+        if self.name not in arch:
+            entries[-1] = 1.0
+        elif self._range is not None:
+            entries[0] = _scaled(cast(float, arch[self.name]), *self._range, log=self._log)
+        else:
+            value = arch[self.name]
+            for part in cast(tuple[Value, ...], value) if self._several else (value,):
+                entries[self._index[typed(part)]] = 1.0
+        return entries
+
+
+def _scaled(value: float, low: float, high: float, *, log: bool) -> float:
+    if low == high:
+        return 0.5
+    if log and low > 0:
+        return math.log(value / low) / math.log(high / low)
+    return (value - low) / (high - low)
+
+
+def path_counts(graph: OperationGraph, dimension: int = PATH_DIMENSION) -> np.ndarray:
+    """Logarithm of 1 + the number of paths from input to output, by hash of the labels on the way.
+
+    Args:
+        graph: of a network.
+        dimension: length of the result.
+
+    Returns:
+        float64 array of shape (dimension,).
+    """
+    start = np.zeros(dimension)
+    start[0] = 1.0
+    counts: list[np.ndarray] = []
+    for vertex in graph.vertices:
+        if vertex.kind == "input":
+            counts.append(start)
+            continue
+        incoming = sum((counts[i] for i in vertex.inputs), np.zeros(dimension))
+        plain = vertex.kind in ("sum", "output", "concat", "mean", "multiply")
+        counts.append(incoming if plain else incoming[_permutation(vertex.label, dimension)])
+    return cast(np.ndarray, np.log1p(counts[-1]))
+
+
+@lru_cache(maxsize=4096)
+def _permutation(label: str, dimension: int) -> np.ndarray:
+    """Where a label takes the hash of a path: a permutation, so that different paths stay apart as far as they can."""
+    return np.random.default_rng(int(digest(label), 16)).permutation(dimension)
+
+
+def _all_values(choice: Choice) -> tuple[Value, ...]:
+    if isinstance(choice.domain, Dependent):
+        rows = [value for _, row in choice.domain.table for value in row]
+        return tuple({typed(value): value for value in rows}.values())
+    values = values_of(choice, {})
+    assert isinstance(values, (Listed, Subsets))
+    return values.values
+
+
+def _most_vertices(node: Node, known: dict[int, int]) -> Recursion[int]:
+    """The most vertices that a node can become."""
+    if id(node) not in known:
+        inner: list[int] = yield gather(_most_vertices(child, known) for child in child_nodes(node))
+        if isinstance(node, OneOf):
+            known[id(node)] = max(inner)
+        elif isinstance(node, Cell):
+            known[id(node)] = sum(inner) + len(node.nodes) + 1 + node.num_inputs
+        else:
+            known[id(node)] = sum(inner) + (not isinstance(node, Repeat) and node.kind not in ("seq", "identity"))
+    return known[id(node)]

@@ -1,0 +1,55 @@
+"""A network without choices: what a declaration becomes once an architecture has decided everything.
+
+Terms are what a backend builds from, what profiles are counted on, and what canonical ids are taken from. They are
+immutable, hashable and comparable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Union
+
+from netwright.types import Value
+
+
+@dataclass(frozen=True)
+class OpTerm:
+    """An operation with decided arguments. ``seq`` runs its children in order; ``identity`` does nothing."""
+
+    kind: str
+    args: tuple[tuple[str, Value], ...] = ()
+    children: tuple[Term, ...] = ()
+    target: type | None = None
+
+    def arg(self, name: str, default: Value = None) -> Value:
+        """Value of an argument, or ``default``."""
+        return dict(self.args).get(name, default)
+
+
+@dataclass(frozen=True)
+class NodeTerm:
+    """A node of a decided cell: (source, operation) of each edge, how they combine, and what is applied then."""
+
+    edges: tuple[tuple[int, Term], ...]
+    combine: str = "sum"
+    op: Term | None = None
+
+
+@dataclass(frozen=True)
+class CellTerm:
+    """A decided cell: only nodes and edges that are present, renumbered without gaps.
+
+    Args:
+        num_inputs: values coming in; they are nodes 0 to ``num_inputs - 1``.
+        nodes: inner nodes in order.
+        outputs: numbers of the nodes that make the output.
+        combine: how the outputs are combined, when there are several: ``concat``, ``sum`` or ``mean``.
+    """
+
+    num_inputs: int
+    nodes: tuple[NodeTerm, ...]
+    outputs: tuple[int, ...]
+    combine: str = "concat"
+
+
+Term = Union[OpTerm, CellTerm]
