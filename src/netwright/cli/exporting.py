@@ -1,0 +1,97 @@
+"""``netwright export`` and ``netwright verify``: a trial as files, and whether files do what they did in the search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from netwright.cli.codes import DIFFERENT
+from netwright.cli.runs import find_trial, open_study, study_folder
+from netwright.cli.text import clean, json_line
+from netwright.errors import SpecError, one_line
+
+if TYPE_CHECKING:
+    from netwright.export import Examples
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of the run.", metavar="RUN")],
+    trial: Annotated[str, typer.Option(help="Id of the trial; netwright show RUN lists them.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to, new or empty.")],
+) -> int:
+    """Export the network of one trial: source, weights, ONNX and card, checked."""
+    from netwright.spec import require_free
+
+    folder = study_folder(run)
+    require_free(out)
+    with open_study(folder) as store:
+        chosen = find_trial(store.trials(), trial)
+
+    from netwright.search import export as write
+
+    write(folder, chosen.id, out)
+    print(f"trial {chosen.id} is in {clean(out)}")
+    return 0
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(help="Folder of an exported network, such as RUN/best.", metavar="DIR")],
+    data: Annotated[str | None, typer.Option(help="Data to measure the metric on again.")] = None,
+    allow_edited: Annotated[bool, typer.Option("--allow-edited", help="Run a model.py that was edited.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
+    """Check that an exported network gives the outputs and the metric it gave in the search; exit code 1 if not.
+
+    This runs DIR/model.py: verify what you made or trust.
+    """
+    if not folder.is_dir():
+        raise SpecError(f"DIR: {one_line(folder)} is not a folder; give the folder of an export, such as RUN/best")
+
+    from netwright.export import examine
+
+    known = _data_of(folder, data) if data is not None else _Data()
+    check = examine(folder, examples=known.examples, class_names=known.class_names, allow_edited=allow_edited)
+    notes = (*known.notes, *check.notes)
+    if as_json:
+        print(json_line({**check.to_dict(), "notes": notes}))
+        return 0 if check.passed else DIFFERENT
+    for one in check.comparisons:
+        shown = "equal bit for bit" if one.equal else f"differ by {one.max_abs_difference:.3g} (<= {one.tolerance:.3g})"
+        print(f"outputs of {one.runtime}, batch of {one.batch}: {shown}")
+    for again in check.remeasured:
+        print(f"{clean(again.split, 20)} split in {again.runtime}: {again.correct} of {again.examples} right")
+    for text in (*(f"note: {note}" for note in notes), *(f"different: {failure}" for failure in check.failures)):
+        print(clean(text))
+    print("verified: it does what it did in the search" if check.passed else "NOT verified")
+    return 0 if check.passed else DIFFERENT
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """What a network is measured on again."""
+
+    examples: Mapping[str, Examples] = field(default_factory=dict)
+    class_names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def _data_of(folder: Path, data: str) -> _Data:
+    """Load the data of an exported network's task, split as in its search."""
+    from netwright.export import Card
+    from netwright.tasks import task_class
+
+    path = folder / "card.json"
+    try:
+        card = Card.from_json(path.read_bytes())
+    except OSError as error:
+        raise SpecError(
+            f"{one_line(path)}: cannot be read: {error.strerror or error}; give the folder of an export"
+        ) from error
+    task = task_class(card.task).load(data, seed=card.seed or 0)
+    other = card.data not in ("", task.fingerprint())
+    notes = ("the data is not the data of the search, or not in the same order",) if other else ()
+    return _Data({"validation": task.validation(), "test": task.test()}, task.class_names, notes)

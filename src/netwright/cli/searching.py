@@ -1,0 +1,109 @@
+"""``netwright search`` and ``netwright resume``: options in, a search with its progress, a result out."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from netwright.cli.progress import Display, showing
+from netwright.cli.text import clean
+
+if TYPE_CHECKING:
+    from netwright.study.result import Result
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and the last line only.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+Text = str | None
+NUMBERS = ("workers", "seed", "min_epochs", "max_epochs", "eta", "latency_batch", "latency_threads")
+"""Options that are numbers; the specification checks them, so that every form of it is refused in the same words."""
+
+
+def search(
+    spec: Annotated[Path | None, typer.Argument(help="YAML file; options win over its keys.")] = None,
+    task: Annotated[Text, typer.Option(help="What is learned: image-classification.")] = None,
+    data: Annotated[Text, typer.Option(help="digits, a .npz file, a folder of images, or MNIST's idx files.")] = None,
+    budget: Annotated[Text, typer.Option(help="90s, 10m, 2h, '24 trials' or '300 epochs'.  [default: 10m]")] = None,
+    constraint: Annotated[list[str] | None, typer.Option(help="Such as 'params<=200k'; may be repeated.")] = None,
+    objective: Annotated[list[str] | None, typer.Option(help="Such as accuracy or latency_ms; repeatable.")] = None,
+    workers: Annotated[Text, typer.Option(metavar="N", help="Trials at once.  [default: 1]")] = None,
+    seed: Annotated[Text, typer.Option(metavar="N", help="Of everything random.  [default: 0]")] = None,
+    out: Annotated[Text, typer.Option(help="Folder of the run, new or empty.  [default: runs/TIME]")] = None,
+    space: Annotated[Text, typer.Option(help="A shipped search space (netwright spaces) or FILE.py:NAME.")] = None,
+    strategy: Annotated[Text, typer.Option(help="auto, random, grid, evolution or local.")] = None,
+    halving: Annotated[bool | None, typer.Option("--halving/--no-halving", help="Stop hopeless trials early.")] = None,
+    min_epochs: Annotated[Text, typer.Option(metavar="N", help="Epochs of the shortest training.")] = None,
+    max_epochs: Annotated[Text, typer.Option(metavar="N", help="Epochs of the longest training.")] = None,
+    eta: Annotated[Text, typer.Option(metavar="N", help="Of each eta trials of a rung, one goes on.")] = None,
+    device: Annotated[Text, typer.Option(help="cpu, cuda, cuda:0 or mps.  [default: cpu]")] = None,
+    unordered: Annotated[bool | None, typer.Option("--unordered/--ordered", help="Faster, not reproducible.")] = None,
+    trial_time_limit: Annotated[Text, typer.Option(help="Such as 5m.")] = None,
+    trial_memory_limit: Annotated[Text, typer.Option(help="Such as 2Gi.")] = None,
+    latency_runtime: Annotated[Text, typer.Option(help="torch or onnxruntime.")] = None,
+    latency_batch: Annotated[Text, typer.Option(metavar="N", help="Examples a batch when latency is measured.")] = None,
+    latency_threads: Annotated[Text, typer.Option(metavar="N", help="Threads when latency is measured.")] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> int:
+    """Search for a network: data and limits in; source, weights, ONNX and the evidence out."""
+    options = {key: value for key, value in locals().items() if key not in ("spec", "quiet", "as_json")}
+    options |= {key: _number(options[key]) for key in NUMBERS}
+    options["constraints"], options["objectives"] = options.pop("constraint") or None, options.pop("objective") or None
+
+    from netwright.spec import SearchSpec, load_spec, require_free
+
+    resolved = load_spec(spec, **options) if spec is not None else SearchSpec.from_options(**options)
+    require_free(resolved.out)
+
+    from netwright.search import search as run
+
+    return _run(lambda display: run(resolved, listener=display), Path(resolved.out), quiet=quiet, as_json=as_json)
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
+    budget: Annotated[Text, typer.Option(help="A larger budget, such as 20m; what was spent counts.")] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> int:
+    """Go on with a search that was interrupted, or with a finished one under a larger budget."""
+    from netwright.cli.runs import study_folder
+
+    folder = study_folder(run)
+    if budget is not None:
+        from netwright.types import Budget
+
+        Budget.parse(budget)
+
+    from netwright.search import resume as go_on
+
+    return _run(lambda display: go_on(folder, budget=budget, listener=display), folder, quiet=quiet, as_json=as_json)
+
+
+def _number(text: str | None) -> str | int | float | None:
+    """The number that a text is, or the text."""
+    if text is None:
+        return None
+    if re.fullmatch(r"[-+]?[0-9]{1,20}", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"[-+]?[0-9]+\.[0-9]+|\.[0-9]+|[0-9]+[eE][-+]?[0-9]{1,3}", text) else text
+
+
+def _run(work: Callable[[Display], Result], folder: Path, *, quiet: bool, as_json: bool) -> int:
+    """Run a search under a display and give its exit code."""
+    from netwright.study.clock import Interrupted
+
+    try:
+        with showing(quiet=quiet, as_json=as_json) as display:
+            result = work(display)
+    except (Interrupted, KeyboardInterrupt) as stop:
+        number = stop.signal_number if isinstance(stop, Interrupted) else signal.SIGINT
+        print(f"stopped; go on with: netwright resume {clean(folder)}", file=sys.stderr)
+        return 128 + number
+    display.finish(result)
+    return 0

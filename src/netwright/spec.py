@@ -1,0 +1,420 @@
+"""The specification of a search: one frozen value, the same from a YAML file, the command line and Python.
+
+It checks everything that can be checked without reading data, building a network or importing torch, and names file,
+key, value, what was expected and a cure. It does not know how a search runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from netwright.errors import SpecError, one_line, unknown, wrong
+from netwright.types import Budget, Constraint, Objective
+from netwright.yaml_files import read_mapping
+
+METRICS: Mapping[str, Literal["max", "min"]] = MappingProxyType(
+    {
+        "accuracy": "max",
+        "latency_ms": "min",
+        "params": "min",
+        "macs": "min",
+        "memory_bytes": "min",
+        "depth": "min",
+    }
+)
+"""What an objective may name, and the direction in which it is better."""
+
+TRAINED = ("accuracy", "loss")
+LIMITED = tuple(name for name in METRICS if name not in TRAINED)
+"""What a constraint may name: all that is known before a network is trained."""
+
+RUNTIMES = ("torch", "onnxruntime")
+MAX_LINES = 10
+
+_BYTES = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?)\s*([KMGT]i?)B?\s*", re.IGNORECASE)
+_BYTE_UNIT = {"k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2.0**10, "mi": 2.0**20, "gi": 2.0**30, "ti": 2.0**40}
+_SPACE_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[^:]*)", re.DOTALL)
+
+
+def _as_path_text(value: object) -> object:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _as_tuple(value: object) -> object:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+T = TypeVar("T")
+
+PathText = Annotated[str, BeforeValidator(_as_path_text), Field(min_length=1, max_length=4096)]
+Short = Annotated[str, Field(min_length=1, max_length=100)]
+Shorts = Annotated[tuple[Short, ...], BeforeValidator(_as_tuple), Field(max_length=32)]
+
+
+def _default_out() -> str:
+    return f"runs/{datetime.now(UTC).astimezone():%Y%m%d-%H%M%S}"
+
+
+class SearchSpec(BaseModel):
+    """Everything that decides a search. Frozen; equal after a round trip through YAML.
+
+    Example:
+        >>> spec = SearchSpec.from_options(task="image-classification", data="digits", constraints=["params<=200k"])
+        >>> spec.limits
+        (Constraint(metric='params', relation='<=', bound=200000.0),)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    task: Literal["image-classification"] = Field(description="What is learned.")
+    data: PathText = Field(description="Name of a built-in data set (digits), or the path of a file or folder.")
+    budget: Short = Field("10m", description="What the search may spend: 90s, 10m, 2h, '24 trials', '300 epochs'.")
+    constraints: Shorts = Field((), description="Limits on the network, such as params<=200k or latency_ms<=2.")
+    objectives: Shorts = Field(("accuracy",), description="What to improve; several give a Pareto front.")
+    workers: int = Field(1, ge=1, le=1024, description="Trials at once, each in a process with one thread.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Of everything random.")
+    out: PathText = Field(default_factory=_default_out, description="Folder of the run; new or empty.")
+    space: PathText = Field("default", description="Name of a shipped search space, or FILE.py:NAME of your own.")
+    strategy: Short = Field("auto", description="Search strategy: auto, evolution, local, random, grid.")
+    halving: bool = Field(True, description="Stop hopeless trials early by successive halving.")
+    min_epochs: float | None = Field(
+        None, gt=0, le=1e6, description="Epochs of the shortest training; from the budget when absent."
+    )
+    max_epochs: float | None = Field(
+        None, gt=0, le=1e6, description="Epochs of the longest training; from the budget when absent."
+    )
+    eta: int = Field(3, ge=2, le=100, description="Of each eta trials of a rung, one goes on to the next.")
+    device: Short = Field("cpu", description="cpu, cuda, cuda:0 or mps.")
+    unordered: bool = Field(False, description="Take results as they come: faster with workers, not reproducible.")
+    trial_time_limit: Short | None = Field(None, description="Wall time after which a trial is ended, such as 5m.")
+    trial_memory_limit: Short | None = Field(None, description="Memory a trial may use, such as 2Gi.")
+    latency_runtime: Short = Field("torch", description=f"What latency is measured in: {', '.join(RUNTIMES)}.")
+    latency_batch: int = Field(1, ge=1, le=65536, description="Examples a batch when latency is measured.")
+    latency_threads: int = Field(1, ge=1, le=1024, description="Threads when latency is measured.")
+
+    @field_validator("data", "out", "space")
+    @classmethod
+    def _check_text(cls, value: str) -> str:
+        return _checked(value, lambda text: _require("\0" not in text, wrong("path", text, "text without NUL")))
+
+    @field_validator("budget")
+    @classmethod
+    def _check_budget(cls, value: str) -> str:
+        return _checked(value, Budget.parse)
+
+    @field_validator("constraints")
+    @classmethod
+    def _check_constraints(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _checked(value, lambda texts: [_parse_constraint(text) for text in texts])
+
+    @field_validator("objectives")
+    @classmethod
+    def _check_objectives(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _checked(value, _parse_objectives)
+
+    @field_validator("strategy")
+    @classmethod
+    def _check_strategy(cls, value: str) -> str:
+        from netwright.strategies import strategy_names
+
+        names = ["auto", *strategy_names()]
+        return _checked(value, lambda name: _require(name in names, unknown("strategy", name, names)))
+
+    @field_validator("latency_runtime")
+    @classmethod
+    def _check_runtime(cls, value: str) -> str:
+        return _checked(value, lambda name: _require(name in RUNTIMES, unknown("latency_runtime", name, RUNTIMES)))
+
+    @field_validator("device")
+    @classmethod
+    def _check_device(cls, value: str) -> str:
+        known = re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,3})?", value)
+        return _checked(value, lambda text: _require(bool(known), wrong("device", text, _EXPECTED["device"].allowed)))
+
+    @field_validator("space")
+    @classmethod
+    def _check_space(cls, value: str) -> str:
+        return _checked(value, _parse_space)
+
+    @field_validator("trial_time_limit")
+    @classmethod
+    def _check_time_limit(cls, value: str | None) -> str | None:
+        return value if value is None else _checked(value, _parse_time)
+
+    @field_validator("trial_memory_limit")
+    @classmethod
+    def _check_memory_limit(cls, value: str | None) -> str | None:
+        return value if value is None else _checked(value, _parse_bytes)
+
+    @field_validator("max_epochs")
+    @classmethod
+    def _check_max_epochs(cls, value: float | None, info: ValidationInfo) -> float | None:
+        low = info.data.get("min_epochs")
+        if value is not None and low is not None and value < low:
+            raise _error(wrong("max_epochs", value, f">= min_epochs ({low:g})", "raise max_epochs or lower min_epochs"))
+        return value
+
+    @property
+    def limits(self) -> tuple[Constraint, ...]:
+        """The constraints, parsed."""
+        return tuple(_parse_constraint(text) for text in self.constraints)
+
+    @property
+    def goals(self) -> tuple[Objective, ...]:
+        """The objectives, parsed; the first is the main one."""
+        return _parse_objectives(self.objectives)
+
+    @property
+    def spending(self) -> Budget:
+        """The budget, parsed."""
+        return Budget.parse(self.budget)
+
+    @property
+    def space_file(self) -> tuple[Path, str] | None:
+        """File and name of a search space of one's own; None for a shipped one."""
+        return _parse_space(self.space)
+
+    @property
+    def trial_time_s(self) -> float | None:
+        """Wall seconds after which a trial is ended."""
+        return None if self.trial_time_limit is None else _parse_time(self.trial_time_limit)
+
+    @property
+    def trial_memory_bytes(self) -> int | None:
+        """Bytes a trial may use."""
+        return None if self.trial_memory_limit is None else _parse_bytes(self.trial_memory_limit)
+
+    @classmethod
+    def from_options(cls, **options: object) -> SearchSpec:
+        """Make a specification from keyword arguments.
+
+        Args:
+            options: keys of the specification. A single text is taken for a list of one; None leaves the default.
+
+        Raises:
+            SpecError: a key is unknown or missing, or a value is wrong.
+        """
+        return _validated({key: value for key, value in options.items() if value is not None}, lambda key: key)
+
+    def to_yaml(self) -> str:
+        """Write the specification as it was resolved, all keys included."""
+        values = self.model_dump(mode="json")
+        readable = all(c.isprintable() for c in self.model_dump_json())  # PyYAML loses line ends it writes unescaped
+        text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=readable, width=1 << 20)
+        return text
+
+    @staticmethod
+    def json_schema() -> dict[str, Any]:
+        """JSON schema (draft 2020-12) of a specification file."""
+        schema = SearchSpec.model_json_schema(mode="validation")
+        schema["description"] = "The specification of a search with netwright: `netwright search spec.yaml`."
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def load_spec(path: str | os.PathLike[str], **options: object) -> SearchSpec:
+    """Read a specification from a YAML file.
+
+    Args:
+        path: the file; see `netwright.yaml_files.read_mapping` for what it may hold.
+        options: keys that replace those of the file; None leaves the file's.
+
+    Raises:
+        SpecError: the file cannot be read, a key is unknown or missing, or a value is wrong. At most 10 lines.
+
+    Example:
+        >>> load_spec("no-such-folder/spec.yaml")
+        Traceback (most recent call last):
+        ...
+        netwright.errors.SpecError: no-such-folder/spec.yaml: cannot be read: No such file or directory; ...
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    values = {**read_mapping(Path(path)), **given}
+    return _validated(values, lambda key: key if key in given else f"{one_line(os.fspath(path))}: {key}")
+
+
+def require_free(out: str | os.PathLike[str]) -> None:
+    """Check that a run's folder can be made, and leave nothing behind.
+
+    Raises:
+        SpecError: it is a file, holds something, or cannot be written.
+    """
+    try:
+        path = Path(os.path.abspath(out))  # noqa: PTH100 - resolve() would follow a dangling link
+        if (path / "study.db").exists():
+            raise SpecError(
+                f"out: {one_line(out)} holds a study; go on with it (netwright resume) or name another folder"
+            )
+        if os.path.lexists(path) and (not path.is_dir() or any(path.iterdir())):
+            what = "is not empty" if path.is_dir() else "is not a folder"
+            raise SpecError(f"out: {one_line(out)} {what}; name a new or empty folder")
+        base = next(folder for folder in (path, *path.parents) if folder.exists())
+        with tempfile.TemporaryDirectory(prefix=".netwright-", dir=base) as trial:
+            (Path(trial) / path.relative_to(base)).mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise SpecError(
+            f"out: the folder {one_line(out)} cannot be made: {reason}; name one that can be written"
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What a key may be, and a cure."""
+
+    allowed: str
+    cure: str = ""
+
+
+_PATH = _Expected("a path of 1 to 4096 characters")
+_SWITCH = _Expected("true or false", "write it without quotes")
+_EXPECTED: Mapping[str, _Expected] = MappingProxyType(
+    {
+        "task": _Expected("image-classification"),
+        "data": _PATH,
+        "budget": _Expected("a time (90s, 10m, 2h), '24 trials' or '300 epochs'", "name the unit, such as 10m"),
+        "constraints": _Expected("a list of limits such as params<=200k"),
+        "objectives": _Expected("a list of metrics such as accuracy"),
+        "workers": _Expected("a whole number in [1, 1024]", "use the number of cores"),
+        "seed": _Expected("a whole number in [0, 2**32)", "use 0"),
+        "out": _PATH,
+        "space": _PATH,
+        "strategy": _Expected("auto, evolution, local, random or grid", "use auto"),
+        "halving": _SWITCH,
+        "min_epochs": _Expected("a number in (0, 1000000]", "leave it out"),
+        "max_epochs": _Expected("a number in (0, 1000000]", "leave it out"),
+        "eta": _Expected("a whole number in [2, 100]", "use 3"),
+        "device": _Expected("cpu, cuda, cuda:0 or mps"),
+        "unordered": _SWITCH,
+        "trial_time_limit": _Expected("a time such as 90s, 5m or 1h", "name the unit"),
+        "trial_memory_limit": _Expected("a size such as 500M or 2Gi", "name the unit"),
+        "latency_runtime": _Expected(f"one of {', '.join(RUNTIMES)}"),
+        "latency_batch": _Expected("a whole number in [1, 65536]", "use 1"),
+        "latency_threads": _Expected("a whole number in [1, 1024]", "use 1"),
+    }
+)
+
+
+def _validated(values: Mapping[str, object], place: Callable[[str], str]) -> SearchSpec:
+    try:
+        return SearchSpec.model_validate(values)
+    except ValidationError as error:
+        lines = list(dict.fromkeys(_line(detail, place) for detail in error.errors(include_url=False)))
+    if len(lines) >= MAX_LINES:
+        lines = [*lines[: MAX_LINES - 1], f"and {len(lines) - MAX_LINES + 1} more"]
+    raise SpecError("\n".join(lines))
+
+
+def _line(detail: ErrorDetails, place: Callable[[str], str]) -> str:
+    key = str(detail["loc"][0]) if detail["loc"] else "the specification"
+    if detail["type"] == "missing":
+        return f"{place(key)} is missing: it must be {_EXPECTED[key].allowed}; {_give(key)}"
+    if detail["type"] == "extra_forbidden":
+        where = place(key)[: -len(key)] if place(key).endswith(key) else ""
+        return where + unknown("key", key, SearchSpec.model_fields)
+    if detail["type"] == "netwright":
+        return place(key)[: -len(key)] + _about(key, detail["msg"])
+    expected = _EXPECTED.get(key, _Expected(detail["msg"]))
+    return wrong(place(key), detail["input"], expected.allowed, expected.cure)
+
+
+def _give(key: str) -> str:
+    return f"give --{key}, or the key {key} in a file"
+
+
+def _about(key: str, message: str) -> str:
+    return message if key.removesuffix("s") in message else f"{key}: {message}"
+
+
+def _error(message: str) -> PydanticCustomError:
+    return PydanticCustomError("netwright", "{message}", {"message": message})
+
+
+def _checked(value: T, parse: Callable[[T], object]) -> T:
+    """Return the value if it parses, and hand the message to pydantic, which collects them, if not."""
+    try:
+        parse(value)
+    except SpecError as error:
+        raise _error(str(error)) from error
+    return value
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise SpecError(message)
+
+
+def _parse_constraint(text: str) -> Constraint:
+    constraint = Constraint.parse(text)
+    if constraint.metric in TRAINED:
+        cause = f"{constraint.metric} depends on how long a network is trained"
+        raise SpecError(f"constraint {text!r}: {cause}; make it an objective")
+    _require(constraint.metric in LIMITED, unknown("metric of a constraint", constraint.metric, LIMITED))
+    if constraint.relation == ">=":
+        cure = f"{constraint.metric}<={constraint.bound:g}"
+        raise SpecError(wrong("constraint", text, "an upper limit, since less is better", f"write {cure}"))
+    _require(constraint.bound > 0, wrong("constraint", text, "a limit > 0"))
+    return constraint
+
+
+def _parse_objectives(texts: tuple[str, ...]) -> tuple[Objective, ...]:
+    objectives = tuple(_parse_objective(text) for text in texts)
+    names = [objective.metric for objective in objectives]
+    _require(bool(names), wrong("objectives", list(texts), "at least one metric", "use accuracy"))
+    _require(len(set(names)) == len(names), wrong("objectives", list(texts), "different metrics", "name each once"))
+    return objectives
+
+
+def _parse_objective(text: str) -> Objective:
+    metric, colon, direction = text.partition(":")
+    _require(metric in METRICS, unknown("metric of an objective", metric, METRICS))
+    right = METRICS[metric]
+    if colon and direction != right:
+        raise SpecError(wrong(f"direction of the objective {metric}", direction, right, f"write {metric}"))
+    return Objective(metric, right)
+
+
+def _parse_space(text: str) -> tuple[Path, str] | None:
+    match = _SPACE_FILE.fullmatch(text)
+    if match:
+        _require(match["name"].isidentifier(), wrong("space", text, "FILE.py:NAME with the name of a variable"))
+        return Path(match["file"]), match["name"]
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text):
+        allowed = "the name of a shipped space (netwright spaces lists them) or FILE.py:NAME"
+        raise SpecError(wrong("space", text, allowed, "use default"))
+    return None
+
+
+def _parse_time(text: str) -> float:
+    try:
+        budget = Budget.parse(text)
+    except SpecError as error:
+        raise SpecError(wrong("trial_time_limit", text, "a time such as 90s, 5m or 1h", "name the unit")) from error
+    if budget.time_s is None or budget.trials is not None or budget.epochs is not None:
+        raise SpecError(wrong("trial_time_limit", text, "a time such as 90s, 5m or 1h", "name the unit"))
+    return budget.time_s
+
+
+def _parse_bytes(text: str) -> int:
+    match = _BYTES.fullmatch(text)
+    size = float(match[1]) * _BYTE_UNIT[match[2].lower()] if match else 0.0
+    if not 2.0**20 <= size <= 2.0**60:
+        raise SpecError(wrong("trial_memory_limit", text, "a size >= 1Mi such as 500M or 2Gi", "name the unit"))
+    return int(size)
+
+
+def schema_text() -> str:
+    """Text of the published schema, ``docs/spec.schema.json``."""
+    return json.dumps(SearchSpec.json_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
