@@ -1,0 +1,65 @@
+"""What a search phase may spend, counted: trials and epochs. Time is the caller's.
+
+An infeasible trial costs nothing, since it was refused before it was trained; only their number is bounded, so that a
+space in which nothing is feasible ends.
+"""
+
+from __future__ import annotations
+
+from netwright.types import Fidelity, Proposal, Trial, TrialState
+
+INFEASIBLE_PER_TRIAL = 50
+
+
+class Allowance:
+    """Counts what trials cost; reserves for those in flight.
+
+    Args:
+        trials: most trials, infeasible ones not counted; None for no limit.
+        epochs: most epochs of the whole training data; None for no limit.
+
+    Example:
+        >>> from netwright.types import Architecture
+        >>> allowance = Allowance(trials=1)
+        >>> allowance.reserve(0, Proposal(Architecture({})))
+        >>> allowance.permits()
+        False
+    """
+
+    def __init__(self, trials: int | None = None, epochs: float | None = None) -> None:
+        self.trials, self.epochs = trials, epochs
+        self.num_charged = 0
+        self.num_infeasible = 0
+        self.epochs_charged = 0.0
+        self._reserved: dict[int, float] = {}
+        self._fidelity: dict[int, Fidelity] = {}
+
+    @property
+    def too_many_infeasible(self) -> bool:
+        """Whether so many architectures broke a limit that going on makes no sense."""
+        return self.num_infeasible > INFEASIBLE_PER_TRIAL * (self.num_charged + 4)
+
+    def permits(self) -> bool:
+        """Whether another trial may be started."""
+        if self.too_many_infeasible:
+            return False
+        if self.trials is not None and self.num_charged + len(self._reserved) >= self.trials:
+            return False
+        return self.epochs is None or self.epochs_charged + sum(self._reserved.values()) < self.epochs
+
+    def reserve(self, trial_id: int, proposal: Proposal) -> None:
+        """Count a trial as it is started; one that goes on with its parent's training costs the difference."""
+        before = 0.0
+        if proposal.origin == "promotion" and proposal.parents[0] in self._fidelity:
+            before = self._fidelity[proposal.parents[0]].cost
+        self._fidelity[trial_id] = proposal.fidelity
+        self._reserved[trial_id] = max(0.0, proposal.fidelity.cost - before)
+
+    def settle(self, trial: Trial) -> None:
+        """Count a trial as it is told: charged, or given back when it was infeasible."""
+        cost = self._reserved.pop(trial.id)
+        if trial.state is TrialState.INFEASIBLE:
+            self.num_infeasible += 1
+            return
+        self.num_charged += 1
+        self.epochs_charged += cost

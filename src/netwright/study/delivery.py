@@ -1,0 +1,150 @@
+"""From the best trial to files a person can ship: export, check, and the card with the evidence.
+
+The test split is read here, once, through the exported files, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from netwright.errors import ExportError
+from netwright.export import Ancestor, Card, Compared, Examples, Limit, export_network
+from netwright.study.result import Result
+from netwright.study.setup import Parts
+from netwright.types import Json, Trial
+
+if TYPE_CHECKING:
+    from netwright.evaluation.trainer import TrainingEvaluator
+    from netwright.space.terms import Term
+    from netwright.tasks.image_classification import ImageClassification
+
+
+def deliver(result: Result, parts: Parts, seed: int, trials: Sequence[Trial], out: Path) -> Result:
+    """Export the best trial of a search and read the test split.
+
+    Args:
+        result: what was found.
+        parts: of the search.
+        seed: of the search.
+        trials: its history.
+        out: folder for the files.
+
+    Returns:
+        The result with card, check and notes.
+
+    Raises:
+        ExportError: the network cannot be written.
+        VerificationError: what was written does not do what the network of the search did.
+    """
+    card = export_trial(result.best, parts, seed, trials, out, comparisons=result, test=True)
+    check = card.check
+    assert check is not None
+    notes = tuple(note for note in (card.export.onnx_note if card.export else "", *check.notes) if note)
+    plain = cast(Mapping[str, Json], _as_dict(card))
+    return replace(result, card=plain, verified=check.passed, notes=(*result.notes, *notes))
+
+
+def recall(result: Result, folder: Path) -> Result:
+    """The result with the card that an earlier sitting wrote."""
+    card = Card.from_json((folder / "card.json").read_bytes())
+    verified = card.check is not None and card.check.passed
+    return replace(result, card=cast(Mapping[str, Json], _as_dict(card)), verified=verified)
+
+
+def export_trial(
+    trial: Trial,
+    parts: Parts,
+    seed: int,
+    trials: Sequence[Trial],
+    out: Path,
+    *,
+    comparisons: Result | None = None,
+    test: bool = False,
+) -> Card:
+    """Export the network of a trial with the weights it had when it was measured.
+
+    Args:
+        trial: a finished one.
+        parts: of its search.
+        seed: of the search.
+        trials: the history, for the lineage.
+        out: folder for the files.
+        comparisons: the result of the search, for the card.
+        test: read the test split and write its accuracy into the card; done for the result of a search only.
+    """
+    task = parts.task
+    assert task is not None
+    evaluator = cast("TrainingEvaluator", parts.evaluator)
+    weights = evaluator.weights_path(trial.architecture, trial.fidelity, trial.seed)
+    if not weights.is_file():
+        raise ExportError(f"the weights of trial {trial.id} are not there ({weights}); export another trial")
+    objective = parts.objectives[0]
+    term = task.network(parts.space, trial.architecture)
+    metrics = {("validation_accuracy" if n == "accuracy" else n): v for n, v in trial.metrics.items()}
+    examples: dict[str, Examples] = {"validation": task.validation()}
+    if test:
+        examples["test"] = task.test()
+        metrics["test_accuracy"] = _accuracy(term, weights, task, examples["test"])
+    reference = None
+    if comparisons is not None and comparisons.comparisons:
+        best = comparisons.comparisons[0]
+        reference = Compared.of(best.name, {best.metric: best.reference}, {best.metric: best.found}, objective)
+    card = Card(
+        task=task.name,
+        metrics=metrics,
+        architecture=_plain(trial),
+        constraints=tuple(Limit.of(limit, trial.metrics) for limit in parts.constraints),
+        reference=reference,
+        seed=seed,
+        trial=trial.id,
+        lineage=lineage(trial, trials),
+        data=task.fingerprint(),
+        versions={"netwright": version("netwright")},
+    )
+    export_network(term, weights, info=task.export_info(), out=out, card=card, examples=examples)
+    return Card.from_json((out / "card.json").read_bytes())
+
+
+def _accuracy(term: Term, weights: Path, task: ImageClassification, examples: Examples) -> float:
+    """Accuracy of the network as the search builds it; what the exported files are compared with."""
+    from safetensors.torch import load_file
+
+    from netwright.evaluation.batches import Images
+    from netwright.evaluation.training import evaluate
+    from netwright.nn import build
+
+    model = build(term, input_shape=task.input_shape, seed=0)
+    model.load_state_dict(load_file(weights))
+    return evaluate(model, Images(examples[0], examples[1].astype(np.int64), task.scale))["accuracy"]
+
+
+def lineage(trial: Trial, trials: Sequence[Trial]) -> tuple[Ancestor, ...]:
+    """The trial and those it descends from, the youngest first."""
+    by_id = {t.id: t for t in trials}
+    found: dict[int, Ancestor] = {}
+    waiting = [trial.id]
+    while waiting:
+        current = by_id.get(waiting.pop(0))
+        if current is not None and current.id not in found:
+            found[current.id] = Ancestor(current.id, current.proposal.parents, current.proposal.origin)
+            waiting.extend(current.proposal.parents)
+    return tuple(found[i] for i in sorted(found, reverse=True))
+
+
+def _plain(trial: Trial) -> dict[str, Any]:
+    import json
+
+    plain: dict[str, Any] = json.loads(trial.architecture.to_json())
+    return plain
+
+
+def _as_dict(card: Card) -> object:
+    import json
+
+    return json.loads(card.to_json())

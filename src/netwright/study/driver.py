@@ -1,0 +1,358 @@
+"""One sitting of a search: makes or opens the run's folder, drives the loop through its phases, gives the result.
+
+The phases: the strategy's search (the hand-made reference networks are its first trials), the full training of the
+finalists, export and check. A sitting may end anywhere; the next one goes on from the stored history.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from netwright.errors import SearchError, SpecError, UsageError
+from netwright.evaluation.trainer import TrainingEvaluator
+from netwright.execution import Executor, FailurePolicy, InProcessExecutor, IsolatedExecutor
+from netwright.execution.failures import group_causes
+from netwright.progress import Listener
+from netwright.spec import SearchSpec, load_spec, require_free
+from netwright.storage import Store, StudyRecord
+from netwright.study.allowance import Allowance
+from netwright.study.clock import Clock, StopRequest
+from netwright.study.finals import best_references, choose_finalists, compare, feasible, pareto_front
+from netwright.study.loop import FINAL, Loop
+from netwright.study.plan import Plan
+from netwright.study.result import Result
+from netwright.study.settings import OWN_MARK, Settings
+from netwright.study.setup import Parts, own_parts, task_parts
+from netwright.study.standing import Standing
+from netwright.types import Fidelity, Proposal, Trial, TrialState, best_first
+
+_log = logging.getLogger(__name__)
+OBJECTS = ("space", "strategy", "task")
+"""Options that may be objects in place of names."""
+
+SPENT = "spent_s"
+NOTE_EVERY_S = 5.0
+
+
+def start(spec: SearchSpec | str | Path | None, options: Mapping[str, Any], listener: Listener | None) -> Result:
+    """Begin a search, see `netwright.search.search`."""
+    clock = Clock()
+    settings, parts = _prepare(spec, options, clock)
+    with _folder(settings.out) as folder, _log_file(folder / "log.txt"):
+        (folder / "spec.yaml").write_text(settings.text, encoding="utf-8")
+        with Store.create(folder / "study.db", _record(settings, parts)) as store:
+            run = None if settings.out is None else folder
+            return Sitting(settings, parts, store, run, clock, listener).run()
+
+
+def restart(run: Path, budget: str | None, listener: Listener | None, objects: Mapping[str, Any]) -> Result:
+    """Go on with a search, see `netwright.search.resume`."""
+    with Store.open(run / "study.db") as store, _log_file(run / "log.txt"):
+        clock = Clock(spent_s=_spent_s(store))
+        settings, parts = _prepare_again(run, budget, objects, clock)
+        store.study.require_same(_record(settings, parts))
+        (run / "spec.yaml").write_text(settings.text, encoding="utf-8")
+        return Sitting(settings, parts, store, run, clock, listener).run()
+
+
+def export_again(run: Path, trial_id: int, out: Path, objects: Mapping[str, Any]) -> Path:
+    """Export a trial of a run, see `netwright.search.export`."""
+    from netwright.study.delivery import export_trial
+
+    with Store.open(run / "study.db", read_only=True) as store:
+        settings, parts = _prepare_again(run, None, objects, Clock())
+        store.study.require_same(_record(settings, parts))
+        trials = store.trials()
+    trial = next((t for t in trials if t.id == trial_id), None)
+    if trial is None or trial.state is not TrialState.FINISHED:
+        state = "there is no such trial" if trial is None else f"it is {trial.state}"
+        raise SpecError(f"trial {trial_id} cannot be exported: {state}; netwright show {run} lists the trials")
+    if parts.task is None:
+        raise SpecError(f"trial {trial_id} cannot be exported: the search has an evaluator of its own, and no network")
+    export_trial(trial, parts, settings.seed, trials, out)
+    return out
+
+
+class Sitting:
+    """The phases of a search over an open store.
+
+    Args:
+        settings: how it is run.
+        parts: what it is made of.
+        store: its history.
+        run: folder of the run; None where nothing is kept.
+        clock: what was spent.
+        listener: is told how it stands.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        parts: Parts,
+        store: Store,
+        run: Path | None,
+        clock: Clock,
+        listener: Listener | None,
+    ) -> None:
+        self.settings, self.parts, self.store, self.run_folder = settings, parts, store, run
+        self.clock, self.listener = clock, listener or (lambda status: None)
+        self.clock.limit_s = settings.budget.time_s
+        self.stop = StopRequest()
+        self.trials = store.trials()
+        self.phase = "search"
+        self.failures = FailurePolicy()
+        self.num_running = 0
+        self.noted_s = clock.elapsed_s
+        self.standing = Standing(parts.objectives, parts.constraints)
+        for trial in self.trials:
+            self.standing.add(trial)
+
+    def run(self) -> Result:
+        """Drive the search to its end.
+
+        Raises:
+            Interrupted: a signal asked to stop.
+            SearchError: no usable network.
+        """
+        if self._is_done():
+            return self._result("it was finished before")
+        with self.stop.listening(lambda text: self._tell(message=text)):
+            with self._executor() as executor:
+                loop = self._loop(executor)
+                loop.replay(self.store.started(), list(self.store.commits()))
+                loop.run(lambda: self.stop() or self._search_is_over())
+                self._drain(loop)
+                stopped = self._why(loop)
+            if self.parts.plan is not None:
+                self._finals(loop)
+            result = self._result(stopped)
+        self.store.append_event("done", str(self.settings.budget))
+        return result
+
+    def _is_done(self) -> bool:
+        """Whether an earlier sitting spent this very budget."""
+        return any(event.body == str(self.settings.budget) for event in self.store.events("done")[-1:])
+
+    def _executor(self) -> Executor:
+        if not self.settings.isolated:
+            return InProcessExecutor(self.parts.evaluator)
+        return IsolatedExecutor(self.parts.evaluator, workers=self.settings.workers, limits=self.settings.limits)
+
+    def _loop(self, executor: Executor) -> Loop:
+        search = self.settings.budget if self.parts.plan is None else self.parts.plan.search
+        return Loop(
+            self.parts.strategy,
+            executor,
+            self.store,
+            seed=self.settings.seed,
+            allowance=Allowance(search.trials, search.epochs),
+            lag=self.settings.lag,
+            ordered=self.settings.ordered,
+            on_end=self._ended,
+            on_wait=self._tell,
+        )
+
+    def _search_is_over(self) -> bool:
+        limit = self.settings.budget.time_s if self.parts.plan is None else self.parts.plan.search.time_s
+        return limit is not None and self.clock.elapsed_s >= limit
+
+    def _drain(self, loop: Loop) -> None:
+        """Let what runs end, as long as there is time; then stop here if a signal asked to.
+
+        What has not ended when the budget is spent is killed with the executor, and run again by a resume.
+        """
+        while loop.running and self.clock.remaining_s != 0:
+            self.num_running = len(loop.running)
+            loop.collect()
+        self._note_time()
+        self.stop.raise_if_asked()
+
+    def _why(self, loop: Loop) -> str:
+        if self._search_is_over():
+            return f"the time for searching is spent ({self.clock.elapsed_s:.0f} s)"
+        if loop.exhausted:
+            return "every architecture of the space was tried"
+        if loop.allowance.too_many_infeasible:
+            return "nearly all architectures break a limit"
+        return "the budget is spent"
+
+    def _ended(self, trial: Trial) -> None:
+        self.trials.append(trial)
+        self.standing.add(trial)
+        self.failures.add(trial)
+        if self.clock.elapsed_s - self.noted_s >= NOTE_EVERY_S:
+            self._note_time()
+        self._tell(trial=trial)
+
+    def _note_time(self) -> None:
+        """Store how much time is spent, so that a resume after a kill knows."""
+        self.noted_s = self.clock.elapsed_s
+        self.store.append_event(SPENT, round(self.noted_s, 3))
+
+    def _tell(self, trial: Trial | None = None, message: str = "") -> None:
+        self.listener(
+            self.standing.status(self.phase, self.clock, running=self.num_running, trial=trial, message=message)
+        )
+
+    def _finals(self, loop: Loop) -> None:
+        """Train the finalists fully, one after the other on all cores; those that were before are not trained again."""
+        plan, evaluator = self.parts.plan, self.parts.evaluator
+        assert plan is not None
+        assert isinstance(evaluator, TrainingEvaluator)
+        self.phase = "final"
+        finalists = self._finalists(plan)
+        for place, trial in enumerate(finalists):
+            fidelity = Fidelity(plan.final_epochs, trial.fidelity.data_share)
+            deadline_s = self.clock.deadline_after(plan.reserve_s, parts=len(finalists) - place)
+            patient = evaluator.with_options(deadline_s=deadline_s, processes=self.settings.workers)
+            with IsolatedExecutor(patient, limits=self.settings.limits) as loop.executor:
+                loop.finish(Proposal(trial.architecture, fidelity, (trial.id,), FINAL))
+                self._drain(loop)
+
+    def _finalists(self, plan: Plan) -> list[Trial]:
+        searched = [t for t in feasible(self.trials, self.parts.constraints) if t.proposal.origin != FINAL]
+        done = {t.architecture for t in self.trials if t.proposal.origin == FINAL}
+        chosen = choose_finalists(searched, self.parts.objectives[0], plan.num_finalists)
+        return [trial for trial in chosen if trial.architecture not in done]
+
+    def _result(self, stopped: str) -> Result:
+        good = feasible(self.trials, self.parts.constraints)
+        objective = self.parts.objectives[0]
+        ranked = best_first(good, objective)
+        if not ranked:
+            raise SearchError(_nothing(self.trials))
+        result = Result(
+            run=self.run_folder,
+            objectives=self.parts.objectives,
+            best=ranked[0],
+            references=best_references(good),
+            comparisons=compare(ranked[0], good, objective),
+            front=pareto_front(good, self.parts.objectives),
+            num_trials=len(self.trials),
+            stopped=stopped,
+        )
+        if self.parts.task is None or self.run_folder is None:
+            return result
+        from netwright.study.delivery import deliver, recall
+
+        if self._is_done():
+            return recall(result, self.run_folder / "best")
+        self.phase = "export"
+        self._tell(message="writing and checking the network")
+        return deliver(result, self.parts, self.settings.seed, self.trials, self.run_folder / "best")
+
+
+def _prepare(
+    spec: SearchSpec | str | Path | None, options: Mapping[str, Any], clock: Clock, budget: str | None = None
+) -> tuple[Settings, Parts]:
+    """Settings and parts of a search; everything that can be wrong is found here."""
+    if spec is None and "evaluator" in options:
+        rest = {name: value for name, value in options.items() if name not in ("space", "evaluator")}
+        settings = Settings.own(rest, budget)
+        return settings, own_parts(options)
+    objects = {n: v for n, v in options.items() if n in OBJECTS and v is not None and not isinstance(v, (str, Path))}
+    named = {name: value for name, value in options.items() if name not in objects}
+    if isinstance(spec, SearchSpec):
+        resolved = SearchSpec.from_options(**{**spec.model_dump(), **named}) if named else spec
+    else:
+        resolved = load_spec(spec, **named) if spec is not None else SearchSpec.from_options(**named)
+    settings = Settings.of(resolved, budget)
+    clock.limit_s = settings.budget.time_s
+    parts = task_parts(resolved, settings, objects, clock)
+    assert parts.plan is not None
+    rungs = {
+        "min_epochs": parts.plan.min_epochs,
+        "max_epochs": parts.plan.max_epochs,
+        "budget": str(budget or resolved.budget),
+    }
+    return replace(settings, text=resolved.model_copy(update=rungs).to_yaml()), parts
+
+
+def _prepare_again(run: Path, budget: str | None, objects: Mapping[str, Any], clock: Clock) -> tuple[Settings, Parts]:
+    """Settings and parts of a run, from what it was started with."""
+    text = (run / "spec.yaml").read_text(encoding="utf-8")
+    if text.startswith(OWN_MARK):
+        stored = json.loads(text.removeprefix(OWN_MARK))
+        missing = [name for name in ("space", "evaluator") if name not in objects]
+        if missing:
+            raise SpecError(
+                f"this search was started from Python with an evaluator of its own; give {' and '.join(missing)} "
+                "to netwright.resume(run, space=..., evaluator=...)"
+            )
+        return _prepare(None, {**stored, **objects, "out": run}, clock, budget)
+    return _prepare(run / "spec.yaml", {**objects, "out": str(run)}, clock, budget)
+
+
+def _record(settings: Settings, parts: Parts) -> StudyRecord:
+    return StudyRecord(
+        name=settings.out.name if settings.out else "search",
+        seed=settings.seed,
+        space_description=json.dumps(parts.space.describe()),
+        space_fingerprint=parts.space.fingerprint(),
+        data_fingerprint="" if parts.task is None else parts.task.fingerprint(),
+        code_fingerprint=parts.code,
+        objectives=parts.objectives,
+        constraints=parts.constraints,
+        spec=json.dumps(settings.text),
+        version=version("netwright"),
+    )
+
+
+@contextmanager
+def _folder(out: Path | None) -> Iterator[Path]:
+    """The run's folder, made here and taken away again if something given is wrong; temporary where nothing is kept."""
+    if out is None:
+        with TemporaryDirectory(prefix="netwright-") as temporary:
+            yield Path(temporary)
+        return
+    require_free(out)
+    existed = out.exists()
+    out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        yield out
+    except UsageError:
+        for path in out.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not existed:
+            out.rmdir()
+        raise
+
+
+@contextmanager
+def _log_file(path: Path) -> Iterator[None]:
+    """Write what the library logs into a file, too, for the time of the block."""
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("netwright")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def _spent_s(store: Store) -> float:
+    """Wall seconds of the earlier sittings, as they noted it."""
+    noted = [event.body for event in store.events(SPENT)]
+    return float(noted[-1]) if noted and isinstance(noted[-1], (int, float)) else 0.0
+
+
+def _nothing(trials: list[Trial]) -> str:
+    """Why there is no result."""
+    counts = {state: sum(t.state is state for t in trials) for state in TrialState}
+    errors = [t.error.partition("\n")[0] for t in trials if t.state is not TrialState.FINISHED]
+    causes = group_causes(errors) if errors else "  no trial was run: the budget is too small"
+    return (
+        f"no usable network: {counts[TrialState.INFEASIBLE]} of {len(trials)} trials broke a limit, "
+        f"{counts[TrialState.FAILED]} failed; loosen the limits or raise the budget. Causes:\n{causes}"
+    )

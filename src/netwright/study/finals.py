@@ -1,0 +1,101 @@
+"""The end of a search, as pure functions of its history.
+
+Which networks are trained fully, which one is best, and how it compares with the hand-made references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from netwright.strategies.operators import pareto_rank
+from netwright.study.result import Comparison
+from netwright.types import Constraint, Objective, Trial, TrialState, best_first
+
+REFERENCE = "reference:"
+
+
+def keeps(trial: Trial, constraints: Sequence[Constraint]) -> bool:
+    """Whether a trial finished and keeps all limits on what it measured."""
+    return trial.state is TrialState.FINISHED and all(
+        limit.holds(trial.metrics[limit.metric]) for limit in constraints if limit.metric in trial.metrics
+    )
+
+
+def feasible(trials: Iterable[Trial], constraints: Sequence[Constraint]) -> list[Trial]:
+    """Finished trials that keep all limits."""
+    return [trial for trial in trials if keeps(trial, constraints)]
+
+
+def choose_finalists(trials: Sequence[Trial], objective: Objective, count: int) -> list[Trial]:
+    """The trials whose networks are trained fully, best first, one for each architecture.
+
+    A trial at a higher fidelity goes before any at a lower one: numbers after different training cannot be compared,
+    and successive halving has brought the better ones up.
+
+    Args:
+        trials: feasible ones.
+        objective: what decides.
+        count: how many at most.
+    """
+    chosen: dict[str, Trial] = {}
+    for epochs in sorted({t.fidelity.cost for t in trials}, reverse=True):
+        for trial in best_first((t for t in trials if t.fidelity.cost == epochs), objective):
+            if len(chosen) < count:
+                chosen.setdefault(trial.architecture.id, trial)
+    return list(chosen.values())
+
+
+def pareto_front(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[Trial, ...]:
+    """Trials no other is better than in all objectives, best by the first objective first.
+
+    Of an architecture only the most thorough trial counts.
+    """
+    last: dict[str, Trial] = {}
+    for trial in trials:
+        known = last.get(trial.architecture.id)
+        if known is None or known.fidelity.cost <= trial.fidelity.cost:
+            last[trial.architecture.id] = trial
+    ordered = best_first(last.values(), objectives[0])
+    usable = [t for t in ordered if all(o.metric in t.metrics for o in objectives)]
+    if not usable:
+        return ()
+    ranks = pareto_rank([tuple(o.sign * t.metrics[o.metric] for o in objectives) for t in usable])
+    return tuple(t for t, rank in zip(usable, ranks, strict=True) if rank == 0)
+
+
+def references_of(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
+    """Finished trials of each hand-made reference network, by its name."""
+    names = {t.architecture.id: t.proposal.origin.removeprefix(REFERENCE) for t in trials if _is_reference(t)}
+    found: dict[str, list[Trial]] = {name: [] for name in names.values()}
+    for trial in trials:
+        if trial.architecture.id in names and trial.state is TrialState.FINISHED:
+            found[names[trial.architecture.id]].append(trial)
+    return found
+
+
+def best_references(trials: Sequence[Trial]) -> tuple[tuple[str, Trial], ...]:
+    """The most thorough trial of each hand-made reference network, with its name."""
+    found = references_of(trials).items()
+    return tuple((name, max(theirs, key=lambda t: t.fidelity.cost)) for name, theirs in found if theirs)
+
+
+def _is_reference(trial: Trial) -> bool:
+    return trial.proposal.origin.startswith(REFERENCE)
+
+
+def compare(best: Trial, trials: Sequence[Trial], objective: Objective) -> tuple[Comparison, ...]:
+    """The best network against each reference, at the most thorough fidelity at which both were evaluated."""
+    mine = _by_cost([t for t in trials if t.architecture.id == best.architecture.id], objective)
+    rows = []
+    for name, theirs in references_of(trials).items():
+        reference = _by_cost(theirs, objective)
+        shared = max(mine.keys() & reference.keys(), default=None)
+        if shared is not None:
+            a, b = reference[shared].metrics[objective.metric], mine[shared].metrics[objective.metric]
+            epochs = mine[shared].fidelity.epochs
+            rows.append(Comparison(name, objective.metric, a, b, objective.sign * (a - b), epochs))
+    return tuple(sorted(rows, key=lambda row: row.margin))
+
+
+def _by_cost(trials: Sequence[Trial], objective: Objective) -> dict[float, Trial]:
+    return {trial.fidelity.cost: trial for trial in reversed(best_first(trials, objective))}

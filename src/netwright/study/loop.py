@@ -1,0 +1,184 @@
+"""The loop of every search: ask a strategy, run what it proposes, store how it ended, tell the strategy.
+
+Two workers finish in an order nobody controls. In the ordered mode (the default) results are *stored* as they come but
+*told* in the order of asking, and at most ``lag`` trials are asked and not yet told; so the sequence of asks and tells,
+and with it the search, depends on the seed alone. Since a strategy's state is a function of what it was asked and told,
+a stored history is replayed into a fresh strategy to go on after any interruption. Knows no tasks, phases or clocks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+from netwright.errors import StudyMismatchError
+from netwright.execution import Executor, Job
+from netwright.storage import Started, Store
+from netwright.strategies import Exhausted, Strategy
+from netwright.study.allowance import Allowance
+from netwright.study.seeds import trial_seed
+from netwright.types import Proposal, Trial
+
+FINAL = "final"
+"""Origin of trials that no strategy asked for."""
+
+
+class Loop:
+    """Asks, runs, stores and tells.
+
+    Args:
+        strategy: proposes.
+        executor: runs; trials survive or fail there, never here.
+        store: keeps. A trial is acknowledged when its commit returns.
+        seed: of the study; a trial's seed follows from it and the trial's id.
+        allowance: says whether another trial may be started.
+        lag: most trials that are asked and not told; at least the number of workers.
+        ordered: tell in the order of asking; False: in the order of ending.
+        on_end: called with each trial once it is stored.
+        on_wait: called now and then while nothing ends.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        executor: Executor,
+        store: Store,
+        *,
+        seed: int,
+        allowance: Allowance,
+        lag: int,
+        ordered: bool = True,
+        on_end: Callable[[Trial], None] = lambda trial: None,
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.strategy, self.executor, self.store = strategy, executor, store
+        self.seed, self.allowance, self.lag, self.ordered = seed, allowance, lag, ordered
+        self.on_end, self.on_wait = on_end, on_wait
+        self.next_id = 0
+        self.running: dict[int, Started] = {}
+        self.untold: dict[int, None] = {}  # ids asked by the strategy and not told, in the order of asking
+        self.ended: dict[int, Trial] = {}  # of these, those that ended, in the order of ending
+        self.told = 0
+        self.seeds: dict[int, int] = {}
+        self.cut: list[Started] = []  # final trials that were interrupted
+        self.idle = False  # the strategy waits to be told more
+        self.exhausted = False
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Search until nothing more may be asked and everything asked has ended, or ``stop()`` says so.
+
+        What is asked next depends on what was told, never on who finished first: as long as the strategy may be
+        asked it is asked, however long a free worker has to be waited for; only then is the next result told.
+        """
+        while not stop():
+            if self._may_ask():
+                if len(self.running) < self.executor.workers:
+                    self._ask()
+                    continue
+            elif self._tell():
+                continue
+            elif not self.running:
+                return
+            self.collect()
+
+    def _may_ask(self) -> bool:
+        return not self.idle and len(self.untold) < self.lag and self.allowance.permits()
+
+    def _ask(self) -> None:
+        try:
+            proposals = self.strategy.ask(1)
+        except Exhausted:
+            proposals, self.exhausted = (), True
+        self.idle = not proposals
+        for proposal in proposals:
+            self.start(proposal)
+
+    def _tell(self) -> bool:
+        trial_id = next(iter(self.untold if self.ordered else self.ended), None)
+        if trial_id is None or trial_id not in self.ended:
+            return False
+        self._tell_trial(self.ended.pop(trial_id))
+        return True
+
+    def _tell_trial(self, trial: Trial) -> None:
+        del self.untold[trial.id]
+        self.allowance.settle(trial)
+        self.told += 1
+        self.idle = False
+        self.strategy.tell([trial])
+
+    def start(self, proposal: Proposal) -> None:
+        """Start a trial; also for those that no strategy asked for (origin ``final``)."""
+        seed = trial_seed(self.seed, self.next_id, proposal, self.seeds)
+        started = Started(self.next_id, proposal, seed, self.told)
+        self.next_id += 1
+        self._register(started)
+        self.store.record_started(started)
+        self._submit(started)
+
+    def finish(self, proposal: Proposal) -> None:
+        """Start a final trial; one that was interrupted goes on under its id."""
+        again = next((s for s in self.cut if s.proposal == proposal), None)
+        if again is None:
+            self.start(proposal)
+        else:
+            self._submit(self.store.record_again(again))
+
+    def _register(self, started: Started) -> None:
+        self.seeds[started.trial_id] = started.seed
+        if started.proposal.origin != FINAL:
+            self.untold[started.trial_id] = None
+            self.allowance.reserve(started.trial_id, started.proposal)
+
+    def _submit(self, started: Started) -> None:
+        self.running[started.trial_id] = started
+        proposal = started.proposal
+        self.executor.submit(Job(started.trial_id, proposal.architecture, proposal.fidelity, started.seed))
+
+    def collect(self, timeout_s: float = 0.5) -> list[Trial]:
+        """Wait for trials to end, and store them."""
+        trials = []
+        outcomes = self.executor.wait(timeout_s)
+        if not outcomes:
+            self.on_wait()
+        for outcome in outcomes:
+            started = self.running.pop(outcome.trial_id)
+            trial = started.end(outcome.state, outcome.metrics, outcome.error, outcome.duration_s)
+            self.store.commit(trial)
+            if trial.id in self.untold:
+                self.ended[trial.id] = trial
+            trials.append(trial)
+            self.on_end(trial)
+        return trials
+
+    def replay(self, history: Sequence[Started], ended: Iterable[Trial]) -> None:
+        """Bring strategy and loop to where the stored history ends, and start again what was interrupted.
+
+        Raises:
+            StudyMismatchError: the strategy asks something else than is stored.
+        """
+        results = {trial.id: trial for trial in ended}  # in the order of commits
+        finals = {s.trial_id for s in history if s.proposal.origin == FINAL}
+        order = deque(t for t in (sorted(results) if self.ordered else results) if t not in finals)
+        for started in history:
+            while self.told < started.told:
+                self._tell_trial(results[order.popleft()])
+            if started.trial_id not in finals:
+                asked = list(self.strategy.ask(1))
+                if asked != [started.proposal]:
+                    raise StudyMismatchError(_differs(started, asked))
+            self.next_id = started.trial_id + 1
+            self._register(started)
+            if started.trial_id not in results and started.trial_id in finals:
+                self.cut.append(started)
+            elif started.trial_id not in results:
+                self._submit(self.store.record_again(started))
+        self.ended.update((t, results[t]) for t in results if t in self.untold)
+
+
+def _differs(started: Started, asked: list[Proposal]) -> str:
+    return (
+        f"trial {started.trial_id} was {started.proposal.architecture.to_json()} but the strategy now asks "
+        f"{asked[0].architecture.to_json() if asked else 'nothing'}: space, strategy or version changed; "
+        "resume with what the search was started with, or start a new one"
+    )

@@ -1,0 +1,104 @@
+"""How a budget is divided: rungs of the search, and the training of the finalists.
+
+The division depends on the specification and the size of the data, never on a measurement, so that the same search on
+a busier machine is the same search as far as it gets. Time only decides when it ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netwright.types import Budget
+
+NOMINAL_IMAGES_PER_S = 700.0
+"""Images of 28 x 28 pixels that one core trains on in a second with a network of the default space; from
+``benchmarks/recipe_fashion_mnist.py``. A wrong figure makes rungs longer or shorter, nothing worse."""
+
+FINAL_SHARE = 0.55
+"""Part of a time budget kept for the finalists' training, see docs/decisions/0003-budget.md."""
+
+EXPORT_RESERVE_S = 20.0
+SMALLEST_SEARCH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a search does with its budget.
+
+    Args:
+        min_epochs: training of the lowest rung.
+        max_epochs: training of the highest rung.
+        eta: one in ``eta`` goes on to the next rung.
+        final_epochs: most epochs a finalist is trained for; less where the time is up before.
+        num_finalists: networks trained fully.
+        search: what the search phase may spend; its time ends earlier than the budget's.
+        reserve_s: wall seconds kept for export and check.
+    """
+
+    min_epochs: float
+    max_epochs: float
+    eta: int
+    final_epochs: float
+    num_finalists: int
+    search: Budget
+    reserve_s: float
+
+
+def make_plan(
+    budget: Budget,
+    *,
+    num_images: int,
+    pixels: int,
+    workers: int,
+    eta: int = 3,
+    min_epochs: float | None = None,
+    max_epochs: float | None = None,
+) -> Plan:
+    """Divide a budget.
+
+    Args:
+        budget: of the whole search.
+        num_images: training images.
+        pixels: of an image (height x width).
+        workers: trials at once.
+        eta: of successive halving.
+        min_epochs: of the lowest rung, where a person gave it.
+        max_epochs: of the highest rung, where a person gave it.
+    """
+    full = _full_epochs(num_images)
+    rate = NOMINAL_IMAGES_PER_S * min(4.0, 784 / pixels) / num_images * workers  # epochs a second
+    if budget.time_s is not None:
+        affordable = budget.time_s * (1 - FINAL_SHARE) * rate
+    else:
+        affordable = budget.epochs if budget.epochs is not None else 3.0 * full
+    low = min_epochs or _round(min(full / eta, max(affordable / (SMALLEST_SEARCH * 2), 2e4 / num_images / 10)))
+    high = max_epochs or low * eta**2
+    reserve = 0.0 if budget.time_s is None else min(EXPORT_RESERVE_S, 0.15 * budget.time_s)
+    return Plan(
+        min_epochs=low,
+        max_epochs=max(low, high),
+        eta=eta,
+        final_epochs=max(high, full),
+        num_finalists=1 if budget.trials is not None and budget.trials < 6 else 2,
+        search=_search_part(budget, full),
+        reserve_s=reserve,
+    )
+
+
+def _full_epochs(num_images: int) -> float:
+    """Epochs after which a network of the default spaces gains little: more for fewer images."""
+    return float(min(200, max(30, round(2.5e6 / num_images))))
+
+
+def _round(epochs: float) -> float:
+    """Two significant digits, so that a plan reads well."""
+    return float(f"{epochs:.2g}")
+
+
+def _search_part(budget: Budget, full: float) -> Budget:
+    finals = 2 if budget.trials is not None and budget.trials >= 6 else 1
+    return Budget(
+        None if budget.time_s is None else budget.time_s * (1 - FINAL_SHARE),
+        None if budget.trials is None else max(1, budget.trials - finals),
+        None if budget.epochs is None else budget.epochs / 2,
+    )

@@ -1,0 +1,134 @@
+"""What a search returns, and how it is told to people. Knows nothing of how it came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from netwright.types import Json, Objective, Trial
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The found network against a hand-made one, both trained equally long.
+
+    Args:
+        name: of the reference network.
+        metric: what is compared.
+        reference: its number.
+        found: the found network's number at the same fidelity.
+        margin: by how much the found one is better (negative: worse).
+        epochs: of training of both; None where nothing is trained.
+    """
+
+    name: str
+    metric: str
+    reference: float
+    found: float
+    margin: float
+    epochs: float | None
+
+    def __str__(self) -> str:
+        when = "" if self.epochs is None else f" after {self.epochs:g} epochs"
+        numbers = f"{self.reference:.4f}{when}, found network {self.found:.4f} ({self.margin:+.4f})"
+        return f"{self.name}: {self.metric} {numbers}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of a search.
+
+    Args:
+        run: folder of the run; None where nothing was written.
+        objectives: what was searched for; the first one decides.
+        best: the best trial.
+        references: the best trial of each hand-made reference network, by its name.
+        comparisons: the found network against each reference at equal training.
+        front: trials that no other beats in all objectives.
+        num_trials: trials that ended.
+        stopped: why the search ended.
+        card: card of the exported network; empty where nothing was exported.
+        verified: the export was reloaded and gave the same outputs and metric.
+        notes: what a person should know (a limit that was never met, a check that was left out).
+    """
+
+    run: Path | None
+    objectives: tuple[Objective, ...]
+    best: Trial
+    references: tuple[tuple[str, Trial], ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    front: tuple[Trial, ...] = ()
+    num_trials: int = 0
+    stopped: str = ""
+    card: Mapping[str, Json] = field(default_factory=dict)
+    verified: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path | None:
+        """Folder of the exported network, ``RUN/best``."""
+        return self.run / "best" if self.run is not None and self.card else None
+
+    def summary(self) -> str:
+        """Text for people: what was found, what a reference network would have given, and where the files are."""
+        main = self.objectives[0].metric
+        lines = [f"{self.num_trials} trials, stopped: {self.stopped}"]
+        lines.append(f"best: trial {self.best.id}, {_numbers(self.best.metrics)}")
+        metrics = self.card.get("metrics")
+        if isinstance(metrics, dict):
+            test = [f"{k.replace('_', ' ')} {v:.4f}" for k, v in metrics.items() if k.startswith("test_")]
+            lines.extend([f"on the test split, read once: {', '.join(test)}"] if test else [])
+        if self.comparisons:
+            lines.append("hand-made reference networks, trained equally long:")
+            lines.extend(f"  {comparison}" for comparison in self.comparisons)
+            lines.append(_verdict(self.comparisons, main))
+        lines.extend(f"note: {note}" for note in self.notes)
+        if self.folder is not None:
+            state = "checked: it scores as it did in the search" if self.verified else "NOT verified"
+            lines.append(f"network: {self.folder} (model.py, weights.safetensors, model.onnx, card.json; {state})")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Json]:
+        """JSON object for scripts."""
+        return {
+            "run": None if self.run is None else str(self.run),
+            "best": trial_dict(self.best),
+            "references": {name: trial_dict(trial) for name, trial in self.references},
+            "comparisons": [dict(vars(c)) for c in self.comparisons],
+            "front": [trial.id for trial in self.front],
+            "trials": self.num_trials,
+            "stopped": self.stopped,
+            "verified": self.verified,
+            "notes": list(self.notes),
+            "card": dict(self.card),
+        }
+
+
+def trial_dict(trial: Trial) -> dict[str, Json]:
+    """JSON object of a trial."""
+    import json
+
+    return {
+        "id": trial.id,
+        "state": trial.state.value,
+        "architecture": json.loads(trial.architecture.to_json()),
+        "epochs": trial.fidelity.epochs,
+        "origin": trial.proposal.origin,
+        "metrics": dict(trial.metrics),
+        "error": trial.error.partition("\n")[0],
+        "duration_s": round(trial.duration_s, 3),
+    }
+
+
+def _numbers(metrics: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+
+
+def _verdict(comparisons: tuple[Comparison, ...], metric: str) -> str:
+    best = min(comparisons, key=lambda c: c.margin)
+    if best.margin > 0:
+        return f"the search beat the best reference ({best.name}) by {best.margin:.4f} {metric}"
+    if best.margin == 0:
+        return f"the search did not beat the best reference ({best.name}): the same {metric}"
+    return f"the search did NOT beat the best reference ({best.name}): {-best.margin:.4f} {metric} short of it"

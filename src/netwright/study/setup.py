@@ -1,0 +1,216 @@
+"""From a specification to the parts of a search: task, space, strategy, evaluator. All that can be wrong is found here.
+
+Nothing is trained and nothing is written. The parts run no torch operation, so that trials can be forked afterwards.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from netwright.errors import CapabilityError, SpecError, unknown, wrong
+from netwright.evaluation.base import Evaluator
+from netwright.space import SearchSpace
+from netwright.strategies import Strategy, SuccessiveHalving, make_strategy
+from netwright.study.clock import Clock
+from netwright.study.plan import Plan, make_plan
+from netwright.study.settings import Settings
+from netwright.tasks import load_task
+from netwright.types import Constraint, Objective, Proposal, digest
+
+if TYPE_CHECKING:
+    from netwright.spec import SearchSpec
+    from netwright.tasks.image_classification import ImageClassification
+
+DEFAULT_STRATEGY = "evolution"
+"""What ``auto`` means: the strategy with the best regret at small budgets in benchmarks/strategies_nb201.py."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a search is made of.
+
+    Args:
+        space: where.
+        strategy: what to try next.
+        evaluator: how good it is.
+        objectives: what is wanted; the first one decides.
+        constraints: limits.
+        task: the task; None with an evaluator of one's own.
+        plan: how the budget is divided; None with an evaluator of one's own.
+        code: digest of code that a person wrote for this search.
+    """
+
+    space: SearchSpace
+    strategy: Strategy
+    evaluator: Evaluator
+    objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...]
+    task: ImageClassification | None = None
+    plan: Plan | None = None
+    code: str = ""
+
+
+def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any], clock: Clock) -> Parts:
+    """Parts of a search on a task.
+
+    Args:
+        spec: what is asked for.
+        settings: how it is run.
+        objects: ``task``, ``space`` and ``strategy``, where they are given as objects.
+        clock: of the search; its limit is set.
+
+    Raises:
+        UsageError: data, space, strategy or limits are wrong or do not fit together.
+    """
+    from netwright.evaluation.latency import LatencySpec
+    from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator
+
+    task = cast("ImageClassification", objects.get("task") or load_task(spec.task, spec.data, seed=spec.seed))
+    space, code = (objects["space"], "") if "space" in objects else find_space(spec, task)
+    constraints, goals = spec.limits, spec.goals
+    wanted = {c.metric for c in constraints} | {goal.metric for goal in goals}
+    latency = LatencySpec(spec.latency_batch, spec.latency_threads, cast(Any, spec.latency_runtime))
+    plan = make_plan(
+        settings.budget,
+        num_images=len(task.train()[1]),
+        pixels=math.prod(task.input_shape[1:]),
+        workers=settings.workers,
+        eta=spec.eta,
+        min_epochs=spec.min_epochs,
+        max_epochs=spec.max_epochs,
+    )
+    evaluator = TrainingEvaluator(
+        task,
+        space,
+        work_dir=Path(spec.out) / "work",
+        constraints=constraints,
+        options=TrainerOptions(
+            device=spec.device,
+            latency=latency if "latency_ms" in wanted else None,
+            deadline_s=clock.deadline_s(plan.reserve_s),
+        ),
+    )
+    inner = objects.get("strategy") or make_strategy(
+        DEFAULT_STRATEGY if spec.strategy == "auto" else spec.strategy,
+        space,
+        seed=spec.seed,
+        objectives=goals,
+        constraints=constraints,
+        initial=reference_proposals(task, space),
+    )
+    strategy = SuccessiveHalving(
+        inner,
+        max_epochs=plan.max_epochs,
+        min_epochs=plan.min_epochs if spec.halving else plan.max_epochs,
+        eta=plan.eta,
+        objectives=goals,
+        constraints=constraints,
+    )
+    return Parts(space, strategy, evaluator, goals, constraints, task, plan, code)
+
+
+def reference_proposals(task: ImageClassification, space: SearchSpace) -> list[Proposal]:
+    """The hand-made networks that are points of the space, as first trials."""
+    return [
+        Proposal(reference.architecture, origin=f"reference:{reference.name}")
+        for reference in task.references()
+        if space.contains(reference.architecture)
+    ]
+
+
+def find_space(spec: SearchSpec, task: ImageClassification) -> tuple[SearchSpace, str]:
+    """The search space that a specification names, and the digest of the file it comes from (empty for ours).
+
+    Raises:
+        SpecError: an unknown name, a file that is not there, or a variable in it that is no space.
+    """
+    if spec.space_file is not None:
+        file, name = spec.space_file
+        return load_space(file, name, task), digest(file.read_text(encoding="utf-8"))
+    if spec.space == "default":
+        return task.default_space(), ""
+    from netwright.nn.spaces import SPACES
+
+    if spec.space not in SPACES:
+        raise SpecError(unknown("space", spec.space, ["default", *SPACES]))
+    return SPACES[spec.space](task.input_shape, task.num_classes), ""
+
+
+def load_space(file: Path, name: str, task: ImageClassification) -> SearchSpace:
+    """Import a person's own file and take a space from it: a `SearchSpace`, or a function of (input_shape, classes)."""
+    if not file.is_file():
+        raise SpecError(wrong("space", str(file), "FILE.py:NAME with a file that exists"))
+    module_spec = importlib.util.spec_from_file_location(f"netwright_user_{digest(str(file.resolve()), 8)}", file)
+    assert module_spec is not None
+    assert module_spec.loader is not None
+    module = importlib.util.module_from_spec(module_spec)
+    sys.modules[module_spec.name] = module  # classes of the file are found again by their module's name
+    module_spec.loader.exec_module(module)
+    found = getattr(module, name, None)
+    if found is None:
+        raise SpecError(f"space: {file}: " + unknown("name", name, [n for n in vars(module) if not n.startswith("_")]))
+    space = found(task.input_shape, task.num_classes) if callable(found) else found
+    if not isinstance(space, SearchSpace):
+        allowed = "a SearchSpace, or a function (input_shape, num_classes) that returns one"
+        raise SpecError(wrong(f"space: {file}: {name}", type(found).__name__, allowed))
+    return space
+
+
+def code_digest(part: object) -> str:
+    """Digest of the source of a function or class, so that a resume notices a change; of its name where unknown."""
+    target = part if inspect.isroutine(part) or inspect.isclass(part) else type(part)
+    try:
+        return digest(inspect.getsource(cast(Callable[..., object], target)))
+    except (OSError, TypeError):
+        return digest(getattr(target, "__qualname__", repr(type(part))))
+
+
+def own_parts(options: Mapping[str, Any]) -> Parts:
+    """Parts of a search with an evaluator of one's own.
+
+    Args:
+        options: ``space`` and ``evaluator``, and where given ``strategy``, ``seed``, ``objectives``, ``constraints``.
+
+    Raises:
+        CapabilityError: the evaluator cannot be called, or the space is none.
+        UsageError: another option is wrong.
+    """
+    space, evaluator = options.get("space"), options["evaluator"]
+    if not callable(evaluator):
+        raise CapabilityError(wrong("evaluator", evaluator, "callable as evaluator(arch, fidelity=..., seed=...)"))
+    if not isinstance(space, SearchSpace):
+        raise CapabilityError(wrong("space", space, "a SearchSpace", "with an evaluator of your own give space=, too"))
+    goals = tuple(map(parse_objective, _texts(options.get("objectives", ("accuracy",)))))
+    limits = tuple(map(Constraint.parse, _texts(options.get("constraints", ()))))
+    strategy = options.get("strategy", "auto")
+    name = DEFAULT_STRATEGY if strategy == "auto" else strategy
+    made = make_strategy(name, space, seed=options.get("seed", 0), objectives=goals, constraints=limits)
+    return Parts(space, made, evaluator, goals, limits, code=code_digest(evaluator))
+
+
+def _texts(value: str | Sequence[str]) -> Sequence[str]:
+    return (value,) if isinstance(value, str) else value
+
+
+def parse_objective(text: str) -> Objective:
+    """Read ``metric:max`` or ``metric:min``; the known metrics need no direction.
+
+    Example:
+        >>> parse_objective("distance:min")
+        Objective(metric='distance', direction='min')
+    """
+    from netwright.spec import METRICS
+
+    metric, _, direction = text.partition(":")
+    if not direction and metric in METRICS:
+        direction = METRICS[metric]
+    if direction not in ("max", "min"):
+        raise SpecError(wrong("objective", text, "metric:max or metric:min", "say in which direction it is better"))
+    return Objective(metric, "max" if direction == "max" else "min")
