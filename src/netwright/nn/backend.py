@@ -1,0 +1,27 @@
+"""Gives operations their meaning in torch: what every operation declared in `netwright.nn` carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netwright.space.terms import Term
+
+
+@dataclass(frozen=True)
+class TorchBackend:
+    """Builds and writes networks with torch; torch is imported when something is built, not before."""
+
+    def build(self, term: Term, *, input_shape: tuple[int, ...], seed: int, input_dtype: str) -> object:
+        """Build a plain ``torch.nn.Module``; see `netwright.nn.build`."""
+        from netwright.nn.building import build
+
+        return build(term, input_shape=input_shape, seed=seed, input_dtype=input_dtype)
+
+    def source(self, term: Term, *, input_shape: tuple[int, ...], input_dtype: str) -> str:
+        """Write self-contained source; see `netwright.nn.source`."""
+        from netwright.nn.writing import source
+
+        return source(term, input_shape=input_shape, input_dtype=input_dtype)
+
+
+TORCH = TorchBackend()

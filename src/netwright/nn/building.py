@@ -1,0 +1,80 @@
+"""Makes a torch model from a network without choices, by running its generated source.
+
+The model holds torch and generated classes (and classes of one's own) only. Weights are drawn from the seed, and
+torch's global random state is left as it was. Knows nothing of training or search spaces.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, cast
+
+from netwright.errors import BuildError, wrong
+from netwright.nn.writing import OwnCode, Written, own_namespace, write
+from netwright.space.terms import Term
+from netwright.types import digest
+
+if TYPE_CHECKING:
+    import torch
+
+
+class _TextLoader:
+    """Gives the text of a generated module to tracebacks, which ask for it when they show its lines."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def get_source(self, name: str) -> str:
+        """The text; there is one module."""
+        return self.text
+
+
+def build(term: Term, *, input_shape: tuple[int, ...], seed: int = 0, input_dtype: str = "float32") -> torch.nn.Module:
+    """Build a plain torch model on the CPU.
+
+    Args:
+        term: the network without choices.
+        input_shape: shape of one example without the batch.
+        seed: of the weights, >= 0; the same seed gives the same bits in every process.
+        input_dtype: dtype of the input as torch names it; ``int64`` for tokens.
+
+    Raises:
+        BuildError: the network cannot be: names the operation, its path and the shapes.
+    """
+    written = write(term, input_shape=input_shape, input_dtype=input_dtype, own_code=given_in_namespace)
+    return instantiate(written, seed=seed)
+
+
+def instantiate(written: Written, *, seed: int = 0, device: str = "cpu") -> torch.nn.Module:
+    """Run generated source and make its network.
+
+    Args:
+        written: what `write` gave.
+        seed: of the weights.
+        device: where they are made; ``meta`` for shapes without memory.
+    """
+    import torch
+
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise BuildError(wrong("seed", seed, "a whole number in [0, 2**63)"))
+    module = load(written)
+    with torch.random.fork_rng(devices=[]), torch.device(device):
+        torch.default_generator.manual_seed(seed)
+        return cast("torch.nn.Module", module.build())
+
+
+def load(written: Written) -> types.ModuleType:
+    """Run generated source in a module of its own; it is not put into ``sys.modules``."""
+    name = f"netwright_network_{digest(written.text)}"
+    module = types.ModuleType(name)
+    module.__file__ = f"{name}.py"
+    module.__dict__["__loader__"] = _TextLoader(written.text)
+    module.__dict__.update(own_namespace(written.own_classes))
+    code = compile(written.text, module.__file__, "exec", dont_inherit=True)
+    exec(code, module.__dict__)  # noqa: S102  # our own text, made from typed values a moment ago
+    return module
+
+
+def given_in_namespace(classes: tuple[type, ...]) -> OwnCode:
+    """Classes of one's own need no text here: the objects are given to the module."""
+    return OwnCode()

@@ -1,0 +1,57 @@
+"""How each kind of operation is written as torch source: one plain table from kind to emitter.
+
+An emitter takes a `Site` and returns the expression that makes the module, and what flows out of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+
+from netwright.errors import BuildError, unknown
+from netwright.nn.emitters import basics, blocks, cells, convolutions, own, pooling, sequences, shapes
+from netwright.nn.site import Emitted, Flow, Site, Tally
+from netwright.space.terms import CellTerm, OpTerm, Term
+
+Emitter = Callable[[Site], Emitted]
+
+EMITTERS: Mapping[str, Emitter] = MappingProxyType(
+    {
+        **basics.EMITTERS,
+        **blocks.EMITTERS,
+        **cells.EMITTERS,
+        **convolutions.EMITTERS,
+        **own.EMITTERS,
+        **pooling.EMITTERS,
+        **sequences.EMITTERS,
+        **shapes.EMITTERS,
+    }
+)
+
+
+def emit(term: Term, flows: tuple[Flow, ...], path: str, *, tally: Tally, width: int | None = None) -> Emitted:
+    """Write an operation and all inside it.
+
+    Args:
+        term: the operation.
+        flows: what comes in.
+        path: where it stands.
+        tally: counts the layers written.
+        width: channels of the stage around it, if there is one.
+
+    Raises:
+        BuildError: the operation is not known, or cannot work on what comes in; names it, its path and the shapes.
+    """
+    emit_inside = partial(emit, tally=tally, width=width)
+    if isinstance(term, CellTerm):
+        return cells.emit_cell(Site(OpTerm("cell"), flows, _join(path, "cell"), emit_inside, tally, width), term)
+    if not isinstance(term, OpTerm):
+        raise BuildError(f"{path or 'root'}: not an operation without choices: {type(term).__name__}")
+    if term.kind not in EMITTERS:
+        raise BuildError(f"{path or 'root'}: {unknown('operation', term.kind, EMITTERS)}")
+    return EMITTERS[term.kind](Site(term, flows, _join(path, term.kind), emit_inside, tally, width))
+
+
+def _join(path: str, kind: str) -> str:
+    return f"{path}.{kind}" if path else kind

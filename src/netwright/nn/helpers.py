@@ -1,0 +1,297 @@
+"""The small module classes that generated source may contain, as text; only those used are written.
+
+They are ordinary torch modules and know nothing of netwright. Each text stands as ``ruff format`` prints it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_TEXTS = '''\
+class Residual(nn.Module):
+    """Adds its input, or a shortcut of it, to what the body gives."""
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module | None = None) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = nn.Identity() if shortcut is None else shortcut
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.shortcut(x) + self.body(x)
+
+
+class Sum(nn.Module):
+    """Sum of its branches, all run on the same input."""
+
+    def __init__(self, *branches: nn.Module) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out = self.branches[0](x)
+        for branch in self.branches[1:]:
+            out = out + branch(x)
+        return out
+
+
+class Mean(nn.Module):
+    """Mean of its branches, all run on the same input."""
+
+    def __init__(self, *branches: nn.Module) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out = self.branches[0](x)
+        for branch in self.branches[1:]:
+            out = out + branch(x)
+        return out / len(self.branches)
+
+
+class Product(nn.Module):
+    """Product of its branches, all run on the same input."""
+
+    def __init__(self, *branches: nn.Module) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out = self.branches[0](x)
+        for branch in self.branches[1:]:
+            out = out * branch(x)
+        return out
+
+
+class Concat(nn.Module):
+    """Its branches, all run on the same input, side by side along one dimension."""
+
+    def __init__(self, *branches: nn.Module, dim: int) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+        self.dim = dim
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([branch(x) for branch in self.branches], dim=self.dim)
+
+
+class Zero(nn.Module):
+    """Gives zeros of its input's shape."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(x)
+
+
+class DropPath(nn.Module):
+    """While training, drops whole examples with probability p and scales the others (stochastic depth)."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return x
+        keep = torch.rand((x.shape[0],) + (1,) * (x.dim() - 1), device=x.device) >= self.p
+        return x * keep.to(x.dtype) / (1 - self.p)
+
+
+class ChannelsLast(nn.Module):
+    """Runs the body with the channels as the last dimension."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class SqueezeExcite(nn.Module):
+    """Weights the channels of an image by a small network over their means."""
+
+    def __init__(self, channels: int, hidden_channels: int) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, hidden_channels, kernel_size=1)
+        self.expand = nn.Conv2d(hidden_channels, channels, kernel_size=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        weights = F.relu(self.reduce(x.mean((2, 3), keepdim=True)))
+        return x * F.hardsigmoid(self.expand(weights))
+
+
+class FactorizedReduce(nn.Module):
+    """Halves the extent by two convolutions, one over the even and one over the odd positions."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        half = out_channels // 2
+        self.even = nn.Conv2d(in_channels, half, kernel_size=1, stride=2, bias=False)
+        self.odd = nn.Conv2d(in_channels, out_channels - half, kernel_size=1, stride=2, bias=False)
+        self.norm = nn.BatchNorm2d(out_channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.relu(x)
+        shifted = F.pad(x, (0, 1, 0, 1))[:, :, 1:, 1:]
+        return self.norm(torch.cat([self.even(x), self.odd(shifted)], dim=1))
+
+
+class GlobalPool(nn.Module):
+    """Mean or maximum over the positions of a sequence (batch, positions, features)."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self.mode = mode
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean(dim=1) if self.mode == "avg" else x.amax(dim=1)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention over (batch, positions, features)."""
+
+    def __init__(self, features: int, heads: int, causal: bool = False, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.heads = heads
+        self.causal = causal
+        self.dropout = dropout
+        self.query_key_value = nn.Linear(features, 3 * features)
+        self.out = nn.Linear(features, features)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.query_key_value(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        dropout = self.dropout if self.training else 0.0
+        x = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=self.causal)
+        return self.out(x.transpose(1, 2).flatten(2))
+
+
+class PositionalEmbedding(nn.Module):
+    """Adds a learned vector to each position; sequences may be shorter than ``length``."""
+
+    def __init__(self, length: int, features: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(length, features) * 0.02)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.weight[: x.shape[1]]
+
+
+class Recurrent(nn.Module):
+    """Gives the outputs of a recurrent layer: all, or the last of each direction."""
+
+    def __init__(self, layer: nn.RNNBase, returns: str = "sequence") -> None:
+        super().__init__()
+        self.layer = layer
+        self.returns = returns
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out, _ = self.layer(x)
+        if self.returns == "sequence":
+            return out
+        if not self.layer.bidirectional:
+            return out[:, -1]
+        forwards, backwards = out.chunk(2, dim=2)
+        return torch.cat([forwards[:, -1], backwards[:, 0]], dim=1)
+
+
+class OverPositions(nn.Module):
+    """Runs the body on the positions of an image as a sequence (batch, positions, channels)."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out = self.body(x.flatten(2).transpose(1, 2))
+        return out.transpose(1, 2).unflatten(2, x.shape[2:])
+
+
+class ToSequence(nn.Module):
+    """Turns (batch, channels, extent...) into (batch, positions, channels)."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.flatten(2).transpose(1, 2)
+
+
+class ToChannels(nn.Module):
+    """Turns (batch, positions, channels) into (batch, channels, extent...)."""
+
+    def __init__(self, extent: tuple[int, ...]) -> None:
+        super().__init__()
+        self.extent = extent
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.transpose(1, 2).unflatten(2, self.extent)
+
+
+class Permute(nn.Module):
+    """Brings the dimensions into another order; the batch stays first."""
+
+    def __init__(self, *order: int) -> None:
+        super().__init__()
+        self.order = order
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.permute(0, *self.order)
+
+
+class TakeChannels(nn.Module):
+    """Gives the first channels."""
+
+    def __init__(self, channels: int, dim: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.dim = dim
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.narrow(self.dim, 0, self.channels)
+
+
+class Normalize(nn.Module):
+    """Subtracts the mean of each channel and divides by its standard deviation."""
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).reshape(shape))
+        self.register_buffer("std", torch.tensor(std).reshape(shape))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x - self.mean) / self.std
+
+
+class Joint(nn.Module):
+    """Brings two inputs to one shape and gives them to a cell."""
+
+    def __init__(self, before0: nn.Module, before1: nn.Module, cell: nn.Module) -> None:
+        super().__init__()
+        self.before0 = before0
+        self.before1 = before1
+        self.cell = cell
+
+    def forward(self, x0: torch.Tensor, x1: torch.Tensor) -> torch.Tensor:
+        return self.cell(self.before0(x0), self.before1(x1))
+
+
+class CellChain(nn.Module):
+    """Runs cells one after the other, each on what the two before it gave."""
+
+    def __init__(self, *cells: nn.Module) -> None:
+        super().__init__()
+        self.cells = nn.ModuleList(cells)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        before, last = x, x
+        for cell in self.cells:
+            before, last = last, cell(before, last)
+        return last
+'''
+
+
+def _split(texts: str) -> dict[str, str]:
+    blocks = [block.strip("\n") for block in re.split(r"\n\n\n(?=class )", texts)]
+    return {block[len("class ") : block.index("(")]: block for block in blocks}
+
+
+HELPERS: Mapping[str, str] = MappingProxyType(_split(_TEXTS))
+"""Text of each helper class by its name, in the order in which they are written."""

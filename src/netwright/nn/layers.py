@@ -1,0 +1,412 @@
+"""Declarations of layers: what people write in a search space. Every argument may be a choice or an expression.
+
+Input sizes are never given; they are found when a network is built. A declaration is data and imports no torch.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from netwright.errors import SpaceError, wrong
+from netwright.nn.arguments import Flag, Size, Word, flag, make_op, number, size, word
+from netwright.nn.emitters.basics import ACTIVATIONS
+from netwright.nn.emitters.pooling import MODES
+from netwright.space.expressions import Expr
+from netwright.space.nodes import Arg, Op
+
+Padding = Expr | int | tuple[int, ...] | Literal["same", "valid"]
+
+
+def conv(
+    channels: Size,
+    kernel: Size = 3,
+    stride: Size = 1,
+    *,
+    padding: Padding = "same",
+    dilation: Size = 1,
+    groups: Size = 1,
+    bias: Flag = True,
+    dims: int | None = None,
+) -> Op:
+    """Declare a convolution over (C, L), (C, H, W) or (C, D, H, W).
+
+    Args:
+        channels: output channels.
+        kernel: extent of the kernel; one number, or one for each dimension.
+        stride: step.
+        padding: ``same`` gives ``ceil(extent / stride)`` for every kernel, ``valid`` none; or numbers.
+        dilation: distance between the kernel's points.
+        groups: must divide input and output channels, or building is rejected.
+        bias: whether a bias is added; leave it out before a norm.
+        dims: 1, 2 or 3; the input's if not given.
+
+    Raises:
+        SpaceError: an argument cannot be.
+
+    Example:
+        >>> conv(16, kernel=5, stride=2).kind
+        'conv'
+    """
+    return make_op(
+        "conv",
+        {
+            "channels": size("channels", channels),
+            "kernel": size("kernel", kernel),
+            "stride": size("stride", stride),
+            "padding": _padding(padding),
+            "dilation": size("dilation", dilation),
+            "groups": size("groups", groups),
+            "bias": flag("bias", bias),
+            "dims": dims if dims is None else word("dims", str(dims), ("1", "2", "3")) and dims,
+        },
+    )
+
+
+def _padding(padding: object) -> Arg:
+    if isinstance(padding, str):
+        return word("padding", padding, ("same", "valid"))
+    if isinstance(padding, Expr):
+        return padding
+    return size("padding", padding, minimum=0)
+
+
+def conv1d(channels: Size, kernel: Size = 3, stride: Size = 1, **options: Arg) -> Op:
+    """Declare a convolution over (C, L); options as of `conv`."""
+    return conv(channels, kernel, stride, dims=1, **options)  # type: ignore[arg-type]  # conv checks them
+
+
+def conv2d(channels: Size, kernel: Size = 3, stride: Size = 1, **options: Arg) -> Op:
+    """Declare a convolution over (C, H, W); options as of `conv`."""
+    return conv(channels, kernel, stride, dims=2, **options)  # type: ignore[arg-type]  # conv checks them
+
+
+def conv3d(channels: Size, kernel: Size = 3, stride: Size = 1, **options: Arg) -> Op:
+    """Declare a convolution over (C, D, H, W); options as of `conv`."""
+    return conv(channels, kernel, stride, dims=3, **options)  # type: ignore[arg-type]  # conv checks them
+
+
+def depthwise_conv(
+    kernel: Size = 3, stride: Size = 1, *, dilation: Size = 1, multiplier: Size = 1, bias: Flag = True
+) -> Op:
+    """Declare a convolution of each channel by itself; ``multiplier`` output channels for each."""
+    args: dict[str, object] = {"kernel": size("kernel", kernel), "stride": size("stride", stride)}
+    args |= {"dilation": size("dilation", dilation), "multiplier": size("multiplier", multiplier)}
+    return make_op("depthwise_conv", {**args, "bias": flag("bias", bias)})
+
+
+def separable_conv(channels: Size, kernel: Size = 3, stride: Size = 1, *, dilation: Size = 1, bias: Flag = True) -> Op:
+    """Declare a depthwise convolution followed by a 1 x 1 convolution to ``channels``."""
+    args: dict[str, object] = {"channels": size("channels", channels), "kernel": size("kernel", kernel)}
+    args |= {"stride": size("stride", stride), "dilation": size("dilation", dilation)}
+    return make_op("separable_conv", {**args, "bias": flag("bias", bias)})
+
+
+def transposed_conv(
+    channels: Size, kernel: Size | None = None, stride: Size = 2, *, groups: Size = 1, bias: Flag = True
+) -> Op:
+    """Declare a transposed convolution, which multiplies the extent by ``stride``; its kernel is not smaller."""
+    args: dict[str, object] = {"channels": size("channels", channels)}
+    if kernel is not None:
+        args["kernel"] = size("kernel", kernel)
+    args |= {"stride": size("stride", stride), "groups": size("groups", groups)}
+    return make_op("transposed_conv", {**args, "bias": flag("bias", bias)})
+
+
+def linear(features: Size, *, bias: Flag = True) -> Op:
+    """Declare a linear layer on vectors (D,), or on each position of sequences (L, D)."""
+    return make_op("linear", {"features": size("features", features), "bias": flag("bias", bias)})
+
+
+# --- norms and activations ---------------------------------------------------------------------------------------
+
+
+def batch_norm() -> Op:
+    """Declare batch normalisation of each channel."""
+    return make_op("batch_norm", {})
+
+
+def layer_norm() -> Op:
+    """Declare layer normalisation over the channels of each position; images keep their channels first."""
+    return make_op("layer_norm", {})
+
+
+def group_norm(groups: Size = 8) -> Op:
+    """Declare group normalisation; ``groups`` must divide the channels, or building is rejected."""
+    return make_op("group_norm", {"groups": size("groups", groups)})
+
+
+def rms_norm() -> Op:
+    """Declare root-mean-square normalisation over the channels of each position."""
+    return make_op("rms_norm", {})
+
+
+def activation(name: Word) -> Op:
+    """Declare an activation by name, which may be a choice.
+
+    Args:
+        name: relu, relu6, gelu, silu, mish, elu, selu, hardswish, hardsigmoid, leaky_relu, sigmoid, tanh, softmax
+            (over the channels) or identity.
+    """
+    return make_op("activation", {"name": word("name", name, ACTIVATIONS)})
+
+
+def relu() -> Op:
+    """Declare a rectified linear unit."""
+    return activation("relu")
+
+
+def gelu() -> Op:
+    """Declare a Gaussian error linear unit."""
+    return activation("gelu")
+
+
+def silu() -> Op:
+    """Declare a sigmoid linear unit (swish)."""
+    return activation("silu")
+
+
+def hardswish() -> Op:
+    """Declare a piecewise-linear swish."""
+    return activation("hardswish")
+
+
+def leaky_relu() -> Op:
+    """Declare a rectified linear unit with slope 0.1 below zero."""
+    return activation("leaky_relu")
+
+
+def sigmoid() -> Op:
+    """Declare a sigmoid."""
+    return activation("sigmoid")
+
+
+def tanh() -> Op:
+    """Declare a hyperbolic tangent."""
+    return activation("tanh")
+
+
+def softmax() -> Op:
+    """Declare a softmax over the channels."""
+    return activation("softmax")
+
+
+def dropout(p: Expr | float = 0.5, *, whole_channels: Flag = False) -> Op:
+    """Declare dropout with probability ``p``; of whole channels where asked for."""
+    return make_op("dropout", {"p": number("p", p, 0.0, 1.0), "whole_channels": flag("whole_channels", whole_channels)})
+
+
+def drop_path(p: Expr | float = 0.1) -> Op:
+    """Declare stochastic depth: whole examples are dropped with probability ``p``. Stands last in a residual body.
+
+    References:
+        Huang et al. (2016), Deep Networks with Stochastic Depth.
+    """
+    return make_op("drop_path", {"p": number("p", p, 0.0, 0.99)})
+
+
+# --- pooling -----------------------------------------------------------------------------------------------------
+
+
+def max_pool(kernel: Size = 2, stride: Size | None = None, *, padding: Padding = "same") -> Op:
+    """Declare the maximum over windows; the stride is the kernel if not given."""
+    return _pool("max_pool", kernel, stride, padding)
+
+
+def avg_pool(kernel: Size = 2, stride: Size | None = None, *, padding: Padding = "same") -> Op:
+    """Declare the mean over windows, padding not counted; the stride is the kernel if not given."""
+    return _pool("avg_pool", kernel, stride, padding)
+
+
+def _pool(kind: str, kernel: Size, stride: Size | None, padding: Padding) -> Op:
+    args: dict[str, object] = {"kernel": size("kernel", kernel)}
+    if stride is not None:
+        args["stride"] = size("stride", stride)
+    return make_op(kind, {**args, "padding": _padding(padding)})
+
+
+def global_pool(mode: Word = "avg") -> Op:
+    """Declare the mean (``avg``) or maximum (``max``) over all positions; gives a vector (C,)."""
+    return make_op("global_pool", {"mode": word("mode", mode, MODES)})
+
+
+def adaptive_pool(extent: Size, mode: Word = "avg") -> Op:
+    """Declare pooling to a given extent."""
+    return make_op("adaptive_pool", {"extent": size("extent", extent), "mode": word("mode", mode, MODES)})
+
+
+# --- forms -------------------------------------------------------------------------------------------------------
+
+
+def flatten() -> Op:
+    """Declare turning anything into a vector."""
+    return make_op("flatten", {})
+
+
+def reshape(shape: Size) -> Op:
+    """Declare giving another shape of as many values; the batch is not counted."""
+    return make_op("reshape", {"shape": size("shape", shape)})
+
+
+def permute(order: tuple[int, ...]) -> Op:
+    """Declare another order of the dimensions, counted from 0 without the batch."""
+    return make_op("permute", {"order": size("order", order, minimum=0)})
+
+
+def to_sequence() -> Op:
+    """Declare turning (C, H, W), or (C, L), into a sequence (positions, C)."""
+    return make_op("to_sequence", {})
+
+
+def to_channels(extent: Size | None = None) -> Op:
+    """Declare turning a sequence (positions, C) into (C, extent...); (C, L) where no extent is given."""
+    return make_op("to_channels", {} if extent is None else {"extent": size("extent", extent)})
+
+
+def patch_embedding(features: Size, patch: Size) -> Op:
+    """Declare cutting an image into patches, each a position of a sequence (positions, features)."""
+    return make_op("patch_embedding", {"features": size("features", features), "patch": size("patch", patch)})
+
+
+def upsample(scale: Size = 2, mode: Word = "nearest") -> Op:
+    """Declare enlarging the extent: ``nearest`` or ``linear`` (bilinear on images)."""
+    return make_op("upsample", {"scale": size("scale", scale), "mode": word("mode", mode, ("nearest", "linear"))})
+
+
+def pixel_shuffle(scale: Size = 2) -> Op:
+    """Declare trading channels for extent; ``scale**2`` must divide the channels."""
+    return make_op("pixel_shuffle", {"scale": size("scale", scale)})
+
+
+def take_channels(channels: Size) -> Op:
+    """Declare keeping the first ``channels`` channels (NAS-Bench-101 truncates so)."""
+    return make_op("take_channels", {"channels": size("channels", channels)})
+
+
+def normalize(mean: float | tuple[float, ...], std: float | tuple[float, ...]) -> Op:
+    """Declare subtracting a constant and dividing by one, for each channel; both are kept with the weights.
+
+    Args:
+        mean: one number, or one for each channel.
+        std: the same; > 0.
+    """
+    for name, value in (("mean", mean), ("std", std)):
+        parts = value if isinstance(value, (tuple, list)) else (value,)
+        if not parts or any(isinstance(v, bool) or not isinstance(v, (int, float)) for v in parts):
+            raise SpaceError(wrong(name, value, "a number, or one for each channel"))
+        if name == "std" and any(v <= 0 for v in parts):
+            raise SpaceError(wrong("std", value, "> 0"))
+    return make_op("normalize", {"mean": mean, "std": std})
+
+
+# --- sequences ---------------------------------------------------------------------------------------------------
+
+
+def embedding(num_embeddings: Size, features: Size) -> Op:
+    """Declare a vector for each token of an input of whole numbers (L,), built with ``input_dtype='int64'``."""
+    return make_op(
+        "embedding",
+        {"num_embeddings": size("num_embeddings", num_embeddings), "features": size("features", features)},
+    )
+
+
+def positional_embedding() -> Op:
+    """Declare adding a learned vector for each position of a sequence (L, D)."""
+    return make_op("positional_embedding", {})
+
+
+def attention(heads: Size = 4, *, causal: Flag = False, dropout: Expr | float = 0.0) -> Op:
+    """Declare multi-head self-attention over a sequence (L, D); ``heads`` must divide D.
+
+    References:
+        Vaswani et al. (2017), Attention Is All You Need, section 3.2.
+    """
+    return make_op(
+        "attention",
+        {
+            "heads": size("heads", heads),
+            "causal": flag("causal", causal),
+            "dropout": number("dropout", dropout, 0.0, 0.99),
+        },
+    )
+
+
+def transformer_block(
+    heads: Size = 4,
+    expand: Expr | float = 4.0,
+    *,
+    causal: Flag = False,
+    activation: Word = "gelu",
+    norm: Word = "layer",
+    dropout: Expr | float = 0.0,
+    drop_path: Expr | float = 0.0,
+) -> Op:
+    """Declare attention and a two-layer network, each residual with its norm before it (pre-norm).
+
+    Args:
+        heads: must divide the features.
+        expand: hidden features of the two-layer network, relative to D.
+        causal: whether a position sees only those before it.
+        activation: as of `activation`.
+        norm: ``layer``, ``rms`` or ``none``.
+        dropout: in attention and in the two-layer network.
+        drop_path: probability of leaving out each half.
+    """
+    return make_op(
+        "transformer_block",
+        {
+            "heads": size("heads", heads),
+            "expand": number("expand", expand, 0.01, 64.0),
+            "causal": flag("causal", causal),
+            "activation": word("activation", activation, ACTIVATIONS),
+            "norm": word("norm", norm, ("layer", "rms", "none")),
+            "dropout": number("dropout", dropout, 0.0, 0.99),
+            "drop_path": number("drop_path", drop_path, 0.0, 0.99),
+        },
+    )
+
+
+def lstm(features: Size, layers: Size = 1, *, bidirectional: Flag = False, returns: Word = "sequence") -> Op:
+    """Declare a long short-term memory over a sequence (L, D).
+
+    Args:
+        features: hidden features of each direction.
+        layers: stacked layers.
+        bidirectional: whether it also runs backwards; gives twice the features.
+        returns: ``sequence`` (L, features), or ``last`` (features,): the last output of each direction.
+    """
+    return _recurrent("lstm", features, layers, bidirectional, returns)
+
+
+def gru(features: Size, layers: Size = 1, *, bidirectional: Flag = False, returns: Word = "sequence") -> Op:
+    """Declare gated recurrent units over a sequence (L, D); arguments as of `lstm`."""
+    return _recurrent("gru", features, layers, bidirectional, returns)
+
+
+def rnn(features: Size, layers: Size = 1, *, bidirectional: Flag = False, returns: Word = "sequence") -> Op:
+    """Declare a plain recurrent layer over a sequence (L, D); arguments as of `lstm`."""
+    return _recurrent("rnn", features, layers, bidirectional, returns)
+
+
+def _recurrent(kind: str, features: Size, layers: Size, bidirectional: Flag, returns: Word) -> Op:
+    return make_op(
+        kind,
+        {
+            "features": size("features", features),
+            "layers": size("layers", layers),
+            "bidirectional": flag("bidirectional", bidirectional),
+            "returns": word("returns", returns, ("sequence", "last")),
+        },
+    )
+
+
+# --- nothing ----------------------------------------------------------------------------------------------------
+
+
+def identity() -> Op:
+    """Declare doing nothing."""
+    return make_op("identity", {})
+
+
+def zero() -> Op:
+    """Declare giving zeros of the input's shape (no connection)."""
+    return make_op("zero", {})
