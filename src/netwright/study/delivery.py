@@ -90,7 +90,7 @@ def export_trial(
     examples: dict[str, Examples] = {"validation": task.validation()}
     if test:
         examples["test"] = task.test()
-        metrics["test_accuracy"] = _accuracy(term, weights, task, examples["test"])
+        metrics["test_accuracy"] = accuracy_of(term, weights, task, examples["test"])
     reference = None
     if comparisons is not None and comparisons.comparisons:
         best = comparisons.comparisons[0]
@@ -111,7 +111,7 @@ def export_trial(
     return Card.from_json((out / "card.json").read_bytes())
 
 
-def _accuracy(term: Term, weights: Path, task: ImageClassification, examples: Examples) -> float:
+def accuracy_of(term: Term, weights: Path, task: ImageClassification, examples: Examples | None = None) -> float:
     """Accuracy of the network as the search builds it; what the exported files are compared with."""
     from safetensors.torch import load_file
 
@@ -120,8 +120,9 @@ def _accuracy(term: Term, weights: Path, task: ImageClassification, examples: Ex
     from netwright.nn import build
 
     model = build(term, input_shape=task.input_shape, seed=0)
+    images, labels = task.test() if examples is None else examples
     model.load_state_dict(load_file(weights))
-    return evaluate(model, Images(examples[0], examples[1].astype(np.int64), task.scale))["accuracy"]
+    return evaluate(model, Images(images, labels.astype(np.int64), task.scale))["accuracy"]
 
 
 def lineage(trial: Trial, trials: Sequence[Trial]) -> tuple[Ancestor, ...]:

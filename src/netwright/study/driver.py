@@ -6,38 +6,28 @@ finalists, export and check. A sitting may end anywhere; the next one goes on fr
 
 from __future__ import annotations
 
-import json
-import logging
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
-from importlib.metadata import version
+from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from netwright.errors import SearchError, SpecError, UsageError
+from netwright.errors import SearchError, SpecError
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.execution import Executor, FailurePolicy, InProcessExecutor, IsolatedExecutor
 from netwright.execution.failures import group_causes
 from netwright.progress import Listener
-from netwright.spec import SearchSpec, load_spec, require_free
-from netwright.storage import Store, StudyRecord
+from netwright.spec import SearchSpec
+from netwright.storage import Store
 from netwright.study.allowance import Allowance
 from netwright.study.clock import Clock, StopRequest
 from netwright.study.finals import best_references, choose_finalists, compare, feasible, pareto_front
 from netwright.study.loop import FINAL, Loop
+from netwright.study.opening import log_file, prepare, prepare_again, record_of, run_folder
 from netwright.study.plan import Plan
 from netwright.study.result import Result
-from netwright.study.settings import OWN_MARK, Settings
-from netwright.study.setup import Parts, own_parts, task_parts
+from netwright.study.settings import Settings
+from netwright.study.setup import Parts
 from netwright.study.standing import Standing
 from netwright.types import Fidelity, Proposal, Trial, TrialState, best_first
-
-_log = logging.getLogger(__name__)
-OBJECTS = ("space", "strategy", "task")
-"""Options that may be objects in place of names."""
 
 SPENT = "spent_s"
 NOTE_EVERY_S = 5.0
@@ -46,20 +36,20 @@ NOTE_EVERY_S = 5.0
 def start(spec: SearchSpec | str | Path | None, options: Mapping[str, Any], listener: Listener | None) -> Result:
     """Begin a search, see `netwright.search.search`."""
     clock = Clock()
-    settings, parts = _prepare(spec, options, clock)
-    with _folder(settings.out) as folder, _log_file(folder / "log.txt"):
+    settings, parts = prepare(spec, options, clock)
+    with run_folder(settings.out) as folder, log_file(folder / "log.txt"):
         (folder / "spec.yaml").write_text(settings.text, encoding="utf-8")
-        with Store.create(folder / "study.db", _record(settings, parts)) as store:
+        with Store.create(folder / "study.db", record_of(settings, parts)) as store:
             run = None if settings.out is None else folder
             return Sitting(settings, parts, store, run, clock, listener).run()
 
 
 def restart(run: Path, budget: str | None, listener: Listener | None, objects: Mapping[str, Any]) -> Result:
     """Go on with a search, see `netwright.search.resume`."""
-    with Store.open(run / "study.db") as store, _log_file(run / "log.txt"):
+    with Store.open(run / "study.db") as store, log_file(run / "log.txt"):
         clock = Clock(spent_s=_spent_s(store))
-        settings, parts = _prepare_again(run, budget, objects, clock)
-        store.study.require_same(_record(settings, parts))
+        settings, parts = prepare_again(run, budget, objects, clock)
+        store.study.require_same(record_of(settings, parts))
         (run / "spec.yaml").write_text(settings.text, encoding="utf-8")
         return Sitting(settings, parts, store, run, clock, listener).run()
 
@@ -69,8 +59,8 @@ def export_again(run: Path, trial_id: int, out: Path, objects: Mapping[str, Any]
     from netwright.study.delivery import export_trial
 
     with Store.open(run / "study.db", read_only=True) as store:
-        settings, parts = _prepare_again(run, None, objects, Clock())
-        store.study.require_same(_record(settings, parts))
+        settings, parts = prepare_again(run, None, objects, Clock())
+        store.study.require_same(record_of(settings, parts))
         trials = store.trials()
     trial = next((t for t in trials if t.id == trial_id), None)
     if trial is None or trial.state is not TrialState.FINISHED:
@@ -249,96 +239,6 @@ class Sitting:
         self.phase = "export"
         self._tell(message="writing and checking the network")
         return deliver(result, self.parts, self.settings.seed, self.trials, self.run_folder / "best")
-
-
-def _prepare(
-    spec: SearchSpec | str | Path | None, options: Mapping[str, Any], clock: Clock, budget: str | None = None
-) -> tuple[Settings, Parts]:
-    """Settings and parts of a search; everything that can be wrong is found here."""
-    if spec is None and "evaluator" in options:
-        rest = {name: value for name, value in options.items() if name not in ("space", "evaluator")}
-        settings = Settings.own(rest, budget)
-        return settings, own_parts(options)
-    objects = {n: v for n, v in options.items() if n in OBJECTS and v is not None and not isinstance(v, (str, Path))}
-    named = {name: value for name, value in options.items() if name not in objects}
-    if isinstance(spec, SearchSpec):
-        resolved = SearchSpec.from_options(**{**spec.model_dump(), **named}) if named else spec
-    else:
-        resolved = load_spec(spec, **named) if spec is not None else SearchSpec.from_options(**named)
-    settings = Settings.of(resolved, budget)
-    clock.limit_s = settings.budget.time_s
-    parts = task_parts(resolved, settings, objects, clock)
-    assert parts.plan is not None
-    rungs = {
-        "min_epochs": parts.plan.min_epochs,
-        "max_epochs": parts.plan.max_epochs,
-        "budget": str(budget or resolved.budget),
-    }
-    return replace(settings, text=resolved.model_copy(update=rungs).to_yaml()), parts
-
-
-def _prepare_again(run: Path, budget: str | None, objects: Mapping[str, Any], clock: Clock) -> tuple[Settings, Parts]:
-    """Settings and parts of a run, from what it was started with."""
-    text = (run / "spec.yaml").read_text(encoding="utf-8")
-    if text.startswith(OWN_MARK):
-        stored = json.loads(text.removeprefix(OWN_MARK))
-        missing = [name for name in ("space", "evaluator") if name not in objects]
-        if missing:
-            raise SpecError(
-                f"this search was started from Python with an evaluator of its own; give {' and '.join(missing)} "
-                "to netwright.resume(run, space=..., evaluator=...)"
-            )
-        return _prepare(None, {**stored, **objects, "out": run}, clock, budget)
-    return _prepare(run / "spec.yaml", {**objects, "out": str(run)}, clock, budget)
-
-
-def _record(settings: Settings, parts: Parts) -> StudyRecord:
-    return StudyRecord(
-        name=settings.out.name if settings.out else "search",
-        seed=settings.seed,
-        space_description=json.dumps(parts.space.describe()),
-        space_fingerprint=parts.space.fingerprint(),
-        data_fingerprint="" if parts.task is None else parts.task.fingerprint(),
-        code_fingerprint=parts.code,
-        objectives=parts.objectives,
-        constraints=parts.constraints,
-        spec=json.dumps(settings.text),
-        version=version("netwright"),
-    )
-
-
-@contextmanager
-def _folder(out: Path | None) -> Iterator[Path]:
-    """The run's folder, made here and taken away again if something given is wrong; temporary where nothing is kept."""
-    if out is None:
-        with TemporaryDirectory(prefix="netwright-") as temporary:
-            yield Path(temporary)
-        return
-    require_free(out)
-    existed = out.exists()
-    out.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        yield out
-    except UsageError:
-        for path in out.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        if not existed:
-            out.rmdir()
-        raise
-
-
-@contextmanager
-def _log_file(path: Path) -> Iterator[None]:
-    """Write what the library logs into a file, too, for the time of the block."""
-    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger = logging.getLogger("netwright")
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        handler.close()
 
 
 def _spent_s(store: Store) -> float:

@@ -65,7 +65,7 @@ def make_plan(
         min_epochs: of the lowest rung, where a person gave it.
         max_epochs: of the highest rung, where a person gave it.
     """
-    full = _full_epochs(num_images)
+    full = _full_epochs(num_images) if max_epochs is None or budget.time_s is not None else max_epochs * eta
     rate = NOMINAL_IMAGES_PER_S * min(4.0, 784 / pixels) / num_images * workers  # epochs a second
     if budget.time_s is not None:
         affordable = budget.time_s * (1 - FINAL_SHARE) * rate
@@ -87,7 +87,7 @@ def make_plan(
 
 def _full_epochs(num_images: int) -> float:
     """Epochs after which a network of the default spaces gains little: more for fewer images."""
-    return float(min(200, max(30, round(2.5e6 / num_images))))
+    return float(min(60, max(30, round(2.5e6 / num_images))))
 
 
 def _round(epochs: float) -> float:

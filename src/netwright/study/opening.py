@@ -1,0 +1,115 @@
+"""How a search begins: from what a person gave to settings, parts and a folder. Nothing is trained here."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from netwright.errors import SpecError, UsageError
+from netwright.spec import SearchSpec, load_spec, require_free
+from netwright.storage import StudyRecord
+from netwright.study.clock import Clock
+from netwright.study.settings import OWN_MARK, Settings
+from netwright.study.setup import Parts, own_parts, task_parts
+
+OBJECTS = ("space", "strategy", "task")
+"""Options that may be objects in place of names."""
+
+
+def prepare(
+    spec: SearchSpec | str | Path | None, options: Mapping[str, Any], clock: Clock, budget: str | None = None
+) -> tuple[Settings, Parts]:
+    """Settings and parts of a search; everything that can be wrong is found here."""
+    if spec is None and "evaluator" in options:
+        rest = {name: value for name, value in options.items() if name not in ("space", "evaluator")}
+        settings = Settings.own(rest, budget)
+        return settings, own_parts(options)
+    objects = {n: v for n, v in options.items() if n in OBJECTS and v is not None and not isinstance(v, (str, Path))}
+    named = {name: value for name, value in options.items() if name not in objects}
+    if isinstance(spec, SearchSpec):
+        resolved = SearchSpec.from_options(**{**spec.model_dump(), **named}) if named else spec
+    else:
+        resolved = load_spec(spec, **named) if spec is not None else SearchSpec.from_options(**named)
+    settings = Settings.of(resolved, budget)
+    clock.limit_s = settings.budget.time_s
+    parts = task_parts(resolved, settings, objects, clock)
+    assert parts.plan is not None
+    rungs = {
+        "min_epochs": parts.plan.min_epochs,
+        "max_epochs": parts.plan.max_epochs,
+        "budget": str(budget or resolved.budget),
+    }
+    return replace(settings, text=resolved.model_copy(update=rungs).to_yaml()), parts
+
+
+def prepare_again(run: Path, budget: str | None, objects: Mapping[str, Any], clock: Clock) -> tuple[Settings, Parts]:
+    """Settings and parts of a run, from what it was started with."""
+    text = (run / "spec.yaml").read_text(encoding="utf-8")
+    if text.startswith(OWN_MARK):
+        stored = json.loads(text.removeprefix(OWN_MARK))
+        missing = [name for name in ("space", "evaluator") if name not in objects]
+        if missing:
+            raise SpecError(
+                f"this search was started from Python with an evaluator of its own; give {' and '.join(missing)} "
+                "to netwright.resume(run, space=..., evaluator=...)"
+            )
+        return prepare(None, {**stored, **objects, "out": run}, clock, budget)
+    return prepare(run / "spec.yaml", {**objects, "out": str(run)}, clock, budget)
+
+
+def record_of(settings: Settings, parts: Parts) -> StudyRecord:
+    """What the store keeps of a search, and a resume compares."""
+    return StudyRecord(
+        name=settings.out.name if settings.out else "search",
+        seed=settings.seed,
+        space_description=json.dumps(parts.space.describe()),
+        space_fingerprint=parts.space.fingerprint(),
+        data_fingerprint="" if parts.task is None else parts.task.fingerprint(),
+        code_fingerprint=parts.code,
+        objectives=parts.objectives,
+        constraints=parts.constraints,
+        spec=json.dumps(settings.text),
+        version=version("netwright"),
+    )
+
+
+@contextmanager
+def run_folder(out: Path | None) -> Iterator[Path]:
+    """The run's folder, made here and taken away again if something given is wrong; temporary where nothing is kept."""
+    if out is None:
+        with TemporaryDirectory(prefix="netwright-") as temporary:
+            yield Path(temporary)
+        return
+    require_free(out)
+    existed = out.exists()
+    out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        yield out
+    except UsageError:
+        for path in out.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not existed:
+            out.rmdir()
+        raise
+
+
+@contextmanager
+def log_file(path: Path) -> Iterator[None]:
+    """Write what the library logs into a file, too, for the time of the block."""
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("netwright")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
