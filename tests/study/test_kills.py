@@ -38,7 +38,9 @@ def problems(folder: Path, killed: Any, whole: Any, workers: int) -> list[str]:
     ids = [row[0] for row in killed["stored"]]
     found += ["an id is stored twice"] if len(set(ids)) != len(ids) else []
     found += ["the history differs from that of a run without kills"] if killed["history"] != whole["history"] else []
-    found += ["more trials were started again than were in flight"] if killed["restarts"] > workers * killed["kills"] else []
+    found += (
+        ["more trials were started again than were in flight"] if killed["restarts"] > workers * killed["kills"] else []
+    )
     found += [f"trials that never ended: {killed['never_ended']}"] if killed["never_ended"] else []
     return found
 

@@ -1,4 +1,4 @@
-"""Going on with a search: finished ones, larger budgets, changed spaces and code, signals (catalogue D 30 to 32, A 7)."""
+"""Going on with a search: larger budgets, changed spaces and code, signals (catalogue D 30 to 32, A 7)."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def history_so_far(run: Path) -> list[str]:
 
 def test_a_seed_gives_one_history_in_every_process(tmp_path: Path) -> None:
     """Three processes with other hash seeds, folders and locales give the same history (D 30)."""
-    code = "import sys; sys.path.insert(0, sys.argv[2]); import test_resume as t; from pathlib import Path; t.begin(Path(sys.argv[1]))"
+    code = "import sys; sys.path.insert(0, sys.argv[2]); import pathlib, test_resume as t; t.begin(pathlib.Path(sys.argv[1]))"
     found = set()
     for number, locale in enumerate(("C", "C.UTF-8", "POSIX")):
         folder = tmp_path / str(number)

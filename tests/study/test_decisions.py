@@ -1,0 +1,145 @@
+"""The pure decisions of a search: what it may spend, who the finalists are, what is compared with what."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netwright.study.allowance import INFEASIBLE_PER_TRIAL, Allowance
+from netwright.study.clock import Clock
+from netwright.study.finals import choose_finalists, compare, feasible, pareto_front, references_of
+from netwright.study.plan import make_plan
+from netwright.study.result import Result
+from netwright.study.seeds import trial_seed
+from netwright.study.standing import Standing
+from netwright.types import Architecture, Budget, Constraint, Fidelity, Objective, Proposal, Trial, TrialState
+
+ACCURACY = Objective("accuracy", "max")
+LATENCY = Objective("latency_ms", "min")
+
+
+def trial(number: int, name: str, accuracy: float, epochs: float = 1.0, origin: str = "", **metrics: float) -> Trial:
+    """A finished trial of the architecture ``name``."""
+    proposal = Proposal(Architecture({"name": name}), Fidelity(epochs), origin=origin)
+    return Trial(number, proposal, 0, TrialState.FINISHED, {"accuracy": accuracy, **metrics})
+
+
+def test_finalists_are_the_best_of_the_most_thorough_trials() -> None:
+    """A trial after more epochs goes before any after fewer, and each architecture is taken once."""
+    trials = [trial(0, "a", 0.9), trial(1, "b", 0.8), trial(2, "b", 0.85, 3.0), trial(3, "c", 0.7, 3.0)]
+    assert [2, 3, 0] == [t.id for t in choose_finalists(trials, ACCURACY, 5)]
+    assert [2] == [t.id for t in choose_finalists(trials, ACCURACY, 1)]
+
+
+def test_a_network_is_compared_with_a_reference_at_equal_training() -> None:
+    """The longest training that both had decides, not the best number of each."""
+    trials = [
+        trial(0, "r", 0.80, origin="reference:resnet"),
+        trial(1, "x", 0.82),
+        trial(2, "r", 0.90, 3.0, origin="promotion"),
+        trial(3, "x", 0.88, 3.0),
+        trial(4, "x", 0.95, 9.0),
+    ]
+    (row,) = compare(trials[4], trials, ACCURACY)
+    assert ("resnet", 0.90, 0.88, 3.0) == (row.name, row.reference, row.found, row.epochs)
+    assert math.isclose(-0.02, row.margin)
+
+
+def test_a_reference_that_failed_is_no_comparison() -> None:
+    """A reference without a finished trial is known, but nothing is compared with it."""
+    failed = Trial(0, Proposal(Architecture({"name": "r"}), origin="reference:cnn"), 0, TrialState.FAILED)
+    assert {"cnn": []} == references_of([failed])
+    assert () == compare(trial(1, "x", 0.5), [failed, trial(1, "x", 0.5)], ACCURACY)
+
+
+def test_the_summary_says_when_the_search_did_not_beat_the_reference() -> None:
+    """A shortfall is written out, with its size."""
+    trials = [trial(0, "r", 0.9, origin="reference:resnet"), trial(1, "x", 0.8)]
+    result = Result(None, (ACCURACY,), trials[1], comparisons=compare(trials[1], trials, ACCURACY))
+    assert "did NOT beat the best reference (resnet): 0.1000 accuracy short of it" in result.summary()
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=20))
+@settings(derandomize=True, deadline=None)
+def test_the_front_is_what_brute_force_finds(points: list[tuple[int, int]]) -> None:
+    """No trial of the front is beaten in all objectives, and every other one is; kept up to date it is the same."""
+    trials = [trial(i, str(i), float(a), latency_ms=float(b)) for i, (a, b) in enumerate(points)]
+    beaten = {i for i, p in enumerate(points) if any(q != p and q[0] >= p[0] and q[1] <= p[1] for q in points)}
+    expected = set(range(len(points))) - beaten
+    standing = Standing((ACCURACY, LATENCY), ())
+    for one in trials:
+        standing.add(one)
+    assert expected == {t.id for t in pareto_front(trials, (ACCURACY, LATENCY))}
+    assert expected == {t.id for t in standing.front}
+
+
+def test_a_trial_over_a_limit_is_not_feasible() -> None:
+    """Limits hold for finished trials too; one that was not measured does not count against it."""
+    limit = Constraint.parse("latency_ms<=2")
+    trials = [trial(0, "a", 0.9, latency_ms=3.0), trial(1, "b", 0.8, latency_ms=1.0), trial(2, "c", 0.7)]
+    assert [1, 2] == [t.id for t in feasible(trials, [limit])]
+    standing = Standing((ACCURACY,), (limit,))
+    for one in trials:
+        standing.add(one)
+    assert standing.best is not None
+    assert 1 == standing.best.id
+
+
+def test_infeasible_trials_cost_nothing_but_end_a_hopeless_search() -> None:
+    """A refused architecture gives its trial back; after very many of them nothing more is permitted."""
+    allowance = Allowance(trials=1)
+    for number in range(INFEASIBLE_PER_TRIAL * 4 + 1):
+        assert allowance.permits()
+        allowance.reserve(number, Proposal(Architecture({})))
+        assert not allowance.permits()
+        allowance.settle(Trial(number, Proposal(Architecture({})), 0, TrialState.INFEASIBLE))
+    assert not allowance.permits()
+    assert (0, True) == (allowance.num_charged, allowance.too_many_infeasible)
+
+
+def test_a_promotion_costs_the_epochs_it_adds() -> None:
+    """1 epoch, then 3 by promotion, are 3 epochs together."""
+    allowance = Allowance(epochs=3.5)
+    first = Proposal(Architecture({}), Fidelity(1.0))
+    allowance.reserve(0, first)
+    allowance.settle(Trial(0, first, 0, TrialState.FINISHED))
+    second = Proposal(Architecture({}), Fidelity(3.0), (0,), "promotion")
+    allowance.reserve(1, second)
+    allowance.settle(Trial(1, second, 0, TrialState.FINISHED))
+    assert 3.0 == allowance.epochs_charged
+    assert allowance.permits()
+
+
+def test_seeds_follow_from_study_and_trial() -> None:
+    """Every trial has its own seed; one that goes on with a training has that training's."""
+    plain = Proposal(Architecture({}))
+    seeds = {i: trial_seed(0, i, plain, {}) for i in range(100)}
+    assert 100 == len(set(seeds.values()))
+    assert seeds[3] == trial_seed(0, 7, Proposal(Architecture({}), parents=(3,), origin="final"), seeds)
+    assert seeds[3] != trial_seed(1, 3, plain, {})
+
+
+@pytest.mark.parametrize("budget", ["30s", "3m", "10m", "10h", "24 trials", "1 trials", "300 epochs"])
+@pytest.mark.parametrize("num_images", [40, 1078, 54_000, 10**6])
+def test_a_plan_fits_its_budget(budget: str, num_images: int) -> None:
+    """Rungs rise, the final training is the longest, and search and export together leave time for it."""
+    given_budget = Budget.parse(budget)
+    plan = make_plan(given_budget, num_images=num_images, pixels=784, workers=2)
+    assert 0 < plan.min_epochs <= plan.max_epochs <= plan.final_epochs
+    if given_budget.time_s is not None:
+        assert plan.search.time_s is not None
+        assert plan.search.time_s + plan.reserve_s < given_budget.time_s
+    if given_budget.trials is not None:
+        assert plan.search.trials is not None
+        assert 1 <= plan.search.trials <= given_budget.trials
+
+
+def test_a_clock_counts_earlier_sittings() -> None:
+    """What was spent before is taken from what is left."""
+    clock = Clock(10.0, spent_s=9.0)
+    assert 0 < (clock.remaining_s or 0) <= 1.0
+    assert 0.0 == Clock(10.0, spent_s=12.0).remaining_s
+    assert Clock().remaining_s is None
