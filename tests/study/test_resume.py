@@ -150,7 +150,8 @@ def history_so_far(run: Path) -> list[str]:
 
 def test_a_seed_gives_one_history_in_every_process(tmp_path: Path) -> None:
     """Three processes with other hash seeds, folders and locales give the same history (D 30)."""
-    code = "import sys; sys.path.insert(0, sys.argv[2]); import pathlib, test_resume as t; t.begin(pathlib.Path(sys.argv[1]))"
+    code = "import pathlib, sys; sys.path.insert(0, sys.argv[2]); import test_resume as t; "
+    code += "t.begin(pathlib.Path(sys.argv[1]))"
     found = set()
     for number, locale in enumerate(("C", "C.UTF-8", "POSIX")):
         folder = tmp_path / str(number)
