@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from netwright.errors import SearchError, SpecError
+from netwright.evaluation.base import Evaluator
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.execution import Executor, FailurePolicy, InProcessExecutor, IsolatedExecutor
 from netwright.execution.failures import group_causes
@@ -135,7 +136,11 @@ class Sitting:
     def _executor(self) -> Executor:
         if not self.settings.isolated:
             return InProcessExecutor(self.parts.evaluator)
-        return IsolatedExecutor(self.parts.evaluator, workers=self.settings.workers, limits=self.settings.limits)
+        return self._isolated(self.parts.evaluator, self.settings.workers)
+
+    def _isolated(self, evaluator: Evaluator, workers: int = 1) -> IsolatedExecutor:
+        logs = None if self.run_folder is None else self.run_folder / "logs"
+        return IsolatedExecutor(evaluator, workers=workers, limits=self.settings.limits, log_dir=logs)
 
     def _loop(self, executor: Executor) -> Loop:
         search = self.settings.budget if self.parts.plan is None else self.parts.plan.search
@@ -147,6 +152,7 @@ class Sitting:
             allowance=Allowance(search.trials, search.epochs),
             lag=self.settings.lag,
             ordered=self.settings.ordered,
+            needs=[objective.metric for objective in self.parts.objectives],
             on_end=self._ended,
             on_wait=self._tell,
         )
@@ -204,7 +210,7 @@ class Sitting:
             fidelity = Fidelity(plan.final_epochs, trial.fidelity.data_share)
             deadline_s = self.clock.deadline_after(plan.reserve_s, parts=len(finalists) - place)
             patient = evaluator.with_options(deadline_s=deadline_s, processes=self.settings.workers)
-            with IsolatedExecutor(patient, limits=self.settings.limits) as loop.executor:
+            with self._isolated(patient) as loop.executor:
                 loop.finish(Proposal(trial.architecture, fidelity, (trial.id,), FINAL))
                 self._drain(loop)
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from netwright.errors import StudyMismatchError
-from netwright.execution import Executor, Job
+from netwright.execution import Executor, Job, require
 from netwright.storage import Started, Store
 from netwright.strategies import Exhausted, Strategy
 from netwright.study.allowance import Allowance
@@ -34,6 +34,7 @@ class Loop:
         allowance: says whether another trial may be started.
         lag: most trials that are asked and not told; at least the number of workers.
         ordered: tell in the order of asking; False: in the order of ending.
+        needs: metrics a finished trial must have; one without them failed.
         on_end: called with each trial once it is stored.
         on_wait: called now and then while nothing ends.
     """
@@ -48,12 +49,13 @@ class Loop:
         allowance: Allowance,
         lag: int,
         ordered: bool = True,
+        needs: Sequence[str] = (),
         on_end: Callable[[Trial], None] = lambda trial: None,
         on_wait: Callable[[], None] = lambda: None,
     ) -> None:
         self.strategy, self.executor, self.store = strategy, executor, store
         self.seed, self.allowance, self.lag, self.ordered = seed, allowance, lag, ordered
-        self.on_end, self.on_wait = on_end, on_wait
+        self.needs, self.on_end, self.on_wait = tuple(needs), on_end, on_wait
         self.next_id = 0
         self.running: dict[int, Started] = {}
         self.untold: dict[int, None] = {}  # ids asked by the strategy and not told, in the order of asking
@@ -141,7 +143,7 @@ class Loop:
         outcomes = self.executor.wait(timeout_s)
         if not outcomes:
             self.on_wait()
-        for outcome in outcomes:
+        for outcome in (require(ended, self.needs) for ended in outcomes):
             started = self.running.pop(outcome.trial_id)
             trial = started.end(outcome.state, outcome.metrics, outcome.error, outcome.duration_s)
             self.store.commit(trial)

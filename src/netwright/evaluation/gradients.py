@@ -1,0 +1,232 @@
+"""Gradients of one training step: by this process alone, or by several that share the step, with the very same result.
+
+A batch has parts (shards). Alone, a process passes them through the network one after the other; with helpers, each
+helper process takes one part at the same time. The gradients are added in the order of the parts either way, so the
+bits are equal. Buffers (the running statistics of batch norm) follow the first part only.
+
+Two single-threaded processes use two cores better than two threads of one process do: see
+``benchmarks/recipe_two_cores.py``. Helpers are forked, read the weights from shared memory, hand their gradients over
+in shared memory, and end when this process ends, however it ends. Knows no optimiser, schedule or checkpoint.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe
+from types import TracebackType
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from netwright.errors import TrialError
+from netwright.evaluation.batches import Batches
+
+_ALIGN = 64
+
+
+class Gradients:
+    """Computes the gradients of a step in this process. A context manager, like `SharedGradients`.
+
+    Args:
+        model: its parameters' ``grad`` is set.
+        batches: of the training.
+        label_smoothing: of the cross entropy.
+    """
+
+    def __init__(self, model: nn.Module, batches: Batches, label_smoothing: float) -> None:
+        self.model, self.batches, self.label_smoothing = model, batches, label_smoothing
+
+    def __call__(self, step: int) -> Tensor:
+        """Set the gradients of a step.
+
+        Returns:
+            The loss: a scalar, detached.
+        """
+        self.model.zero_grad(set_to_none=True)
+        return self.add(step, range(self.batches.shards))
+
+    def add(self, step: int, shards: Sequence[int]) -> Tensor:
+        """Add the gradients of some parts of a step's batch; returns their share of the loss."""
+        total = torch.zeros((), device=self.batches.device)
+        for shard in shards:
+            x, y = self.batches.shard(step, shard)
+            kept = [] if shard == 0 else [(b, b.clone()) for b in self.model.buffers()]
+            with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
+                torch.manual_seed(_noise_seed(self.batches.seed, step, shard))
+                loss = F.cross_entropy(self.model(x), y, label_smoothing=self.label_smoothing) / self.batches.shards
+            loss.backward()  # type: ignore[no-untyped-call]
+            for buffer, before in kept:
+                buffer.copy_(before)
+            total += loss.detach()
+        return total
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+def _noise_seed(seed: int, step: int, shard: int) -> int:
+    """Seed of dropout and the like; spread over 63 bits."""
+    return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + shard * 0x94D049BB133111EB) & (2**63 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Helper:
+    pid: int
+    pipe: Connection
+    gradients: list[Tensor]
+
+
+class SharedGradients:
+    """Computes the gradients of a step with helper processes, one part of the batch each. CPU only; entered once.
+
+    Make and enter it before this process has run a torch operation on more than one thread: threads do not survive the
+    fork of the helpers.
+
+    Args:
+        alone: what is to be shared; its batches have at least ``processes`` parts.
+        processes: this one included, >= 2.
+    """
+
+    def __init__(self, alone: Gradients, processes: int) -> None:
+        self.alone = alone
+        self.params = [p for p in alone.model.parameters() if p.requires_grad]
+        self.num_helpers = min(processes, alone.batches.shards) - 1
+        self.helpers: list[_Helper] = []
+        self.cores: list[int] = []
+
+    def __call__(self, step: int) -> Tensor:
+        """Set the gradients of a step; returns the loss.
+
+        Raises:
+            TrialError: a helper died.
+        """
+        own = self.alone.batches.shards - self.num_helpers
+        for helper in self.helpers:
+            try:
+                helper.pipe.send_bytes(step.to_bytes(8, "little"))
+            except OSError as error:
+                raise _dead(helper) from error
+        self.alone.model.zero_grad(set_to_none=True)
+        total = self.alone.add(step, range(own))
+        for helper in self.helpers:
+            total += self._collect(helper)
+        return total
+
+    def _collect(self, helper: _Helper) -> float:
+        try:
+            loss = float.fromhex(helper.pipe.recv_bytes().decode())
+        except (EOFError, OSError) as error:
+            raise _dead(helper) from error
+        for p, gradient in zip(self.params, helper.gradients, strict=True):
+            if p.grad is not None:
+                p.grad.add_(gradient)
+        return loss
+
+    def __enter__(self) -> Self:
+        _share_weights(self.params)
+        own = self.alone.batches.shards - self.num_helpers
+        self.cores = _cores()
+        places = _split(self.cores, self.num_helpers + 1)
+        for number in range(self.num_helpers):
+            self.helpers.append(self._fork(own + number, places[number + 1]))
+        _stay_on(places[0])
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for helper in self.helpers:
+            helper.pipe.close()
+            os.kill(helper.pid, signal.SIGKILL)  # it holds nothing that is not here too
+            os.waitpid(helper.pid, 0)
+        self.helpers.clear()
+        _stay_on(self.cores)
+
+    def _fork(self, shard: int, cores: Sequence[int]) -> _Helper:
+        gradients = _shared_like(self.params)
+        here, there = Pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid:
+            there.close()
+            return _Helper(pid, here, gradients)
+        status = 1
+        try:
+            here.close()
+            for other in self.helpers:
+                other.pipe.close()
+            torch.set_num_threads(1)
+            _stay_on(cores)
+            self._serve(there, shard, gradients)
+            status = 0
+        finally:
+            os._exit(status)  # never back into the caller's stack; a message is the parent's to give
+
+    def _serve(self, pipe: Connection, shard: int, gradients: list[Tensor]) -> None:
+        """Answer steps until the pipe closes."""
+        while True:
+            try:
+                step = int.from_bytes(pipe.recv_bytes(), "little")
+            except EOFError:
+                return
+            self.alone.model.zero_grad(set_to_none=True)
+            loss = self.alone.add(step, [shard])
+            for p, gradient in zip(self.params, gradients, strict=True):
+                if p.grad is not None:
+                    gradient.copy_(p.grad)
+            pipe.send_bytes(float(loss).hex().encode())
+
+
+def _cores() -> list[int]:
+    """Cores this process may use; empty where the system does not say."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def _split(cores: Sequence[int], count: int) -> list[Sequence[int]]:
+    """A share of the cores for each process, so that the scheduler does not put two that wake each other on one core.
+
+    Example:
+        >>> _split([0, 1, 2, 5], 2), _split([0], 2)
+        ([[0, 2], [1, 5]], [[0], [0]])
+    """
+    return [cores[place::count] for place in range(count)] if len(cores) >= count else [cores] * count
+
+
+def _stay_on(cores: Sequence[int]) -> None:
+    if cores:
+        os.sched_setaffinity(0, cores)
+
+
+def _dead(helper: _Helper) -> TrialError:
+    return TrialError(f"helper process {helper.pid} of the training died; memory may have run out")
+
+
+def _shared_like(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Tensors of the same shapes and strides in memory that forked processes share; freed with the last of them."""
+    offsets, size = [], 0
+    for t in tensors:
+        offsets.append(size)
+        size += -(-t.numel() * t.element_size() // _ALIGN) * _ALIGN
+    memory = torch.frombuffer(mmap.mmap(-1, max(size, 1)), dtype=torch.uint8)
+    parts = (memory[o : o + t.numel() * t.element_size()].view(t.dtype) for o, t in zip(offsets, tensors, strict=True))
+    return [part.as_strided(t.shape, t.stride()) for part, t in zip(parts, tensors, strict=True)]
+
+
+def _share_weights(params: Sequence[nn.Parameter]) -> None:
+    """Move parameters into memory that forked processes share; values, shapes and strides stay."""
+    for p, shared in zip(params, _shared_like(params), strict=True):
+        shared.copy_(p.data)
+        p.data = shared

@@ -1,0 +1,168 @@
+"""Optimisers of the training recipe, with their state as named tensors.
+
+`torch.optim` is not used: its first use imports torch's compiler, which costs seconds and 85 MB in every process, and
+its state is numbered, not named. Norms, biases and other vectors are never decayed. Knows no data, loss or schedule.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from netwright.evaluation.recipe import Recipe
+
+_NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+_ADAM_BETAS = (0.9, 0.99)
+_ADAM_EPSILON = 1e-8
+
+
+def orthogonalise(matrix: Tensor, steps: int = 3) -> Tensor:
+    """Replace the singular values of a matrix by values near 1.
+
+    Args:
+        matrix: (M, N).
+        steps: Newton-Schulz iterations.
+
+    Returns:
+        (M, N).
+
+    References:
+        Jordan et al. (2024), *Muon*: the quintic iteration and its coefficients. We iterate 3 instead of 5 times
+        (as its CIFAR-10 record does) and stay in float32.
+    """
+    a, b, c = _NEWTON_SCHULZ
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if tall else matrix
+    x = x / (torch.linalg.matrix_norm(x) + 1e-7)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * (gram @ gram)) @ x
+    result: Tensor = x.T if tall else x
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What an update rule needs besides parameter and gradient.
+
+    Args:
+        learning_rate: at this step.
+        momentum: in [0, 1).
+        step: number of the step, from 0.
+    """
+
+    learning_rate: float
+    momentum: float
+    step: int
+
+
+Moments = Callable[[str], Tensor]
+"""Gives the moment of that name of a parameter, zeros at first."""
+
+
+def muon(p: Tensor, gradient: Tensor, moments: Moments, update: Update) -> None:
+    """Nesterov momentum whose update is orthogonalised; a convolution is seen as a matrix of out x rest.
+
+    References:
+        Jordan et al. (2024), *Muon: an optimizer for hidden layers in neural networks*; we deviate as `orthogonalise`
+        says.
+    """
+    direction = _nesterov(gradient, moments, update).reshape(p.shape[0], -1)
+    scale = math.sqrt(max(1.0, direction.shape[0] / direction.shape[1]))
+    p.add_(orthogonalise(direction).reshape(p.shape), alpha=-update.learning_rate * scale)
+
+
+def sgd(p: Tensor, gradient: Tensor, moments: Moments, update: Update) -> None:
+    """Nesterov momentum in the form of Sutskever et al. (2013), as torch writes it."""
+    p.add_(_nesterov(gradient, moments, update), alpha=-update.learning_rate)
+
+
+def _nesterov(gradient: Tensor, moments: Moments, update: Update) -> Tensor:
+    momentum = moments("momentum").mul_(update.momentum).add_(gradient)
+    return gradient.add(momentum, alpha=update.momentum)
+
+
+def adam(p: Tensor, gradient: Tensor, moments: Moments, update: Update) -> None:
+    """Kingma and Ba (2015), algorithm 1, with betas 0.9 and 0.99: trainings are short."""
+    first, second = _ADAM_BETAS
+    mean = moments("mean").lerp_(gradient, 1 - first)
+    square = moments("square").mul_(second).addcmul_(gradient, gradient, value=1 - second)
+    spread = (square / (1 - second ** (update.step + 1))).sqrt_().add_(_ADAM_EPSILON)
+    p.addcdiv_(mean, spread, value=-update.learning_rate / (1 - first ** (update.step + 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    """A parameter, and how it is trained."""
+
+    name: str
+    tensor: nn.Parameter
+    rule: Callable[[Tensor, Tensor, Moments, Update], None]
+    learning_rate: float
+    weight_decay: float
+
+
+class Optimizer:
+    """Updates the parameters of a model as a recipe says.
+
+    Args:
+        model: its parameters that need gradients are trained.
+        recipe: which rule, learning rates, momentum and decoupled weight decay (Loshchilov and Hutter 2019).
+    """
+
+    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+        self.momentum = recipe.momentum
+        self.state: dict[str, Tensor] = {}
+        self.params = tuple(_how(name, p, recipe) for name, p in model.named_parameters() if p.requires_grad)
+
+    @torch.no_grad()
+    def step(self, number: int, factor: float) -> None:
+        """Update every parameter that has a gradient.
+
+        Args:
+            number: of the step, from 0.
+            factor: what the learning rates are multiplied with.
+        """
+        for how in self.params:
+            p, gradient = how.tensor, how.tensor.grad
+            if gradient is None:
+                continue
+            learning_rate = how.learning_rate * factor
+            if how.weight_decay:
+                p.mul_(1 - learning_rate * how.weight_decay)
+            how.rule(p, gradient, self._moments(how), Update(learning_rate, self.momentum, number))
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Put back a copy of `state`."""
+        shapes = {how.name: how.tensor for how in self.params}
+        for key, value in state.items():
+            self.state[key] = torch.empty_like(shapes[key.partition("/")[2]]).copy_(value).detach()
+
+    def _moments(self, how: _Trained) -> Moments:
+        def moment(kind: str) -> Tensor:
+            key = f"{kind}/{how.name}"
+            if key not in self.state:
+                self.state[key] = torch.zeros_like(how.tensor)
+            return self.state[key]
+
+        return moment
+
+
+def _how(name: str, p: nn.Parameter, recipe: Recipe) -> _Trained:
+    """Matrices and convolutions by the recipe's rule, vectors by Adam or, under SGD, by SGD; neither decays vectors.
+
+    Muon trains convolutions only: linear layers are the last one here, which is better off with Adam (Jordan et al.).
+    """
+    if recipe.optimizer == "muon":
+        hidden = p.ndim > 2
+        decay = recipe.weight_decay if hidden else 0.0
+        rate = recipe.learning_rate if hidden else recipe.side_learning_rate
+        return _Trained(name, p, muon if hidden else adam, rate, decay)
+    rule = sgd if recipe.optimizer == "sgd" else adam
+    if p.ndim > 1:
+        return _Trained(name, p, rule, recipe.learning_rate, recipe.weight_decay)
+    return _Trained(name, p, rule, recipe.side_learning_rate, 0.0)

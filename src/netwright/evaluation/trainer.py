@@ -1,0 +1,303 @@
+"""The evaluator that trains: limits first, then short or full training, then validation accuracy.
+
+It knows its task by a small protocol, checks sizes and latency before it trains anything, and leaves the trained
+weights and the state from which a longer training goes on in its folder. It does not know strategies, stores or
+executors.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.errors import ConstraintViolation, SpecError, unknown, wrong
+from netwright.evaluation.augmentation import Augmentation, mirroring_helps, shift_pixels
+from netwright.evaluation.batches import Batches, Images, fitting_batch_size
+from netwright.evaluation.latency import LatencySpec, measure_latency
+from netwright.evaluation.recipe import Recipe
+from netwright.space import SearchSpace
+from netwright.space.terms import Term
+from netwright.types import Architecture, Constraint, Fidelity, Json, Metrics, canonical_json, digest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_log = logging.getLogger(__name__)
+SIZES = ("params", "macs", "memory_bytes", "depth")
+MEASURED = ("params", "macs", "memory_bytes", "depth", "latency_ms", "accuracy", "loss", "epochs", "train_time_s")
+_EVALUATION_RESERVE_S = 2.0
+
+
+class ClassificationTask(Protocol):
+    """What the evaluator needs of a task; `netwright.tasks.image_classification.ImageClassification` is one."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]: ...
+    @property
+    def num_classes(self) -> int: ...
+    @property
+    def scale(self) -> float: ...
+    def train(self) -> tuple[NDArray[np.generic], NDArray[np.int64]]: ...
+    def validation(self) -> tuple[NDArray[np.generic], NDArray[np.int64]]: ...
+    def network(self, space: SearchSpace, arch: Architecture) -> Term: ...
+    def fingerprint(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class TrainerOptions:
+    """How an evaluator runs its trainings; only `deadline_s` changes a result.
+
+    Args:
+        device: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        latency: what latency is meant; it is measured where a limit on ``latency_ms`` is set or this is given.
+        checkpoint_every_s: wall seconds between two checkpoints of a training.
+        deadline_s: reading of ``time.monotonic()`` at which `TrainingEvaluator` must have returned; the training is
+            shortened to keep it. None for none.
+        processes: that share each step of a training on the CPU; give as many as there are idle cores to the final
+            training. The result does not depend on it.
+        keep_weights: whether trained weights are saved.
+    """
+
+    device: str = "cpu"
+    latency: LatencySpec | None = None
+    checkpoint_every_s: float = 20.0
+    deadline_s: float | None = None
+    processes: int = 1
+    keep_weights: bool = True
+
+
+class TrainingEvaluator:
+    """Trains a network on a task's training images and scores it on the validation images.
+
+    Args:
+        task: the data.
+        space: what architectures are points of; its training choices override the recipe's numbers.
+        work_dir: folder for weights and checkpoints.
+        recipe: how networks are trained.
+        constraints: limits on params, macs, memory_bytes, depth and latency_ms are checked before training, limits on
+            accuracy and loss after it.
+        options: device, latency, deadline, processes.
+
+    Raises:
+        SpecError: a limit on a metric that is not measured, a device that is not there, a training choice of the space
+            that is no number of the recipe.
+    """
+
+    metric_ranges: Mapping[str, tuple[float, float]] = {
+        "accuracy": (0.0, 1.0),
+        "loss": (0.0, float("inf")),
+        "params": (0.0, float("inf")),
+        "macs": (0.0, float("inf")),
+        "memory_bytes": (0.0, float("inf")),
+        "depth": (0.0, float("inf")),
+        "latency_ms": (0.0, float("inf")),
+        "epochs": (0.0, float("inf")),
+        "train_time_s": (0.0, float("inf")),
+    }
+
+    def __init__(
+        self,
+        task: ClassificationTask,
+        space: SearchSpace,
+        *,
+        work_dir: Path,
+        recipe: Recipe | None = None,
+        constraints: Sequence[Constraint] = (),
+        options: TrainerOptions | None = None,
+    ) -> None:
+        self.task, self.space, self.work_dir = task, space, Path(work_dir)
+        self.recipe = recipe or Recipe()
+        self.constraints = tuple(constraints)
+        self.options = options or TrainerOptions()
+        for constraint in self.constraints:
+            if constraint.metric not in MEASURED:
+                raise SpecError(unknown("metric in constraint", constraint.metric, MEASURED))
+        self.recipe.check_names(space.training)
+        self._flip: bool | None = self.recipe.flip
+
+    def with_options(self, **changes: object) -> TrainingEvaluator:
+        """The same evaluator with other options, such as ``deadline_s`` and ``processes`` for the final training."""
+        options = replace(self.options, **changes)  # type: ignore[arg-type]
+        made = TrainingEvaluator(
+            self.task,
+            self.space,
+            work_dir=self.work_dir,
+            recipe=self.recipe,
+            constraints=self.constraints,
+            options=options,
+        )
+        made._flip = self._flip
+        return made
+
+    def prepare(self) -> None:
+        """Load data and import torch, without running a torch operation; called before trials are forked."""
+        for module in ("netwright.evaluation.training", "netwright.nn.building", "netwright.nn.profiling"):
+            importlib.import_module(module)
+
+        self.task.train()
+        self.task.validation()
+        self._mirrors()
+
+    def __call__(self, arch: Architecture, *, fidelity: Fidelity, seed: int) -> Metrics:
+        """Check limits, train, score.
+
+        Args:
+            arch: what.
+            fidelity: epochs (passes over the share of the data that is used) and share of the data.
+            seed: of initial weights, order of the data, augmentation and dropout.
+
+        Returns:
+            accuracy, loss (on the validation images), params, macs, memory_bytes, depth, epochs, train_time_s, and
+            latency_ms where it is limited or asked for.
+
+        Raises:
+            ConstraintViolation: a limit is broken, or memory ran out.
+            TrialError: the training diverged.
+            SpecError: the fidelity has no epochs, or a training value is wrong.
+        """
+        if fidelity.epochs is None:
+            raise SpecError(wrong("fidelity.epochs", None, "a number of epochs > 0", "propose with Fidelity(epochs=1)"))
+        recipe = self.recipe.override(self.space.training_values(arch))
+        term = self.task.network(self.space, arch)
+        metrics = self.measure_sizes(term)
+        self._check(metrics)
+        with _out_of_memory_is_infeasible(self._memory_bound(), metrics):
+            model = self._build(term, seed)
+            if self._wants_latency():
+                metrics["latency_ms"] = self._latency(model)
+                self._check(metrics)
+            metrics |= self._train(model, arch, recipe, fidelity, seed)
+        self._check(metrics)
+        return metrics
+
+    def weights_path(self, arch: Architecture, fidelity: Fidelity, seed: int) -> Path:
+        """Where the trained weights lie after a call: a safetensors file of the model's state."""
+        length = f"{fidelity.epochs:g}" if fidelity.epochs is not None else "none"
+        return self.work_dir / "weights" / f"{self._key(arch, fidelity, seed)}-e{length}.safetensors"
+
+    def measure_sizes(self, term: Term) -> dict[str, float]:
+        """Size of a network without building it: params, macs, memory_bytes, depth."""
+        from netwright.nn.profiling import profile
+
+        found = profile(term, input_shape=self.task.input_shape)
+        return {
+            "params": float(found.params),
+            "macs": float(found.macs),
+            "memory_bytes": float(found.peak_memory_bytes),
+            "depth": float(found.depth),
+        }
+
+    def _train(
+        self, model: nn.Module, arch: Architecture, recipe: Recipe, fidelity: Fidelity, seed: int
+    ) -> dict[str, float]:
+        import torch
+        from safetensors.torch import save
+
+        from netwright.evaluation.checkpoints import Checkpoints, write_atomically
+        from netwright.evaluation.training import Deadline, TrainingOptions, evaluate, recalibrate, train
+
+        assert fidelity.epochs is not None
+        options, device = self.options, self.options.device
+        length = digest(canonical_json([fidelity.epochs, options.deadline_s is not None]))
+        key, facts = self._key(arch, fidelity, seed), self._facts(arch, recipe, fidelity, seed)
+        checkpoints = Checkpoints(self.work_dir / "checkpoints", key, digest(canonical_json(facts), 32), length)
+        deadline = Deadline(options.deadline_s, _EVALUATION_RESERVE_S) if options.deadline_s is not None else None
+        batches = self._batches(recipe, fidelity, seed)
+        model = model.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
+        how = TrainingOptions(checkpoints, options.checkpoint_every_s, deadline, options.processes)
+        trained = train(model, batches, recipe, epochs=fidelity.epochs, options=how)
+        recalibrate(model, batches)
+        scores = evaluate(model, self._images(*self.task.validation()), device=device)
+        if options.keep_weights:
+            tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+            write_atomically(self.weights_path(arch, fidelity, seed), save(tensors))
+        checkpoints.discard_decay()
+        return {**scores, "epochs": trained.epochs, "train_time_s": trained.time_s}
+
+    def _batches(self, recipe: Recipe, fidelity: Fidelity, seed: int) -> Batches:
+        height, width = self.task.input_shape[-2:]
+        return Batches(
+            self._images(*self.task.train()),
+            share=fidelity.data_share,
+            batch_size=recipe.batch_size or fitting_batch_size(len(self.task.train()[1])),
+            shards=recipe.shards,
+            augmentation=Augmentation(shift_pixels(recipe.shift, height, width), self._mirrors()),
+            seed=seed,
+            device=self.options.device,
+        )
+
+    def _build(self, term: Term, seed: int) -> nn.Module:
+        from netwright.nn.building import build
+
+        return build(term, input_shape=self.task.input_shape, seed=seed)
+
+    def _latency(self, model: nn.Module) -> float:
+        found = measure_latency(model, self.task.input_shape, self.options.latency)
+        _log.log(logging.WARNING if found.noisy else logging.INFO, "latency %s", found)
+        return found.median_ms
+
+    def _wants_latency(self) -> bool:
+        return self.options.latency is not None or any(c.metric == "latency_ms" for c in self.constraints)
+
+    def _check(self, metrics: Mapping[str, float]) -> None:
+        for constraint in self.constraints:
+            value = metrics.get(constraint.metric)
+            if value is not None and not constraint.holds(value):
+                raise ConstraintViolation(constraint.metric, value, constraint.bound, dict(metrics))
+
+    def _memory_bound(self) -> float:
+        bounds = [c.bound for c in self.constraints if c.metric == "memory_bytes"]
+        return min(bounds) if bounds else float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+    def _images(self, pixels: NDArray[np.generic], labels: NDArray[np.int64]) -> Images:
+        return Images(pixels, labels, self.task.scale)
+
+    def _mirrors(self) -> bool:
+        if self._flip is None:
+            self._flip = mirroring_helps(*self.task.train(), self.task.num_classes)
+        return self._flip
+
+    def _key(self, arch: Architecture, fidelity: Fidelity, seed: int) -> str:
+        return f"{arch.id}-s{seed}-d{fidelity.data_share:g}"
+
+    def _facts(self, arch: Architecture, recipe: Recipe, fidelity: Fidelity, seed: int) -> dict[str, Json]:
+        """All that a training's trajectory depends on."""
+        return {
+            "architecture": arch.to_json(),
+            "space": self.space.fingerprint(),
+            "data": self.task.fingerprint(),
+            "share": fidelity.data_share,
+            "seed": seed,
+            "recipe": canonical_json(recipe.to_dict()),
+            "flip": self._mirrors(),
+            "device": self.options.device,
+        }
+
+
+@contextmanager
+def _out_of_memory_is_infeasible(bound: float, metrics: Mapping[str, float]) -> Iterator[None]:
+    """Turn every way in which torch says that memory ran out into a broken limit."""
+    import torch
+
+    try:
+        yield
+    except MemoryError as error:
+        raise ConstraintViolation("memory_bytes", float("inf"), bound, dict(metrics)) from error
+    except (RuntimeError, OSError) as error:
+        out = isinstance(error, torch.OutOfMemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+        if not out and not any(words in str(error).lower() for words in _OUT_OF_MEMORY):
+            raise
+        raise ConstraintViolation("memory_bytes", float("inf"), bound, dict(metrics)) from error
+
+
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")

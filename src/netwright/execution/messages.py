@@ -1,0 +1,59 @@
+"""Messages between the driver, the warm parent and a trial: a length, then JSON. No pickle.
+
+Knows nothing of what the messages say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from netwright.types import Json
+
+MAX_BYTES = 4 << 20
+_HEAD = 4
+
+Message = dict[str, Json]
+
+
+def pack(message: Message) -> bytes:
+    """Write a message: 4 bytes of length, big end first, then ASCII JSON."""
+    body = json.dumps(message).encode("ascii")
+    return len(body).to_bytes(_HEAD, "big") + body
+
+
+class Inbox:
+    """Puts messages together from the pieces a pipe or socket hands out.
+
+    Example:
+        >>> inbox = Inbox()
+        >>> inbox.feed(pack({"a": 1})[:5]), list(inbox)
+        (None, [])
+        >>> inbox.feed(pack({"a": 1})[5:]), list(inbox)
+        (None, [{'a': 1}])
+    """
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def feed(self, piece: bytes) -> None:
+        """Add bytes as they came."""
+        self._data += piece
+
+    def __iter__(self) -> Iterator[Message]:
+        """Take out the messages that are whole.
+
+        Raises:
+            ValueError: what came is no message (too long, or no JSON object).
+        """
+        while len(self._data) >= _HEAD:
+            size = int.from_bytes(self._data[:_HEAD], "big")
+            if size > MAX_BYTES:
+                raise ValueError(f"a message of {size} bytes; at most {MAX_BYTES} are allowed")
+            if len(self._data) < _HEAD + size:
+                return
+            message = json.loads(self._data[_HEAD : _HEAD + size])
+            del self._data[: _HEAD + size]
+            if not isinstance(message, dict):
+                raise ValueError("a message that is no JSON object")
+            yield message

@@ -1,0 +1,188 @@
+"""The pool a strategy takes its proposals from: which architectures are new, and which trials were told.
+
+Every strategy of ours owns one. It keeps the promise that no canonical duplicate is proposed while new architectures
+exist, that what comes back is in the space, and that it comes back once. It does not know which architecture is good.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netwright.errors import SpaceError, UsageError, wrong
+from netwright.strategies.base import Exhausted
+from netwright.types import Architecture, Proposal, Trial
+
+if TYPE_CHECKING:
+    from netwright.space import SearchSpace
+
+REROLLS = 64
+"""Uniform samples tried for a new architecture before the space is swept. Where a tenth of a space is new, all of
+them fail once in a thousand times."""
+
+SWEEP = 20_000
+"""Architectures looked at in one sweep; larger spaces that still look exhausted give a duplicate."""
+
+
+class Pool:
+    """New architectures of a space, each canonical id once.
+
+    Args:
+        space: where from.
+        seed: of all randomness, >= 0.
+        initial: what is proposed before anything else; duplicates among them are dropped.
+
+    Raises:
+        UsageError: the seed is negative.
+        SpaceError: an initial architecture is not in the space.
+    """
+
+    def __init__(self, space: SearchSpace, seed: int, initial: Sequence[Proposal | Architecture] = ()) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise UsageError(wrong("seed", seed, "a whole number >= 0"))
+        self.space = space
+        self.rng = np.random.Generator(np.random.PCG64(seed))
+        self._canonical_ids: dict[Architecture, str] = {}
+        self._seen: set[str] = set()
+        self._told: set[int] = set()
+        self._rest: Iterator[Architecture] | None = None
+        self._infinite = is_infinite(space)
+        self._initial: deque[Proposal] = deque()
+        for item in initial:
+            proposal = item if isinstance(item, Proposal) else Proposal(item, origin="initial")
+            self._require_inside(proposal.architecture, "initial architecture")
+            self._initial.append(proposal)
+
+    @property
+    def num_seen(self) -> int:
+        """How many different architectures were proposed or told."""
+        return len(self._seen)
+
+    def next_initial(self) -> Proposal | None:
+        """The next initial proposal that is still new; None when there is none left."""
+        while self._initial:
+            proposal = self._initial.popleft()
+            if self.claim(proposal.architecture):
+                return proposal
+        return None
+
+    def claim(self, architecture: Architecture) -> bool:
+        """Take an architecture of the space as seen; returns whether it was new."""
+        canonical_id = self._canonical_id(architecture)
+        if canonical_id in self._seen:
+            return False
+        self._seen.add(canonical_id)
+        return True
+
+    def sample(self) -> Architecture:
+        """Take a new architecture, uniform over the space as long as that finds one.
+
+        Raises:
+            Exhausted: there is no new one.
+        """
+        for _ in range(REROLLS):
+            architecture = self.space.sample(self.rng)
+            if self.claim(architecture):
+                return architecture
+        if self._infinite:
+            return architecture
+        return self.sweep(SWEEP) or architecture
+
+    def sample_proposal(self) -> Proposal:
+        """`sample` as a proposal."""
+        return Proposal(self.sample(), origin="random")
+
+    def sweep(self, limit: int | None = None) -> Architecture | None:
+        """Take the next new architecture in the space's own order.
+
+        Args:
+            limit: how many architectures are looked at; None for all.
+
+        Returns:
+            A new one; None where ``limit`` were not new. The next sweep goes on from there.
+
+        Raises:
+            Exhausted: there is no new one.
+        """
+        if self._rest is None:
+            self._rest = self.space.enumerate()
+        for count, architecture in enumerate(self._rest, start=1):
+            if self.claim(architecture):
+                return architecture
+            if count == limit:
+                return None
+        raise Exhausted("every architecture of the space has been proposed")
+
+    def admit(self, trials: Sequence[Trial]) -> None:
+        """Take told trials as seen, all of them or, on an error, none.
+
+        Raises:
+            UsageError: a trial was told before.
+            SpaceError: a trial that was not asked for is not in the space.
+        """
+        admit_once(trials, self._told)
+        for trial in trials:
+            if trial.architecture not in self._canonical_ids:
+                self._require_inside(trial.architecture, f"architecture of trial {trial.id}")
+        self._told.update(trial.id for trial in trials)
+        for trial in trials:
+            self.claim(trial.architecture)
+
+    def _canonical_id(self, architecture: Architecture) -> str:
+        known = self._canonical_ids.get(architecture)
+        if known is None:
+            known = self._canonical_ids[architecture] = self.space.canonical_id(architecture)
+        return known
+
+    def _require_inside(self, architecture: Architecture, name: str) -> None:
+        reason = self.space.explain(architecture)
+        if reason is not None:
+            raise SpaceError(f"{name} must be in the search space: {reason}")
+
+
+def is_infinite(space: SearchSpace) -> bool:
+    """Whether a space has innumerable architectures; one that is too entangled to be counted is finite."""
+    try:
+        return math.isinf(space.count())
+    except SpaceError:
+        return False
+
+
+def admit_once(trials: Sequence[Trial], told: set[int]) -> None:
+    """Check that no trial was told before.
+
+    Raises:
+        UsageError: one was, or comes twice among ``trials``.
+    """
+    new: set[int] = set()
+    for trial in trials:
+        if trial.id in told or trial.id in new:
+            raise UsageError(wrong("trial id", trial.id, "told once", "give each trial to tell() a single time"))
+        new.add(trial.id)
+
+
+def collect(n: int, propose: Callable[[], Proposal | None]) -> list[Proposal]:
+    """Call ``propose`` up to ``n`` times; None from it means that it waits for results.
+
+    Raises:
+        UsageError: ``n`` is not at least 1.
+        Exhausted: ``propose`` raised it the first time.
+    """
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise UsageError(wrong("n", n, "a whole number >= 1"))
+    proposals: list[Proposal] = []
+    while len(proposals) < n:
+        try:
+            proposal = propose()
+        except Exhausted:
+            if proposals:
+                break
+            raise
+        if proposal is None:
+            break
+        proposals.append(proposal)
+    return proposals

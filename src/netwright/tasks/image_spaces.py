@@ -1,0 +1,207 @@
+"""The default search space of image classification, and the hand-made networks it contains.
+
+A network is a stem, two or three stages and a head. Each stage has a kind of block, a width, a depth, a kernel, an
+expansion, squeeze-excite or not; the stem decides how early the image is made smaller, and with it where the work is
+done. Small ResNets, MobileNets and VGG-like networks are points of the space. It is fitted to the size of the images:
+nothing is made smaller than 2 x 2 before the head, whatever is chosen.
+
+The ranges hold what was measured to be trainable and fast on CPUs (``benchmarks/recipe_spaces.py``): widths that are
+multiples of eight, few layers at full resolution. Knows neither data nor training.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from netwright import nn
+from netwright.errors import SpecError, wrong
+from netwright.space import Choice, Expr, Node, SearchSpace, choice, integer
+from netwright.tasks.base import Reference
+from netwright.types import Value
+
+BLOCKS = ("plain", "residual", "bottleneck", "fused", "mbconv", "separable")
+"""Kinds of blocks: one convolution; two with a shortcut (He et al. 2016); 1 x 1, k x k, 1 x 1 with a shortcut (the
+same); k x k that widens and 1 x 1 that narrows, with a shortcut (Fused-MBConv, Tan and Le 2021); inverted residual
+(Sandler et al. 2018); depthwise and 1 x 1 (Howard et al. 2017)."""
+
+ACTIVATIONS = ("relu", "silu", "gelu", "hardswish")
+_SMALLEST_EXTENT = 2
+_LARGE = 40  # images from this side on are always halved in the stem
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """A stage's choices, shared by its blocks."""
+
+    index: int
+    block: Choice
+    width: Choice
+    depth: Choice
+    kernel: Choice
+    expand: Choice
+    attention: Choice
+    stride: Expr | int
+
+
+def image_space(input_shape: tuple[int, ...], num_classes: int) -> SearchSpace:
+    """The default space for images.
+
+    Args:
+        input_shape: (C, H, W), sides >= 4.
+        num_classes: C >= 2.
+
+    Raises:
+        SpecError: the shape is not that of an image, or there are fewer than two classes.
+
+    Example:
+        >>> image_space((1, 28, 28), 10).count() > 10**8
+        True
+    """
+    if len(input_shape) != 3 or min(input_shape[1:]) < 4:
+        raise SpecError(wrong("input_shape", input_shape, "(channels, height, width) with sides >= 4"))
+    if num_classes < 2:
+        raise SpecError(wrong("num_classes", num_classes, ">= 2"))
+    activation = choice("activation", ACTIVATIONS)
+    stem_stride = choice("stem.stride", _stem_strides(input_shape))
+    stem = nn.conv_norm_act(
+        choice("stem.width", [16, 24, 32, 48]),
+        kernel=choice("stem.kernel", [3, 5]),
+        stride=stem_stride,
+        activation=activation,
+    )
+    stages = [_stage(i, stride) for i, stride in enumerate(_stage_strides(input_shape))]
+    head = nn.seq(
+        nn.optional("head.widen", nn.conv_norm_act(2 * stages[-1].width, kernel=1, activation=activation)),
+        nn.global_pool(choice("head.pool", ["avg", "max"])),
+        nn.linear(num_classes),
+    )
+    return SearchSpace(nn.seq(stem, *(_blocks(stage, activation) for stage in stages), head))
+
+
+def _halvings(input_shape: tuple[int, ...]) -> int:
+    """How often an image can be halved before its smaller side is below the smallest extent."""
+    return int(math.log2(min(input_shape[1:]) / _SMALLEST_EXTENT))
+
+
+def _stem_strides(input_shape: tuple[int, ...]) -> list[int]:
+    side = min(input_shape[1:])
+    return [2] if side >= _LARGE else [1, 2] if side >= 16 else [1]
+
+
+def _stage_strides(input_shape: tuple[int, ...]) -> list[int]:
+    """Stride of each stage: the first keeps the extent, the others halve it, as long as it can be halved."""
+    left = _halvings(input_shape) - (max(_stem_strides(input_shape)) - 1)
+    return [1, *([2] * min(left, 3 if min(input_shape[1:]) >= _LARGE else 2))]
+
+
+_WIDTHS = ((16, 24, 32, 48), (32, 48, 64, 96), (64, 96, 128, 192), (128, 192, 256))
+
+
+def _stage(index: int, stride: int) -> _Stage:
+    name = f"stage{index}"
+    return _Stage(
+        index=index,
+        block=choice(f"{name}.block", BLOCKS),
+        width=choice(f"{name}.width", _WIDTHS[index]),
+        depth=integer(f"{name}.depth", 1, 3),
+        kernel=choice(f"{name}.kernel", [3, 5]),
+        expand=choice(f"{name}.expand", [1, 2, 4]),
+        attention=choice(f"{name}.squeeze_excite", [False, True]),
+        stride=stride,
+    )
+
+
+def _blocks(stage: _Stage, activation: Expr) -> Node:
+    def block(place: int) -> Node:
+        return nn.one_of(stage.block, _kinds(stage, stage.stride if place == 0 else 1, activation))
+
+    return nn.repeat(stage.depth, block)
+
+
+def _kinds(stage: _Stage, stride: Expr | int, activation: Expr) -> Mapping[Value, Node]:
+    """A block of each kind, with the choices that mean something for it."""
+    width, kernel, expand = stage.width, stage.kernel, stage.expand
+
+    def conv(channels: Expr, size: Expr | int, step: Expr | int = 1, act: Expr | str = activation) -> Node:
+        return nn.conv_norm_act(channels, kernel=size, stride=step, activation=act)
+
+    def attend(*parts: Node) -> Node:
+        return nn.seq(*parts, nn.optional(stage.attention, nn.squeeze_excite(4)))
+
+    hidden = width * expand
+    return {
+        "plain": attend(conv(width, kernel, stride)),
+        "residual": nn.residual(
+            attend(conv(width, kernel, stride), conv(width, kernel, 1, "identity")), activation=activation
+        ),
+        "bottleneck": nn.residual(
+            attend(conv(width // 2, 1), conv(width // 2, kernel, stride), conv(width, 1, 1, "identity")),
+            activation=activation,
+        ),
+        "fused": nn.residual(attend(conv(hidden, kernel, stride), conv(width, 1, 1, "identity"))),
+        "mbconv": nn.one_of(
+            stage.attention,
+            {
+                False: nn.mbconv(width, kernel, stride, expand=expand, se=0, activation=activation),
+                True: nn.mbconv(width, kernel, stride, expand=expand, se=4, activation=activation),
+            },
+        ),
+        "separable": attend(
+            nn.depthwise_conv(kernel, stride, bias=False),
+            nn.batch_norm(),
+            nn.conv_norm_act(width, kernel=1, activation=activation),
+        ),
+    }
+
+
+def image_references(space: SearchSpace) -> tuple[Reference, ...]:
+    """Hand-made networks of the default space: a small ResNet, a MobileNetV2-like network, a plain CNN.
+
+    They are what a person who knows the field would write down for small images on a CPU, without a handicap.
+
+    Args:
+        space: what `image_space` gave.
+    """
+    stages = sum(name.endswith(".block") for name in space.choices)
+    resnet = _reference(space, stages, "residual", widths=(16, 32, 64, 128), depth=1, stem_width=16)
+    mobile = _reference(space, stages, "mbconv", widths=(24, 32, 64, 128), depth=2, stem_width=16, expand=4)
+    plain = _reference(space, stages, "plain", widths=(32, 64, 128, 256), depth=2, stem_width=32)
+    return (
+        Reference("resnet", space.architecture(resnet, drop_inactive=True)),
+        Reference("mobilenet", space.architecture(mobile, drop_inactive=True)),
+        Reference("cnn", space.architecture(plain, drop_inactive=True)),
+    )
+
+
+def _reference(
+    space: SearchSpace,
+    stages: int,
+    block: str,
+    *,
+    widths: Sequence[int],
+    depth: int,
+    stem_width: int,
+    expand: int = 1,
+    stem_stride: int = 1,
+) -> dict[str, Value]:
+    large = "stem.stride" in space.choices and 1 not in space.choices["stem.stride"].domain.values  # type: ignore[union-attr]
+    decisions: dict[str, Value] = {
+        "activation": "relu",
+        "stem.stride": 2 if large else stem_stride,
+        "stem.width": stem_width,
+        "stem.kernel": 3,
+        "head.widen": False,
+        "head.pool": "avg",
+    }
+    for i in range(stages):
+        decisions |= {
+            f"stage{i}.block": block,
+            f"stage{i}.width": widths[i],
+            f"stage{i}.depth": depth,
+            f"stage{i}.kernel": 3,
+            f"stage{i}.expand": expand,
+            f"stage{i}.squeeze_excite": False,
+        }
+    return decisions
