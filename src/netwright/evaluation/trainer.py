@@ -65,6 +65,8 @@ class TrainerOptions:
             shortened to keep it. None for none.
         processes: that share each step of a training on the CPU; give as many as there are idle cores to the final
             training. The result does not depend on it.
+        threads: of torch in each process. One: several trials, or processes of one training, use cores better than
+            threads do, and results are the same on every machine of a kind.
         keep_weights: whether trained weights are saved.
     """
 
@@ -73,6 +75,7 @@ class TrainerOptions:
     checkpoint_every_s: float = 20.0
     deadline_s: float | None = None
     processes: int = 1
+    threads: int = 1
     keep_weights: bool = True
 
 
@@ -171,7 +174,7 @@ class TrainingEvaluator:
         term = self.task.network(self.space, arch)
         metrics = self.measure_sizes(term)
         self._check(metrics)
-        with _out_of_memory_is_infeasible(self._memory_bound(), metrics):
+        with _out_of_memory_is_infeasible(self._memory_bound(), metrics), _threads(self.options.threads):
             model = self._build(term, seed)
             if self._wants_latency():
                 metrics["latency_ms"] = self._latency(model)
@@ -282,6 +285,19 @@ class TrainingEvaluator:
             "flip": self._mirrors(),
             "device": self.options.device,
         }
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads within the block."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

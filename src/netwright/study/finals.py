@@ -91,10 +91,16 @@ def compare(best: Trial, trials: Sequence[Trial], objective: Objective) -> tuple
         reference = _by_cost(theirs, objective)
         shared = max(mine.keys() & reference.keys(), default=None)
         if shared is not None:
-            a, b = reference[shared].metrics[objective.metric], mine[shared].metrics[objective.metric]
-            epochs = mine[shared].fidelity.epochs
-            rows.append(Comparison(name, objective.metric, a, b, objective.sign * (a - b), epochs))
+            a, b = reference[shared], mine[shared]
+            numbers = a.metrics[objective.metric], b.metrics[objective.metric]
+            margin = objective.sign * (numbers[0] - numbers[1])
+            rows.append(Comparison(name, objective.metric, *numbers, margin, _epochs(a), _epochs(b)))
     return tuple(sorted(rows, key=lambda row: row.margin))
+
+
+def _epochs(trial: Trial) -> float | None:
+    """How long was trained: what the evaluator says, since a deadline may have ended it, else what was asked for."""
+    return trial.metrics.get("epochs", trial.fidelity.epochs)
 
 
 def _by_cost(trials: Sequence[Trial], objective: Objective) -> dict[float, Trial]:

@@ -19,7 +19,8 @@ class Comparison:
         reference: its number.
         found: the found network's number at the same fidelity.
         margin: by how much the found one is better (negative: worse).
-        epochs: of training of both; None where nothing is trained.
+        reference_epochs: how long the reference was trained; None where nothing is trained.
+        found_epochs: the same of the found one: equal, but for trainings that a deadline ended.
     """
 
     name: str
@@ -27,12 +28,15 @@ class Comparison:
     reference: float
     found: float
     margin: float
-    epochs: float | None
+    reference_epochs: float | None
+    found_epochs: float | None
 
     def __str__(self) -> str:
-        when = "" if self.epochs is None else f" after {self.epochs:g} epochs"
-        numbers = f"{self.reference:.4f}{when}, found network {self.found:.4f} ({self.margin:+.4f})"
-        return f"{self.name}: {self.metric} {numbers}"
+        numbers = [f"{self.reference:.4f}", f"{self.found:.4f}"]
+        if self.reference_epochs is not None and self.found_epochs is not None:
+            numbers[0] += f" after {self.reference_epochs:.3g} epochs"
+            numbers[1] += f" after {self.found_epochs:.3g}"
+        return f"{self.name}: {self.metric} {numbers[0]}, found network {numbers[1]} ({self.margin + 0.0:+.4f})"
 
 
 @dataclass(frozen=True)

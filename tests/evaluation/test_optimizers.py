@@ -1,0 +1,100 @@
+"""Muon, parameter groups and optimiser state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pytest
+import torch
+from torch import nn
+
+from netwright.evaluation.optimizers import Optimizer, orthogonalise
+from netwright.evaluation.recipe import Recipe
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 3))
+
+
+def steps(model: nn.Module, optimizer: Optimizer, numbers: range) -> None:
+    for number in numbers:
+        x = torch.randn((8, 1, 4, 4), generator=torch.Generator().manual_seed(number))
+        model.zero_grad()
+        model(x).square().mean().backward()
+        optimizer.step(number, 1.0)
+
+
+@pytest.mark.parametrize("shape", [(6, 20), (20, 6), (9, 9)])
+def test_singular_values_become_near_one(shape: tuple[int, int]) -> None:
+    """Orthogonalising keeps the singular vectors, and lifts the singular values that matter to near 1."""
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    result = orthogonalise(matrix, steps=5)
+    values = torch.linalg.svdvals(result)
+    assert result.shape == matrix.shape
+    assert float(values.max()) < 1.3
+    assert float(values.median()) > 0.6
+    u, _, vh = torch.linalg.svd(matrix, full_matrices=False)
+    within = u.T @ result @ vh.T
+    assert torch.allclose(within, torch.diag(torch.diagonal(within)), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["muon", "sgd", "adamw"])
+def test_only_weight_matrices_decay(name: str) -> None:
+    """With gradients of 0, weight decay shrinks convolution weights, and leaves norms and biases alone."""
+    model = network()
+    before = {n: p.detach().clone() for n, p in model.named_parameters()}
+    recipe = Recipe(optimizer=name, weight_decay=0.5, learning_rate=0.1)  # type: ignore[arg-type]
+    for p in model.parameters():
+        p.grad = torch.zeros_like(p)
+    Optimizer(model, recipe).step(0, 1.0)
+    changed = {n for n, p in model.named_parameters() if not torch.equal(p, before[n])}
+    assert changed == ({"0.weight"} if name == "muon" else {"0.weight", "3.weight"})
+    assert torch.allclose(dict(model.named_parameters())["0.weight"], before["0.weight"] * 0.95)
+
+
+@pytest.mark.parametrize("name", ["muon", "sgd", "adamw"])
+def test_state_put_back_goes_on_bit_for_bit(name: str) -> None:
+    """A model and optimiser restored from their tensors make the same further steps."""
+    recipe = Recipe(optimizer=name)  # type: ignore[arg-type]
+    model, other = network(), network()
+    optimizer, restored = Optimizer(model, recipe), Optimizer(other, recipe)
+    steps(model, optimizer, range(3))
+    other.load_state_dict({k: v.clone() for k, v in model.state_dict().items()})
+    restored.load({k: v.clone() for k, v in optimizer.state.items()})
+    steps(model, optimizer, range(3, 6))
+    steps(other, restored, range(3, 6))
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("sgd", lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True)),
+        ("adamw", lambda p: torch.optim.AdamW(p, lr=0.05, betas=(0.9, 0.99), weight_decay=0.0)),
+    ],
+)
+def test_rules_agree_with_torch(name: str, theirs: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]) -> None:
+    """Without weight decay our SGD and Adam make the steps of torch's."""
+    ours, other = network(), network()
+    recipe = Recipe(optimizer=name, learning_rate=0.05, side_learning_rate=0.05, weight_decay=0.0)  # type: ignore[arg-type]
+    optimizer, reference = Optimizer(ours, recipe), theirs(other.parameters())
+    for number in range(5):
+        steps(ours, optimizer, range(number, number + 1))
+        x = torch.randn((8, 1, 4, 4), generator=torch.Generator().manual_seed(number))
+        other.zero_grad()
+        other(x).square().mean().backward()
+        reference.step()
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(ours.parameters(), other.parameters(), strict=True))
+
+
+def test_the_factor_scales_the_step() -> None:
+    """Half the factor moves half as far."""
+    moved = []
+    for factor in (1.0, 0.5):
+        model = network()
+        before = model[0].weight.detach().clone()  # type: ignore[index]
+        model(torch.ones(2, 1, 4, 4)).square().mean().backward()
+        Optimizer(model, Recipe(weight_decay=0.0)).step(0, factor)
+        moved.append(model[0].weight.detach() - before)  # type: ignore[index]
+    assert torch.allclose(moved[0], 2 * moved[1], atol=1e-6)
