@@ -76,9 +76,7 @@ def test_the_order_of_a_set_is_found_in_other_processes() -> None:
 @pytest.mark.parametrize("factory", [lambda space, seed: broken.Broken(space, seed + 1), partial(broken.Broken)])
 def test_a_factory_that_others_cannot_import_is_refused(factory: StrategyFactory) -> None:
     """A lambda or a partial cannot be imported elsewhere; the message says what to do."""
-    with pytest.raises(
-        UsageError, match=r"factory must be a function at the top of an importable.*other_process"
-    ):
+    with pytest.raises(UsageError, match=r"factory must be a function at the top of an importable.*other_process"):
         check_strategy(factory, spaces=TINY)
 
 

@@ -6,7 +6,7 @@ is continued: it names the trial that goes on in ``parents``.
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,29 +19,47 @@ from netwright.types import Architecture, Constraint, Fidelity, Objective, Propo
 Entry = tuple[Values, int, Architecture]
 """A trial in a rung: its objectives (smaller is better), its id, and its architecture."""
 
+RANK_AGAIN = 1.01
+"""With several objectives a rung is ranked again when it has grown by this factor: below 100 trials each time, beyond
+that seldom enough that an ask does not get slower with the length of the history."""
+
 
 @dataclass(eq=False, slots=True)
 class Rung:
-    """The trials that ended at one fidelity, feasible ones only, and which architectures went on from it."""
+    """The trials that ended at one fidelity, feasible ones only, and which architectures went on from it.
+
+    ``entries`` holds all, the best first where there is one objective; ``left`` those that were not promoted.
+    """
 
     fidelity: Fidelity
     entries: list[Entry] = field(default_factory=list)
+    left: list[Entry] = field(default_factory=list)
     promoted: set[Architecture] = field(default_factory=set)
     ranked: list[Entry] = field(default_factory=list)
 
-    def add(self, score: Score, trial: Trial) -> None:
+    def add(self, values: Values, trial: Trial) -> None:
         """Put a trial in."""
-        insort(self.entries, (score.values, trial.id, trial.architecture))
-        self.ranked = []
+        entry = (values, trial.id, trial.architecture)
+        insort(self.entries, entry)
+        insort(self.left, entry)
 
     def promotable(self, eta: float) -> Entry | None:
         """The best trial among the first ``1 / eta`` that was not promoted yet."""
-        if not self.ranked:
-            scores = [Score(Tier.FEASIBLE, 0.0, values) for values, _, _ in self.entries]
-            several = bool(scores) and len(scores[0].values) > 1
-            self.ranked = [self.entries[i] for i in best_first_order(scores)] if several else self.entries
-        top = int(len(self.ranked) / eta)
-        return next((entry for entry in self.ranked[:top] if entry[2] not in self.promoted), None)
+        if not self.entries:
+            return None
+        if len(self.entries[0][0]) > 1:
+            return self._promotable_by_rank(eta)
+        while self.left and self.left[0][2] in self.promoted:
+            del self.left[0]
+        best = self.left[0] if self.left else None
+        return best if best and bisect_left(self.entries, best) < int(len(self.entries) / eta) else None
+
+    def _promotable_by_rank(self, eta: float) -> Entry | None:
+        if len(self.entries) > RANK_AGAIN * len(self.ranked):
+            order = best_first_order([Score(Tier.FEASIBLE, 0.0, values) for values, _, _ in self.entries])
+            self.ranked = [self.entries[i] for i in order]
+        best = self.ranked[: int(len(self.ranked) / eta)]
+        return next((entry for entry in best if entry[2] not in self.promoted), None)
 
 
 class SuccessiveHalving:
@@ -120,7 +138,7 @@ class SuccessiveHalving:
         for below in self._rungs[:level]:  # a trial nobody asked for: what is known already is not promoted again
             below.promoted.add(trial.architecture)
         if score.tier is Tier.FEASIBLE:
-            self._rungs[level].add(score, trial)
+            self._rungs[level].add(score.values, trial)
 
     def _propose(self) -> Proposal | None:
         proposal = self._promotion() or self._new()

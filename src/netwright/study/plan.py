@@ -14,7 +14,7 @@ NOMINAL_IMAGES_PER_S = 700.0
 """Images of 28 x 28 pixels that one core trains on in a second with a network of the default space; from
 ``benchmarks/recipe_fashion_mnist.py``. A wrong figure makes rungs longer or shorter, nothing worse."""
 
-FINAL_SHARE = 0.55
+FINAL_SHARE = 0.6
 """Part of a time budget kept for the finalists' training, see docs/decisions/0003-budget.md."""
 
 EXPORT_RESERVE_S = 20.0
@@ -66,7 +66,7 @@ def make_plan(
         max_epochs: of the highest rung, where a person gave it.
     """
     full = _full_epochs(num_images) if max_epochs is None or budget.time_s is not None else max_epochs * eta
-    rate = NOMINAL_IMAGES_PER_S * min(4.0, 784 / pixels) / num_images * workers  # epochs a second
+    rate = NOMINAL_IMAGES_PER_S * min(2.0, 784 / pixels) / num_images * workers  # epochs a second
     if budget.time_s is not None:
         affordable = budget.time_s * (1 - FINAL_SHARE) * rate
     else:

@@ -14,10 +14,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from netwright import nn
 from netwright.errors import SpecError, wrong
 from netwright.space import Choice, Expr, Node, SearchSpace, choice, integer
+from netwright.space.expressions import Categorical
 from netwright.tasks.base import Reference
 from netwright.types import Value
 
@@ -165,9 +167,9 @@ def image_references(space: SearchSpace) -> tuple[Reference, ...]:
         space: what `image_space` gave.
     """
     stages = sum(name.endswith(".block") for name in space.choices)
-    resnet = _reference(space, stages, "residual", widths=(16, 32, 64, 128), depth=1, stem_width=16)
-    mobile = _reference(space, stages, "mbconv", widths=(24, 32, 64, 128), depth=2, stem_width=16, expand=4)
-    plain = _reference(space, stages, "plain", widths=(32, 64, 128, 256), depth=2, stem_width=32)
+    resnet = _reference(space, stages, "residual", widths=(16, 32, 64, 128), depths=(1, 1, 1, 1))
+    mobile = _reference(space, stages, "mbconv", widths=(24, 32, 64, 128), depths=(2, 2, 2, 2), expand=4, stem_stride=2)
+    plain = _reference(space, stages, "plain", widths=(32, 64, 128, 256), depths=(1, 2, 1, 1))
     return (
         Reference("resnet", space.architecture(resnet, drop_inactive=True)),
         Reference("mobilenet", space.architecture(mobile, drop_inactive=True)),
@@ -181,16 +183,15 @@ def _reference(
     block: str,
     *,
     widths: Sequence[int],
-    depth: int,
-    stem_width: int,
+    depths: Sequence[int],
     expand: int = 1,
     stem_stride: int = 1,
 ) -> dict[str, Value]:
-    large = "stem.stride" in space.choices and 1 not in space.choices["stem.stride"].domain.values  # type: ignore[union-attr]
+    strides = cast(Categorical, space.choices["stem.stride"].domain).values
     decisions: dict[str, Value] = {
         "activation": "relu",
-        "stem.stride": 2 if large else stem_stride,
-        "stem.width": stem_width,
+        "stem.stride": stem_stride if stem_stride in strides else strides[0],
+        "stem.width": 16,
         "stem.kernel": 3,
         "head.widen": False,
         "head.pool": "avg",
@@ -199,7 +200,7 @@ def _reference(
         decisions |= {
             f"stage{i}.block": block,
             f"stage{i}.width": widths[i],
-            f"stage{i}.depth": depth,
+            f"stage{i}.depth": depths[i],
             f"stage{i}.kernel": 3,
             f"stage{i}.expand": expand,
             f"stage{i}.squeeze_excite": False,
