@@ -22,11 +22,11 @@ from netwright.tasks.image_classification import ImageClassification
 from netwright.types import Architecture, Fidelity
 
 CHANGES: dict[str, dict[str, object]] = {
-    "wider stem 48": {"stem.width": 48},
+    "narrower stem": {"stem.width": 24},
     "stem kernel 5": {"stem.kernel": 5},
     "narrower": {"stem.width": 24, "stage0.width": 24, "stage1.width": 48, "stage2.width": 96},
-    "wider": {"stem.width": 48, "stage0.width": 48, "stage1.width": 96, "stage2.width": 192},
-    "wider at the end": {"stage2.width": 192},
+    "narrower stem, wider": {"stem.width": 24, "stage0.width": 48, "stage1.width": 64, "stage2.width": 160},
+    "wider at the end": {"stage2.width": 160},
     "two blocks at 7 x 7": {"stage1.depth": 2},
     "two blocks at 4 x 4": {"stage2.depth": 2},
     "plain at 14 x 14": {"stage0.block": "plain"},
@@ -34,7 +34,7 @@ CHANGES: dict[str, dict[str, object]] = {
     "squeeze-excite at the end": {"stage2.squeeze_excite": True},
     "wide head": {"head.widen": True},
     "max pool": {"head.pool": "max"},
-    "hardswish": {"activation": "hardswish"},
+    "leaky_relu": {"activation": "leaky_relu"},
     "gelu": {"activation": "gelu"},
 }
 

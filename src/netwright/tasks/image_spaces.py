@@ -1,9 +1,9 @@
 """The default search space of image classification, and the hand-made networks it contains.
 
-A network is a stem, two or three stages and a head. Each stage has a kind of block, a width, a depth, a kernel, an
-expansion, squeeze-excite or not; the stem decides how early the image is made smaller, and with it where the work is
-done. Small ResNets, MobileNets and VGG-like networks are points of the space. It is fitted to the size of the images:
-nothing is made smaller than 2 x 2 before the head, whatever is chosen.
+A network is a stem, two to four stages and a head. Each stage has a kind of block, a width, a depth and, where it means
+something for the block, a kernel, an expansion, squeeze-excite or not; the stem decides how early the image is made
+smaller, and with it where the work is done. Small ResNets, MobileNets and VGG-like networks are points of the space. It
+is fitted to the size of the images: no stage makes them smaller than 2 x 2, whatever is chosen.
 
 The ranges hold what was measured to be trainable and fast on CPUs (``benchmarks/recipe_spaces.py``): widths that are
 multiples of eight, few layers at full resolution. Knows neither data nor training.
@@ -18,7 +18,7 @@ from typing import cast
 
 from netwright import nn
 from netwright.errors import SpecError, wrong
-from netwright.space import Choice, Expr, Node, SearchSpace, choice, integer
+from netwright.space import Choice, Expr, Node, SearchSpace, choice, flag, integer
 from netwright.space.expressions import Categorical
 from netwright.tasks.base import Reference
 from netwright.types import Value
@@ -28,8 +28,9 @@ BLOCKS = ("plain", "residual", "bottleneck", "fused", "mbconv", "separable")
 same); k x k that widens and 1 x 1 that narrows, with a shortcut (Fused-MBConv, Tan and Le 2021); inverted residual
 (Sandler et al. 2018); depthwise and 1 x 1 (Howard et al. 2017)."""
 
-ACTIVATIONS = ("relu", "silu", "gelu", "hardswish")
+ACTIVATIONS = ("relu", "leaky_relu", "silu", "gelu")
 _SMALLEST_EXTENT = 2
+_REDUCTION = 4
 _LARGE = 40  # images from this side on are always halved in the stem
 
 
@@ -37,14 +38,13 @@ _LARGE = 40  # images from this side on are always halved in the stem
 class _Stage:
     """A stage's choices, shared by its blocks."""
 
-    index: int
     block: Choice
     width: Choice
     depth: Choice
     kernel: Choice
     expand: Choice
-    attention: Choice
-    stride: Expr | int
+    squeeze_excite: Choice
+    stride: int
 
 
 def image_space(input_shape: tuple[int, ...], num_classes: int) -> SearchSpace:
@@ -68,12 +68,12 @@ def image_space(input_shape: tuple[int, ...], num_classes: int) -> SearchSpace:
     activation = choice("activation", ACTIVATIONS)
     stem_stride = choice("stem.stride", _stem_strides(input_shape))
     stem = nn.conv_norm_act(
-        choice("stem.width", [16, 24, 32, 48]),
+        choice("stem.width", [16, 24, 32]),
         kernel=choice("stem.kernel", [3, 5]),
         stride=stem_stride,
         activation=activation,
     )
-    stages = [_stage(i, stride) for i, stride in enumerate(_stage_strides(input_shape))]
+    stages = [_stage(i, stride, stem_stride) for i, stride in enumerate(_stage_strides(input_shape))]
     head = nn.seq(
         nn.optional("head.widen", nn.conv_norm_act(2 * stages[-1].width, kernel=1, activation=activation)),
         nn.global_pool(choice("head.pool", ["avg", "max"])),
@@ -98,59 +98,58 @@ def _stage_strides(input_shape: tuple[int, ...]) -> list[int]:
     return [1, *([2] * min(left, 3 if min(input_shape[1:]) >= _LARGE else 2))]
 
 
-_WIDTHS = ((16, 24, 32, 48), (32, 48, 64, 96), (64, 96, 128, 192), (128, 192, 256))
+_FIRST_WIDTHS = {1: (8, 16, 24), 2: (16, 24, 32, 48)}
+"""Of the first stage, by the stem's stride: its layers see the largest images and cost most."""
+
+_WIDTHS = ((24, 32, 48, 64), (48, 64, 96, 128, 160), (96, 128, 192, 256))
 
 
-def _stage(index: int, stride: int) -> _Stage:
+def _stage(index: int, stride: int, stem_stride: Choice) -> _Stage:
     name = f"stage{index}"
+    if index == 0:
+        strides = cast(Categorical, stem_stride.domain).values
+        width = choice(f"{name}.width", {s: _FIRST_WIDTHS[cast(int, s)] for s in strides}, on=stem_stride)
+    else:
+        width = choice(f"{name}.width", _WIDTHS[index - 1])
     return _Stage(
-        index=index,
         block=choice(f"{name}.block", BLOCKS),
-        width=choice(f"{name}.width", _WIDTHS[index]),
-        depth=integer(f"{name}.depth", 1, 3),
+        width=width,
+        depth=integer(f"{name}.depth", 1, 2 if index == 0 else 3),
         kernel=choice(f"{name}.kernel", [3, 5]),
-        expand=choice(f"{name}.expand", [1, 2, 4]),
-        attention=choice(f"{name}.squeeze_excite", [False, True]),
+        expand=choice(f"{name}.expand", [2, 4]),
+        squeeze_excite=flag(f"{name}.squeeze_excite"),
         stride=stride,
     )
 
 
-def _blocks(stage: _Stage, activation: Expr) -> Node:
+def _blocks(stage: _Stage, activation: Choice) -> Node:
     def block(place: int) -> Node:
         return nn.one_of(stage.block, _kinds(stage, stage.stride if place == 0 else 1, activation))
 
     return nn.repeat(stage.depth, block)
 
 
-def _kinds(stage: _Stage, stride: Expr | int, activation: Expr) -> Mapping[Value, Node]:
-    """A block of each kind, with the choices that mean something for it."""
-    width, kernel, expand = stage.width, stage.kernel, stage.expand
+def _kinds(stage: _Stage, stride: int, activation: Choice) -> Mapping[Value, Node]:
+    """A block of each kind, with the choices that mean something for it; dense convolutions are 3 x 3."""
+    width, kernel = stage.width, stage.kernel
 
-    def conv(channels: Expr, size: Expr | int, step: Expr | int = 1, act: Expr | str = activation) -> Node:
+    def conv(channels: Expr, size: int, step: int = 1, act: Expr | str = activation) -> Node:
         return nn.conv_norm_act(channels, kernel=size, stride=step, activation=act)
 
-    def attend(*parts: Node) -> Node:
-        return nn.seq(*parts, nn.optional(stage.attention, nn.squeeze_excite(4)))
+    def last(channels: Expr, size: int) -> Node:
+        return nn.seq(
+            conv(channels, size, 1, "identity"), nn.optional(stage.squeeze_excite, nn.squeeze_excite(_REDUCTION))
+        )
 
-    hidden = width * expand
     return {
-        "plain": attend(conv(width, kernel, stride)),
-        "residual": nn.residual(
-            attend(conv(width, kernel, stride), conv(width, kernel, 1, "identity")), activation=activation
-        ),
+        "plain": conv(width, 3, stride),
+        "residual": nn.residual(nn.seq(conv(width, 3, stride), last(width, 3)), activation=activation),
         "bottleneck": nn.residual(
-            attend(conv(width // 2, 1), conv(width // 2, kernel, stride), conv(width, 1, 1, "identity")),
-            activation=activation,
+            nn.seq(conv(width // 2, 1), conv(width // 2, 3, stride), last(width, 1)), activation=activation
         ),
-        "fused": nn.residual(attend(conv(hidden, kernel, stride), conv(width, 1, 1, "identity"))),
-        "mbconv": nn.one_of(
-            stage.attention,
-            {
-                False: nn.mbconv(width, kernel, stride, expand=expand, se=0, activation=activation),
-                True: nn.mbconv(width, kernel, stride, expand=expand, se=4, activation=activation),
-            },
-        ),
-        "separable": attend(
+        "fused": nn.residual(nn.seq(conv(width * stage.expand // 2, 3, stride), last(width, 1))),
+        "mbconv": nn.mbconv(width, kernel, stride, expand=stage.expand, activation=activation),
+        "separable": nn.seq(
             nn.depthwise_conv(kernel, stride, bias=False),
             nn.batch_norm(),
             nn.conv_norm_act(width, kernel=1, activation=activation),
@@ -169,7 +168,7 @@ def image_references(space: SearchSpace) -> tuple[Reference, ...]:
     stages = sum(name.endswith(".block") for name in space.choices)
     resnet = _reference(space, stages, "residual", widths=(16, 32, 64, 128), depths=(1, 1, 1, 1))
     mobile = _reference(space, stages, "mbconv", widths=(24, 32, 64, 128), depths=(2, 2, 2, 2), expand=4, stem_stride=2)
-    plain = _reference(space, stages, "plain", widths=(32, 64, 128, 256), depths=(1, 2, 1, 1))
+    plain = _reference(space, stages, "plain", widths=(24, 64, 128, 256), depths=(1, 2, 1, 1))
     return (
         Reference("resnet", space.architecture(resnet, drop_inactive=True)),
         Reference("mobilenet", space.architecture(mobile, drop_inactive=True)),
