@@ -21,9 +21,9 @@ ACCURACY = Objective("accuracy", "max")
 LATENCY = Objective("latency_ms", "min")
 
 
-def trial(number: int, name: str, accuracy: float, epochs: float = 1.0, origin: str = "", **metrics: float) -> Trial:
+def trial(number: int, name: str, accuracy: float, cost: float = 1.0, origin: str = "", **metrics: float) -> Trial:
     """A finished trial of the architecture ``name``."""
-    proposal = Proposal(Architecture({"name": name}), Fidelity(epochs), origin=origin)
+    proposal = Proposal(Architecture({"name": name}), Fidelity(cost), origin=origin)
     return Trial(number, proposal, 0, TrialState.FINISHED, {"accuracy": accuracy, **metrics})
 
 
@@ -32,6 +32,15 @@ def test_finalists_are_the_best_of_the_most_thorough_trials() -> None:
     trials = [trial(0, "a", 0.9), trial(1, "b", 0.8), trial(2, "b", 0.85, 3.0), trial(3, "c", 0.7, 3.0)]
     assert [2, 3, 0] == [t.id for t in choose_finalists(trials, ACCURACY, 5)]
     assert [2] == [t.id for t in choose_finalists(trials, ACCURACY, 1)]
+
+
+def test_where_time_is_short_a_faster_network_may_be_the_finalist() -> None:
+    """Errors are compared at equal time, with the exponent that the study measured; at equal epochs b would win."""
+    pairs = [("a", 0.80, 0.90, 10.0), ("b", 0.81, 0.905, 20.0)]
+    trials = [trial(i, n, low, 1.0, epochs=1.0, train_time_s=pace) for i, (n, low, _, pace) in enumerate(pairs)]
+    trials += [trial(i + 2, n, high, 3.0, epochs=3.0, train_time_s=9.9) for i, (n, _, high, _) in enumerate(pairs)]
+    assert [3, 2] == [t.id for t in choose_finalists(trials, ACCURACY, 2)]
+    assert [2, 3] == [t.id for t in choose_finalists(trials, ACCURACY, 2, time_s=100.0)]
 
 
 def test_a_network_is_compared_with_a_reference_at_equal_training() -> None:

@@ -217,7 +217,7 @@ class Sitting:
     def _finalists(self, plan: Plan) -> list[Trial]:
         searched = [t for t in feasible(self.trials, self.parts.constraints) if t.proposal.origin != FINAL]
         done = {t.architecture for t in self.trials if t.proposal.origin == FINAL}
-        chosen = choose_finalists(searched, self.parts.objectives[0], plan.num_finalists)
+        chosen = choose_finalists(searched, self.parts.objectives[0], plan.num_finalists, self.clock.remaining_s)
         return [trial for trial in chosen if trial.architecture not in done]
 
     def _result(self, stopped: str) -> Result:

@@ -40,7 +40,7 @@ def prepare(
         resolved = load_spec(spec, **named) if spec is not None else SearchSpec.from_options(**named)
     settings = Settings.of(resolved, budget)
     clock.limit_s = settings.budget.time_s
-    parts = task_parts(resolved, settings, objects, clock)
+    parts = task_parts(resolved, settings, objects)
     assert parts.plan is not None
     rungs = {
         "min_epochs": parts.plan.min_epochs,

@@ -6,6 +6,7 @@ a busier machine is the same search as far as it gets. Time only decides when it
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from netwright.types import Budget
@@ -15,10 +16,11 @@ NOMINAL_IMAGES_PER_S = 700.0
 ``benchmarks/recipe_fashion_mnist.py``. A wrong figure makes rungs longer or shorter, nothing worse."""
 
 FINAL_SHARE = 0.6
-"""Part of a time budget kept for the finalists' training, see docs/decisions/0003-budget.md."""
+"""Part of a time budget kept for the finalists' training, export and check."""
 
 EXPORT_RESERVE_S = 20.0
-SMALLEST_SEARCH = 12
+UNITS = 30
+"""Trainings of the lowest rung that the search phase of a time budget pays for, promotions counted by their epochs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Plan:
         num_finalists: networks trained fully.
         search: what the search phase may spend; its time ends earlier than the budget's.
         reserve_s: wall seconds kept for export and check.
+        num_trials: about how many trials the search phase will have; decides the strategy.
     """
 
     min_epochs: float
@@ -42,6 +45,7 @@ class Plan:
     num_finalists: int
     search: Budget
     reserve_s: float
+    num_trials: int
 
 
 def make_plan(
@@ -67,22 +71,37 @@ def make_plan(
     """
     full = _full_epochs(num_images) if max_epochs is None or budget.time_s is not None else max_epochs * eta
     rate = NOMINAL_IMAGES_PER_S * min(2.0, 784 / pixels) / num_images * workers  # epochs a second
-    if budget.time_s is not None:
-        affordable = budget.time_s * (1 - FINAL_SHARE) * rate
-    else:
-        affordable = budget.epochs if budget.epochs is not None else 3.0 * full
-    low = min_epochs or _round(min(full / eta, max(affordable / (SMALLEST_SEARCH * 2), 2e4 / num_images / 10)))
-    high = max_epochs or low * eta**2
+    affordable = _affordable_epochs(budget, full, rate)
+    shortest = min(1.0, 5000 / num_images)
+    low = min_epochs or min(max_epochs or full, _round(min(full / eta**3, max(affordable / UNITS, shortest))))
+    # the highest rung takes a worker at most about a quarter of the search, so that none waits long for its end
+    num_steps = max(0, math.floor(math.log(max(1.0, affordable / workers / 4 / low), eta)))
+    high = max_epochs or _round(min(full, low * eta ** max(1, min(3, num_steps))))
     reserve = 0.0 if budget.time_s is None else min(EXPORT_RESERVE_S, 0.15 * budget.time_s)
     return Plan(
         min_epochs=low,
         max_epochs=max(low, high),
         eta=eta,
         final_epochs=max(high, full),
-        num_finalists=1 if budget.trials is not None and budget.trials < 6 else 2,
-        search=_search_part(budget, full),
+        num_finalists=_num_finalists(budget, full, rate),
+        search=_search_part(budget),
         reserve_s=reserve,
+        num_trials=budget.trials or UNITS,
     )
+
+
+def _affordable_epochs(budget: Budget, full: float, rate: float) -> float:
+    """Epochs that the search phase can pay for, all workers together."""
+    if budget.time_s is not None:
+        return budget.time_s * (1 - FINAL_SHARE) * rate
+    return budget.epochs / 2 if budget.epochs is not None else (budget.trials or 1) * full / 9
+
+
+def _num_finalists(budget: Budget, full: float, rate: float) -> int:
+    """One where the time is short of its full training; else two, so that one may be better than its short training."""
+    if budget.time_s is not None:
+        return 2 if budget.time_s * FINAL_SHARE * rate > 2 * full else 1
+    return 1 if budget.trials is not None and budget.trials < 6 else 2
 
 
 def _full_epochs(num_images: int) -> float:
@@ -95,7 +114,7 @@ def _round(epochs: float) -> float:
     return float(f"{epochs:.2g}")
 
 
-def _search_part(budget: Budget, full: float) -> Budget:
+def _search_part(budget: Budget) -> Budget:
     finals = 2 if budget.trials is not None and budget.trials >= 6 else 1
     return Budget(
         None if budget.time_s is None else budget.time_s * (1 - FINAL_SHARE),

@@ -18,7 +18,6 @@ from netwright.errors import CapabilityError, SpecError, unknown, wrong
 from netwright.evaluation.base import Evaluator
 from netwright.space import SearchSpace
 from netwright.strategies import Strategy, SuccessiveHalving, make_strategy
-from netwright.study.clock import Clock
 from netwright.study.plan import Plan, make_plan
 from netwright.study.settings import Settings
 from netwright.tasks import load_task
@@ -28,8 +27,10 @@ if TYPE_CHECKING:
     from netwright.spec import SearchSpec
     from netwright.tasks.image_classification import ImageClassification
 
-DEFAULT_STRATEGY = "evolution"
-"""What ``auto`` means: the strategy with the best regret at small budgets in benchmarks/strategies_nb201.py."""
+DEFAULT_STRATEGY = "local"
+"""What ``auto`` means for one objective: least regret at 10 to 150 queries in benchmarks/strategies_nb201.py."""
+
+DEFAULT_FOR_SEVERAL = "evolution"
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,13 @@ class Parts:
     code: str = ""
 
 
-def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any], clock: Clock) -> Parts:
+def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any]) -> Parts:
     """Parts of a search on a task.
 
     Args:
         spec: what is asked for.
         settings: how it is run.
         objects: ``task``, ``space`` and ``strategy``, where they are given as objects.
-        clock: of the search; its limit is set.
 
     Raises:
         UsageError: data, space, strategy or limits are wrong or do not fit together.
@@ -94,11 +94,10 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any],
         options=TrainerOptions(
             device=spec.device,
             latency=latency if "latency_ms" in wanted else None,
-            deadline_s=clock.deadline_s(plan.reserve_s),
         ),
     )
     inner = objects.get("strategy") or make_strategy(
-        DEFAULT_STRATEGY if spec.strategy == "auto" else spec.strategy,
+        choose_strategy(goals) if spec.strategy == "auto" else spec.strategy,
         space,
         seed=spec.seed,
         objectives=goals,
@@ -114,6 +113,11 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any],
         constraints=constraints,
     )
     return Parts(space, strategy, evaluator, goals, constraints, task, plan, code)
+
+
+def choose_strategy(goals: Sequence[Objective]) -> str:
+    """Name of the strategy that ``auto`` stands for."""
+    return DEFAULT_STRATEGY if len(goals) == 1 else DEFAULT_FOR_SEVERAL
 
 
 def reference_proposals(task: ImageClassification, space: SearchSpace) -> list[Proposal]:
@@ -190,7 +194,7 @@ def own_parts(options: Mapping[str, Any]) -> Parts:
     goals = tuple(map(parse_objective, _texts(options.get("objectives", ("accuracy",)))))
     limits = tuple(map(Constraint.parse, _texts(options.get("constraints", ()))))
     strategy = options.get("strategy", "auto")
-    name = DEFAULT_STRATEGY if strategy == "auto" else strategy
+    name = choose_strategy(goals) if strategy == "auto" else strategy
     made = make_strategy(name, space, seed=options.get("seed", 0), objectives=goals, constraints=limits)
     return Parts(space, made, evaluator, goals, limits, code=code_digest(evaluator))
 
