@@ -34,6 +34,8 @@ def prepare(
         return settings, own_parts(options)
     objects = {n: v for n, v in options.items() if n in OBJECTS and v is not None and not isinstance(v, (str, Path))}
     named = {name: value for name, value in options.items() if name not in objects}
+    if "task" in objects:
+        named |= {"task": objects["task"].name, "data": objects["task"].data_name}
     if isinstance(spec, SearchSpec):
         resolved = SearchSpec.from_options(**{**spec.model_dump(), **named}) if named else spec
     else:

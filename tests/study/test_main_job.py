@@ -1,0 +1,167 @@
+"""The main job end to end on scikit-learn's digits: search, files, check, resume, and three ways to ask for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import netwright as nw
+from netwright.export import verify
+from netwright.storage import Store
+
+OPTIONS: dict[str, Any] = {
+    "task": "image-classification",
+    "data": "digits",
+    "budget": "8 trials",
+    "constraints": ["params<=200k"],
+    "min_epochs": 0.5,
+    "max_epochs": 1.5,
+    "workers": 2,
+    "seed": 1,
+}
+
+
+def history(run: Path) -> list[str]:
+    with Store.open(run / "study.db", read_only=True) as store:
+        return list(store.history())
+
+
+def netwright(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "netwright", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, nw.Result]:
+    """One search from Python, shared by the tests."""
+    folder = tmp_path_factory.mktemp("main") / "run"
+    return folder, nw.search(out=folder, **OPTIONS)
+
+
+def test_a_search_leaves_a_verified_network_with_its_evidence(run: tuple[Path, nw.Result]) -> None:
+    """The files are there, the card has metrics, limits, reference and check, and learning took place."""
+    folder, result = run
+    assert {"model.py", "weights.safetensors", "model.onnx", "card.json"} == {
+        p.name for p in (folder / "best").iterdir()
+    }
+    card = json.loads((folder / "best" / "card.json").read_text())
+    assert card["check"]["passed"]
+    assert result.verified
+    assert card["metrics"]["test_accuracy"] > 0.5
+    assert [True] == [limit["holds"] for limit in card["constraints"]]
+    assert card["reference"]["name"] in {"resnet", "mobilenet", "cnn"}
+    assert result.best.architecture == nw.Architecture(card["architecture"])
+    assert result.best.metrics["accuracy"] == card["metrics"]["validation_accuracy"]
+
+
+def test_the_first_trials_are_the_reference_networks(run: tuple[Path, nw.Result]) -> None:
+    """All three are tried before anything else, and are reported where they kept the limits."""
+    with Store.open(run[0] / "study.db", read_only=True) as store:
+        origins = [t.proposal.origin for t in store.trials()[:3]]
+    assert ["reference:resnet", "reference:mobilenet", "reference:cnn"] == origins
+    assert run[1].references
+
+
+def test_the_final_training_is_the_longest_and_has_its_parents_seed(run: tuple[Path, nw.Result]) -> None:
+    """A finalist goes on with the training of the trial that won, for more epochs than any of the search."""
+    with Store.open(run[0] / "study.db", read_only=True) as store:
+        trials = store.trials()
+    finals = [t for t in trials if t.proposal.origin == "final"]
+    assert 2 == len(finals)
+    for final in finals:
+        assert final.seed == trials[final.proposal.parents[0]].seed
+        assert final.fidelity.cost > max(t.fidelity.cost for t in trials if t not in finals)
+
+
+def test_the_exported_network_classifies_an_image_with_torch_alone(run: tuple[Path, nw.Result], tmp_path: Path) -> None:
+    """`model.py` runs where netwright cannot be imported, and its answer is that of the verified network."""
+    image, label = (part[3] for part in nw.ImageClassification.load("digits").train())
+    np.save(tmp_path / "image.npy", image[0])
+    block = "import sys; sys.modules['netwright'] = None; sys.argv = sys.argv[1:]; import runpy; "
+    block += "runpy.run_path(sys.argv[0], run_name='__main__')"
+    model = str(run[0] / "best" / "model.py")
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", block, model, str(tmp_path / "image.npy")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stderr
+    assert str(label) in done.stdout
+
+
+def test_verify_finds_a_changed_weight(run: tuple[Path, nw.Result], tmp_path: Path) -> None:
+    """The command says 0 for the export as it is, and 1 with the numbers for one whose weights were changed."""
+    copy = tmp_path / "best"
+    copy.mkdir()
+    for path in (run[0] / "best").iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    assert verify(copy).passed
+    weights = bytearray((copy / "weights.safetensors").read_bytes())
+    weights[-3] ^= 0x40
+    (copy / "weights.safetensors").write_bytes(bytes(weights))
+    done = netwright("verify", copy)
+    assert 1 == done.returncode
+    assert "weights.safetensors" in done.stdout + done.stderr
+
+
+def test_the_test_split_is_read_once_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Test images that cannot be read stop a search only when everything else is done."""
+    task = nw.ImageClassification.load("digits", seed=1)
+    reads: list[int] = []
+    read = type(task).test
+
+    def counting(self: nw.ImageClassification) -> object:
+        reads.append(os.getpid())
+        return read(self)
+
+    monkeypatch.setattr(type(task), "test", counting)
+    small = {**OPTIONS, "budget": "4 trials", "workers": 1, "max_epochs": 0.5}
+    result = nw.search(**{**small, "task": task}, out=tmp_path / "run")
+    assert [os.getpid()] == reads
+    assert "test_accuracy" in result.card["metrics"]  # type: ignore[operator]
+
+
+@pytest.mark.slow
+def test_command_line_file_and_python_are_the_same_search(run: tuple[Path, nw.Result], tmp_path: Path) -> None:
+    """Options, a YAML file and keyword arguments give one history."""
+    plain = [w for k, v in OPTIONS.items() if k != "constraints" for w in ("--" + k.replace("_", "-"), str(v))]
+    done = netwright("search", *plain, "--constraint", "params<=200k", "--out", tmp_path / "a", "--quiet")
+    assert 0 == done.returncode, done.stderr
+    spec = tmp_path / "spec.yaml"
+    spec.write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in OPTIONS.items()))
+    done = netwright("search", spec, "--out", tmp_path / "b", "--quiet")
+    assert 0 == done.returncode, done.stderr
+    assert history(run[0]) == history(tmp_path / "a") == history(tmp_path / "b")
+
+
+@pytest.mark.slow
+def test_a_search_on_a_task_killed_in_every_phase_is_the_same_search(
+    run: tuple[Path, nw.Result], tmp_path: Path
+) -> None:
+    """SIGKILL after 2, 4, 6 ... seconds, until it ends by itself: history and verified best are the same."""
+    folder = tmp_path / "run"
+    plain = [w for k, v in OPTIONS.items() if k != "constraints" for w in ("--" + k.replace("_", "-"), str(v))]
+    begin = ["search", *plain, "--constraint", "params<=200k", "--out", folder, "--quiet"]
+    for seconds in range(2, 60, 2):
+        started = (folder / "study.db").exists()
+        command = ["resume", folder, "--quiet"] if started else begin
+        process = subprocess.Popen([sys.executable, "-m", "netwright", *map(str, command)])
+        try:
+            assert 0 == process.wait(seconds)
+            break
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    assert history(run[0]) == history(folder)
+    assert verify(folder / "best").passed
+    assert (folder / "best" / "weights.safetensors").read_bytes() == (
+        run[0] / "best" / "weights.safetensors"
+    ).read_bytes()
