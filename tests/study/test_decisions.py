@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from netwright.study.allowance import INFEASIBLE_PER_TRIAL, Allowance
 from netwright.study.clock import Clock
+from netwright.study.equal_time import EXPONENT, EqualTime
 from netwright.study.finals import choose_finalists, compare, feasible, pareto_front, references_of
 from netwright.study.plan import make_plan
 from netwright.study.result import Result
@@ -34,13 +36,31 @@ def test_finalists_are_the_best_of_the_most_thorough_trials() -> None:
     assert [2] == [t.id for t in choose_finalists(trials, ACCURACY, 1)]
 
 
-def test_where_time_is_short_a_faster_network_may_be_the_finalist() -> None:
-    """Errors are compared at equal time, with the exponent that the study measured; at equal epochs b would win."""
-    pairs = [("a", 0.80, 0.90, 10.0), ("b", 0.81, 0.905, 20.0)]
-    trials = [trial(i, n, low, 1.0, epochs=1.0, train_time_s=pace) for i, (n, low, _, pace) in enumerate(pairs)]
-    trials += [trial(i + 2, n, high, 3.0, epochs=3.0, train_time_s=9.9) for i, (n, _, high, _) in enumerate(pairs)]
-    assert [3, 2] == [t.id for t in choose_finalists(trials, ACCURACY, 2)]
-    assert [2, 3] == [t.id for t in choose_finalists(trials, ACCURACY, 2, time_s=100.0)]
+def test_where_time_is_short_a_cheaper_network_may_be_the_finalist() -> None:
+    """At equal epochs b is ahead; it costs four times as much, and at equal time a is expected to be."""
+    trials = [trial(0, "a", 0.90, train_cost=1e7), trial(1, "b", 0.91, train_cost=4e7)]
+    assert [1, 0] == [t.id for t in choose_finalists(trials, ACCURACY, 2)]
+    assert [0, 1] == [t.id for t in choose_finalists(trials, ACCURACY, 2, equal_time=True)]
+
+
+def test_a_strategy_is_told_what_counts_at_equal_time() -> None:
+    """Accuracies are corrected by cost for the strategy, nothing else is, and failed trials pass as they are."""
+    told: list[Trial] = []
+
+    class Recorder:
+        def ask(self, n: int) -> list[Proposal]:
+            return [Proposal(Architecture({"n": n}))]
+
+        def tell(self, trials: Sequence[Trial]) -> None:
+            told.extend(trials)
+
+    strategy = EqualTime(Recorder())
+    failed = Trial(2, Proposal(Architecture({})), 0, TrialState.FAILED)
+    strategy.tell([trial(0, "a", 0.90, train_cost=1e7), trial(1, "b", 0.90, train_cost=4e7), failed])
+    assert [Proposal(Architecture({"n": 3}))] == list(strategy.ask(3))
+    assert math.isclose(0.90, told[0].metrics["accuracy"])
+    assert math.isclose(1 - 0.1 * 4**EXPONENT, told[1].metrics["accuracy"])
+    assert failed == told[2]
 
 
 def test_a_network_is_compared_with_a_reference_at_equal_training() -> None:

@@ -32,6 +32,8 @@ from netwright.types import Fidelity, Proposal, Trial, TrialState, best_first
 
 SPENT = "spent_s"
 NOTE_EVERY_S = 5.0
+GRACE = 0.1
+"""Trials of the search phase that run when its time is up may take this part of it more."""
 
 
 def start(spec: SearchSpec | str | Path | None, options: Mapping[str, Any], listener: Listener | None) -> Result:
@@ -121,7 +123,7 @@ class Sitting:
                 loop = self._loop(executor)
                 loop.replay(self.store.started(), list(self.store.commits()))
                 loop.run(lambda: self.stop() or self._search_is_over())
-                self._drain(loop)
+                self._drain(loop, self._search_ends_s())
                 stopped = self._why(loop)
             if self.parts.plan is not None:
                 self._finals(loop)
@@ -161,14 +163,21 @@ class Sitting:
         limit = self.settings.budget.time_s if self.parts.plan is None else self.parts.plan.search.time_s
         return limit is not None and self.clock.elapsed_s >= limit
 
-    def _drain(self, loop: Loop) -> None:
+    def _search_ends_s(self) -> float | None:
+        """Until when trials of the search phase may go on, in seconds of the clock; None for as long as it takes."""
+        if self.parts.plan is None or self.parts.plan.search.time_s is None:
+            return self.settings.budget.time_s
+        return self.parts.plan.search.time_s * (1 + GRACE)
+
+    def _drain(self, loop: Loop, until_s: float | None) -> None:
         """Let what runs end, as long as there is time; then stop here if a signal asked to.
 
-        What has not ended when the budget is spent is killed with the executor, and run again by a resume.
+        What has not ended by then is killed with the executor, and run again by a resume.
         """
-        while loop.running and self.clock.remaining_s != 0:
+        while loop.running and (until_s is None or self.clock.elapsed_s < until_s):
             self.num_running = len(loop.running)
             loop.collect()
+        loop.running.clear()
         self._note_time()
         self.stop.raise_if_asked()
 
@@ -212,12 +221,13 @@ class Sitting:
             patient = evaluator.with_options(deadline_s=deadline_s, processes=self.settings.workers)
             with self._isolated(patient) as loop.executor:
                 loop.finish(Proposal(trial.architecture, fidelity, (trial.id,), FINAL))
-                self._drain(loop)
+                self._drain(loop, self.settings.budget.time_s)
 
     def _finalists(self, plan: Plan) -> list[Trial]:
         searched = [t for t in feasible(self.trials, self.parts.constraints) if t.proposal.origin != FINAL]
         done = {t.architecture for t in self.trials if t.proposal.origin == FINAL}
-        chosen = choose_finalists(searched, self.parts.objectives[0], plan.num_finalists, self.clock.remaining_s)
+        objective, equal_time = self.parts.objectives[0], plan.equal_time and len(self.parts.objectives) == 1
+        chosen = choose_finalists(searched, objective, plan.num_finalists, equal_time=equal_time)
         return [trial for trial in chosen if trial.architecture not in done]
 
     def _result(self, stopped: str) -> Result:

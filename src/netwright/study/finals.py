@@ -5,11 +5,10 @@ Which networks are trained fully, which one is best, and how it compares with th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
-from statistics import median
 
 from netwright.strategies.operators import pareto_rank
+from netwright.study.equal_time import error_at_equal_time
 from netwright.study.result import Comparison
 from netwright.types import Architecture, Constraint, Objective, Trial, TrialState, best_first
 
@@ -29,54 +28,28 @@ def feasible(trials: Iterable[Trial], constraints: Sequence[Constraint]) -> list
 
 
 def choose_finalists(
-    trials: Sequence[Trial], objective: Objective, count: int, time_s: float | None = None
+    trials: Sequence[Trial], objective: Objective, count: int, *, equal_time: bool = False
 ) -> list[Trial]:
     """The trials whose networks are trained fully, best first, one for each architecture.
 
     A trial at a higher fidelity goes before any at a lower one: numbers after different training cannot be compared,
-    and successive halving has brought the better ones up. Where time ends the full training and accuracy is wanted, a
-    network that trains faster is trained longer: what counts is its expected error after the *time*.
+    and successive halving has brought the better ones up.
 
     Args:
         trials: feasible ones.
         objective: what decides.
         count: how many at most.
-        time_s: wall seconds for the full training; None where epochs decide.
+        equal_time: time will end the full training: the error expected after equal time decides, see `equal_time`.
     """
     chosen: dict[Architecture, Trial] = {}
-    expected = expected_errors(trials) if time_s is not None and objective == Objective("accuracy", "max") else {}
     for cost in sorted({t.fidelity.cost for t in trials}, reverse=True):
         ranked = best_first((t for t in trials if t.fidelity.cost == cost), objective)
-        for trial in sorted(ranked, key=lambda t: expected.get(t.id, 0.0)):
+        if equal_time:
+            ranked.sort(key=lambda t: error_at_equal_time(t.metrics) or 0.0)
+        for trial in ranked:
             if len(chosen) < count:
                 chosen.setdefault(trial.architecture, trial)
     return list(chosen.values())
-
-
-def expected_errors(trials: Sequence[Trial]) -> dict[int, float]:
-    """Relative error to be expected of each trial's network after the same time of training, by the trial's id.
-
-    The error is taken to fall as a power of the epochs, error ~ epochs^-b, with one b for all, the median over the
-    architectures that this study trained at two fidelities. A network that needs s seconds an epoch gets 1 / s as many,
-    so its expected error is proportional to error x s^b. Empty where b or the speeds are not known.
-
-    Reference: power laws of learning curves, Domhan et al. (2015); a single exponent is our simplification.
-    """
-    by_architecture: dict[Architecture, list[Trial]] = {}
-    for trial in sorted(trials, key=lambda t: t.fidelity.cost):
-        by_architecture.setdefault(trial.architecture, []).append(trial)
-    exponents, pace = [], {}
-    for architecture, theirs in by_architecture.items():
-        first, last = theirs[0], theirs[-1]
-        if first.metrics.get("epochs") and first.metrics.get("train_time_s"):
-            pace[architecture] = first.metrics["train_time_s"] / first.metrics["epochs"]
-        errors = [max(1e-6, 1 - t.metrics["accuracy"]) for t in (first, last)]
-        if last.fidelity.cost > first.fidelity.cost:
-            exponents.append(math.log(errors[0] / errors[1]) / math.log(last.fidelity.cost / first.fidelity.cost))
-    if not exponents or len(pace) < len(by_architecture):
-        return {}
-    exponent = max(0.0, median(exponents))
-    return {t.id: (1 - t.metrics["accuracy"]) * pace[t.architecture] ** exponent for t in trials}
 
 
 def pareto_front(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[Trial, ...]:

@@ -18,7 +18,7 @@ NOMINAL_IMAGES_PER_S = 700.0
 FINAL_SHARE = 0.6
 """Part of a time budget kept for the finalists' training, export and check."""
 
-EXPORT_RESERVE_S = 20.0
+EXPORT_RESERVE_S = 30.0
 UNITS = 30
 """Trainings of the lowest rung that the search phase of a time budget pays for, promotions counted by their epochs."""
 
@@ -35,7 +35,7 @@ class Plan:
         num_finalists: networks trained fully.
         search: what the search phase may spend; its time ends earlier than the budget's.
         reserve_s: wall seconds kept for export and check.
-        num_trials: about how many trials the search phase will have; decides the strategy.
+        equal_time: time will end the full training, so networks are compared at equal time.
     """
 
     min_epochs: float
@@ -45,7 +45,7 @@ class Plan:
     num_finalists: int
     search: Budget
     reserve_s: float
-    num_trials: int
+    equal_time: bool
 
 
 def make_plan(
@@ -86,7 +86,7 @@ def make_plan(
         num_finalists=_num_finalists(budget, full, rate),
         search=_search_part(budget),
         reserve_s=reserve,
-        num_trials=budget.trials or UNITS,
+        equal_time=budget.time_s is not None and not _is_ample(budget, full, rate),
     )
 
 
@@ -97,10 +97,15 @@ def _affordable_epochs(budget: Budget, full: float, rate: float) -> float:
     return budget.epochs / 2 if budget.epochs is not None else (budget.trials or 1) * full / 9
 
 
+def _is_ample(budget: Budget, full: float, rate: float) -> bool:
+    """Whether the time for final training is enough to train two finalists fully."""
+    return budget.time_s is not None and budget.time_s * FINAL_SHARE * rate > 2 * full
+
+
 def _num_finalists(budget: Budget, full: float, rate: float) -> int:
     """One where the time is short of its full training; else two, so that one may be better than its short training."""
     if budget.time_s is not None:
-        return 2 if budget.time_s * FINAL_SHARE * rate > 2 * full else 1
+        return 2 if _is_ample(budget, full, rate) else 1
     return 1 if budget.trials is not None and budget.trials < 6 else 2
 
 

@@ -18,6 +18,7 @@ from netwright.errors import CapabilityError, SpecError, unknown, wrong
 from netwright.evaluation.base import Evaluator
 from netwright.space import SearchSpace
 from netwright.strategies import Strategy, SuccessiveHalving, make_strategy
+from netwright.study.equal_time import EqualTime
 from netwright.study.plan import Plan, make_plan
 from netwright.study.settings import Settings
 from netwright.tasks import load_task
@@ -104,7 +105,7 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
         constraints=constraints,
         initial=reference_proposals(task, space),
     )
-    strategy = SuccessiveHalving(
+    strategy: Strategy = SuccessiveHalving(
         inner,
         max_epochs=plan.max_epochs,
         min_epochs=plan.min_epochs if spec.halving else plan.max_epochs,
@@ -112,6 +113,8 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
         objectives=goals,
         constraints=constraints,
     )
+    if plan.equal_time and [goal.metric for goal in goals] == ["accuracy"]:
+        strategy = EqualTime(strategy)
     return Parts(space, strategy, evaluator, goals, constraints, task, plan, code)
 
 

@@ -1,0 +1,60 @@
+"""Networks compared at equal training time, where time and not epochs will end their full training.
+
+After the same number of epochs a large network is nearly always ahead of a small one that would have made three times
+as many epochs by then. So a strategy is told the error that is to be expected after the same time. It is computed from
+sizes, not from measured seconds, so that the search depends on its seed alone. Knows no tasks and no clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from netwright.strategies import Strategy
+from netwright.types import Metrics, Proposal, Trial, TrialState
+
+EXPONENT = 0.18
+"""How fast errors fall with epochs, error ~ epochs^-b, between a short training and the full one: measured .16 to .19
+on Fashion-MNIST between 0.6 and 8 epochs (between 0.2 and 0.6 epochs it is .4)."""
+
+UNIT_COST = 1e7
+
+
+def error_at_equal_time(metrics: Metrics) -> float | None:
+    """Relative error to be expected after a given time: error x cost^b; None where accuracy or cost is not known.
+
+    Args:
+        metrics: of a trial: ``accuracy`` in [0, 1], and ``train_cost``, the cost of training on one image.
+
+    Example:
+        >>> error_at_equal_time({"accuracy": 0.9, "train_cost": 1e7})
+        0.09999999999999998
+    """
+    if "accuracy" not in metrics or "train_cost" not in metrics:
+        return None
+    relative_cost: float = (metrics["train_cost"] / UNIT_COST) ** EXPONENT
+    return (1 - metrics["accuracy"]) * relative_cost
+
+
+class EqualTime:
+    """Tells another strategy the accuracies to be expected at equal time, and is otherwise that strategy.
+
+    Args:
+        inner: proposes.
+    """
+
+    def __init__(self, inner: Strategy) -> None:
+        self._inner = inner
+
+    def ask(self, n: int) -> Sequence[Proposal]:
+        """What the inner strategy proposes."""
+        return self._inner.ask(n)
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Pass the trials on with their accuracies corrected."""
+        self._inner.tell([_corrected(trial) for trial in trials])
+
+
+def _corrected(trial: Trial) -> Trial:
+    error = error_at_equal_time(trial.metrics) if trial.state is TrialState.FINISHED else None
+    return trial if error is None else replace(trial, metrics={**trial.metrics, "accuracy": 1 - error})
