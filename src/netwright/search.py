@@ -46,7 +46,9 @@ def search(
         >>> space = nw.SearchSpace(training={"x": nw.integer("x", 0, 30), "y": nw.integer("y", 0, 30)})
         >>> def far(arch, *, fidelity, seed):
         ...     return {"distance": float((arch["x"] - 7) ** 2 + (arch["y"] - 9) ** 2)}
-        >>> result = nw.search(space=space, evaluator=far, objectives="distance:min", budget="400 trials")
+        >>> result = nw.search(
+        ...     space=space, evaluator=far, objectives="distance:min", budget="400 trials", isolated=False
+        ... )
         >>> result.best.metrics["distance"] < 10
         True
     """

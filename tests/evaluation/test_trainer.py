@@ -133,7 +133,7 @@ def test_sizes_are_checked_before_training(task: ImageClassification, tmp_path: 
     with pytest.raises(ConstraintViolation, match=rf"{metric} is .*, the limit is") as caught:
         evaluator(task, tmp_path, limit)(ARCH, fidelity=SHORT, seed=0)
     assert caught.value.metric == metric
-    assert set(caught.value.metrics) == {"params", "macs", "memory_bytes", "depth"}
+    assert set(caught.value.metrics) == {"params", "macs", "memory_bytes", "depth", "train_cost"}
     assert caught.value.metrics[metric] == caught.value.value > caught.value.bound
 
 

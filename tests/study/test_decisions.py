@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import netwright as nw
+from netwright.errors import SpecError
 from netwright.study.allowance import INFEASIBLE_PER_TRIAL, Allowance
 from netwright.study.clock import Clock
 from netwright.study.equal_time import EXPONENT, EqualTime
@@ -16,6 +19,7 @@ from netwright.study.finals import choose_finalists, compare, feasible, pareto_f
 from netwright.study.plan import make_plan
 from netwright.study.result import Result
 from netwright.study.seeds import trial_seed
+from netwright.study.setup import load_space
 from netwright.study.standing import Standing
 from netwright.types import Architecture, Budget, Constraint, Fidelity, Objective, Proposal, Trial, TrialState
 
@@ -172,3 +176,14 @@ def test_a_clock_counts_earlier_sittings() -> None:
     assert 0 < (clock.remaining_s or 0) <= 1.0
     assert 0.0 == Clock(10.0, spent_s=12.0).remaining_s
     assert Clock().remaining_s is None
+
+
+@pytest.mark.parametrize(
+    "text", ["import sys\nsys.exit(0)\n", "1 +\n", "import nothing_like_it\n", "def space(a, b): 1 / 0\n"]
+)
+def test_a_space_file_that_cannot_be_used_is_a_clean_error(text: str, tmp_path: Path) -> None:
+    """Whatever a person's file does when it is imported or called, it is named, and is no mistake of ours."""
+    file = tmp_path / "own.py"
+    file.write_text(text)
+    with pytest.raises(SpecError, match=r"space: .*own\.py"):
+        load_space(file, "space", nw.ImageClassification.load("digits"))

@@ -29,7 +29,8 @@ def validate(returned: object, ranges: Ranges) -> dict[str, float]:
 
     Args:
         returned: anything.
-        ranges: smallest and largest possible value by metric name; other metrics may be any finite number.
+        ranges: smallest and largest possible value by metric name; accuracy is in [0, 1] where nothing else is said,
+            other metrics may be any finite number.
 
     Returns:
         The metrics as floats.
@@ -44,7 +45,8 @@ def validate(returned: object, ranges: Ranges) -> dict[str, float]:
     """
     if not isinstance(returned, Mapping) or not 0 < len(returned) <= _MAX_METRICS:
         raise TrialError(wrong("what an evaluator returns", returned, f"a mapping of 1 to {_MAX_METRICS} metrics"))
-    return {_name(name): _number(name, value, ranges) for name, value in returned.items()}
+    known = {"accuracy": (0.0, 1.0), **ranges}
+    return {_name(name): _number(name, value, known) for name, value in returned.items()}
 
 
 def _name(name: object) -> str:

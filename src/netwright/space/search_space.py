@@ -71,7 +71,7 @@ class SearchSpace:
 
     def __init__(
         self,
-        root: Node | None,
+        root: Node | None = None,
         *,
         constraints: Sequence[Expr] = (),
         training: Mapping[str, Arg] | None = None,

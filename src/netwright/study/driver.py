@@ -250,7 +250,7 @@ class Sitting:
             return result
         from netwright.study.delivery import deliver, recall
 
-        if self._is_done():
+        if self._is_done() and (self.run_folder / "best" / "card.json").is_file():
             return recall(result, self.run_folder / "best")
         self.phase = "export"
         self._tell(message="writing and checking the network")

@@ -159,11 +159,20 @@ def load_space(file: Path, name: str, task: ImageClassification) -> SearchSpace:
     assert module_spec.loader is not None
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[module_spec.name] = module  # classes of the file are found again by their module's name
-    module_spec.loader.exec_module(module)
+    try:
+        module_spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise SpecError(f"space: {file} cannot be imported: {type(error).__name__}: {error}; mend that file") from error
     found = getattr(module, name, None)
     if found is None:
         raise SpecError(f"space: {file}: " + unknown("name", name, [n for n in vars(module) if not n.startswith("_")]))
-    space = found(task.input_shape, task.num_classes) if callable(found) else found
+    try:
+        space = found(task.input_shape, task.num_classes) if callable(found) else found
+    except (Exception, SystemExit) as error:
+        called = f"{name}(input_shape, num_classes)"
+        raise SpecError(
+            f"space: {file}: {called} raised {type(error).__name__}: {error}; mend that function"
+        ) from error
     if not isinstance(space, SearchSpace):
         allowed = "a SearchSpace, or a function (input_shape, num_classes) that returns one"
         raise SpecError(wrong(f"space: {file}: {name}", type(found).__name__, allowed))
