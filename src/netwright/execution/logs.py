@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_SHOWN = 6000
+_SHOWN = 20_000
 
 
 class CappedLog:
