@@ -95,6 +95,14 @@ def test_the_summary_says_when_the_search_did_not_beat_the_reference() -> None:
     assert "did NOT beat the best reference (resnet): 0.1000 accuracy short of it" in result.summary()
 
 
+def test_the_summary_says_when_the_best_network_is_a_reference() -> None:
+    """A hand-made network that won is not called found."""
+    trials = [trial(0, "r", 0.9, origin="reference:resnet"), trial(1, "x", 0.8)]
+    compared = compare(trials[0], trials, ACCURACY)
+    result = Result(None, (ACCURACY,), trials[0], (("resnet", trials[0]),), compared)
+    assert "the best network IS the reference resnet" in result.summary()
+
+
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=20))
 @settings(derandomize=True, deadline=None)
 def test_the_front_is_what_brute_force_finds(points: list[tuple[int, int]]) -> None:

@@ -84,9 +84,11 @@ class Result:
             test = [f"{k.replace('_', ' ')} {v:.4f}" for k, v in metrics.items() if k.startswith("test_")]
             lines.extend([f"on the test split, read once: {', '.join(test)}"] if test else [])
         if self.comparisons:
-            lines.append("hand-made reference networks, trained equally long:")
+            lines.append("hand-made reference networks, at the longest training that both had:")
             lines.extend(f"  {comparison}" for comparison in self.comparisons)
-            lines.append(_verdict(self.comparisons, main))
+            same = [name for name, trial in self.references if trial.architecture == self.best.architecture]
+            found = f"the best network IS the reference {same[0]}: nothing better was found" if same else ""
+            lines.append(found or _verdict(self.comparisons, main))
         lines.extend(f"note: {note}" for note in self.notes)
         if self.folder is not None:
             state = "checked: it scores as it did in the search" if self.verified else "NOT verified"
