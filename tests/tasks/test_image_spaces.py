@@ -9,7 +9,7 @@ import torch
 from netwright.errors import SpecError
 from netwright.nn.building import build
 from netwright.nn.profiling import profile
-from netwright.tasks.image_spaces import BLOCKS, image_references, image_space
+from netwright.tasks.image_spaces import BLOCKS, image_portfolio, image_references, image_space
 from netwright.types import Architecture
 
 SHAPES = [(1, 4, 4), (1, 8, 8), (1, 12, 9), (1, 28, 28), (3, 32, 32), (3, 64, 48)]
@@ -78,6 +78,19 @@ def test_the_references_are_points_of_the_space(shape: tuple[int, int, int]) -> 
     assert [space.explain(r.architecture) for r in references] == [None, None, None]
     assert [r.architecture["stage0.block"] for r in references] == ["residual", "mbconv", "plain"]
     assert len({space.canonical_id(r.architecture) for r in references}) == 3
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_portfolio_holds_other_networks_of_several_sizes(shape: tuple[int, int, int]) -> None:
+    """Its networks are points of the space, none is a reference or given twice, and one is small."""
+    space = image_space(shape, 10)
+    portfolio = image_portfolio(space)
+    assert [space.explain(architecture) for architecture in portfolio] == [None] * len(portfolio)
+    references = {space.canonical_id(r.architecture) for r in image_references(space)}
+    ids = {space.canonical_id(architecture) for architecture in portfolio}
+    assert len(ids | references) == len(portfolio) + len(references)
+    sizes = [profile(space.resolve(architecture), input_shape=shape).params for architecture in portfolio]
+    assert max(sizes) > 5 * min(sizes)
 
 
 def test_the_small_resnet_is_the_known_one() -> None:

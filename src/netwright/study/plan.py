@@ -15,12 +15,13 @@ NOMINAL_IMAGES_PER_S = 700.0
 """Images of 28 x 28 pixels that one core trains on in a second with a network of the default space; from
 ``benchmarks/recipe_fashion_mnist.py``. A wrong figure makes rungs longer or shorter, nothing worse."""
 
-FINAL_SHARE = 0.6
+FINAL_SHARE = 0.7
 """Part of a time budget kept for the finalists' training, export and check."""
 
 EXPORT_RESERVE_S = 30.0
 UNITS = 30
-"""Trainings of the lowest rung that the search phase of a time budget pays for, promotions counted by their epochs."""
+"""Trainings of the lowest rung that the search phase of a time budget pays for when it is just long enough for the
+shortest useful ones, promotions counted by their epochs. In a longer one number and length both grow with the root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ def make_plan(
     rate = NOMINAL_IMAGES_PER_S * min(2.0, 784 / pixels) / num_images * workers  # epochs a second
     affordable = _affordable_epochs(budget, full, rate)
     shortest = min(1.0, 5000 / num_images)
-    low = min_epochs or min(max_epochs or full, _round(min(full / eta**3, max(affordable / UNITS, shortest))))
+    growth = 1.0 if budget.time_s is None else max(1.0, math.sqrt(affordable / (UNITS * shortest)))
+    low = min_epochs or min(max_epochs or full, _round(min(full / eta**3, max(affordable / UNITS / growth, shortest))))
     # the highest rung takes a worker at most about a quarter of the search, so that none waits long for its end
     num_steps = max(0, math.floor(math.log(max(1.0, affordable / workers / 4 / low), eta)))
     high = max_epochs or _round(min(full, low * eta ** max(1, min(3, num_steps))))

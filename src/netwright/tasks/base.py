@@ -40,5 +40,8 @@ class Task(Protocol):
     def references(self) -> tuple[Reference, ...]:
         """Hand-made networks, points of the default space."""
 
+    def portfolio(self) -> tuple[Architecture, ...]:
+        """Points of the default space that did well on other data: tried first, after the references."""
+
     def fingerprint(self) -> str:
         """Digest of the data and its splits; a study refuses to resume on other data."""

@@ -237,6 +237,11 @@ class ImageClassification:
 
         return image_references(self.default_space())
 
+    def portfolio(self) -> tuple[Architecture, ...]:
+        from netwright.tasks.image_spaces import image_portfolio
+
+        return image_portfolio(self.default_space())
+
     def network(self, space: SearchSpace, arch: Architecture) -> Term:
         """The network of an architecture with the normalisation of this data in front.
 

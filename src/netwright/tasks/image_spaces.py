@@ -21,7 +21,7 @@ from netwright.errors import SpecError, wrong
 from netwright.space import Choice, Expr, Node, SearchSpace, choice, flag, integer
 from netwright.space.expressions import Categorical
 from netwright.tasks.base import Reference
-from netwright.types import Value
+from netwright.types import Architecture, Value
 
 BLOCKS = ("plain", "residual", "bottleneck", "fused", "mbconv", "separable")
 """Kinds of blocks: one convolution; two with a shortcut (He et al. 2016); 1 x 1, k x k, 1 x 1 with a shortcut (the
@@ -98,10 +98,10 @@ def _stage_strides(input_shape: tuple[int, ...]) -> list[int]:
     return [1, *([2] * min(left, 3 if min(input_shape[1:]) >= _LARGE else 2))]
 
 
-_FIRST_WIDTHS = {1: (8, 16, 24), 2: (16, 24, 32, 48)}
+_FIRST_WIDTHS = {1: (8, 16, 24), 2: (16, 24, 32, 48, 64)}
 """Of the first stage, by the stem's stride: its layers see the largest images and cost most."""
 
-_WIDTHS = ((24, 32, 48, 64), (48, 64, 96, 128, 160), (96, 128, 192, 256))
+_WIDTHS = ((24, 32, 48, 64, 96), (48, 64, 96, 128, 160, 192), (96, 128, 192, 256, 384))
 
 
 def _stage(index: int, stride: int, stem_stride: Choice) -> _Stage:
@@ -165,43 +165,77 @@ def image_references(space: SearchSpace) -> tuple[Reference, ...]:
     Args:
         space: what `image_space` gave.
     """
-    stages = sum(name.endswith(".block") for name in space.choices)
-    resnet = _reference(space, stages, "residual", widths=(16, 32, 64, 128), depths=(1, 1, 1, 1))
-    mobile = _reference(space, stages, "mbconv", widths=(24, 32, 64, 128), depths=(2, 2, 2, 2), expand=4, stem_stride=2)
-    plain = _reference(space, stages, "plain", widths=(24, 64, 128, 256), depths=(1, 2, 1, 1))
-    return (
-        Reference("resnet", space.architecture(resnet, drop_inactive=True)),
-        Reference("mobilenet", space.architecture(mobile, drop_inactive=True)),
-        Reference("cnn", space.architecture(plain, drop_inactive=True)),
+    resnet = _Design("residual", widths=(16, 32, 64, 128), depths=(1, 1, 1, 1))
+    mobile = _Design("mbconv", widths=(24, 32, 64, 128), depths=(2, 2, 2, 2), expand=4, stem_stride=2)
+    plain = _Design("plain", widths=(24, 64, 128, 256), depths=(1, 2, 1, 1))
+    return tuple(
+        Reference(name, design.of(space))
+        for name, design in (("resnet", resnet), ("mobilenet", mobile), ("cnn", plain))
     )
 
 
-def _reference(
-    space: SearchSpace,
-    stages: int,
-    block: str,
-    *,
-    widths: Sequence[int],
-    depths: Sequence[int],
-    expand: int = 1,
-    stem_stride: int = 1,
-) -> dict[str, Value]:
-    strides = cast(Categorical, space.choices["stem.stride"].domain).values
-    decisions: dict[str, Value] = {
-        "activation": "relu",
-        "stem.stride": stem_stride if stem_stride in strides else strides[0],
-        "stem.width": 16,
-        "stem.kernel": 3,
-        "head.widen": False,
-        "head.pool": "avg",
-    }
-    for i in range(stages):
-        decisions |= {
-            f"stage{i}.block": block,
-            f"stage{i}.width": widths[i],
-            f"stage{i}.depth": depths[i],
-            f"stage{i}.kernel": 3,
-            f"stage{i}.expand": expand,
-            f"stage{i}.squeeze_excite": False,
+def image_portfolio(space: SearchSpace) -> tuple[Architecture, ...]:
+    """Networks a search tries right after the references: those that learned most a second in earlier measurements.
+
+    They halve the image in the stem and are wide after it, in several sizes, so that some keep tight limits. Chosen on
+    the validation images of Fashion-MNIST with ``benchmarks/portfolio.py``; a start, never the result: what is better
+    on the data at hand is decided there (a portfolio of warm starts: Feurer et al. 2022, *Auto-sklearn 2.0*,
+    section 3.1; ours is small and put together by hand).
+
+    Args:
+        space: what `image_space` gave.
+    """
+    designs = (
+        _Design("plain", widths=(48, 64, 160, 256), depths=(1, 2, 1, 1), stem_stride=2, stem_width=32),
+        _Design("residual", widths=(48, 64, 160, 256), depths=(1, 1, 1, 1), stem_stride=2, stem_width=32),
+        _Design("plain", widths=(24, 48, 96, 128), depths=(1, 2, 1, 1), stem_stride=2, stem_width=24),
+        _Design("plain", widths=(16, 24, 48, 96), depths=(1, 1, 1, 1), stem_stride=2),
+    )
+    known = {reference.architecture for reference in image_references(space)}
+    found = dict.fromkeys(design.of(space) for design in designs)
+    return tuple(architecture for architecture in found if architecture not in known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Design:
+    """A network in a few numbers; those of stages that a space does not have are left out.
+
+    Args:
+        block: kind of all blocks.
+        widths: of the stages; the nearest that the space has is taken.
+        depths: of the stages.
+        expand: of blocks that widen.
+        stem_stride: of the stem, where the space has it.
+        stem_width: of the stem.
+    """
+
+    block: str
+    widths: Sequence[int]
+    depths: Sequence[int]
+    expand: int = 2
+    stem_stride: int = 1
+    stem_width: int = 16
+
+    def of(self, space: SearchSpace) -> Architecture:
+        """The architecture of a default space."""
+        strides = cast(Categorical, space.choices["stem.stride"].domain).values
+        stride = self.stem_stride if self.stem_stride in strides else cast(int, strides[0])
+        decisions: dict[str, Value] = {
+            "activation": "relu",
+            "stem.stride": stride,
+            "stem.width": self.stem_width,
+            "stem.kernel": 3,
+            "head.widen": False,
+            "head.pool": "avg",
         }
-    return decisions
+        for i in range(sum(name.endswith(".block") for name in space.choices)):
+            allowed = _FIRST_WIDTHS[stride] if i == 0 else _WIDTHS[i - 1]
+            decisions |= {
+                f"stage{i}.block": self.block,
+                f"stage{i}.width": min(allowed, key=lambda width: abs(width - self.widths[i])),  # noqa: B023
+                f"stage{i}.depth": self.depths[i],
+                f"stage{i}.kernel": 3,
+                f"stage{i}.expand": self.expand,
+                f"stage{i}.squeeze_excite": False,
+            }
+        return space.architecture(decisions, drop_inactive=True)
