@@ -1,4 +1,4 @@
-"""Which networks learn most in a given time? The references, the portfolio and their relatives, each for so many seconds.
+"""Which networks learn most in a given time? References, portfolio and relatives, so many seconds each.
 
     OMP_NUM_THREADS=1 python benchmarks/portfolio.py --seconds 300 --seeds 1
 

@@ -103,7 +103,7 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
         seed=spec.seed,
         objectives=goals,
         constraints=constraints,
-        initial=reference_proposals(task, space),
+        initial=first_proposals(task, space),
     )
     strategy: Strategy = SuccessiveHalving(
         inner,
@@ -123,13 +123,11 @@ def choose_strategy(goals: Sequence[Objective]) -> str:
     return DEFAULT_STRATEGY if len(goals) == 1 else DEFAULT_FOR_SEVERAL
 
 
-def reference_proposals(task: ImageClassification, space: SearchSpace) -> list[Proposal]:
-    """The hand-made networks that are points of the space, as first trials."""
-    return [
-        Proposal(reference.architecture, origin=f"reference:{reference.name}")
-        for reference in task.references()
-        if space.contains(reference.architecture)
-    ]
+def first_proposals(task: ImageClassification, space: SearchSpace) -> list[Proposal]:
+    """The hand-made references and the portfolio, as far as they are points of the space, as first trials."""
+    references = [Proposal(r.architecture, origin=f"reference:{r.name}") for r in task.references()]
+    portfolio = [Proposal(architecture, origin="portfolio") for architecture in task.portfolio()]
+    return [proposal for proposal in (*references, *portfolio) if space.contains(proposal.architecture)]
 
 
 def find_space(spec: SearchSpec, task: ImageClassification) -> tuple[SearchSpace, str]:

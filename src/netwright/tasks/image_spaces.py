@@ -232,7 +232,7 @@ class _Design:
             allowed = _FIRST_WIDTHS[stride] if i == 0 else _WIDTHS[i - 1]
             decisions |= {
                 f"stage{i}.block": self.block,
-                f"stage{i}.width": min(allowed, key=lambda width: abs(width - self.widths[i])),  # noqa: B023
+                f"stage{i}.width": min(allowed, key=lambda width: abs(width - self.widths[i])),
                 f"stage{i}.depth": self.depths[i],
                 f"stage{i}.kernel": 3,
                 f"stage{i}.expand": self.expand,
