@@ -171,6 +171,7 @@ def test_verify_that_passes(cli: Cli, answer_of_check: Callable[[Check], None]) 
                 Comparison("torch", batch=4, max_abs_difference=0.0, tolerance=1e-5, equal=True),
                 Comparison("onnxruntime", batch=1, max_abs_difference=1e-6, tolerance=1e-4, equal=False),
             ),
+            remeasured=(Remeasured("test", "torch", 100, 93, 93.0, 1),),
             notes=("n",),
         )
     )
@@ -179,10 +180,29 @@ def test_verify_that_passes(cli: Cli, answer_of_check: Callable[[Check], None]) 
     assert answer.lines == [
         "outputs of torch, batch of 4: equal bit for bit",
         "outputs of onnxruntime, batch of 1: differ by 1e-06 (<= 0.0001)",
+        "test split in torch: 93 of 100 right",
         "note: n",
         "verified: it does what it did in the search",
     ]
-    assert json.loads(cli("verify", ".", "--json").out)["passed"] is True
+    shown = json.loads(cli("verify", ".", "--json").out)
+    assert (shown["passed"], shown["metric_measured_again"], shown["notes"]) == (True, True, ["n"])
+
+
+@pytest.mark.parametrize(
+    ("remeasured", "last"),
+    [
+        ((), "the metric was NOT measured again: add --data DATA, the data of the search, to do so"),
+        ((Remeasured("test", "torch", 100, 93, None, 1),), "the card has no accuracy to compare the metric with"),
+    ],
+)
+def test_verify_claims_no_more_than_it_checked(
+    remeasured: tuple[Remeasured, ...], last: str, cli: Cli, answer_of_check: Callable[[Check], None]
+) -> None:
+    """Where no metric was compared, the last line says so and how to, and the object has a field for it."""
+    answer_of_check(Check(passed=True, remeasured=remeasured))
+    answer = cli("verify", ".")
+    assert (answer.code, answer.lines[-1]) == (0, f"verified: the outputs are those of the search; {last}")
+    assert json.loads(cli("verify", ".", "--json").out)["metric_measured_again"] is False
 
 
 def test_verify_that_fails(cli: Cli, answer_of_check: Callable[[Check], None]) -> None:

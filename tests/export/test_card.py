@@ -79,6 +79,13 @@ def test_a_reference_that_was_not_beaten_is_said_to_be(direction: str, found: fl
     assert (compared.beaten, compared.margin > 0) == (beaten, beaten)
 
 
+@pytest.mark.parametrize("direction", ["max", "min"])
+def test_an_equal_reference_has_the_margin_zero(direction: str) -> None:
+    """No card shows -0.0, whichever direction is better."""
+    compared = Compared.of("r", {"m": 0.9}, {"m": 0.9}, Objective("m", direction))  # type: ignore[arg-type]
+    assert str(compared.margin) == "0.0"
+
+
 def changed(path: str, value: object) -> str:
     card = json.loads(FULL.to_json())
     *parents, last = path.split("/")

@@ -81,6 +81,15 @@ def test_a_network_is_compared_with_a_reference_at_equal_training() -> None:
     assert math.isclose(-0.02, row.margin)
 
 
+@pytest.mark.parametrize(("found", "shown"), [(0.9, "(+0.0000)"), (0.89999, "(+0.0000)"), (0.95, "(+0.0500)")])
+def test_an_equal_reference_has_the_margin_zero(found: float, shown: str) -> None:
+    """Neither the number nor the text is -0.0."""
+    trials = [trial(0, "r", 0.9, origin="reference:resnet"), trial(1, "x", found)]
+    (row,) = compare(trials[1], trials, ACCURACY)
+    assert math.copysign(1.0, found - 0.9) == math.copysign(1.0, row.margin)
+    assert str(row).endswith(shown)
+
+
 def test_a_reference_that_failed_is_no_comparison() -> None:
     """A reference without a finished trial is known, but nothing is compared with it."""
     failed = Trial(0, Proposal(Architecture({"name": "r"}), origin="reference:cnn"), 0, TrialState.FAILED)

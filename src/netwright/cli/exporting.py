@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netwright.cli.codes import DIFFERENT
-from netwright.cli.runs import find_trial, open_study, study_folder
+from netwright.cli.runs import find_trial, open_study, require_export, study_folder
 from netwright.cli.text import clean, json_line
 from netwright.errors import SpecError, one_line
 
 if TYPE_CHECKING:
-    from netwright.export import Examples
+    from netwright.export import Check, Examples
 
 
 def export(
@@ -48,8 +48,7 @@ def verify(
 
     This runs DIR/model.py: verify what you made or trust.
     """
-    if not folder.is_dir():
-        raise SpecError(f"DIR: {one_line(folder)} is not a folder; give the folder of an export, such as RUN/best")
+    require_export(folder)
 
     from netwright.export import examine
 
@@ -66,8 +65,20 @@ def verify(
         print(f"{clean(again.split, 20)} split in {again.runtime}: {again.correct} of {again.examples} right")
     for text in (*(f"note: {note}" for note in notes), *(f"different: {failure}" for failure in check.failures)):
         print(clean(text))
-    print("verified: it does what it did in the search" if check.passed else "NOT verified")
+    print(_verdict(check))
     return 0 if check.passed else DIFFERENT
+
+
+def _verdict(check: Check) -> str:
+    """The last line, which claims no more than was checked."""
+    if not check.passed:
+        return "NOT verified"
+    if check.metric_measured_again:
+        return "verified: it does what it did in the search"
+    same = "verified: the outputs are those of the search"
+    if check.remeasured:
+        return f"{same}; the card has no accuracy to compare the metric with"
+    return f"{same}; the metric was NOT measured again: add --data DATA, the data of the search, to do so"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class Compared:
             >>> Compared.of("resnet", {"accuracy": 0.5}, {"accuracy": 0.75}, Objective("accuracy", "max")).margin
             0.25
         """
-        margin = objective.sign * (metrics[objective.metric] - found[objective.metric])
+        margin = objective.sign * (metrics[objective.metric] - found[objective.metric]) + 0.0  # 0.0 instead of -0.0
         return cls(name, dict(metrics), objective.metric, margin, margin > 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
@@ -10,6 +11,8 @@ from netwright.types import Json
 Runtime = Literal["torch", "onnxruntime"]
 FORBID: dict[str, object] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 """How pydantic validates the records of a card: no unknown keys, no conversions, no NaN."""
+
+_FILES: Mapping[Runtime, str] = {"torch": "model.py with weights.safetensors", "onnxruntime": "model.onnx"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,25 @@ class Comparison:
     max_abs_difference: float
     tolerance: float
     equal: bool
+
+    def to_dict(self) -> dict[str, Json]:
+        """JSON object that says in words what was compared with what, and how it came out.
+
+        Example:
+            >>> shown = Comparison("onnxruntime", 1, 2e-6, 1e-4, equal=False).to_dict()
+            >>> shown["within_tolerance"], shown["equal_bit_for_bit"]
+            (True, False)
+        """
+        inputs = "fixed inputs one at a time" if self.batch == 1 else f"{self.batch} fixed inputs together"
+        return {
+            "compared": f"outputs of {_FILES[self.runtime]} for {inputs}, with those of the network of the search",
+            "runtime": self.runtime,
+            "batch": self.batch,
+            "max_abs_difference": self.max_abs_difference,
+            "tolerance": self.tolerance,
+            "within_tolerance": self.max_abs_difference <= self.tolerance,
+            "equal_bit_for_bit": self.equal,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +77,15 @@ class Remeasured:
     recorded: float | None
     tolerance: int
 
+    def to_dict(self) -> dict[str, Json]:
+        """JSON object with what came out: ``within_tolerance``, None where there is nothing to compare with."""
+        kept = None if self.recorded is None else abs(self.recorded - self.correct) <= self.tolerance
+        return {
+            "compared": f"right answers of {_FILES[self.runtime]} on the {self.split} split, with the card's accuracy",
+            **asdict(self),
+            "within_tolerance": kept,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -62,8 +93,8 @@ class Check:
 
     Args:
         passed: whether nothing failed.
-        comparisons: of the outputs, one a runtime.
-        remeasured: of the metrics, one a split and runtime.
+        comparisons: of the outputs, one a runtime and batch.
+        remeasured: of the metrics, one a split and runtime; empty where no examples were given.
         failures: what is wrong, with the numbers, one sentence each.
         notes: what was not checked and why, and what a reader should know (an edited file that was allowed).
         params: number of trained parameters of the network as loaded.
@@ -80,6 +111,16 @@ class Check:
     params: int | None = None
     versions: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def metric_measured_again(self) -> bool:
+        """Whether an accuracy of the card was compared with one measured now."""
+        return any(one.recorded is not None for one in self.remeasured)
+
     def to_dict(self) -> dict[str, Json]:
-        """JSON object of it all."""
-        return asdict(self)
+        """JSON object of it all, with ``metric_measured_again``; comparisons say in words what was compared."""
+        return {
+            **asdict(self),
+            "metric_measured_again": self.metric_measured_again,
+            "comparisons": [one.to_dict() for one in self.comparisons],
+            "remeasured": [one.to_dict() for one in self.remeasured],
+        }

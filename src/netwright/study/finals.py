@@ -100,7 +100,7 @@ def compare(best: Trial, trials: Sequence[Trial], objective: Objective) -> tuple
         if shared is not None:
             a, b = reference[shared], mine[shared]
             numbers = a.metrics[objective.metric], b.metrics[objective.metric]
-            margin = objective.sign * (numbers[0] - numbers[1])
+            margin = objective.sign * (numbers[0] - numbers[1]) + 0.0  # 0.0 instead of -0.0
             rows.append(Comparison(name, objective.metric, *numbers, margin, _epochs(a), _epochs(b)))
     return tuple(sorted(rows, key=lambda row: row.margin))
 

@@ -36,7 +36,7 @@ class Comparison:
         if self.reference_epochs is not None and self.found_epochs is not None:
             numbers[0] += f" after {self.reference_epochs:.3g} epochs"
             numbers[1] += f" after {self.found_epochs:.3g}"
-        return f"{self.name}: {self.metric} {numbers[0]}, found network {numbers[1]} ({self.margin + 0.0:+.4f})"
+        return f"{self.name}: {self.metric} {numbers[0]}, found network {numbers[1]} ({self.margin:+z.4f})"
 
 
 @dataclass(frozen=True)
