@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from netwright.export import Card
 from netwright.space import Node, SearchSpace, Term
 from netwright.types import Architecture
 
+PROBE = torch.linspace(-2, 2, 3 * 64).reshape(3, 1, 8, 8)
 NAMES = ("zero", "it's", 'two "2"', "trois é")
 
 
@@ -88,3 +92,33 @@ def card_of(weights: dict[str, torch.Tensor], **more: float) -> Card:
     buffers = ("running_mean", "running_var", "num_batches_tracked")
     params = sum(t.numel() for name, t in weights.items() if not name.endswith(buffers) and "normalize" not in name)
     return Card("image-classification", {"params": params, "test_accuracy": 1.0, **more}, {"width": 6}, seed=0)
+
+
+RELOAD = """
+import importlib.util, json, sys
+from pathlib import Path
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("netwright", "safetensors", "PIL", "export_networks", "export_own_layers"):
+            raise ImportError(name)
+sys.meta_path.insert(0, Block())
+import torch
+torch.set_num_threads(THREADS)
+x = torch.linspace(-2, 2, 3 * 64).reshape(3, 1, 8, 8)
+outputs = {}
+for folder in sorted(Path(sys.argv[1]).iterdir()):
+    spec = importlib.util.spec_from_file_location(folder.name, folder / "model.py")
+    sys.modules[folder.name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    with torch.inference_mode():
+        outputs[folder.name] = module.load()(x).tolist()
+print(json.dumps(outputs))
+"""
+
+
+def reloaded(folder: Path) -> dict[str, torch.Tensor]:
+    """Outputs for `PROBE` of the exports in the folders of a folder, by their names, where there is torch alone."""
+    program = RELOAD.replace("THREADS", str(torch.get_num_threads()))
+    done = subprocess.run([sys.executable, "-I", "-c", program, str(folder)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return {name: torch.tensor(values) for name, values in json.loads(done.stdout).items()}

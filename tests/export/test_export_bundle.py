@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import stat
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from export_networks import NAMES, TERMS, Exported, Info, card_of, trained
+from export_networks import NAMES, PROBE, TERMS, Exported, Info, card_of, reloaded, trained
 
 from netwright import nn
 from netwright.errors import ExportError, VerificationError
@@ -26,31 +25,10 @@ from netwright.space import SearchSpace, Term
 from netwright.tasks.image_classification import ImageClassification
 from netwright.types import Architecture
 
-RELOAD = """
-import importlib.util, json, sys
-from pathlib import Path
-class Block:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("netwright", "safetensors", "PIL", "export_networks", "export_own_layers"):
-            raise ImportError(name)
-sys.meta_path.insert(0, Block())
-import torch
-torch.set_num_threads(1)
-x = torch.linspace(-2, 2, 3 * 64).reshape(3, 1, 8, 8)
-outputs = {}
-for folder in sorted(Path(sys.argv[1]).iterdir()):
-    spec = importlib.util.spec_from_file_location(folder.name, folder / "model.py")
-    sys.modules[folder.name] = module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    with torch.inference_mode():
-        outputs[folder.name] = module.load()(x).tolist()
-print(json.dumps(outputs))
-"""
-
 
 def test_every_network_reloads_bit_for_bit_without_netwright(tmp_path: Path) -> None:
     """model.py and the weights give the outputs of the search's network, in a process that has torch alone."""
-    x, expected = torch.linspace(-2, 2, 3 * 64).reshape(3, 1, 8, 8), {}
+    expected: dict[str, torch.Tensor] = {}
     for name, term in TERMS.items():
         weights, _ = trained(term, Info())
         (tmp_path / name).mkdir()
@@ -59,12 +37,10 @@ def test_every_network_reloads_bit_for_bit_without_netwright(tmp_path: Path) -> 
         model = nn.build(term, input_shape=(1, 8, 8), seed=9)
         model.load_state_dict(weights)
         with torch.inference_mode():
-            expected[name] = model.eval()(x)
-    threads = torch.get_num_threads()
-    command = [sys.executable, "-I", "-c", RELOAD.replace("threads(1)", f"threads({threads})"), str(tmp_path)]
-    outputs = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+            expected[name] = model.eval()(PROBE)
+    outputs = reloaded(tmp_path)
     assert sorted(outputs) == sorted(TERMS)
-    different = {name for name in TERMS if not torch.equal(torch.tensor(outputs[name]), expected[name])}
+    different = {name for name in TERMS if not torch.equal(outputs[name], expected[name])}
     assert different == set()
 
 

@@ -32,19 +32,40 @@ def needed_names(node: ast.stmt) -> set[str]:
     return {name for name in _globals(table) if name not in own}
 
 
-def annotation_names(node: ast.stmt) -> set[str]:
-    """Names used in annotations, those written as strings left aside.
+def class_body_names(node: ast.stmt) -> set[str]:
+    """Names that class bodies bind and read: where they are read first, the module's are meant.
 
     Example:
-        >>> sorted(annotation_names(ast.parse("def f(x: list[T]) -> U: ...").body[0]))
-        ['T', 'U', 'list']
+        >>> sorted(class_body_names(ast.parse("class A: SLOPE = SLOPE; other = 1").body[0]))
+        ['SLOPE']
+    """
+    return set(_read_and_bound_in_classes(_table(_without_annotations(node))))
+
+
+def annotation_names(node: ast.stmt) -> set[str]:
+    """Names used in annotations, also in those written as strings.
+
+    Example:
+        >>> sorted(annotation_names(ast.parse("def f(x: list[T], y: 'V') -> U: ...").body[0]))
+        ['T', 'U', 'V', 'list']
     """
     found: set[str] = set()
     for part in ast.walk(node):
         for annotation in (getattr(part, "annotation", None), getattr(part, "returns", None)):
             if isinstance(annotation, ast.expr):
-                found |= {n.id for n in ast.walk(annotation) if isinstance(n, ast.Name)}
+                found |= {name for inner in ast.walk(annotation) for name in _names_of(inner)}
     return found
+
+
+def _names_of(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Name):
+        return {node.id}
+    if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+        return set()
+    try:
+        return {n.id for n in ast.walk(ast.parse(node.value, mode="eval")) if isinstance(n, ast.Name)}
+    except SyntaxError:
+        return set()  # text that is no expression names nothing
 
 
 class _Stripper(ast.NodeTransformer):
@@ -83,3 +104,10 @@ def _globals(table: symtable.SymbolTable) -> Iterator[str]:
             yield symbol.get_name()
     for child in table.get_children():
         yield from _globals(child)
+
+
+def _read_and_bound_in_classes(table: symtable.SymbolTable) -> Iterator[str]:
+    if table.get_type() == "class":
+        yield from (s.get_name() for s in table.get_symbols() if s.is_referenced() and s.is_assigned())
+    for child in table.get_children():
+        yield from _read_and_bound_in_classes(child)

@@ -3,27 +3,32 @@
 A class refers to names of its module: imports, helper functions, other classes, constants; those refer to others in
 turn. The transitive closure is found in the module's syntax tree and copied as it is written. What cannot be copied
 faithfully is refused with its name: relative imports, packages beyond the standard library, torch and numpy, names
-bound by ``if``, ``try`` or a star import, constants that are not literals or arithmetic on copied names, constants
-that were changed since. Nothing is run here, and nothing is known of how a network is generated.
+bound by ``if``, ``try`` or a star import, constants that are not literals or arithmetic on copied names, whatever was
+changed or replaced since it was defined. Nothing is run here, and nothing is known of how a network is generated.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import ModuleType
+from types import FunctionType
 
 from netwright.errors import ExportError
-from netwright.export.names import annotation_names, bound_names, needed_names
+from netwright.export.names import annotation_names, class_body_names, needed_names
+from netwright.export.own_constant import changed_literal, changes_to, is_constant
+from netwright.export.own_module import OwnModule
 
 PACKAGES = frozenset({"torch", "numpy", *sys.stdlib_module_names})
 """Packages that copied code may import; ``model.py`` needs torch, and numpy only where the class itself does."""
 
-PURE_CALLS = frozenset({"math", "TypeVar", "NewType", "ParamSpec", "namedtuple", "frozenset", "range", "tuple", "dict"})
-"""Roots of the calls allowed in a copied constant: they give the same value wherever they run."""
+OF_THE_FILE = frozenset({"__file__", "__doc__", "__spec__", "__loader__", "__package__", "__path__"})
+DYNAMIC = frozenset({"globals", "eval", "exec", "__import__"})
+"""Builtins that reach names in ways that cannot be followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class Copied:
 
 
 def copy_classes(classes: Iterable[type]) -> Copied:
-    """Copy classes and what they need.
+    """Copy classes and what they need; classes of torch itself are imported.
 
     Args:
         classes: at the top level of modules that lie in files.
@@ -48,20 +53,38 @@ def copy_classes(classes: Iterable[type]) -> Copied:
     Raises:
         ExportError: something cannot be copied; names it, says why, and what to do.
     """
-    imports: dict[str, str] = {}
-    definitions: dict[str, str] = {}
+    imports: dict[str, list[str]] = {}
+    meanings: dict[str, list[str]] = {}
+    definitions: dict[tuple[str, int], str] = {}
+    closures: list[_Closure] = []
     for cls in classes:
-        found = _Closure(cls)
-        for name, text in found.imports.items():
-            if imports.setdefault(name, text) != text:
-                raise _refusal(cls, name, f"it means {imports[name]!r} in another class's module", "import it alike")
-        for name, text in found.definitions:
-            if definitions.setdefault(name, text) != text:
-                raise _refusal(cls, name, "another class needs a different definition of that name", "rename one")
-    clash = sorted(set(imports) & set(definitions))
-    if clash:
-        raise ExportError(f"{clash[0]!r} is imported by one class and defined by another's module; rename one")
-    return Copied(tuple(sorted(set(imports.values()))), tuple(definitions.items()))
+        of_torch = _root(cls.__module__) == "torch"
+        found = None if of_torch else _Closure(cls)
+        for name, line in [(cls.__name__, _public_import(cls))] if found is None else found.imports:
+            if not add_import(imports.setdefault(name, []), line):
+                why = f"it means {imports[name][0]!r} elsewhere, and {line!r} here"
+                raise _refusal(cls, name, why, "import it alike")
+        if found is not None:
+            closures.append(found)
+            for name, texts in found.meanings().items():
+                if meanings.setdefault(name, texts) != texts:
+                    raise _refusal(cls, name, "another class needs a different definition of that name", "rename one")
+            definitions.update(found.definitions())
+    _refuse_clashes(closures, set(imports), set(meanings))
+    lines = sorted({line for several in imports.values() for line in several})
+    return Copied(tuple(lines), tuple((name, text) for (text, _), name in definitions.items()))
+
+
+def add_import(lines: list[str], line: str) -> bool:
+    """Add an import statement to those that bind the same name; whether that name still has one meaning.
+
+    Example:
+        >>> add_import(["import torch"], "import torch.utils.checkpoint"), add_import(["import torch as t"], "import t")
+        (True, False)
+    """
+    if line not in lines:
+        lines.append(line)
+    return len(lines) == 1 or all(one.startswith("import ") and " as " not in one for one in lines)
 
 
 class _Closure:
@@ -69,146 +92,188 @@ class _Closure:
 
     def __init__(self, cls: type) -> None:
         self.cls = cls
-        self.module, self.text = _module_of(cls)
-        self.lines = self.text.splitlines()
-        self._tree = ast.parse(self.text)
-        self.bindings: dict[str, list[ast.stmt]] = {}
-        self.stars: list[str] = []
-        self._read_module()
-        self.imports: dict[str, str] = {}
+        self.home = _module_of(cls)
+        self.imports: list[tuple[str, str]] = []
+        self.builtins: set[str] = set()
         self._needed: set[int] = set()
         self._follow()
+        self._refuse_changed_objects()
 
-    @property
-    def definitions(self) -> Iterator[tuple[str, str]]:
-        """Name and text of each copied statement, in the module's order."""
-        for names, node in self._statements():
-            if id(node) in self._needed:
-                yield names[0], self._segment(node)
+    def definitions(self) -> Iterator[tuple[tuple[str, int], str]]:
+        """Text of each copied statement, how often it came before, and its name, in the module's order."""
+        before: Counter[str] = Counter()
+        for names, node in self._copied():
+            text = self.home.segment(node)
+            yield (text, before[text]), names[0]
+            before[text] += 1
 
-    def _read_module(self) -> None:
-        for names, node in self._statements():
+    def meanings(self) -> dict[str, list[str]]:
+        """The text of the statements that bind each copied name."""
+        texts: dict[str, list[str]] = {}
+        for names, node in self._copied():
             for name in names:
-                self.bindings.setdefault(name, []).append(node)
-            if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
-                self.stars.append(node.module or ".")
+                texts.setdefault(name, []).append(self.home.segment(node))
+        return texts
 
-    def _statements(self) -> Iterator[tuple[list[str], ast.stmt]]:
-        for node in self._tree.body:
-            guarded = isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-            for inner in node.body if guarded and isinstance(node, ast.If) else [node]:
-                yield sorted(bound_names(inner)), inner
+    def _copied(self) -> Iterator[tuple[list[str], ast.stmt]]:
+        return ((names, node) for names, node in self.home.statements if id(node) in self._needed)
 
     def _follow(self) -> None:
-        nodes = self.bindings.get(self.cls.__name__, [])
-        if (
-            not nodes
-            or not isinstance(nodes[-1], ast.ClassDef)
-            or vars(self.module).get(self.cls.__name__) is not self.cls
-        ):
-            raise _refusal(self.cls, self.cls.__name__, "its module does not define it by a class statement", "do so")
-        open_names, seen = [self.cls.__name__], set[str]()
+        name = self.cls.__name__
+        nodes = self.home.bindings.get(name, [])
+        if not nodes or not isinstance(nodes[-1], ast.ClassDef) or self.home.now(name) is not self.cls:
+            raise _refusal(self.cls, name, "its module does not define it by a class statement", "do so")
+        open_names, seen = [name], set[str]()
         while open_names:
             name = open_names.pop()
-            if name in seen:
-                continue
-            seen.add(name)
-            open_names.extend(self._copy(name))
+            if name not in seen:
+                seen.add(name)
+                open_names.extend(self._copy(name))
 
     def _copy(self, name: str) -> set[str]:
         """Take over what binds a name; return the names that needs in turn."""
-        if name not in self.bindings:
+        if name not in self.home.bindings:
             raise self._missing(name)
         needed: set[str] = set()
-        for node in self.bindings[name]:
+        for node in self.home.bindings[name]:
             if isinstance(node, (ast.Import, ast.ImportFrom)):
-                self.imports[name] = self._import(name, node)
+                self._import(name, node)
             else:
                 self._refuse_uncopyable(name, node)
                 self._needed.add(id(node))
-                needed |= {n for n in needed_names(node) if n in self.bindings or not _is_builtin(n)}
-                needed |= {n for n in annotation_names(node) if self._may_annotate(n)}
+                needed |= self._needs(node)
         return needed
+
+    def _needs(self, node: ast.stmt) -> set[str]:
+        """Names of the module that a statement needs."""
+        needed = {name for name in needed_names(node) if not self._is_builtin(name)}
+        needed |= {name for name in class_body_names(node) if name in self.home.bindings}
+        return needed | {name for name in annotation_names(node) if self._may_annotate(name)}
+
+    def _is_builtin(self, name: str) -> bool:
+        """Whether a name means what Python calls so: the module has no other meaning for it."""
+        own = name in self.home.bindings or name in OF_THE_FILE | DYNAMIC
+        if own or not hasattr(builtins, name):
+            return False
+        found = name == "__name__" or name not in vars(self.home.module)
+        if found:
+            self.builtins.add(name)
+        return found
 
     def _may_annotate(self, name: str) -> bool:
         """Whether a name used in annotations only can be imported; they are not evaluated, so it need not be."""
-        nodes = self.bindings.get(name, [])
+        nodes = self.home.bindings.get(name, [])
         return bool(nodes) and all(
             (isinstance(node, ast.Import) and all(_root(alias.name) in PACKAGES for alias in node.names))
             or (isinstance(node, ast.ImportFrom) and node.level == 0 and _root(node.module) in PACKAGES)
             for node in nodes
         )
 
-    def _import(self, name: str, node: ast.Import | ast.ImportFrom) -> str:
-        alias = next(a for a in node.names if name in (a.asname, a.name, a.name.split(".")[0]))
-        renamed = f" as {alias.asname}" if alias.asname and alias.asname != alias.name else ""
-        if isinstance(node, ast.Import):
-            if _root(alias.name) not in PACKAGES:
-                raise self._foreign(name, alias.name)
-            package, _, last = alias.name.rpartition(".")
-            if package and alias.asname:  # import torch.nn as nn == from torch import nn
-                return f"from {package} import {last}" + (f" as {alias.asname}" if alias.asname != last else "")
-            return f"import {alias.name}{renamed}"
-        if node.level:
-            raise _refusal(
-                self.cls,
-                name,
-                "it is a relative import",
-                f"move it into {self.module.__name__}, or pass it as an argument",
-            )
-        if _root(node.module) not in PACKAGES:
-            raise self._foreign(name, str(node.module))
-        return f"from {node.module} import {alias.name}{renamed}"
+    def _import(self, name: str, node: ast.Import | ast.ImportFrom) -> None:
+        """Take over what an import statement says of a name, which may be several packages of one root."""
+        for alias in node.names:
+            plain = alias.name.split(".")[0] if isinstance(node, ast.Import) else alias.name
+            if name == (alias.asname or plain):
+                self._refuse_foreign(name, alias.name if isinstance(node, ast.Import) else node)
+                self.imports.append((name, _import_line(node, alias)))
+
+    def _refuse_foreign(self, name: str, source: str | ast.ImportFrom) -> None:
+        """Refuse a relative import, and a package that an exported model must do without."""
+        here = f"move it into {self.home.name}"
+        package = source if isinstance(source, str) else str(source.module)
+        if isinstance(source, ast.ImportFrom) and source.level:
+            raise _refusal(self.cls, name, "it is a relative import", f"{here}, or pass it as an argument")
+        if _root(package) not in PACKAGES:
+            why = f"it comes from {package!r}, and an export imports torch, numpy and the standard library alone"
+            raise _refusal(self.cls, name, why, here)
 
     def _refuse_uncopyable(self, name: str, node: ast.stmt) -> None:
         if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            self._refuse_replaced(name, node)
+            for inner in ast.walk(node):
+                if isinstance(inner, (ast.Import, ast.ImportFrom)):
+                    for alias in inner.names:
+                        bound = alias.asname or alias.name
+                        self._refuse_foreign(bound, alias.name if isinstance(inner, ast.Import) else inner)
             return
         if not isinstance(node, (ast.Assign, ast.AnnAssign)):
-            kind = type(node).__name__.lower()
-            raise _refusal(
-                self.cls, name, f"line {node.lineno} binds it by {kind!r}", "bind it once, by a plain statement"
-            )
-        value = node.value
-        if value is None:
-            return
-        if isinstance(value, ast.Lambda):
+            why = f"line {node.lineno} binds it by {type(node).__name__.lower()!r}"
+            raise _refusal(self.cls, name, why, "bind it once, by a plain statement")
+        if isinstance(node.value, ast.Lambda):
             raise _refusal(self.cls, name, "it is a lambda", "write it as a function with def")
-        if not _is_constant(value):
-            why = f"it is an object made at import ({ast.unparse(value)[:60]}), not a literal"
+        if node.value is not None and not is_constant(node.value, self.home):
+            why = f"it is an object made at import ({ast.unparse(node.value)[:60]}), not a literal"
             raise _refusal(self.cls, name, why, "make it in the class, or pass it as an argument")
-        self._refuse_changed(name, value)
-
-    def _refuse_changed(self, name: str, value: ast.expr) -> None:
-        try:
-            written = ast.literal_eval(value)
-        except ValueError:
-            return  # arithmetic on other names; those are checked where they are literals
-        now = vars(self.module).get(name)
-        if (type(now), now) != (type(written), written) and len(self.bindings[name]) == 1:
-            why = f"it was changed after the import, from {str(written)[:40]!r} to {str(now)[:40]!r}"
+        changed = changed_literal(name, node, self.home)
+        if changed is not None:
+            why = f"it was changed after the import, from {str(changed[0])[:40]!r} to {str(changed[1])[:40]!r}"
             raise _refusal(self.cls, name, why, "write the value into the file")
 
+    def _refuse_replaced(self, name: str, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """Refuse a function or class that is not what the module has under its name now, where that can be told."""
+        now, nodes = self.home.now(name), self.home.bindings[name]
+        if node.decorator_list or node is not nodes[-1]:
+            return
+        if isinstance(node, ast.ClassDef):
+            same = isinstance(now, type) and (now.__module__, now.__qualname__) == (self.home.name, name)
+        else:
+            same = isinstance(now, FunctionType) and now.__code__.co_firstlineno == node.lineno
+        if not same:
+            why = "the module or its file was changed after the import: it is not what the file says"
+            raise _refusal(self.cls, name, why, "define it once, and start anew")
+
+    def _refuse_changed_objects(self) -> None:
+        """Refuse what a statement that is not copied changes: an entry of a table, a registered function."""
+        copied = {name for names, _ in self._copied() for name in names}
+        for _, node in self.home.statements:
+            if id(node) not in self._needed:
+                for name, line in changes_to(copied, node):
+                    why = f"line {line}, which is not copied, changes it or may do so"
+                    raise _refusal(self.cls, name, why, "complete it where it is defined")
+
     def _missing(self, name: str) -> ExportError:
-        if self.stars:
-            return _refusal(
-                self.cls, name, f"it may come from 'from {self.stars[0]} import *'", "import it by its name"
-            )
+        if name in OF_THE_FILE:
+            return _refusal(self.cls, name, "it is another one in model.py", "pass what it gives as an argument")
+        if name in DYNAMIC:
+            return _refusal(self.cls, name, "the names it reaches cannot be followed", "write those names out")
+        if self.home.stars:
+            why = f"it may come from 'from {self.home.stars[0]} import *'"
+            return _refusal(self.cls, name, why, "import it by its name")
         return _refusal(self.cls, name, "its module does not bind it by a statement at the top level", "do so")
 
-    def _foreign(self, name: str, package: str) -> ExportError:
-        why = f"it comes from {package!r}, and an exported model imports torch, numpy and the standard library alone"
-        return _refusal(self.cls, name, why, f"move it into {self.module.__name__}")
 
-    def _segment(self, node: ast.stmt) -> str:
-        """The text of a statement with its decorators and the comment lines right above it."""
-        decorators = getattr(node, "decorator_list", [])
-        start = min([node.lineno, *(d.lineno for d in decorators)]) - 1
-        while start > 0 and self.lines[start - 1].startswith("#"):
-            start -= 1
-        return "\n".join(line.rstrip() for line in self.lines[start : node.end_lineno])
+def _import_line(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str:
+    renamed = f" as {alias.asname}" if alias.asname and alias.asname != alias.name else ""
+    if isinstance(node, ast.ImportFrom):
+        return f"from {node.module} import {alias.name}{renamed}"
+    package, _, last = alias.name.rpartition(".")
+    if package and alias.asname:  # import torch.nn as nn == from torch import nn
+        return f"from {package} import {last}" + (f" as {alias.asname}" if alias.asname != last else "")
+    return f"import {alias.name}{renamed}"
 
 
-def _module_of(cls: type) -> tuple[ModuleType, str]:
+def _public_import(cls: type) -> str:
+    """The import of a class of torch from the shortest of its packages that has it."""
+    parts = cls.__module__.split(".")
+    for length in range(1, len(parts) + 1):
+        module = sys.modules.get(".".join(parts[:length]))
+        if getattr(module, cls.__name__, None) is cls:
+            return f"from {'.'.join(parts[:length])} import {cls.__name__}"
+    raise _refusal(cls, cls.__name__, f"{cls.__module__} does not have it under its name", "derive a class from it")
+
+
+def _refuse_clashes(closures: list[_Closure], imports: set[str], definitions: set[str]) -> None:
+    clash = sorted(imports & definitions)
+    if clash:
+        raise ExportError(f"{clash[0]!r} is imported by one class and defined by another's module; rename one")
+    for closure in closures:
+        hidden = sorted(closure.builtins & (imports | definitions))
+        if hidden:
+            why = "it is Python's own, and another class's module means something else by it"
+            raise _refusal(closure.cls, hidden[0], why, "rename the other")
+
+
+def _module_of(cls: type) -> OwnModule:
     if "<locals>" in cls.__qualname__ or "." in cls.__qualname__:
         why = "it is defined inside a function or another class, whose variables cannot be copied"
         raise _refusal(cls, cls.__name__, why, "move it to the top level of a module")
@@ -216,34 +281,10 @@ def _module_of(cls: type) -> tuple[ModuleType, str]:
     try:
         if module is None:
             raise OSError(f"the module {cls.__module__!r} is not loaded")
-        text = inspect.getsource(module)
-        ast.parse(text)
+        return OwnModule(module, inspect.getsource(module))
     except (OSError, TypeError, SyntaxError) as error:
         why = f"its source cannot be read ({error})"
         raise _refusal(cls, cls.__name__, why, "write it into a .py file, and import it from there") from error
-    return module, text
-
-
-def _is_constant(value: ast.expr) -> bool:
-    """Whether an expression gives the same value anywhere: literals, names, arithmetic, and calls known to be pure."""
-    allowed = (
-        ast.Constant, ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Set, ast.Dict,
-        ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Starred, ast.keyword,
-        ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
-    )  # fmt: skip
-    for node in ast.walk(value):
-        if isinstance(node, ast.Call):
-            if _root(ast.unparse(node.func)) not in PURE_CALLS:
-                return False
-        elif not isinstance(node, allowed):
-            return False
-    return True
-
-
-def _is_builtin(name: str) -> bool:
-    import builtins
-
-    return hasattr(builtins, name) or name in ("__name__", "__file__", "__doc__")
 
 
 def _root(module: str | None) -> str:

@@ -15,8 +15,8 @@ from importlib import resources
 
 from netwright.errors import ExportError
 from netwright.export.info import ExportInfo, check_info, is_image
-from netwright.export.names import bound_names
-from netwright.export.own_class import PACKAGES, Copied, copy_classes
+from netwright.export.names import annotation_names, bound_names
+from netwright.export.own_class import PACKAGES, Copied, add_import, copy_classes
 from netwright.space.terms import CellTerm, OpTerm, Term
 from netwright.types import Value
 
@@ -72,26 +72,26 @@ def assemble(network: str, copied: Copied, info: ExportInfo) -> str:
 
 @dataclass(frozen=True)
 class _Parts:
-    """Imports by bound name, and the text that follows them."""
+    """Imports, each with the name it binds, and the text that follows them."""
 
-    imports: dict[str, str]
+    imports: tuple[tuple[str, str], ...]
     body: str
 
 
 def _split(text: str) -> _Parts:
     """Take a module apart: docstring dropped, imports at its start, and the rest with its comments."""
     tree = ast.parse(text)
-    imports: dict[str, str] = {}
+    imports: list[tuple[str, str]] = []
     end = 0
     for node in tree.body:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             end = node.end_lineno or 0
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             end = node.end_lineno or 0
-            imports.update(_import_lines(node))
+            imports.extend(_import_lines(node))
         else:
             break
-    return _Parts(imports, "\n".join(text.splitlines()[end:]).strip("\n"))
+    return _Parts(tuple(imports), "\n".join(text.split("\n")[end:]).strip("\n"))
 
 
 def _import_lines(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
@@ -106,15 +106,15 @@ def _import_lines(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]
 def _merge_imports(generated: _Parts, runtime: _Parts, body: ast.Module) -> list[str]:
     """The imports whose names are used, each once: standard library, then torch, sorted."""
     used = {node.id for node in ast.walk(body) if isinstance(node, ast.Name)}
-    lines: dict[str, str] = {}
-    for imports in (generated.imports, runtime.imports):
-        for name, line in imports.items():
-            if name in used and lines.setdefault(name, line) != line:
-                raise ExportError(
-                    f"model.py cannot be written: {name!r} would mean both {lines[name]!r} and {line!r}; "
-                    "import it under another name in the module of your class"
-                )
-    return _sorted_imports(set(lines.values()))
+    used |= {name for node in body.body for name in annotation_names(node)}
+    lines: dict[str, list[str]] = {}
+    for name, line in (*generated.imports, *runtime.imports):
+        if name in used and not add_import(lines.setdefault(name, []), line):
+            raise ExportError(
+                f"model.py cannot be written: {name!r} would mean both {lines[name][0]!r} and {line!r}; "
+                "import it under another name in the module of your class"
+            )
+    return _sorted_imports({line for several in lines.values() for line in several})
 
 
 def _sorted_imports(lines: set[str]) -> list[str]:
@@ -138,13 +138,14 @@ def _import_order(name: str) -> tuple[int, str]:
 
 def _check(body: str, imports: list[str], copied: Copied) -> None:
     """Refuse source that imports more than it may, or binds a name twice."""
-    module = ast.parse("\n".join(imports) + "\n" + body)
+    imported, module = ast.parse("\n".join(imports)), ast.parse(body)
     own = _times_bound(ast.parse("\n".join(text for _, text in copied.definitions)))
-    for name, count in _times_bound(module).items():
+    times = _times_bound(module) + Counter(set(_times_bound(imported)))  # import torch, torch.utils bind one name
+    for name, count in times.items():
         if count > max(1, own[name]):
             cure = "rename it in the module of your class" if own[name] else "this is a bug of netwright"
             raise ExportError(f"model.py cannot be written: {name!r} would be defined {count} times; {cure}")
-    for node in ast.walk(module):
+    for node in (*imported.body, *ast.walk(module)):
         for package in _imported(node):
             if package.split(".", maxsplit=1)[0] not in PACKAGES | {"PIL"}:
                 raise ExportError(f"model.py cannot be written: it would import {package!r}; move it into your module")
