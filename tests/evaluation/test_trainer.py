@@ -179,9 +179,30 @@ def test_running_out_of_memory_is_infeasible(
 def test_memory_really_running_out_is_infeasible(task: ImageClassification, tmp_path: Path) -> None:
     """A batch that no machine can hold is a broken limit, not a crash."""
     root = nn.seq(nn.flatten(), nn.linear(2**40), nn.linear(4))
-    made = TrainingEvaluator(task, SearchSpace(root), work_dir=tmp_path)
-    with pytest.raises(ConstraintViolation, match="memory_bytes"):
+    options = TrainerOptions(memory_bytes=2**62)  # more than there is, so that it is tried
+    made = TrainingEvaluator(task, SearchSpace(root), work_dir=tmp_path, options=options)
+    with pytest.raises(ConstraintViolation, match="memory_bytes is inf"):
         made(Architecture({}), fidelity=SHORT, seed=0)
+
+
+@pytest.mark.parametrize(("width", "limit"), [(10**10, None), (10**6, 1 << 20)])
+def test_what_cannot_fit_into_memory_is_refused_before_it_is_made(
+    task: ImageClassification, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, limit: int | None
+) -> None:
+    """More weights than the machine or a trial may hold: infeasible, with the sizes, and nothing is allocated."""
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("it was made")
+
+    monkeypatch.setattr(TrainingEvaluator, "_build", refuse)
+    root = nn.seq(nn.flatten(), nn.linear(width), nn.linear(4))
+    options = TrainerOptions(memory_bytes=limit)
+    made = TrainingEvaluator(task, SearchSpace(root), work_dir=tmp_path, options=options)
+    with pytest.raises(ConstraintViolation, match=r"memory_bytes is .*, the limit is") as caught:
+        made(Architecture({}), fidelity=SHORT, seed=0)
+    assert caught.value.value == caught.value.metrics["memory_bytes"] > 4 * 4 * 68 * width
+    assert caught.value.metrics["params"] == (64 + 1) * width + (width + 1) * 4
+    assert limit is None or caught.value.bound == limit
 
 
 def test_other_errors_stay_errors(task: ImageClassification, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

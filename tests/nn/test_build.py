@@ -213,6 +213,13 @@ def test_size_of_a_huge_own_class_is_found_without_memory() -> None:
     assert (profile.params, profile.output_shape) == (10**10, (100_000,))
 
 
+def test_an_own_class_larger_than_memory_is_never_made() -> None:
+    """One that cannot run without values would be made with them; where they cannot fit it is refused as too large."""
+    with pytest.raises(BuildError, match=r"Head\(.*are more than this machine's memory") as caught:
+        nn.profile(_term(nn.conv(4), nn.op(Head, input_size="features", width=10**14)), input_shape=(1, 4, 4))
+    assert isinstance(caught.value.__cause__, MemoryError)
+
+
 def test_zero_gives_zeros_and_an_all_zero_cell_too() -> None:
     """No connection is zeros, alone and in a cell."""
     x = random_input((3, 4, 4), "float32")

@@ -79,6 +79,8 @@ class Recipe:
         for name in ("batch_size", "shards"):
             if not isinstance(getattr(self, name), int | None):
                 raise SpecError(wrong(name, getattr(self, name), "a whole number"))
+        if not isinstance(self.flip, bool | None):
+            raise SpecError(wrong("flip", self.flip, "True, False or None"))
         if self.clip_norm is not None and not 0 < self.clip_norm < math.inf:
             raise SpecError(wrong("clip_norm", self.clip_norm, "> 0, or None for no clipping"))
 

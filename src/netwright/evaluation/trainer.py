@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import importlib
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from netwright.errors import ConstraintViolation, SpecError, unknown, wrong
 from netwright.evaluation.augmentation import Augmentation, mirroring_helps, shift_pixels
 from netwright.evaluation.batches import Batches, Images, fitting_batch_size
 from netwright.evaluation.latency import LatencySpec, measure_latency
+from netwright.evaluation.machine import memory_bytes
 from netwright.evaluation.recipe import Recipe
 from netwright.space import SearchSpace
 from netwright.space.terms import Term
@@ -72,6 +72,8 @@ class TrainerOptions:
         threads: of torch in each process. One: several trials, or processes of one training, use cores better than
             threads do, and results are the same on every machine of a kind.
         keep_weights: whether trained weights are saved.
+        memory_bytes: most memory that a trial may use; None for the machine's. A network whose weights, gradients and
+            optimiser state alone need more is refused before anything of it is allocated.
     """
 
     device: str = "cpu"
@@ -81,6 +83,7 @@ class TrainerOptions:
     processes: int = 1
     threads: int = 1
     keep_weights: bool = True
+    memory_bytes: int | None = None
 
 
 class TrainingEvaluator:
@@ -179,6 +182,7 @@ class TrainingEvaluator:
         term = self.task.network(self.space, arch)
         metrics = self.measure_sizes(term)
         self._check(metrics)
+        self._check_memory(metrics)
         with _out_of_memory_is_infeasible(self._memory_bound(), metrics), _threads(self.options.threads):
             model = self._build(term, seed)
             if self._wants_latency():
@@ -191,7 +195,21 @@ class TrainingEvaluator:
     def weights_path(self, arch: Architecture, fidelity: Fidelity, seed: int) -> Path:
         """Where the trained weights lie after a call: a safetensors file of the model's state."""
         length = f"{fidelity.epochs:g}" if fidelity.epochs is not None else "none"
-        return self.work_dir / "weights" / f"{self._key(arch, fidelity, seed)}-e{length}.safetensors"
+        return self.weights_folder / f"{self._key(arch, fidelity, seed)}-e{length}.safetensors"
+
+    @property
+    def weights_folder(self) -> Path:
+        """Where the trained weights of all trials lie; nothing else is in it."""
+        return self.work_dir / "weights"
+
+    @property
+    def checkpoints_folder(self) -> Path:
+        """Where checkpoints lie; nothing else is in it. Without one a training starts over, to the same result."""
+        return self.work_dir / "checkpoints"
+
+    def checkpoint_files(self, arch: Architecture, fidelity: Fidelity, seed: int) -> list[Path]:
+        """The checkpoints from which a training of any length of this network would go on."""
+        return list(self.checkpoints_folder.glob(f"{self._key(arch, fidelity, seed)}.*.safetensors"))
 
     def measure_sizes(self, term: Term) -> dict[str, float]:
         """Size of a network without building it: params, macs, memory_bytes, depth."""
@@ -219,7 +237,7 @@ class TrainingEvaluator:
         options, device = self.options, self.options.device
         length = digest(canonical_json([fidelity.epochs, options.deadline_s is not None]))
         key, facts = self._key(arch, fidelity, seed), self._facts(arch, recipe, fidelity, seed)
-        checkpoints = Checkpoints(self.work_dir / "checkpoints", key, digest(canonical_json(facts), 32), length)
+        checkpoints = Checkpoints(self.checkpoints_folder, key, digest(canonical_json(facts), 32), length)
         deadline = Deadline(options.deadline_s, _EVALUATION_RESERVE_S) if options.deadline_s is not None else None
         batches = self._batches(recipe, fidelity, seed)
         model = model.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -264,9 +282,15 @@ class TrainingEvaluator:
             if value is not None and not constraint.holds(value):
                 raise ConstraintViolation(constraint.metric, value, constraint.bound, dict(metrics))
 
+    def _check_memory(self, metrics: Mapping[str, float]) -> None:
+        """Refuse what cannot fit: the estimate is of one example, so that what is near the limit is tried."""
+        bound = self._memory_bound()
+        if metrics["memory_bytes"] > bound:
+            raise ConstraintViolation("memory_bytes", metrics["memory_bytes"], bound, dict(metrics))
+
     def _memory_bound(self) -> float:
         bounds = [c.bound for c in self.constraints if c.metric == "memory_bytes"]
-        return min(bounds) if bounds else float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        return min([*bounds, float(self.options.memory_bytes or memory_bytes())])
 
     def _images(self, pixels: NDArray[np.generic], labels: NDArray[np.int64]) -> Images:
         return Images(pixels, labels, self.task.scale)

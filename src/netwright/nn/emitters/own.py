@@ -1,11 +1,13 @@
 """A class of one's own as an operation: what it gives is found by making it and running it once.
 
 It is made on torch's ``meta`` device first, which costs no memory. A small one is then run on the CPU, where a run
-takes milliseconds; a large one on ``meta``, whose first use loads seconds' worth of torch.
+takes milliseconds; a large one on ``meta``, whose first use loads seconds' worth of torch. One that is larger than the
+machine's memory is never made on the CPU.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 INPUT_SIZE = "@input_size"
 """Argument of the operation that names the class's argument for the number of input channels."""
 
-_SMALL = 20_000_000  # parameters (80 MB)
+_SMALL_BYTES = 80_000_000  # of parameters
 _BATCH = 2
 
 
@@ -81,6 +83,7 @@ def _observe(flow: Flow, target: type, args: Mapping[str, Value]) -> _Observed:
     """Make the class and run it, leaving torch's random state as it was."""
     import torch
 
+    num_bytes = 0
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         try:
             with torch.device("meta"):
@@ -89,10 +92,13 @@ def _observe(flow: Flow, target: type, args: Mapping[str, Value]) -> _Observed:
                 raise TypeError(
                     "lazy parameters have no size before a first run; give sizes, with input_size= if need be"
                 )
-            if sum(p.numel() for p in module.parameters()) > _SMALL:
+            num_bytes = sum(p.numel() * p.element_size() for p in module.parameters())
+            if num_bytes > _SMALL_BYTES:
                 return _run(module, flow, "meta")
         except (NotImplementedError, RuntimeError):
-            pass  # what cannot be made or run without values is made and run with them
+            if num_bytes > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+                raise MemoryError(f"its {num_bytes} bytes of parameters are more than this machine's memory") from None
+            # what cannot be made or run without values is made and run with them
         with torch.device("cpu"):
             return _run(target(**args), flow, "cpu")
 
