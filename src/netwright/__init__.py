@@ -13,6 +13,7 @@ from netwright.search import resume, search  # at once, since function and modul
 
 if TYPE_CHECKING:
     from netwright import errors, nn, strategies, testing
+    from netwright.errors import Interrupted
     from netwright.progress import Status
     from netwright.space import (
         SearchSpace,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
         where,
     )
     from netwright.spec import SearchSpec
-    from netwright.study.clock import Interrupted
     from netwright.study.result import Result
     from netwright.tasks.image_classification import ImageClassification
     from netwright.types import (
@@ -66,7 +66,7 @@ _PLACES = {
     ),
     "netwright.spec": ("SearchSpec",),
     "netwright.progress": ("Status",),
-    "netwright.study.clock": ("Interrupted",),
+    "netwright.errors": ("Interrupted",),
     "netwright.study.result": ("Result",),
     "netwright.tasks.image_classification": ("ImageClassification",),
 }

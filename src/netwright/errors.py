@@ -15,12 +15,15 @@
     ├── ExportError           a network that cannot be written
     │   └── VerificationError an exported network that does not do what it did in the search
     └── SearchError           the search as a whole cannot go on (every trial fails, nothing feasible)
+    SystemExit
+    └── Interrupted           no error: a person or the system asked a search to stop
 
 A message says: the argument, what it got, what is allowed, and a cure. `wrong` builds one.
 """
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -105,6 +108,26 @@ class VerificationError(ExportError):
 
 class SearchError(NetwrightError):
     """The search as a whole cannot go on."""
+
+
+class Interrupted(SystemExit):
+    """A search was asked to stop by a signal before its budget was spent; what was finished is stored.
+
+    It is no `NetwrightError`, so that ``except Exception`` does not swallow a person's Ctrl-C. A program that does not
+    catch it ends without a traceback, with the exit code that a shell expects.
+
+    Args:
+        signal_number: what asked.
+
+    Example:
+        >>> Interrupted(2).code, str(Interrupted(2))
+        (130, 'stopped by SIGINT; what was finished is stored')
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}; what was finished is stored")
+        self.signal_number = signal_number
+        self.code = 128 + signal_number
 
 
 def wrong(argument: str, got: object, allowed: str, cure: str = "") -> str:

@@ -39,7 +39,9 @@ def search(
     Raises:
         UsageError: something given is wrong; nothing was trained and no folder left.
         SearchError: no trial gave a usable network.
-        Interrupted: it was asked to stop; `resume` goes on.
+        Interrupted: a signal (Ctrl-C, SIGTERM, SIGHUP) asked to stop: the first one lets running trials end, the
+            second stops at once. `resume` goes on. It is a `SystemExit`: a program that does not catch it ends with one
+            line on standard error and the exit code 128 + the signal's number.
 
     Example:
         >>> import netwright as nw
@@ -64,12 +66,13 @@ def resume(
 
     Args:
         run: folder of the run.
-        budget: replaces the budget, for example ``"20m"``; what was spent counts.
+        budget: replaces the budget, for example ``"20m"``; what was spent counts. Nothing else may change.
         listener: is told how the search stands.
         objects: ``space``, ``strategy``, ``evaluator``, ``task``, where the search was started with objects.
 
     Raises:
-        StudyMismatchError: space, data or version changed; the message says which.
+        StudyMismatchError: space, data, code or specification changed; the message says what.
+        Interrupted: as of `search`.
     """
     from netwright.study.driver import restart
 

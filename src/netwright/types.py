@@ -167,6 +167,24 @@ _SUFFIX = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "ki": 2.0**10, "mi": 2.0**20, 
 _CONSTRAINT = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(<=|>=)\s*([-+0-9.eE]+)\s*([A-Za-z]*)\s*")
 
 
+def _factor(metric: str, unit: str, rest: str) -> float:
+    """What a unit in a constraint multiplies by.
+
+    Args:
+        metric: what is limited.
+        unit: what follows the number.
+        rest: the constraint without it.
+    """
+    what = f"unit in the constraint '{rest}{unit}'"
+    if metric.endswith(("_ms", "time_s")):  # 2m would be two million of them
+        cure = f"the number is in {metric.rpartition('_')[2]}, as the metric's name says, such as {rest}"
+        raise SpecError(wrong(what, unit, "left out", cure))
+    if unit.lower() not in _SUFFIX:
+        bare = unit[:-1] if unit[-1] in "bB" and unit[:-1].lower() in _SUFFIX else ""
+        raise SpecError(wrong(what, unit, "k, M, G (of 1000), Ki, Mi, Gi (of 1024) or left out", f"write {rest}{bare}"))
+    return _SUFFIX[unit.lower()]
+
+
 @dataclass(frozen=True, slots=True)
 class Constraint:
     """A limit on a metric.
@@ -189,10 +207,12 @@ class Constraint:
         """
         match = _CONSTRAINT.fullmatch(text) if isinstance(text, str) else None
         allowed = "written as metric<=number or metric>=number, such as params<=200k"
-        if match is None or match[4].lower() not in _SUFFIX:
+        if match is None:
             raise SpecError(wrong("constraint", text, allowed, "quote it, since a shell reads < as a file"))
         try:
-            bound = float(match[3]) * _SUFFIX[match[4].lower()]
+            bound = float(match[3])
+            if match[4]:
+                bound *= _factor(match[1], match[4], f"{match[1]}{match[2]}{match[3]}")
         except ValueError as error:
             raise SpecError(wrong("constraint", text, allowed)) from error
         if not math.isfinite(bound):

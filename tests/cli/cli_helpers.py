@@ -46,6 +46,10 @@ class FakeSearch:
     run: Path
     calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = field(default_factory=list)
     error: BaseException | None = None
+    begins: Path | None = None
+    """Folder in which a study is begun, if any."""
+    says: str = ""
+    """What a person's own code prints while it is imported."""
 
     def search(self, spec: Any, *, listener: Callable[[Status], None]) -> Result:
         self.calls.append(("search", (spec,), {}))
@@ -61,6 +65,11 @@ class FakeSearch:
             raise self.error
 
     def _work(self, listener: Callable[[Status], None]) -> Result:
+        if self.begins is not None:
+            self.begins.mkdir()
+            (self.begins / "study.db").touch()
+        if self.says:
+            print(self.says)
         good = make_trial(0, accuracy=0.9, params=78123.0, origin="reference:resnet")
         bad = make_trial(1, state=TrialState.FAILED, error="ValueError: \x1b[31mbad\x1b[0m\ndetails")
         listener(Status("references", 0, 1, 0, 0, None, (), 0.0, 60.0))

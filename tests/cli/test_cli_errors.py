@@ -58,6 +58,18 @@ def clean_error(answer: Answer) -> str:
         (["--space", "../../x"], "space must be the name of a shipped space"),
         (["--device", "gpu"], "device must be cpu, cuda, cuda:0 or mps, got 'gpu'"),
         (["--task", "image-clasification"], "task must be image-classification, got 'image-clasification'"),
+        (["--task", "image_classification"], "got 'image_classification'; did you mean 'image-classification'?"),
+        (
+            ["--constraint", "params<=200kb"],
+            "(of 1000), Ki, Mi, Gi (of 1024) or left out, got 'kb'; write params<=200k",
+        ),
+        (["--constraint", "memory_bytes<=2GiB"], "got 'GiB'; write memory_bytes<=2Gi"),
+        (
+            ["--constraint", "latency_ms<=2ms"],
+            "must be left out, got 'ms'; the number is in ms, as the metric's name says, such as latency_ms<=2",
+        ),
+        (["--constraint", "latency_ms<=2m"], "must be left out, got 'm'"),
+        (["--constraint", "latency<=2"], "unknown metric of a constraint 'latency'; did you mean 'latency_ms'? known:"),
         (["nothing.yaml"], "nothing.yaml: cannot be read: No such file or directory; YAML files there: none"),
         (["one", "two"], "unexpected extra argument"),
     ],
@@ -145,6 +157,58 @@ def test_a_run_nearby_is_suggested(cli: Cli, make_run: Callable[..., Path]) -> N
     """A misspelt run is answered with those that exist beside it."""
     run = make_run()
     assert f"runs beside it: {run}" in clean_error(cli("show", run.with_name("rnu")))
+
+
+OWN_SPACES = """
+import netwright as nw
+from netwright import nn
+import torch
+
+def make_class():
+    class Local(torch.nn.Module):
+        def forward(self, x):
+            return x
+    return Local
+
+def ends_in(*last, **options):
+    return nw.SearchSpace(nn.seq(nn.conv(8), nn.global_pool(), *last), **options)
+
+width = nw.choice("width", [7, 9])
+outputs = ends_in(nn.linear(width))
+no_network = nw.SearchSpace(training={"learning_rate": nw.choice("learning_rate", [0.01])})
+too_fast = ends_in(nn.linear(10), training={"learning_rate": nw.choice("learning_rate", [0.01, 500.0])})
+misspelt = ends_in(nn.linear(10), training={"learning_rat": 0.01})
+local = ends_in(nn.op(make_class()), nn.linear(10))
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "messages"),
+    [
+        (
+            ["--space", "own.py:outputs"],
+            ["space own.py:outputs: the network of {'width':", "but the data has 10 classes"],
+        ),
+        (["--space", "own.py:no_network"], ["space own.py:no_network has training choices only", "nn.linear(10)"]),
+        (["--space", "own.py:too_fast"], ["'learning_rate' can be 500.0, but learning_rate must be a number in"]),
+        (["--space", "own.py:misspelt"], ["unknown training value 'learning_rat'; did you mean 'learning_rate'?"]),
+        (["--space", "own.py:local"], ["space own.py:local: the class 'make_class.<locals>.Local' cannot be copied"]),
+        (["--device", "cuda:99"], ["device must be one that torch", "(cpu", "got 'cuda:99'"]),
+    ],
+)
+def test_what_would_fail_in_every_trial_is_refused_before(cli: Cli, options: list[str], messages: list[str]) -> None:
+    """A device that is not there, and a space that does not fit the task, end no trial: nothing is begun."""
+    Path("own.py").write_text(OWN_SPACES)
+    error = clean_error(cli(*GOOD, "--budget", "2 trials", "--out", "the run", *options))
+    assert [message for message in messages if message not in error] == []
+    assert not Path("the run").exists()
+
+
+def test_a_budget_too_short_for_a_trial_is_refused(cli: Cli) -> None:
+    """Where the time is up before a trial ended, that is said of the budget, and no folder is left."""
+    answer = cli(*GOOD, "--budget", "0.001s", "--out", "run", "--quiet")
+    assert "budget must be long enough for a trial, got '0.001s'; it was spent after" in clean_error(answer)
+    assert not Path("run").exists()
 
 
 @pytest.mark.parametrize("number", ["../x", "9", "-1", "1e3", "x" * 300, "0\n", "٣", "9" * 400])

@@ -13,10 +13,11 @@ from cli_helpers import ACCURACY, make_trial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netwright.cli.progress import showing
+from netwright.cli.progress import showing, trial_text
 from netwright.cli.text import clean, json_line, table
 from netwright.progress import Status
 from netwright.study.result import Result
+from netwright.types import TrialState
 
 
 class Terminal(io.StringIO):
@@ -43,6 +44,14 @@ def shown(monkeypatch: pytest.MonkeyPatch, **environment: str) -> str:
         assert threading.active_count() == 1, "trials are forked from this process"
         display.finish(RESULT)
     return out.getvalue()
+
+
+def test_a_trial_that_was_not_trained_has_no_epochs() -> None:
+    """Refused for its size it was never trained; refused for what training showed, it was."""
+    state = TrialState.INFEASIBLE
+    assert trial_text(make_trial(1, state=state, params=2e6)) == "trial 1 infeasible: params=2.0M"
+    tried = make_trial(2, state=state, error="accuracy is 0.1, the limit is 0.5", accuracy=0.1, epochs=3.0)
+    assert trial_text(tried) == "trial 2 infeasible after 3 epochs: accuracy is 0.1, the limit is 0.5"
 
 
 def test_a_terminal_shows_everything(monkeypatch: pytest.MonkeyPatch) -> None:

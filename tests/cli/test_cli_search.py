@@ -10,9 +10,16 @@ from pathlib import Path
 import pytest
 from cli_helpers import Answer, FakeSearch
 
-from netwright.errors import BuildError, DataError, SearchError, StoreError, StudyMismatchError, VerificationError
+from netwright.errors import (
+    BuildError,
+    DataError,
+    Interrupted,
+    SearchError,
+    StoreError,
+    StudyMismatchError,
+    VerificationError,
+)
 from netwright.spec import SearchSpec
-from netwright.study.clock import Interrupted
 
 Cli = Callable[..., Answer]
 GOOD = ("search", "--task", "image-classification", "--data", "digits", "--out", "r")
@@ -153,9 +160,40 @@ def test_an_interrupted_search_says_how_it_goes_on(
     cli: Cli, fake_search: FakeSearch, error: BaseException, code: int
 ) -> None:
     """The exit code is 128 + the signal, and the command that resumes is printed."""
-    fake_search.error = error
+    fake_search.error, fake_search.begins = error, Path("r")
     answer = cli(*GOOD)
     assert (answer.code, answer.err) == (code, "stopped; go on with: netwright resume r\n")
+
+
+@pytest.mark.parametrize(
+    ("folder", "shown"),
+    [("my runs", "'my runs'"), ("$HOME;ls", "'$HOME;ls'"), ("it's", "'it'\"'\"'s'"), ("-x", "./-x")],
+)
+def test_the_command_that_resumes_can_be_pasted_into_a_shell(
+    cli: Cli, fake_search: FakeSearch, folder: str, shown: str
+) -> None:
+    """A folder with spaces, quotes, dollars or a leading dash is one word of the command."""
+    fake_search.error, fake_search.begins = Interrupted(signal.SIGTERM), Path(folder)
+    answer = cli(*GOOD[:-1], folder)
+    assert answer.err == f"stopped; go on with: netwright resume {shown}\n"
+
+
+def test_where_no_run_was_begun_nothing_is_to_be_resumed(cli: Cli, fake_search: FakeSearch) -> None:
+    """Ctrl-C while the data is read names no run, since there is none."""
+    fake_search.error = KeyboardInterrupt()
+    answer = cli(*GOOD)
+    assert (answer.code, answer.err) == (130, "stopped; nothing was begun, and nothing is kept\n")
+
+
+@pytest.mark.parametrize("options", [["--json"], ["--quiet"], []])
+def test_what_own_code_prints_does_not_get_among_the_output(
+    cli: Cli, fake_search: FakeSearch, options: list[str]
+) -> None:
+    """What a space's file prints goes to standard error, so that each line of --json is JSON."""
+    expected = cli(*GOOD, *options).out
+    fake_search.says = "importing my space"
+    answer = cli(*GOOD, *options)
+    assert (answer.out, answer.err) == (expected, "importing my space\n")
 
 
 def test_resume_passes_run_and_budget(cli: Cli, fake_search: FakeSearch, make_run: Callable[..., Path]) -> None:

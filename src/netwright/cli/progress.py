@@ -178,7 +178,8 @@ class LiveDisplay:
 
 def trial_text(trial: Trial) -> str:
     """One line about an ended trial."""
-    epochs = trial.metrics.get("epochs", trial.fidelity.epochs)
+    asked = None if trial.state is TrialState.INFEASIBLE else trial.fidelity.epochs  # refused before it was trained
+    epochs = trial.metrics.get("epochs", asked)
     what = f"trial {trial.id} {trial.state}"
     if epochs is not None:
         what += f" after {epochs:g} epochs"

@@ -54,6 +54,28 @@ def study_folder(run: Path) -> Path:
     raise SpecError(f"RUN: {one_line(folder)} {problem}; {cure}")
 
 
+def is_run(path: Path) -> bool:
+    """Whether a path is the folder of a run."""
+    try:
+        return (path / "study.db").is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def require_export(folder: Path) -> None:
+    """Check that a path may be the folder of an exported network.
+
+    Raises:
+        SpecError: it is no folder, or that of a run, in which case the right one is named.
+    """
+    if not folder.is_dir():
+        raise SpecError(f"DIR: {one_line(folder)} is not a folder; give the folder of an export, such as RUN/best")
+    if is_run(folder):
+        best = folder / "best"
+        cure = f"give {one_line(best)}" if best.is_dir() else "it exported nothing yet: netwright export writes a trial"
+        raise SpecError(f"DIR: {one_line(folder)} is the folder of a run, not of an export; {cure}")
+
+
 def find_trial(trials: list[Trial], text: str) -> Trial:
     """The trial of an id given as text.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -95,15 +97,27 @@ def _number(text: str | None) -> str | int | float | None:
 
 
 def _run(work: Callable[[Display], Result], folder: Path, *, quiet: bool, as_json: bool) -> int:
-    """Run a search under a display and give its exit code."""
-    from netwright.study.clock import Interrupted
+    """Run a search under a display and give its exit code.
+
+    What a person's own code prints, at import or later, goes to standard error: standard output is the display's alone.
+    """
+    from netwright.errors import Interrupted
 
     try:
-        with showing(quiet=quiet, as_json=as_json) as display:
+        with showing(quiet=quiet, as_json=as_json) as display, redirect_stdout(sys.stderr):
             result = work(display)
     except (Interrupted, KeyboardInterrupt) as stop:
         number = stop.signal_number if isinstance(stop, Interrupted) else signal.SIGINT
-        print(f"stopped; go on with: netwright resume {clean(folder)}", file=sys.stderr)
+        print(f"stopped; {_how_to_go_on(folder)}", file=sys.stderr)
         return 128 + number
     display.finish(result)
     return 0
+
+
+def _how_to_go_on(folder: Path) -> str:
+    """The command that resumes, as a shell reads it; without a study there is none."""
+    if not (folder / "study.db").is_file():
+        return "nothing was begun, and nothing is kept"
+    name = str(folder)
+    quoted = shlex.quote(f"./{name}" if name.startswith("-") else name)
+    return f"go on with: netwright resume {clean(quoted, 5000)}"

@@ -14,6 +14,7 @@ from netwright.cli.runs import (
     ACCURACY,
     difference,
     find_trial,
+    is_run,
     open_study,
     pareto_front,
     read_architecture,
@@ -21,7 +22,7 @@ from netwright.cli.runs import (
     references,
 )
 from netwright.cli.text import FIRST, clean, duration, json_line, number, table, trial_object
-from netwright.errors import SpecError
+from netwright.errors import SpecError, one_line
 from netwright.types import Objective, Trial, TrialState, best_first
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def show(
     if as_json:
         print(json_line(_as_object(study, trials, goals, events, card)))
         return 0
-    for line in _header(folder, study, trials):
+    for line in (*_header(folder, study, trials), *_progress(events)):
         print(line)
     ranked = best_first(trials, goals[0])
     _section("best trials", ranked[:top], goals)
@@ -78,6 +79,9 @@ def diff(
         with open_study(Path(what[0])) as store:
             trials = store.trials()
         first, second = (find_trial(trials, text).architecture for text in what[1:])
+    elif len(what) == 2 and is_run(Path(what[0])):
+        run = one_line(what[0])
+        raise SpecError(f"diff RUN needs two trials, got one: give RUN A B; netwright show {run} lists them")
     elif len(what) == 2:
         first, second = (read_architecture(Path(text)) for text in what)
     else:
@@ -120,6 +124,20 @@ def _header(folder: Path, study: StudyRecord, trials: list[Trial]) -> list[str]:
     ]
 
 
+def _progress(events: list[Event]) -> list[str]:
+    """How far the search is, from the events that it writes."""
+    last = {event.kind: event.body for event in events}
+    spent, budget = last.get("spent_s"), last.get("budget")
+    ended = [event for event in events if event.kind in ("done", "budget")][-1:]  # a larger budget opens it again
+    if ended and ended[0].kind == "done":
+        state = f"finished: its budget of {clean(ended[0].body, 80)} is spent"
+    else:
+        state = "not finished: it runs, or netwright resume goes on with it"
+        state += f"; its budget is now {clean(budget, 80)}" if budget is not None else ""
+    time = [f"time         {duration(float(spent))} so far, in all sittings"] if isinstance(spent, (int, float)) else []
+    return [f"state        {state}", *time]
+
+
 def _section(title: str, trials: list[Trial], goals: tuple[Objective, ...]) -> None:
     if not trials:
         return
@@ -156,10 +174,10 @@ def _failures(trials: list[Trial]) -> None:
 
 
 def _final(events: list[Event], card: object) -> None:
-    last = {event.kind: event.body for event in events}
-    if last:
-        print("\nlast events")
-        for kind, body in last.items():
+    others = {event.kind: event.body for event in events if event.kind not in ("spent_s", "done", "budget")}
+    if others:
+        print("\nother events, the last of each kind")
+        for kind, body in others.items():
             print(f"{clean(kind, 40)}: {clean(json_line(body), 200)}")
     if isinstance(card, dict):
         print("\nexported (best/)")

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Self
 
+from netwright.errors import Interrupted
 from netwright.evaluation.base import Evaluator
 from netwright.execution.base import Job, Outcome
 from netwright.execution.outcomes import judge_exception, validate
@@ -49,6 +50,8 @@ class InProcessExecutor:
         try:
             returned = self._evaluator(job.architecture, fidelity=job.fidelity, seed=job.seed)
             state, metrics, error = TrialState.FINISHED, validate(returned, self._ranges), ""
+        except Interrupted:  # the search is to stop at once: this trial did not fail, a resume runs it again
+            raise
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - the worker boundary: the trial fails, not the search
             state, metrics, error = judge_exception(raised)
         return Outcome(job.trial_id, state, metrics, error, time.perf_counter() - begin)

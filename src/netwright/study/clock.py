@@ -9,21 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from netwright.errors import NetwrightError
+from netwright.errors import Interrupted
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-
-
-class Interrupted(NetwrightError):
-    """The search was asked to stop before its budget was spent; it can be resumed.
-
-    Args:
-        signal_number: what asked; a shell expects 128 + this number as the exit code.
-    """
-
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(signal_number).name}; what was finished is stored")
-        self.signal_number = signal_number
 
 
 class Clock:
