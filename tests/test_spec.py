@@ -193,7 +193,11 @@ def test_the_schema_accepts_what_the_model_accepts(values: dict[str, object], va
             "objectives must be different metrics, got ['accuracy', 'accuracy']; name each once",
         ),
         ({"objectives": []}, "objectives must be at least one metric, got []; use accuracy"),
-        ({"task": "image-clasification"}, "task must be image-classification, got 'image-clasification'"),
+        (
+            {"task": "image-clasification"},
+            ("task must be image-classification, got 'image-clasification'; did you mean 'image-classification'?"),
+        ),
+        ({"task": "speech"}, "task must be image-classification, got 'speech'"),
         (
             {"strategy": "randon"},
             "unknown strategy 'randon'; did you mean 'random'? known: auto, evolution, grid, local, random",

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
@@ -327,7 +328,14 @@ def _line(detail: ErrorDetails, place: Callable[[str], str]) -> str:
     if detail["type"] == "netwright":
         return place(key)[: -len(key)] + _about(key, detail["msg"])
     expected = _EXPECTED.get(key, _Expected(detail["msg"]))
-    return wrong(place(key), detail["input"], expected.allowed, expected.cure)
+    cure = _nearest(detail["input"], expected.allowed) if key == "task" else expected.cure
+    return wrong(place(key), detail["input"], expected.allowed, cure)
+
+
+def _nearest(got: object, known: str) -> str:
+    """The known name as a cure, where what was given is like it."""
+    near = get_close_matches(str(got).lower().replace("_", "-"), [known], n=1)
+    return f"did you mean {near[0]!r}?" if near else ""
 
 
 def _give(key: str) -> str:

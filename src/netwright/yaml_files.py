@@ -78,20 +78,32 @@ def read_mapping(path: Path) -> dict[str, object]:
     Raises:
         SpecError: the file cannot be read, or is anything else than that.
     """
-    text = _read_text(path)
+    return parse_mapping(_read_text(path), one_line(path))
+
+
+def parse_mapping(text: str, name: str) -> dict[str, object]:
+    """Read the text of such a file.
+
+    Args:
+        text: YAML.
+        name: what it is called in messages.
+
+    Raises:
+        SpecError: it is anything but a mapping with text as keys.
+    """
     try:
         value = _Loader(text).get_single_data()
     except yaml.MarkedYAMLError as error:
-        raise SpecError(f"{one_line(path)}{_line(error)}: {error.problem or error.context}") from error
+        raise SpecError(f"{name}{_line(error)}: {error.problem or error.context}") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise SpecError(f"{one_line(path)}: not a YAML file that can be read: {str(error).splitlines()[0]}") from error
+        raise SpecError(f"{name}: not a YAML file that can be read: {str(error).splitlines()[0]}") from error
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise SpecError(f"{one_line(path)}: the file must be a mapping such as 'data: digits', got {shorten(value)}")
+        raise SpecError(f"{name}: the file must be a mapping such as 'data: digits', got {shorten(value)}")
     for key in value:
         if not isinstance(key, str):
-            raise SpecError(f"{one_line(path)}: a key must be a word, got {shorten(key)}; quote it if it is meant")
+            raise SpecError(f"{name}: a key must be a word, got {shorten(key)}; quote it if it is meant")
     return value
 
 

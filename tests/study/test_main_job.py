@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,11 @@ import numpy as np
 import pytest
 
 import netwright as nw
+from netwright import nn
 from netwright.export import verify
+from netwright.search import export
 from netwright.storage import Store
+from netwright.study import leftovers
 
 OPTIONS: dict[str, Any] = {
     "task": "image-classification",
@@ -97,6 +101,34 @@ def test_the_exported_network_classifies_an_image_with_torch_alone(run: tuple[Pa
     assert str(label) in done.stdout
 
 
+def test_a_finished_search_keeps_what_can_be_exported(run: tuple[Path, nw.Result], tmp_path: Path) -> None:
+    """No checkpoint is left, and weights of exactly the finished trials; each of them can be written as files."""
+    folder, result = run
+    with Store.open(folder / "study.db", read_only=True) as store:
+        finished = [t for t in store.trials() if t.state is nw.TrialState.FINISHED]
+    work = [path for path in (folder / "work").rglob("*") if path.is_file()]
+    assert {"weights"} == {path.parent.name for path in work}
+    assert len(finished) == len(work)
+    worst = min(finished, key=lambda t: t.metrics["accuracy"])
+    assert worst.id != result.best.id
+    card = json.loads((export(folder, worst.id, tmp_path / "out") / "card.json").read_text())
+    assert (worst.id, worst.metrics["accuracy"]) == (card["trial"], card["metrics"]["validation_accuracy"])
+
+
+def test_a_network_larger_than_memory_is_a_broken_limit(tmp_path: Path) -> None:
+    """10^10 weights are never allocated: the trial is infeasible, with its size, and the search goes on."""
+    width = nw.choice("width", [10**9, 8])
+    root = nn.seq(nn.conv(8, kernel=3), nn.relu(), nn.global_pool(), nn.linear(width), nn.linear(10))
+    small = {**OPTIONS, "constraints": [], "budget": "2 trials", "workers": 1, "max_epochs": 0.5, "strategy": "grid"}
+    result = nw.search(out=tmp_path / "run", space=nw.SearchSpace(root), **small)
+    with Store.open(tmp_path / "run" / "study.db", read_only=True) as store:
+        (large,) = (t for t in store.trials() if t.architecture["width"] == 10**9)
+    assert large.state is nw.TrialState.INFEASIBLE
+    assert large.error.startswith(f"memory_bytes is {large.metrics['memory_bytes']:g}, the limit is")
+    assert large.metrics["memory_bytes"] > 16 * large.metrics["params"] > 16e10
+    assert result.best.architecture == nw.Architecture({"width": 8})
+
+
 def test_verify_finds_a_changed_weight(run: tuple[Path, nw.Result], tmp_path: Path) -> None:
     """The command says 0 for the export as it is, and 1 with the numbers for one whose weights were changed."""
     copy = tmp_path / "best"
@@ -140,6 +172,23 @@ def test_command_line_file_and_python_are_the_same_search(run: tuple[Path, nw.Re
     done = netwright("search", spec, "--out", tmp_path / "b", "--quiet")
     assert 0 == done.returncode, done.stderr
     assert history(run[0]) == history(tmp_path / "a") == history(tmp_path / "b")
+
+
+@pytest.mark.slow
+def test_a_search_goes_on_without_its_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials of the first sitting are promoted under a larger budget: to one history, with checkpoints and without."""
+    monkeypatch.setattr(leftovers, "clear", lambda evaluator, trials: None)
+    nw.search(out=tmp_path / "with", **{**OPTIONS, "budget": "8 trials"})
+    assert list((tmp_path / "with" / "work" / "checkpoints").iterdir())
+    shutil.copytree(tmp_path / "with", tmp_path / "without")
+    monkeypatch.undo()
+    shutil.rmtree(tmp_path / "without" / "work" / "checkpoints")
+    for name in ("with", "without"):
+        nw.resume(tmp_path / name, budget="16 trials")
+    assert history(tmp_path / "with") == history(tmp_path / "without")
+    with Store.open(tmp_path / "with" / "study.db", read_only=True) as store:
+        promoted = [t for t in store.trials()[8:] if t.proposal.origin == "promotion"]
+    assert any(t.proposal.parents[0] < 8 for t in promoted)
 
 
 @pytest.mark.slow

@@ -15,6 +15,12 @@ import pytest
 import netwright as nw
 from netwright.errors import SpecError, StudyMismatchError
 from netwright.storage import Store
+from netwright.study.clock import Clock
+from netwright.study.equal_time import EqualTime
+from netwright.study.opening import prepare, prepare_again, record_of, write_specification
+from netwright.study.recorded import read_recorded
+from netwright.study.settings import Settings
+from netwright.study.setup import Parts
 
 
 def make_space(top: int = 9) -> nw.SearchSpace:
@@ -81,6 +87,126 @@ def test_another_evaluator_is_refused(tmp_path: Path) -> None:
         nw.resume(tmp_path / "run", budget="30 trials", space=make_space(), evaluator=other)
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "now"),
+    [("strategy", '"auto"', '"random"'), ("workers", "1", "2"), ("unordered", "false", "true")],
+)
+def test_an_edited_option_is_refused(tmp_path: Path, name: str, before: str, now: str) -> None:
+    """A search goes on as it began: what was changed in its file is named, with both values."""
+    begin(tmp_path / "run")
+    path = tmp_path / "run" / "spec.yaml"
+    text = path.read_text()
+    assert f'"{name}": {before}' in text
+    path.write_text(text.replace(f'"{name}": {before}', f'"{name}": {now}'))
+    with pytest.raises(
+        StudyMismatchError, match=rf"^{name} was .* when this search began, and is .* now; a search goes"
+    ):
+        nw.resume(tmp_path / "run", budget="30 trials", space=make_space(), evaluator=good)
+    assert len(history(tmp_path / "run")) == 12
+    path.write_text(text)
+    assert nw.resume(tmp_path / "run", budget="13 trials", space=make_space(), evaluator=good).num_trials == 13
+
+
+def test_an_option_given_to_resume_must_be_that_of_the_start(tmp_path: Path) -> None:
+    """A strategy given as an object at the start is asked for; another name is refused."""
+    begin(tmp_path / "run", strategy=nw.strategies.RandomSearch(make_space()))
+    objects = {"space": make_space(), "evaluator": good}
+    with pytest.raises(StudyMismatchError, match=r"strategy was given as an object when .*: give the strategy again"):
+        nw.resume(tmp_path / "run", budget="13 trials", **objects)
+    objects["strategy"] = nw.strategies.RandomSearch(make_space())
+    assert nw.resume(tmp_path / "run", budget="13 trials", **objects).num_trials == 13
+
+
+def test_a_larger_budget_may_be_written_into_the_file(tmp_path: Path) -> None:
+    """The budget is the one thing that may be edited."""
+    begin(tmp_path / "run")
+    path = tmp_path / "run" / "spec.yaml"
+    path.write_text(path.read_text().replace("12 trials", "15 trials"))
+    assert nw.resume(tmp_path / "run", space=make_space(), evaluator=good).num_trials == 15
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\xfe", b"# a search"])
+def test_a_lost_or_torn_file_is_written_again_from_the_store(tmp_path: Path, content: bytes | None) -> None:
+    """The store knows the specification and the last budget; one warning says what was wrong with the file."""
+    begin(tmp_path / "run")
+    nw.resume(tmp_path / "run", budget="20 trials", space=make_space(), evaluator=good)
+    path = tmp_path / "run" / "spec.yaml"
+    text = path.read_text()
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    said: list[str] = []
+    again = nw.resume(
+        tmp_path / "run", space=make_space(), evaluator=good, listener=lambda status: said.append(status.message)
+    )
+    assert (20, "it was finished before") == (again.num_trials, again.stopped)
+    assert 1 == sum(message.startswith(f"warning: {path}: ") for message in said)
+    assert text == path.read_text()
+
+
+def task_run(run: Path, budget: str, **options: object) -> tuple[Settings, Parts]:
+    """A run on a task of which nothing but the start is stored."""
+    pytest.importorskip("sklearn")
+    given = {"task": "image-classification", "data": "digits", "budget": budget, "out": run, **options}
+    settings, parts = prepare(None, given, Clock())
+    Store.create(run / "study.db", record_of(settings, parts)).close()
+    write_specification(run, settings.text)
+    return settings, parts
+
+
+def again(run: Path, budget: str | None = None) -> tuple[Settings, Parts]:
+    """What a resume of it would do."""
+    with Store.open(run / "study.db", read_only=True) as store:
+        return prepare_again(run, read_recorded(run, store), budget, {}, Clock())
+
+
+@pytest.mark.parametrize("budget", ["8 trials", "300 epochs", "3m", "60s"])
+def test_a_resume_divides_the_budget_as_the_start_did(tmp_path: Path, budget: str) -> None:
+    """Rungs, finalists and the length of their training are those of the uninterrupted search."""
+    settings, parts = task_run(tmp_path / "run", budget)
+    settings_again, parts_again = again(tmp_path / "run")
+    assert parts.plan == parts_again.plan
+    assert type(parts.strategy) is type(parts_again.strategy)
+    assert settings.text == settings_again.text
+
+
+def test_a_larger_budget_keeps_the_rungs(tmp_path: Path) -> None:
+    """The strategy is asked and told as at the start; only the end of the search is that of the larger budget."""
+    _, parts = task_run(tmp_path / "run", "60s")
+    settings_again, parts_again = again(tmp_path / "run", "10h")
+    assert parts.plan is not None
+    assert parts_again.plan is not None
+    assert (parts.plan.min_epochs, parts.plan.max_epochs) == (parts_again.plan.min_epochs, parts_again.plan.max_epochs)
+    assert (True, False) == (parts.plan.equal_time, parts_again.plan.equal_time)
+    assert isinstance(parts.strategy, EqualTime)
+    assert isinstance(parts_again.strategy, EqualTime)
+    assert settings_again.budget.time_s == 36_000
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "now"),
+    [
+        ("eta", "3", "4"),
+        ("halving", "true", "false"),
+        ("min_epochs", "null", "0.25"),
+        ("strategy", "auto", "random"),
+        ("workers", "1", "2"),
+        ("latency_threads", "1", "2"),
+        ("trial_time_limit", "null", "5m"),
+    ],
+)
+def test_an_edited_specification_is_refused(tmp_path: Path, key: str, before: str, now: str) -> None:
+    """Each key that decides the search is compared with the store before any data is read."""
+    task_run(tmp_path / "run", "8 trials")
+    path = tmp_path / "run" / "spec.yaml"
+    text = path.read_text()
+    assert f"\n{key}: {before}\n" in text
+    path.write_text(text.replace(f"\n{key}: {before}\n", f"\n{key}: {now}\n").replace("data: digits", "data: nowhere"))
+    with pytest.raises(StudyMismatchError, match=rf"^{key} was .*: set {key} in .*spec.yaml back, or start"):
+        nw.resume(tmp_path / "run")
+
+
 def test_objects_are_asked_for(tmp_path: Path) -> None:
     """A search started with objects cannot be resumed without them; the message says which."""
     begin(tmp_path / "run")
@@ -138,6 +264,46 @@ def test_a_signal_stops_a_search_that_goes_on_later(tmp_path: Path, signals: str
     assert subprocess.run([sys.executable, program, run, "resume"], check=False).returncode == 0
     subprocess.run([sys.executable, program, tmp_path / "whole", "search"], check=True)
     assert history(tmp_path / "whole") == history(run)
+
+
+BARE = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import netwright as nw
+from test_resume import make_space
+def slow(arch, *, fidelity, seed):
+    time.sleep(0.5)
+    return {{"accuracy": (int(arch["a"]) + int(arch["b"])) / 18}}
+if __name__ == "__main__":
+    options = dict(space=make_space(), evaluator=slow)
+    if sys.argv[2] == "resume":
+        nw.resume(sys.argv[1], **options)
+    else:
+        nw.search(**options, budget="5 trials", out=sys.argv[1], isolated=sys.argv[3] == "isolated")
+"""
+
+
+@pytest.mark.parametrize(("signals", "code", "how"), [("TERM", 143, "isolated"), ("INT INT", 130, "in process")])
+def test_a_script_that_is_stopped_says_so_in_one_line(tmp_path: Path, signals: str, code: int, how: str) -> None:
+    """Without a traceback, with the exit code a shell expects; and no trial has failed for it."""
+    program, run = tmp_path / "program.py", tmp_path / "run"
+    program.write_text(BARE.format(tests=str(Path(__file__).parent)))
+    with subprocess.Popen([sys.executable, program, run, "search", how], stderr=subprocess.PIPE, text=True) as process:
+        end_s = time.monotonic() + 60
+        while not (run / "study.db").exists() or not history_so_far(run):
+            assert time.monotonic() < end_s, "the search did not begin"
+            time.sleep(0.05)
+        for name in signals.split():
+            process.send_signal(getattr(signal, f"SIG{name}"))
+            time.sleep(0.05)
+        error = process.communicate(timeout=30)[1]
+    name = signals.split(maxsplit=1)[0]
+    cure = f"go on with netwright.resume({str(run)!r}), or netwright resume on the command line"
+    assert (process.returncode, error) == (code, f"stopped by SIG{name}; what was finished is stored; {cure}\n")
+    assert not any('"failed"' in line for line in history(run))
+    assert subprocess.run([sys.executable, program, run, "resume"], check=False).returncode == 0
+    assert len(history(run)) == 5
 
 
 def history_so_far(run: Path) -> list[str]:

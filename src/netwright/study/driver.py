@@ -6,11 +6,13 @@ finalists, export and check. A sitting may end anywhere; the next one goes on fr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from netwright.errors import SearchError, SpecError
+from netwright.errors import Interrupted, SearchError, SpecError, wrong
 from netwright.evaluation.base import Evaluator
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.execution import Executor, FailurePolicy, InProcessExecutor, IsolatedExecutor
@@ -18,18 +20,21 @@ from netwright.execution.failures import group_causes
 from netwright.progress import Listener
 from netwright.spec import SearchSpec
 from netwright.storage import Store
+from netwright.study import leftovers
 from netwright.study.allowance import Allowance
 from netwright.study.clock import Clock, StopRequest
 from netwright.study.finals import best_references, choose_finalists, compare, feasible, pareto_front
 from netwright.study.loop import FINAL, Loop
-from netwright.study.opening import log_file, prepare, prepare_again, record_of, run_folder
+from netwright.study.opening import log_file, prepare, prepare_again, record_of, run_folder, write_specification
 from netwright.study.plan import Plan
+from netwright.study.recorded import BUDGET, read_recorded
 from netwright.study.result import Result
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts
 from netwright.study.standing import Standing
 from netwright.types import Fidelity, Proposal, Trial, TrialState, best_first
 
+_log = logging.getLogger(__name__)
 SPENT = "spent_s"
 NOTE_EVERY_S = 5.0
 GRACE = 0.1
@@ -40,8 +45,8 @@ def start(spec: SearchSpec | str | Path | None, options: Mapping[str, Any], list
     """Begin a search, see `netwright.search.search`."""
     clock = Clock()
     settings, parts = prepare(spec, options, clock)
-    with run_folder(settings.out) as folder, log_file(folder / "log.txt"):
-        (folder / "spec.yaml").write_text(settings.text, encoding="utf-8")
+    with _noting_interruption(settings.out), run_folder(settings.out) as folder, log_file(folder / "log.txt"):
+        write_specification(folder, settings.text)
         with Store.create(folder / "study.db", record_of(settings, parts)) as store:
             run = None if settings.out is None else folder
             return Sitting(settings, parts, store, run, clock, listener).run()
@@ -49,12 +54,17 @@ def start(spec: SearchSpec | str | Path | None, options: Mapping[str, Any], list
 
 def restart(run: Path, budget: str | None, listener: Listener | None, objects: Mapping[str, Any]) -> Result:
     """Go on with a search, see `netwright.search.resume`."""
-    with Store.open(run / "study.db") as store, log_file(run / "log.txt"):
+    with _noting_interruption(run), Store.open(run / "study.db") as store, log_file(run / "log.txt"):
         clock = Clock(spent_s=_spent_s(store))
-        settings, parts = prepare_again(run, budget, objects, clock)
+        recorded = read_recorded(run, store)
+        settings, parts = prepare_again(run, recorded, budget, objects, clock)
         store.study.require_same(record_of(settings, parts))
-        (run / "spec.yaml").write_text(settings.text, encoding="utf-8")
-        return Sitting(settings, parts, store, run, clock, listener).run()
+        write_specification(run, settings.text)
+        if str(settings.budget) != recorded.budget:
+            store.append_event(BUDGET, str(settings.budget))
+        sitting = Sitting(settings, parts, store, run, clock, listener)
+        sitting.warn(recorded.warning)
+        return sitting.run()
 
 
 def export_again(run: Path, trial_id: int, out: Path, objects: Mapping[str, Any]) -> Path:
@@ -62,7 +72,7 @@ def export_again(run: Path, trial_id: int, out: Path, objects: Mapping[str, Any]
     from netwright.study.delivery import export_trial
 
     with Store.open(run / "study.db", read_only=True) as store:
-        settings, parts = prepare_again(run, None, objects, Clock())
+        settings, parts = prepare_again(run, read_recorded(run, store), None, objects, Clock())
         store.study.require_same(record_of(settings, parts))
         trials = store.trials()
     trial = next((t for t in trials if t.id == trial_id), None)
@@ -73,6 +83,19 @@ def export_again(run: Path, trial_id: int, out: Path, objects: Mapping[str, Any]
         raise SpecError(f"trial {trial_id} cannot be exported: the search has an evaluator of its own, and no network")
     export_trial(trial, parts, settings.seed, trials, out)
     return out
+
+
+@contextmanager
+def _noting_interruption(run: Path | None) -> Iterator[None]:
+    """Say in one line of the log that a search was asked to stop; a program that set up no logging prints it."""
+    try:
+        yield
+    except Interrupted as stop:
+        cure = "no folder was given (out), so there is nothing to go on with"
+        if run is not None:
+            cure = f"go on with netwright.resume({str(run)!r}), or netwright resume on the command line"
+        _log.warning("%s; %s", stop, cure)
+        raise
 
 
 class Sitting:
@@ -128,12 +151,26 @@ class Sitting:
             if self.parts.plan is not None:
                 self._finals(loop)
             result = self._result(stopped)
+        if self._trainer is not None:
+            leftovers.clear(self._trainer, self.trials)
         self.store.append_event("done", str(self.settings.budget))
         return result
+
+    def warn(self, text: str) -> None:
+        """Tell the log and the listener of something odd; nothing where there is no text."""
+        if text:
+            _log.warning("%s", text)
+            self._tell(message=f"warning: {text}")
 
     def _is_done(self) -> bool:
         """Whether an earlier sitting spent this very budget."""
         return any(event.body == str(self.settings.budget) for event in self.store.events("done")[-1:])
+
+    @property
+    def _trainer(self) -> TrainingEvaluator | None:
+        """The evaluator, where it is this search's own and writes into its folder."""
+        evaluator = self.parts.evaluator
+        return evaluator if self.parts.task is not None and isinstance(evaluator, TrainingEvaluator) else None
 
     def _executor(self) -> Executor:
         if not self.settings.isolated:
@@ -196,6 +233,8 @@ class Sitting:
         self.failures.add(trial)
         if self.clock.elapsed_s - self.noted_s >= NOTE_EVERY_S:
             self._note_time()
+            if self._trainer is not None:
+                leftovers.make_room(self._trainer, self.trials, self.parts.objectives[0])
         self._tell(trial=trial)
 
     def _note_time(self) -> None:
@@ -210,9 +249,9 @@ class Sitting:
 
     def _finals(self, loop: Loop) -> None:
         """Train the finalists fully, one after the other on all cores; those that were before are not trained again."""
-        plan, evaluator = self.parts.plan, self.parts.evaluator
+        plan, evaluator = self.parts.plan, self._trainer
         assert plan is not None
-        assert isinstance(evaluator, TrainingEvaluator)
+        assert evaluator is not None
         self.phase = "final"
         finalists = self._finalists(plan)
         for place, trial in enumerate(finalists):
@@ -231,6 +270,9 @@ class Sitting:
         return [trial for trial in chosen if trial.architecture not in done]
 
     def _result(self, stopped: str) -> Result:
+        if not self.trials and self._search_is_over():
+            cure = f"it was spent after {self.clock.elapsed_s:.1f} s, before a trial ended; give minutes"
+            raise SpecError(wrong("budget", str(self.settings.budget), "long enough for a trial", cure))
         good = feasible(self.trials, self.parts.constraints)
         objective = self.parts.objectives[0]
         ranked = best_first(good, objective)
@@ -265,9 +307,11 @@ def _spent_s(store: Store) -> float:
 
 def _nothing(trials: list[Trial]) -> str:
     """Why there is no result."""
+    if not trials:
+        return "no usable network: the strategy proposed nothing"
     counts = {state: sum(t.state is state for t in trials) for state in TrialState}
     errors = [t.error.partition("\n")[0] for t in trials if t.state is not TrialState.FINISHED]
-    causes = group_causes(errors) if errors else "  no trial was run: the budget is too small"
+    causes = group_causes(errors) if errors else "  all that finished are over a limit"
     return (
         f"no usable network: {counts[TrialState.INFEASIBLE]} of {len(trials)} trials broke a limit, "
         f"{counts[TrialState.FAILED]} failed; loosen the limits or raise the budget. Causes:\n{causes}"

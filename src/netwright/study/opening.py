@@ -7,7 +7,6 @@ import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +16,8 @@ from netwright.errors import SpecError, UsageError
 from netwright.spec import SearchSpec, load_spec, require_free
 from netwright.storage import StudyRecord
 from netwright.study.clock import Clock
-from netwright.study.settings import OWN_MARK, Settings
+from netwright.study.recorded import Recorded, own_values, require_same_specification
+from netwright.study.settings import Settings
 from netwright.study.setup import Parts, own_parts, task_parts
 
 OBJECTS = ("space", "strategy", "task")
@@ -32,39 +32,72 @@ def prepare(
         rest = {name: value for name, value in options.items() if name not in ("space", "evaluator")}
         settings = Settings.own(rest, budget)
         return settings, own_parts(options)
-    objects = {n: v for n, v in options.items() if n in OBJECTS and v is not None and not isinstance(v, (str, Path))}
-    named = {name: value for name, value in options.items() if name not in objects}
-    if "task" in objects:
-        named |= {"task": objects["task"].name, "data": objects["task"].data_name}
+    objects, named = _objects_and_names(options)
     if isinstance(spec, SearchSpec):
         resolved = SearchSpec.from_options(**{**spec.model_dump(), **named}) if named else spec
     else:
         resolved = load_spec(spec, **named) if spec is not None else SearchSpec.from_options(**named)
-    settings = Settings.of(resolved, budget)
+    return _prepare_task(resolved, objects, clock, budget)
+
+
+def _objects_and_names(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options that are objects, and keys of a specification."""
+    objects = {n: v for n, v in options.items() if n in OBJECTS and v is not None and not isinstance(v, (str, Path))}
+    named = {name: value for name, value in options.items() if name not in objects}
+    if "task" in objects:
+        named |= {"task": objects["task"].name, "data": objects["task"].data_name}
+    return objects, named
+
+
+def _prepare_task(
+    spec: SearchSpec, objects: Mapping[str, Any], clock: Clock, budget: str | None
+) -> tuple[Settings, Parts]:
+    settings = Settings.of(spec, budget)
     clock.limit_s = settings.budget.time_s
-    parts = task_parts(resolved, settings, objects)
-    assert parts.plan is not None
-    rungs = {
-        "min_epochs": parts.plan.min_epochs,
-        "max_epochs": parts.plan.max_epochs,
-        "budget": str(budget or resolved.budget),
-    }
-    return replace(settings, text=resolved.model_copy(update=rungs).to_yaml()), parts
+    return settings, task_parts(spec, settings, objects)
 
 
-def prepare_again(run: Path, budget: str | None, objects: Mapping[str, Any], clock: Clock) -> tuple[Settings, Parts]:
-    """Settings and parts of a run, from what it was started with."""
-    text = (run / "spec.yaml").read_text(encoding="utf-8")
-    if text.startswith(OWN_MARK):
-        stored = json.loads(text.removeprefix(OWN_MARK))
-        missing = [name for name in ("space", "evaluator") if name not in objects]
-        if missing:
-            raise SpecError(
-                f"this search was started from Python with an evaluator of its own; give {' and '.join(missing)} "
-                "to netwright.resume(run, space=..., evaluator=...)"
-            )
-        return prepare(None, {**stored, **objects, "out": run}, clock, budget)
-    return prepare(run / "spec.yaml", {**objects, "out": str(run)}, clock, budget)
+def prepare_again(
+    run: Path, recorded: Recorded, budget: str | None, objects: Mapping[str, Any], clock: Clock
+) -> tuple[Settings, Parts]:
+    """Settings and parts of a run, from what it was started with.
+
+    Args:
+        run: its folder.
+        recorded: what it was started with.
+        budget: replaces the budget.
+        objects: as of `netwright.search.resume`.
+        clock: gets the budget's limit.
+
+    Raises:
+        UsageError: what is needed is missing or wrong.
+        StudyMismatchError: the specification differs from that of the start.
+    """
+    if recorded.own:
+        return _prepare_own_again(run, recorded, budget, objects, clock)
+    things, named = _objects_and_names({**objects, "out": str(run)})
+    if recorded.warning:
+        given = SearchSpec.from_options(**{**recorded.given, **named})
+    else:
+        given = load_spec(run / "spec.yaml", **named)
+    stored = SearchSpec.from_options(**recorded.stored)
+    require_same_specification(stored.model_dump(), given.model_dump(), run)
+    first = given.model_copy(update={"budget": stored.budget})  # which decided the rungs
+    return _prepare_task(first, things, clock, budget or given.budget)
+
+
+def _prepare_own_again(
+    run: Path, recorded: Recorded, budget: str | None, objects: Mapping[str, Any], clock: Clock
+) -> tuple[Settings, Parts]:
+    missing = [name for name in ("space", "evaluator") if name not in objects]
+    if missing:
+        raise SpecError(
+            f"this search was started from Python with an evaluator of its own; give {' and '.join(missing)} "
+            "to netwright.resume(run, space=..., evaluator=...)"
+        )
+    settings, parts = prepare(None, {**recorded.given, **objects, "out": run}, clock, budget)
+    require_same_specification(recorded.stored, own_values(settings.text), run)
+    return settings, parts
 
 
 def record_of(settings: Settings, parts: Parts) -> StudyRecord:
@@ -101,6 +134,13 @@ def run_folder(out: Path | None) -> Iterator[Path]:
         if not existed:
             out.rmdir()
         raise
+
+
+def write_specification(run: Path, text: str) -> None:
+    """Write ``spec.yaml``, so that there is always the old file or the new one whole."""
+    temporary = run / ".spec.yaml.new"
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(run / "spec.yaml")
 
 
 @contextmanager

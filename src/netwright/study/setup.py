@@ -10,19 +10,21 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from netwright.errors import CapabilityError, SpecError, unknown, wrong
+from netwright.errors import CapabilityError, SpecError, one_line, unknown, wrong
 from netwright.evaluation.base import Evaluator
+from netwright.evaluation.recipe import Recipe
 from netwright.space import SearchSpace
 from netwright.strategies import Strategy, SuccessiveHalving, make_strategy
 from netwright.study.equal_time import EqualTime
 from netwright.study.plan import Plan, make_plan
+from netwright.study.preflight import require_device, require_networks, require_training
 from netwright.study.settings import Settings
 from netwright.tasks import load_task
-from netwright.types import Constraint, Objective, Proposal, digest
+from netwright.types import Budget, Constraint, Objective, Proposal, digest
 
 if TYPE_CHECKING:
     from netwright.spec import SearchSpec
@@ -63,8 +65,8 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
     """Parts of a search on a task.
 
     Args:
-        spec: what is asked for.
-        settings: how it is run.
+        spec: what is asked for, with the budget that the search began with.
+        settings: how it is run, with the budget of this sitting.
         objects: ``task``, ``space`` and ``strategy``, where they are given as objects.
 
     Raises:
@@ -73,19 +75,19 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
     from netwright.evaluation.latency import LatencySpec
     from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator
 
+    require_device(spec.device)
     task = cast("ImageClassification", objects.get("task") or load_task(spec.task, spec.data, seed=spec.seed))
-    space, code = (objects["space"], "") if "space" in objects else find_space(spec, task)
+    space, code = _space_of(spec, task, objects)
     constraints, goals = spec.limits, spec.goals
     wanted = {c.metric for c in constraints} | {goal.metric for goal in goals}
     latency = LatencySpec(spec.latency_batch, spec.latency_threads, cast(Any, spec.latency_runtime))
-    plan = make_plan(
-        settings.budget,
-        num_images=len(task.train()[1]),
-        pixels=math.prod(task.input_shape[1:]),
-        workers=settings.workers,
-        eta=spec.eta,
-        min_epochs=spec.min_epochs,
-        max_epochs=spec.max_epochs,
+    first = _plan_of(spec, spec.spending, task)
+    plan = _plan_of(spec, settings.budget, task)  # which divides a larger budget; the rungs stay those of the first
+    plan = replace(
+        plan,
+        min_epochs=first.min_epochs,
+        max_epochs=first.max_epochs,
+        final_epochs=max(plan.final_epochs, first.max_epochs),
     )
     evaluator = TrainingEvaluator(
         task,
@@ -95,10 +97,21 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
         options=TrainerOptions(
             device=spec.device,
             latency=latency if "latency_ms" in wanted else None,
+            memory_bytes=settings.limits.memory_bytes,
         ),
     )
-    inner = objects.get("strategy") or make_strategy(
-        choose_strategy(goals) if spec.strategy == "auto" else spec.strategy,
+    strategy = _strategy_of(spec, first, space, task, objects.get("strategy"))
+    return Parts(space, strategy, evaluator, goals, constraints, task, plan, code)
+
+
+def _strategy_of(
+    spec: SearchSpec, plan: Plan, space: SearchSpace, task: ImageClassification, given: Strategy | None
+) -> Strategy:
+    """The strategy in its rungs; the plan is that of the budget which the search began with."""
+    constraints, goals = spec.limits, spec.goals
+    named = choose_strategy(goals) if spec.strategy == "auto" else spec.strategy
+    inner = make_strategy(
+        named if given is None else given,
         space,
         seed=spec.seed,
         objectives=goals,
@@ -113,9 +126,31 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
         objectives=goals,
         constraints=constraints,
     )
-    if plan.equal_time and [goal.metric for goal in goals] == ["accuracy"]:
-        strategy = EqualTime(strategy)
-    return Parts(space, strategy, evaluator, goals, constraints, task, plan, code)
+    equal_time = plan.equal_time and [goal.metric for goal in goals] == ["accuracy"]
+    return EqualTime(strategy) if equal_time else strategy
+
+
+def _space_of(spec: SearchSpec, task: ImageClassification, objects: Mapping[str, Any]) -> tuple[SearchSpace, str]:
+    """The search space, and the digest of the file it comes from; one of a person's own is looked at closely."""
+    space, code = (objects["space"], "") if "space" in objects else find_space(spec, task)
+    if not isinstance(space, SearchSpace):
+        raise CapabilityError(wrong("space", space, "a SearchSpace, the name of a shipped one, or FILE.py:NAME"))
+    require_training(space, Recipe())
+    if "space" in objects or spec.space_file is not None:
+        require_networks(task, space, "space" if "space" in objects else f"space {one_line(spec.space)}")
+    return space, code
+
+
+def _plan_of(spec: SearchSpec, budget: Budget, task: ImageClassification) -> Plan:
+    return make_plan(
+        budget,
+        num_images=len(task.train()[1]),
+        pixels=math.prod(task.input_shape[1:]),
+        workers=spec.workers,
+        eta=spec.eta,
+        min_epochs=spec.min_epochs,
+        max_epochs=spec.max_epochs,
+    )
 
 
 def choose_strategy(goals: Sequence[Objective]) -> str:
