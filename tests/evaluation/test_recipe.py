@@ -29,7 +29,7 @@ def test_longer_trainings_share_the_stable_phase(epochs: float, longer: float, s
 @given(lengths, steps)
 def test_the_learning_rate_falls_to_nearly_zero(epochs: float, steps_per_epoch: int) -> None:
     """The factor is in (0, 1] all along, never rises in the decay, and ends within one step of 0."""
-    schedule = Recipe(warmup_epochs=0).schedule(epochs, steps_per_epoch)
+    schedule = Recipe(warmup_steps=0).schedule(epochs, steps_per_epoch)
     factors = [schedule.factor(s) for s in range(schedule.total)]
     assert all(0 < f <= 1 for f in factors)
     assert factors == sorted(factors, reverse=True)

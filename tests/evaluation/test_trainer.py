@@ -218,7 +218,7 @@ def test_other_errors_stay_errors(task: ImageClassification, tmp_path: Path, mon
 
 def test_divergence_is_a_failed_trial(task: ImageClassification, tmp_path: Path) -> None:
     """NaN never becomes a metric."""
-    recipe = Recipe(optimizer="sgd", learning_rate=100.0, side_learning_rate=100.0, warmup_epochs=0)
+    recipe = Recipe(optimizer="sgd", learning_rate=100.0, side_learning_rate=100.0, warmup_steps=0)
     root = nn.seq(nn.flatten(), nn.linear(64), nn.linear(64), nn.linear(4))
     made = TrainingEvaluator(task, SearchSpace(root), work_dir=tmp_path, recipe=recipe)
     with pytest.raises(TrialError, match="training diverged"):

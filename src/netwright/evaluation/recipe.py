@@ -43,7 +43,7 @@ class Recipe:
         shards: parts of a batch that are passed through the network one by one; their gradients are averaged, batch
             norm sees one part. As many processes can share a step and reach the very same result.
         label_smoothing: in [0, 1).
-        warmup_epochs: epochs of linear warmup, >= 0.
+        warmup_steps: steps of linear warmup, >= 0; few, so that trainings of a tenth of an epoch rank networks, too.
         decay_share: part of the training over which the learning rate falls linearly to 0, in (0, 1].
         shift: largest random shift as part of the smaller side, in [0, 0.5]; at least one pixel unless 0.
         flip: mirror at random; None decides by the data (`netwright.evaluation.augmentation.mirroring_helps`).
@@ -61,7 +61,7 @@ class Recipe:
     batch_size: int | None = None
     shards: int = 2
     label_smoothing: float = 0.1
-    warmup_epochs: float = 0.25
+    warmup_steps: int = 20
     decay_share: float = 0.5
     shift: float = 0.07
     flip: bool | None = None
@@ -76,7 +76,7 @@ class Recipe:
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
                 raise SpecError(wrong(name, value, f"a number in [{low:g}, {high:g}]"))
-        for name in ("batch_size", "shards"):
+        for name in ("batch_size", "shards", "warmup_steps"):
             if not isinstance(getattr(self, name), int | None):
                 raise SpecError(wrong(name, getattr(self, name), "a whole number"))
         if not isinstance(self.flip, bool | None):
@@ -112,7 +112,7 @@ class Recipe:
         """The learning rate's course over a training of that length."""
         total = max(1, round(epochs * steps_per_epoch))
         decay = min(total, max(1, round(self.decay_share * total)))
-        return Schedule(total=total, branch=total - decay, warmup=round(self.warmup_epochs * steps_per_epoch))
+        return Schedule(total=total, branch=total - decay, warmup=self.warmup_steps)
 
 
 ALIASES = {"lr": "learning_rate"}
@@ -124,7 +124,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("batch_size", 1, 1 << 20),
     ("shards", 1, 64),
     ("label_smoothing", 0.0, 0.99),
-    ("warmup_epochs", 0.0, 1000.0),
+    ("warmup_steps", 0, 1 << 20),
     ("decay_share", 1e-3, 1.0),
     ("shift", 0.0, 0.5),
 )
