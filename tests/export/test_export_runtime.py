@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import json
 import re
+import shutil
 import struct
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
+from export_networks import NAMES, Exported
 from safetensors.torch import save
 
 from netwright.errors import ExportError
@@ -111,6 +117,27 @@ def colour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "VALUE_RANGE", (-1.0, 1.0))
 
 
+def png(pixels: np.ndarray) -> bytes:
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def npz(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, array)
+    return file.getvalue()
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (400, 400)).astype(np.uint8)
 PIXELS = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
 
 
@@ -150,9 +177,25 @@ def test_colour_becomes_grey_and_sizes_are_fitted(tmp_path: Path) -> None:
         ("a.pgm", b"P5 6 4 255\n123", "6 x 4 pixels"),
         ("a.pgm", b"P5 999999 999999 255\n123", "999999 x 999999 pixels"),
         ("a.pgm", b"\x80\x04\x95", "no binary PGM or PPM"),
-        ("a.png", b"\x80\x04\x95", "cannot identify"),
-        ("a.npy", b"\x80\x04\x95", "pickled data|allow_pickle"),
+        ("a.png", b"\x80\x04\x95", "no image of the formats PNG, JPEG"),
+        ("a.txt", b"Dear diary,\ntoday", "no image of the formats PNG, JPEG"),
+        ("a.png", b"", "no image of the formats PNG, JPEG"),
+        ("a.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no image of the formats PNG, JPEG"),
+        ("a.png", png(NOISE)[:-300], "a damaged image: image file is truncated"),
+        ("a.png", b"\x99\xa8\xbdc".join(png(NOISE).rsplit(b"IDAT", 1)), "a damaged image: broken PNG"),
+        ("a.bmp", b"BM" + bytes(12) + struct.pack("<IIIHH", 40, 60_000, 60_000, 1, 24) + bytes(24), "damaged.*bomb"),
+        ("a.npy", b"\x80\x04\x95", "no numpy array.*(pickled data|allow_pickle)"),
+        ("a.npy", b"", "no numpy array of an image: .*[Nn]o data left"),
+        ("a.npy", npy(np.zeros((4, 6)))[:-8], "no numpy array of an image: "),
+        ("a.npy", npz(np.zeros((4, 6))), "one numpy array of finite numbers"),
+        ("a.npy", npy(np.array([["a", "b"]])), "one numpy array of finite numbers"),
+        ("a.npy", npy(np.full((4, 6), np.nan)), "one numpy array of finite numbers"),
+        ("a.npy", npy(np.zeros((4, 6), complex)), "one numpy array of finite numbers"),
+        ("a.npy", npy(np.zeros((0, 6))), r"this array has shape \(0, 6\)"),
+        ("a.npy", npy(np.zeros((1, 1, 4, 6))), r"this array has shape \(1, 1, 4, 6\)"),
+        ("a.npy", npy(np.zeros((2, 4, 6))), r"must have 1 channel\(s\), it has 2"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_files_that_are_no_images_are_clean_errors(
     name: str,
@@ -162,14 +205,100 @@ def test_files_that_are_no_images_are_clean_errors(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One line on standard error and exit code 2; a pickle is not loaded."""
+    """One line on standard error and exit code 2; a pickle is not loaded, and no other program is started."""
     (tmp_path / name).write_bytes(content)
     monkeypatch.setattr(runtime, "load", torch.nn.Flatten)
     assert runtime.main([str(tmp_path / name)]) == 2
-    assert re.search(message, capsys.readouterr().err)
+    shown = capsys.readouterr()
+    assert re.search(message, shown.err)
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+
+
+@pytest.mark.usefixtures("grey")
+@pytest.mark.parametrize("package", ["numpy", "PIL"])
+def test_a_package_that_is_not_there_is_named(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrays need numpy and most images pillow; the error names it and a way around it."""
+    name = {"numpy": "a.npy", "PIL": "a.png"}[package]
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ValueError, match=r"needs the package (numpy|pillow) \(pip install .*or make it a .ppm file"):
+        runtime.read_image(tmp_path / name)
 
 
 def test_wrong_arguments_show_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
     """Without an image, usage and exit code 2."""
     assert runtime.main([]) == 2
     assert capsys.readouterr().err == "usage: python model.py IMAGE\n"
+
+
+@pytest.fixture
+def model(exported: Exported, tmp_path: Path) -> ModuleType:
+    """The module of an export for grey images of 8 x 8, in a folder of its own."""
+    folder = shutil.copytree(exported.folder, tmp_path / "exported")
+    spec = importlib.util.spec_from_file_location("exported_model", folder / "model.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("channels", "height", "width"), [(1, 8, 8), (1, 31, 5), (1, 1, 1), (3, 8, 8), (4, 20, 9)])
+def test_an_export_takes_images_of_any_size_and_colour(
+    channels: int,
+    height: int,
+    width: int,
+    model: ModuleType,
+    exported: Exported,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever its size and colours, an image is fitted to the network, and all classes get a probability."""
+    from PIL import Image
+
+    pixels = np.full((height, width, channels), 128, np.uint8)
+    Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(tmp_path / "image.png")
+    assert model.main([str(tmp_path / "image.png")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sorted(line.split("\t")[0] for line in lines) == sorted(NAMES)
+    with torch.inference_mode():
+        expected = model.load()(torch.full((1, 1, 8, 8), 128 / 255)).softmax(1)[0].max()
+    assert float(lines[0].split("\t")[1]) == pytest.approx(float(expected), abs=2e-4)
+
+
+def test_an_export_names_a_file_that_is_not_there(model: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line with the file and the reason, for images of every kind and for weights."""
+    for name in ("no such.png", "no such.npy", "no such.ppm", "no such"):
+        assert model.main([name]) == 2
+        assert capsys.readouterr().err == f"{name}: No such file or directory\n"
+    weights = Path(str(model.__file__)).with_name("weights.safetensors")
+    weights.unlink()
+    assert model.main(["x.png"]) == 2
+    assert capsys.readouterr().err == f"{weights}: No such file or directory\n"
+
+
+def test_an_export_says_that_weights_are_not_its_own(model: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    """Weights of another network are one line, which names what is missing."""
+    weights = Path(str(model.__file__)).with_name("weights.safetensors")
+    weights.write_bytes(save({"other": torch.ones(2)}))
+    assert model.main(["x.png"]) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"{weights}: not the weights of this network: ")
+    assert "conv.weight" in shown
+    assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "shown"),
+    [
+        ("cat", "utf-8", "cat"),
+        ("trois é", "utf-8", "trois é"),
+        ("trois é", "ascii", "trois \\xe9"),
+        ("a\nb\x1b[31m", "utf-8", "a\\nb\\x1b[31m"),
+    ],
+)
+def test_class_names_are_printed_in_any_terminal(
+    name: str, encoding: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control characters, and letters the terminal does not know, are written as escapes."""
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    assert runtime.printable(name) == shown

@@ -61,7 +61,45 @@ def test_an_unchanged_export_passes(exported: Exported) -> None:
         ("torch", 60, 60.0),
         ("onnxruntime", 60, 60.0),
     }
-    assert check.to_dict()["passed"] is True
+    assert check.notes == ()
+    assert check.to_dict()["metric_measured_again"] is True
+
+
+def test_without_examples_the_metric_is_said_to_be_unmeasured(exported: Exported) -> None:
+    """The outputs are compared all the same; the note says how to measure the metric, too."""
+    check = verify(exported.folder)
+    assert (check.passed, check.metric_measured_again, check.remeasured) == (True, False, ())
+    assert check.notes[-1].startswith("the metric was not measured again")
+    assert "--data DATA on the command line, examples=... in Python" in check.notes[-1]
+
+
+def test_the_object_of_a_check_says_what_was_compared(exported: Exported) -> None:
+    """Each comparison has its largest difference, what is allowed, whether that is kept, and if every bit is equal."""
+    shown = verify(exported.folder, examples=exported.examples).to_dict()
+    torch_outputs, onnx_outputs, alone = shown["comparisons"]  # type: ignore[misc]
+    assert torch_outputs == {
+        "compared": "outputs of model.py with weights.safetensors for 4 fixed inputs together, "
+        "with those of the network of the search",
+        "runtime": "torch",
+        "batch": 4,
+        "max_abs_difference": 0.0,
+        "tolerance": torch_outputs["tolerance"],
+        "within_tolerance": True,
+        "equal_bit_for_bit": True,
+    }
+    assert onnx_outputs["compared"].startswith("outputs of model.onnx for 4 fixed inputs together")
+    assert alone["compared"].startswith("outputs of model.onnx for fixed inputs one at a time")
+    assert 0 <= alone["max_abs_difference"] <= alone["tolerance"]
+    assert shown["remeasured"][0] == {  # type: ignore[index]
+        "compared": "right answers of model.py with weights.safetensors on the test split, with the card's accuracy",
+        "split": "test",
+        "runtime": "torch",
+        "examples": 60,
+        "correct": 60,
+        "recorded": 60.0,
+        "tolerance": 1,
+        "within_tolerance": True,
+    }
 
 
 def test_a_changed_weight_is_caught_by_the_outputs(folder: Path) -> None:

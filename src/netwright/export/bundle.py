@@ -21,9 +21,10 @@ from netwright.export.check import Check
 from netwright.export.files import Bundle, check_out, record, write_bundle
 from netwright.export.info import ExportInfo
 from netwright.export.onnx_file import check_onnx, missing_package
+from netwright.export.own_class import PACKAGES
 from netwright.export.probe import outputs_digest, probe_inputs
 from netwright.export.process import Outcome
-from netwright.export.source import model_source
+from netwright.export.source import model_source, own_classes
 from netwright.export.verify import Examples, judge, run_bundle
 from netwright.export.weights import read_weights, write_weights
 from netwright.space.terms import Term
@@ -96,7 +97,8 @@ def export_network(
     card = replace(
         card, class_names=tuple(info.class_names), versions={**_versions(), **card.versions}, export=details, check=None
     )
-    made = _make(Bundle(card, files), examples or {}, onnx)
+    homes = {cls.__module__.split(".", maxsplit=1)[0] for cls in own_classes(term)} - PACKAGES - {"__main__"}
+    made = _make(Bundle(card, files), examples or {}, onnx, tuple(sorted(homes)))
     if not made.check.passed:
         raise VerificationError(
             f"{out} was not written, since it would not do what it did in the search: {'; '.join(made.check.failures)}"
@@ -104,8 +106,8 @@ def export_network(
     return write_bundle(made.bundle, out)
 
 
-def _make(bundle: Bundle, examples: Mapping[str, Examples], onnx: bool) -> _Made:
-    """Add model.onnx, if it can be had, and check all; the check may have failed."""
+def _make(bundle: Bundle, examples: Mapping[str, Examples], onnx: bool, homes: tuple[str, ...]) -> _Made:
+    """Add model.onnx, if it can be had, and check all where ``homes`` cannot be imported; the check may have failed."""
     reasons = [] if onnx else ["it was not asked for"]
     for exporter in EXPORTERS if onnx else ():
         missing = missing_package(("onnxscript",) if exporter == "dynamo" else ())
@@ -113,7 +115,7 @@ def _make(bundle: Bundle, examples: Mapping[str, Examples], onnx: bool) -> _Made
             reasons.append(str(missing))
             break
         try:
-            outcome = run_bundle(bundle, examples, export=exporter)
+            outcome = run_bundle(bundle, examples, export=exporter, blocked=homes)
             check_onnx(outcome.onnx or b"")
         except ExportError as error:
             reasons.append(f"exporter {exporter!r}: {error}")
@@ -129,7 +131,7 @@ def _make(bundle: Bundle, examples: Mapping[str, Examples], onnx: bool) -> _Made
     note = f"there is no model.onnx: {'; '.join(reasons)}"
     if onnx:
         _log.warning("%s", note)
-    return _finish(bundle, run_bundle(bundle, examples), examples, note)
+    return _finish(bundle, run_bundle(bundle, examples, blocked=homes), examples, note)
 
 
 def _finish(bundle: Bundle, outcome: Outcome, examples: Mapping[str, Examples], note: str) -> _Made:

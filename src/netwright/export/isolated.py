@@ -6,8 +6,9 @@ of safetensors, so that ``model.py`` has to read its weights by itself).
 
 The request holds ``inputs`` (key to ``.npy`` file; ``probe`` is network input, all others are stored values that go
 through the model's ``prepare``), ``batch``, ``threads``, ``path`` (where else packages lie), ``export`` (by which
-exporter model.onnx is to be written first; empty for none), ``onnx`` (whether to run model.onnx) and ``result``. The
-outputs are written as ``RUNTIME-KEY.npy``; ``alone`` is the probe, one input at a time.
+exporter model.onnx is to be written first; empty for none), ``onnx`` (whether to run model.onnx), ``blocked`` (further
+packages not to be imported) and ``result``. The outputs are written as ``RUNTIME-KEY.npy``; ``alone`` is the probe, one
+input at a time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import logging
 import platform
 import sys
 import warnings
+from collections.abc import Collection
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import ModuleType
@@ -35,16 +37,19 @@ BLOCKED = ("netwright", "safetensors")
 class Block(MetaPathFinder):
     """Refuses to import packages that an exported network must do without."""
 
+    def __init__(self, packages: Collection[str]) -> None:
+        self.packages = packages
+
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:
         """Refuse the blocked ones, leave all others to the usual finders."""
-        if fullname.split(".", maxsplit=1)[0] in BLOCKED:
+        if fullname.split(".", maxsplit=1)[0] in self.packages:
             raise ImportError(f"{fullname} is not available to an exported network", name=fullname)
 
 
 def main(request_file: str) -> None:
     """Do what the request says, and write ``result``."""
-    sys.meta_path.insert(0, Block())
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
+    sys.meta_path.insert(0, Block({*BLOCKED, *request["blocked"]}))
     sys.path.extend(request["path"])
     import torch
 

@@ -31,6 +31,7 @@ class Run:
         threads: of the runtimes.
         export: exporter to write model.onnx with first, ``trace`` or ``dynamo``; empty for none.
         timeout_s: seconds after which it is killed.
+        blocked: packages that must not be imported either: those whose classes were copied.
     """
 
     files: Mapping[str, bytes]
@@ -39,6 +40,7 @@ class Run:
     threads: int
     export: str = ""
     timeout_s: float = 600.0
+    blocked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def run_isolated(run: Run) -> Outcome:
             "path": [entry for entry in sys.path if Path(entry).is_absolute()],
             "export": run.export,
             "onnx": with_onnx,
+            "blocked": run.blocked,
             "result": "result.json",
         }
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")

@@ -7,10 +7,12 @@ nothing of netwright. Above the first line stand only the names it finds there.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
 import sys
+import warnings
 from pathlib import Path
 
 import torch
@@ -77,12 +79,23 @@ def parse_weights(data: bytes, path: str) -> dict[str, torch.Tensor]:
 def load(folder: str | Path | None = None) -> nn.Module:
     """Build the network with the weights that lie in ``folder`` (default: beside this file), ready for inference."""
     model = build()
-    path = Path(__file__).resolve().parent if folder is None else Path(folder)
-    model.load_state_dict(read_weights(path / "weights.safetensors"), strict=True)
+    path = (Path(__file__).resolve().parent if folder is None else Path(folder)) / "weights.safetensors"
+    try:
+        model.load_state_dict(read_weights(path), strict=True)
+    except RuntimeError as error:
+        raise ValueError(f"{path}: not the weights of this network: {one_line(error)}") from None
     return model.eval()
 
 
+def one_line(error: Exception) -> str:
+    """What an error says, on one line."""
+    said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+    return " ".join(said.split()) or type(error).__name__
+
+
 # ---------------------------------------------------------------- copied where the network takes images (C, H, W)
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 
 
 def prepare(images: torch.Tensor) -> torch.Tensor:
@@ -119,11 +132,19 @@ def read_image(path: str | Path) -> torch.Tensor:
 
 def read_array(path: str | Path) -> torch.Tensor:
     """Read a numpy array of one image as (1, C, H, W)."""
-    import numpy as np
-
-    array = torch.from_numpy(np.load(path, allow_pickle=False).astype("float32"))
-    if array.ndim not in (2, 3):
-        raise ValueError(f"{path}: an image has 2 or 3 dimensions, this array has {array.ndim}")
+    try:
+        import numpy as np
+    except ImportError:
+        raise ValueError(f"{path}: needs the package numpy (pip install numpy), or make it a .ppm file") from None
+    try:
+        stored = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, MemoryError) as error:
+        raise ValueError(f"{path}: no numpy array of an image: {one_line(error)}") from None
+    if not isinstance(stored, np.ndarray) or stored.dtype.kind not in "buif" or not np.isfinite(stored).all():
+        raise ValueError(f"{path}: an image is one numpy array of finite numbers")
+    array = torch.from_numpy(stored.astype("float32"))
+    if array.ndim not in (2, 3) or array.numel() == 0:
+        raise ValueError(f"{path}: an image has 2 or 3 dimensions, this array has shape {tuple(array.shape)}")
     if array.ndim == 2:
         array = array[None]
     elif array.shape[0] != INPUT_SHAPE[0] and array.shape[2] in (1, 3, INPUT_SHAPE[0]):
@@ -146,19 +167,27 @@ def read_netpbm(path: str | Path) -> torch.Tensor:
 
 
 def read_with_pillow(path: str | Path) -> torch.Tensor:
-    """Read any image that pillow can as (1, C, H, W), white being 1."""
+    """Read an image file of one of the ``FORMATS`` as (1, C, H, W), white being 1."""
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError:
         raise ValueError(f"{path}: needs the package pillow (pip install pillow), or make it a .ppm file") from None
-    with Image.open(path) as image:
-        upright = ImageOps.exif_transpose(image)
-    width, height = upright.size
-    if upright.mode.startswith("I"):  # 16 bits a pixel
-        values = torch.frombuffer(bytearray(upright.convert("I").tobytes()), dtype=torch.int32).clamp(0, 65535) >> 8
-    else:
-        plain = upright.convert("L" if INPUT_SHAPE[0] == 1 else "RGB")
-        values = torch.frombuffer(bytearray(plain.tobytes()), dtype=torch.uint8)
+    content = io.BytesIO(Path(path).read_bytes())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            upright = ImageOps.exif_transpose(Image.open(content, formats=FORMATS))
+        width, height = upright.size
+        if upright.mode.startswith("I"):  # 16 bits a pixel
+            values = torch.frombuffer(bytearray(upright.convert("I").tobytes()), dtype=torch.int32)
+            values = values.clamp(0, 65535) >> 8
+        else:
+            plain = upright.convert("L" if INPUT_SHAPE[0] == 1 else "RGB")
+            values = torch.frombuffer(bytearray(plain.tobytes()), dtype=torch.uint8)
+    except UnidentifiedImageError:
+        raise ValueError(f"{path}: no image of the formats {', '.join(FORMATS)}") from None
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path}: a damaged image: {one_line(error)}") from None
     return values.reshape(1, height, width, -1).permute(0, 3, 1, 2).to(torch.float32) / 255
 
 
@@ -171,11 +200,17 @@ def main(arguments: list[str]) -> int:
         with torch.inference_mode():
             probabilities = load()(read_image(arguments[0])).softmax(1)[0]
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{one_line(error)}\n")
         return 2
     for index in probabilities.argsort(descending=True)[:5].tolist():
-        sys.stdout.write(f"{CLASS_NAMES[index]}\t{probabilities[index]:.4f}\n")
+        sys.stdout.write(f"{printable(CLASS_NAMES[index])}\t{probabilities[index]:.4f}\n")
     return 0
+
+
+def printable(name: str) -> str:
+    """A class name as the terminal can show it: without control characters, and in its encoding."""
+    plain, encoding = name if name.isprintable() else repr(name)[1:-1], sys.stdout.encoding or "utf-8"
+    return plain.encode(encoding, "backslashreplace").decode(encoding)
 
 
 if __name__ == "__main__":

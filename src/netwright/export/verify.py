@@ -18,7 +18,7 @@ What is compared, and how closely:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,12 @@ TOLERANCE: Mapping[Runtime, float] = {"torch": 1e-5, "onnxruntime": 1e-4}
 
 Examples = tuple[Array, npt.NDArray[np.integer]]
 """Stored values (N, *input shape), as a task gives them, and class numbers (N,)."""
+
+NOT_MEASURED = (
+    "the metric was not measured again, only outputs were compared; to measure it, give the data of the search "
+    "(--data DATA on the command line, examples=... in Python)"
+)
+"""The note of a check that got no examples."""
 
 BATCH = 256
 
@@ -76,7 +82,8 @@ def verify(
 
     Args:
         folder: what `export_network` wrote. Its ``model.py`` is run.
-        examples: data by split, such as ``{"test": task.test()}``, to measure the accuracy on again.
+        examples: data by split, such as ``{"test": task.test()}``, to measure the accuracy on again. Without it only
+            outputs are compared, which a note of the result says.
         class_names: the classes' names in the order of the labels in ``examples``, compared with the model's.
         allow_edited: run a ``model.py`` that was edited since the export, too, and only note that it was.
         timeout_s: seconds the network may take.
@@ -108,6 +115,17 @@ def examine(
         SpecError: the folder is no export.
     """
     bundle = read_bundle(Path(folder))
+    check = _examine(bundle, examples or {}, class_names, allow_edited, timeout_s)
+    return check if examples else replace(check, notes=(*check.notes, NOT_MEASURED))
+
+
+def _examine(
+    bundle: Bundle,
+    examples: Mapping[str, Examples],
+    class_names: Sequence[str] | None,
+    allow_edited: bool,
+    timeout_s: float,
+) -> Check:
     found = _Findings()
     may_run = _check_files(bundle, allow_edited, found)
     for name, content in bundle.files.items():
@@ -123,15 +141,20 @@ def examine(
     if class_names is not None and tuple(class_names) != bundle.card.class_names:
         found.failures.append(_differ("class names of the data", tuple(class_names), bundle.card.class_names))
     try:
-        outcome = run_bundle(Bundle(bundle.card, files), examples or {}, timeout_s=timeout_s)
+        outcome = run_bundle(Bundle(bundle.card, files), examples, timeout_s=timeout_s)
     except ExportError as error:
         found.failures.append(str(error))
         return found.check()
-    return judge(bundle.card, outcome, examples or {}, found)
+    return judge(bundle.card, outcome, examples, found)
 
 
 def run_bundle(
-    bundle: Bundle, examples: Mapping[str, Examples], *, export: str = "", timeout_s: float = 600.0
+    bundle: Bundle,
+    examples: Mapping[str, Examples],
+    *,
+    export: str = "",
+    timeout_s: float = 600.0,
+    blocked: tuple[str, ...] = (),
 ) -> Outcome:
     """Run the files of an export on the probe and on examples.
 
@@ -140,6 +163,7 @@ def run_bundle(
         examples: by split.
         export: exporter that is to write model.onnx first; empty for none.
         timeout_s: seconds it may take.
+        blocked: packages it must do without.
 
     Raises:
         ExportError: it fails.
@@ -161,7 +185,7 @@ def run_bundle(
             allowed = f"arrays (N, {', '.join(map(str, details.input.shape))}) and (N,), N > 0"
             raise VerificationError(wrong(f"examples[{split!r}]", (x.shape, y.shape), allowed))
         inputs[f"split{number}"] = x
-    return run_isolated(Run(bundle.files, inputs, BATCH, probe.threads, export, timeout_s))
+    return run_isolated(Run(bundle.files, inputs, BATCH, probe.threads, export, timeout_s, blocked))
 
 
 def judge(card: Card, outcome: Outcome, examples: Mapping[str, Examples], found: _Findings | None = None) -> Check:
