@@ -19,7 +19,7 @@ FINAL_SHARE = 0.7
 """Part of a time budget kept for the finalists' training, export and check."""
 
 EXPORT_RESERVE_S = 30.0
-UNITS = 30
+UNITS = 15
 """Trainings of the lowest rung that the search phase of a time budget pays for when it is just long enough for the
 shortest useful ones, promotions counted by their epochs. In a longer one number and length both grow with the root."""
 
