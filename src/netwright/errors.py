@@ -111,7 +111,7 @@ class SearchError(NetwrightError):
 
 
 class Interrupted(SystemExit):
-    """A search was asked to stop by a signal before its budget was spent; what was finished is stored.
+    """A search was asked to stop by a signal before its budget was spent; what was finished is in its history.
 
     It is no `NetwrightError`, so that ``except Exception`` does not swallow a person's Ctrl-C. A program that does not
     catch it ends without a traceback, with the exit code that a shell expects.
@@ -121,11 +121,11 @@ class Interrupted(SystemExit):
 
     Example:
         >>> Interrupted(2).code, str(Interrupted(2))
-        (130, 'stopped by SIGINT; what was finished is stored')
+        (130, 'stopped by SIGINT')
     """
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(signal_number).name}; what was finished is stored")
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
         self.signal_number = signal_number
         self.code = 128 + signal_number
 

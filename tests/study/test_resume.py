@@ -299,7 +299,7 @@ def test_a_script_that_is_stopped_says_so_in_one_line(tmp_path: Path, signals: s
             time.sleep(0.05)
         error = process.communicate(timeout=30)[1]
     name = signals.split(maxsplit=1)[0]
-    cure = f"go on with netwright.resume({str(run)!r}), or netwright resume on the command line"
+    cure = f"go on with netwright.resume({str(run)!r}, ...)"
     assert (process.returncode, error) == (code, f"stopped by SIG{name}; what was finished is stored; {cure}\n")
     assert not any('"failed"' in line for line in history(run))
     assert subprocess.run([sys.executable, program, run, "resume"], check=False).returncode == 0

@@ -91,9 +91,9 @@ def _noting_interruption(run: Path | None) -> Iterator[None]:
     try:
         yield
     except Interrupted as stop:
-        cure = "no folder was given (out), so there is nothing to go on with"
+        cure = "nothing is kept, since no folder was given (out=)"
         if run is not None:
-            cure = f"go on with netwright.resume({str(run)!r}), or netwright resume on the command line"
+            cure = f"what was finished is stored; go on with netwright.resume({str(run)!r}, ...)"
         _log.warning("%s; %s", stop, cure)
         raise
 

@@ -7,11 +7,20 @@ operation. Nothing is trained and nothing is written.
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netwright.errors import CapabilityError, ExportError, SpaceError, SpecError, shorten, wrong
+from netwright.errors import (
+    CapabilityError,
+    ExportError,
+    MissingDependencyError,
+    SpaceError,
+    SpecError,
+    shorten,
+    wrong,
+)
 from netwright.evaluation.recipe import Recipe
 from netwright.execution import IsolatedExecutor, Job, Limits, Outcome
 from netwright.space import SearchSpace, equal
@@ -45,6 +54,17 @@ def require_device(device: str) -> None:
     if (device if number or kind == "mps" else f"{kind}:0") not in found:
         allowed = f"one that torch {torch.__version__} finds on this machine ({', '.join(['cpu', *found])})"
         raise SpecError(wrong("device", device, allowed, "use cpu, or install the torch that is built for the device"))
+
+
+def require_runtime(runtime: str) -> None:
+    """Check that what latency is measured in is installed.
+
+    Raises:
+        MissingDependencyError: it is not; names the package.
+    """
+    for package in ("onnx", "onnxruntime") if runtime == "onnxruntime" else ():
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependencyError(package, "onnx", "latency in onnxruntime")
 
 
 def require_training(space: SearchSpace, recipe: Recipe) -> None:
@@ -143,10 +163,11 @@ def _require_source(root: Node, name: str) -> None:
             pending.extend(child_nodes(node))
             if isinstance(node, Op) and node.target is not None:
                 targets[node.target] = None
-    try:
-        copy_classes(targets)
-    except ExportError as error:
-        raise CapabilityError(f"{name}: {error}") from error
+    for target in targets:  # one by one: classes of different branches need not go together
+        try:
+            copy_classes([target])
+        except ExportError as error:
+            raise CapabilityError(f"{name}: {error}") from error
 
 
 class _Probe:

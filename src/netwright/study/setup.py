@@ -21,7 +21,7 @@ from netwright.space import SearchSpace
 from netwright.strategies import Strategy, SuccessiveHalving, make_strategy
 from netwright.study.equal_time import EqualTime
 from netwright.study.plan import Plan, make_plan
-from netwright.study.preflight import require_device, require_networks, require_training
+from netwright.study.preflight import require_device, require_networks, require_runtime, require_training
 from netwright.study.settings import Settings
 from netwright.tasks import load_task
 from netwright.types import Budget, Constraint, Objective, Proposal, digest
@@ -76,10 +76,12 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
     from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator
 
     require_device(spec.device)
-    task = cast("ImageClassification", objects.get("task") or load_task(spec.task, spec.data, seed=spec.seed))
-    space, code = _space_of(spec, task, objects)
     constraints, goals = spec.limits, spec.goals
     wanted = {c.metric for c in constraints} | {goal.metric for goal in goals}
+    if "latency_ms" in wanted:
+        require_runtime(spec.latency_runtime)
+    task = cast("ImageClassification", objects.get("task") or load_task(spec.task, spec.data, seed=spec.seed))
+    space, code = _space_of(spec, task, objects)
     latency = LatencySpec(spec.latency_batch, spec.latency_threads, cast(Any, spec.latency_runtime))
     first = _plan_of(spec, spec.spending, task)
     plan = _plan_of(spec, settings.budget, task)  # which divides a larger budget; the rungs stay those of the first
