@@ -22,7 +22,6 @@ from netwright.types import Value
 
 WIDTH = 120
 _MARK = "# ----------------------------------------------------------------"
-_ENTRY = '\n\nif __name__ == "__main__":\n'
 
 
 def model_source(term: Term, info: ExportInfo, *, input_dtype: str = "float32") -> str:

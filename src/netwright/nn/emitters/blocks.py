@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from netwright.nn.code import IDENTITY, Code, Lit, call, sequence
 from netwright.nn.emitters.basics import NORMS, activation_layer, drop_path_layer, linear_flow, norm_layer
-from netwright.nn.emitters.convolutions import conv_layer, plain
+from netwright.nn.emitters.convolutions import conv_layer, plain, point, read_window
 from netwright.nn.site import Emitted, Flow, Site
 from netwright.types import Value
 
@@ -99,14 +99,16 @@ def _projection(site: Site, target: Flow) -> Emitted:
         ends = (Lit(flow.shape[-1], "in_features"), Lit(target.channels, "out_features"))
         return Emitted(call("nn.Linear", *ends), linear_flow(site, flow, target.channels))
     dims = flow.rank - 1
-    ones = (1,) * dims
+    window = point(dims)
     stride = tuple(max(1, -(-a // b)) for a, b in zip(flow.spatial, target.spatial, strict=True))
     reached = tuple((a - 1) // s + 1 for a, s in zip(flow.spatial, stride, strict=True))
     before: Code = IDENTITY
     if reached != target.spatial:
         before = call(f"nn.AdaptiveAvgPool{dims}d", Lit(plain(target.spatial), "output_size"))
-        flow, stride = flow.reshaped((flow.channels, *target.spatial)), ones
-    conv = conv_layer(site, flow, target.channels, kernel=ones, stride=stride, dilation=ones, bias=False)
+        flow = flow.reshaped((flow.channels, *target.spatial))
+    else:
+        window = replace(window, stride=stride)
+    conv = conv_layer(site, flow, target.channels, window, bias=False)
     return Emitted(sequence(before, conv.code, norm_layer(site, conv.flow, "batch")), conv.flow)
 
 
@@ -130,9 +132,7 @@ def _conv_norm_act(site: Site) -> Emitted:
         site,
         site.flow,
         site.integer("channels"),
-        kernel=site.integers("kernel", dims, default=3),
-        stride=site.integers("stride", dims, default=1),
-        dilation=site.integers("dilation", dims, default=1),
+        read_window(site, dims),
         groups=site.integer("groups", default=1),
         bias=norm == "none",
     )
@@ -144,10 +144,10 @@ def _project(site: Site) -> Emitted:
     """Bring an image to a number of channels by a 1 x 1 convolution with norm and ReLU; nothing where it has them."""
     dims = site.flow.rank - 1
     site.need_channels_first(dims)
-    channels, ones = site.integer("channels"), (1,) * dims
+    channels = site.integer("channels")
     if channels == site.flow.channels:
         return Emitted(IDENTITY, site.flow)
-    conv = conv_layer(site, site.flow, channels, kernel=ones, stride=ones, dilation=ones, bias=False)
+    conv = conv_layer(site, site.flow, channels, point(dims), bias=False)
     normed = norm_layer(site, conv.flow, "batch")
     return Emitted(sequence(conv.code, normed, activation_layer(site, conv.flow)), conv.flow)
 
@@ -157,23 +157,23 @@ def _mbconv(site: Site) -> Emitted:
     site.need_channels_first(2)
     flow, channels = site.flow, site.integer("channels")
     hidden = max(1, round(flow.channels * site.number("expand", 0.1, 64.0, 4.0)))
-    kernel, stride = site.integers("kernel", 2, default=3), site.integers("stride", 2, default=1)
+    window = read_window(site, 2)
     reduction = site.integer("se", minimum=0, default=0)
     norm = site.word("norm", NORMS, "batch")
-    ones, parts = (1, 1), []
+    parts: list[Code] = []
     if hidden != flow.channels:
-        expand = conv_layer(site, flow, hidden, kernel=ones, stride=ones, dilation=ones, bias=False)
+        expand = conv_layer(site, flow, hidden, point(2), bias=False)
         parts += [
             expand.code,
             norm_layer(site, expand.flow, norm),
             activation_layer(site, expand.flow, default="relu6"),
         ]
         flow = expand.flow
-    spread = conv_layer(site, flow, hidden, kernel=kernel, stride=stride, dilation=ones, groups=hidden, bias=False)
+    spread = conv_layer(site, flow, hidden, window, groups=hidden, bias=False)
     parts += [spread.code, norm_layer(site, spread.flow, norm), activation_layer(site, spread.flow, default="relu6")]
     if reduction:
         parts.append(_squeeze_excite_layer(site, spread.flow, reduction))
-    shrink = conv_layer(site, spread.flow, channels, kernel=ones, stride=ones, dilation=ones, bias=False)
+    shrink = conv_layer(site, spread.flow, channels, point(2), bias=False)
     parts += [shrink.code, norm_layer(site, shrink.flow, norm)]
     if shrink.flow.shape != site.flow.shape:
         return Emitted(sequence(*parts), shrink.flow)

@@ -12,7 +12,7 @@ from netwright.errors import wrong
 from netwright.nn.code import IDENTITY, Call, Code, Composite, Items, Raw, call, sequence
 from netwright.nn.emitters.basics import norm_layer
 from netwright.nn.emitters.blocks import COMBINE, factorized_reduce_layer, join
-from netwright.nn.emitters.convolutions import conv_layer
+from netwright.nn.emitters.convolutions import conv_layer, point
 from netwright.nn.site import Emitted, Flow, Site
 from netwright.space.terms import CellTerm, NodeTerm
 from netwright.types import Value
@@ -212,7 +212,7 @@ def _preprocess(site: Site, flow: Flow, channels: int, extent: tuple[int, ...]) 
         if reduced.flow.spatial != extent:
             site.fail(f"cannot bring {flow.shape} to extent {extent}")
         return reduced
-    conv = conv_layer(site, flow, channels, kernel=(1, 1), stride=(1, 1), dilation=(1, 1), bias=False)
+    conv = conv_layer(site, flow, channels, point(2), bias=False)
     norm = norm_layer(site, conv.flow, "batch")
     site.tally.add(values=flow.size)
     return Emitted(sequence(Call("nn.ReLU"), conv.code, norm), conv.flow)

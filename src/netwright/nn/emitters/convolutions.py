@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from netwright.errors import wrong
 from netwright.nn.code import Code, Lit, call, sequence
@@ -19,19 +20,60 @@ def plain(sizes: tuple[int, ...]) -> int | tuple[int, ...]:
     return sizes[0] if len(set(sizes)) == 1 else sizes
 
 
+@dataclass(frozen=True)
+class Window:
+    """How a convolution looks at its input; one number for each dimension of the extent.
+
+    Args:
+        kernel: points it looks at.
+        stride: step from one look to the next.
+        dilation: distance between the points.
+    """
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+
+def point(dims: int) -> Window:
+    """The window of a 1 x 1 convolution."""
+    return Window((1,) * dims, (1,) * dims, (1,) * dims)
+
+
+def read_window(site: Site, dims: int) -> Window:
+    """Arguments ``kernel`` (3 where none is given), ``stride`` and ``dilation``."""
+    return Window(
+        kernel=site.integers("kernel", dims, default=3),
+        stride=site.integers("stride", dims, default=1),
+        dilation=site.integers("dilation", dims, default=1),
+    )
+
+
 def conv_layer(
     site: Site,
     flow: Flow,
     out_channels: int,
+    window: Window,
     *,
-    kernel: tuple[int, ...],
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
     groups: int = 1,
     bias: bool = True,
     padding: str | tuple[int, ...] = "same",
 ) -> Emitted:
-    """Write a convolution on ``flow`` for any emitter that needs one."""
+    """Write a convolution on ``flow`` for any emitter that needs one, and count it.
+
+    Args:
+        site: the operation it belongs to.
+        flow: what comes in, channels first.
+        out_channels: what it gives.
+        window: kernel, stride and dilation.
+        groups: must divide the channels on both sides.
+        bias: whether a bias is added.
+        padding: ``same``, ``valid``, or what is padded on both sides of each dimension.
+
+    Raises:
+        BuildError: the groups or the kernel do not fit the input.
+    """
+    kernel, stride, dilation = window.kernel, window.stride, window.dilation
     dims = len(kernel)
     _check_groups(site, flow.channels, out_channels, groups)
     reach = tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True))
@@ -101,9 +143,7 @@ def _conv(site: Site) -> Emitted:
         site,
         site.flow,
         site.integer("channels"),
-        kernel=site.integers("kernel", dims, default=3),
-        stride=site.integers("stride", dims, default=1),
-        dilation=site.integers("dilation", dims, default=1),
+        read_window(site, dims),
         groups=site.integer("groups", default=1),
         bias=site.flag("bias", True),
         padding=read_padding(site, dims),
@@ -118,9 +158,7 @@ def _depthwise_conv(site: Site) -> Emitted:
         site,
         site.flow,
         channels * site.integer("multiplier", default=1),
-        kernel=site.integers("kernel", dims, default=3),
-        stride=site.integers("stride", dims, default=1),
-        dilation=site.integers("dilation", dims, default=1),
+        read_window(site, dims),
         groups=channels,
         bias=site.flag("bias", True),
     )
@@ -129,20 +167,9 @@ def _depthwise_conv(site: Site) -> Emitted:
 def _separable_conv(site: Site) -> Emitted:
     dims = site.dims()
     site.need_channels_first(dims)
-    channels, ones, bias = site.flow.channels, (1,) * dims, site.flag("bias", True)
-    depthwise = conv_layer(
-        site,
-        site.flow,
-        channels,
-        kernel=site.integers("kernel", dims, default=3),
-        stride=site.integers("stride", dims, default=1),
-        dilation=site.integers("dilation", dims, default=1),
-        groups=channels,
-        bias=False,
-    )
-    pointwise = conv_layer(
-        site, depthwise.flow, site.integer("channels"), kernel=ones, stride=ones, dilation=ones, bias=bias
-    )
+    channels, bias = site.flow.channels, site.flag("bias", True)
+    depthwise = conv_layer(site, site.flow, channels, read_window(site, dims), groups=channels, bias=False)
+    pointwise = conv_layer(site, depthwise.flow, site.integer("channels"), point(dims), bias=bias)
     return Emitted(sequence(depthwise.code, pointwise.code), pointwise.flow)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from netwright.errors import wrong
 from netwright.nn.code import IDENTITY, Call, Lit, call, sequence
-from netwright.nn.emitters.convolutions import conv_layer
+from netwright.nn.emitters.convolutions import Window, conv_layer
 from netwright.nn.site import Emitted, Site
 from netwright.types import Value
 
@@ -66,15 +66,8 @@ def _patch_embedding(site: Site) -> Emitted:
     dims = site.dims()
     site.need_channels_first(dims)
     patch = site.integers("patch", dims)
-    conv = conv_layer(
-        site,
-        site.flow,
-        site.integer("features"),
-        kernel=patch,
-        stride=patch,
-        dilation=(1,) * dims,
-        padding="valid",
-    )
+    window = Window(kernel=patch, stride=patch, dilation=(1,) * dims)
+    conv = conv_layer(site, site.flow, site.integer("features"), window, padding="valid")
     shape = (conv.flow.size // conv.flow.channels, conv.flow.channels)
     return Emitted(sequence(conv.code, Call("ToSequence")), conv.flow.reshaped(shape, "channels last"))
 
