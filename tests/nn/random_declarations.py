@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from netwright import nn
 from netwright.space import SearchSpace
-from netwright.space.expressions import Expr, choice, flag, where
+from netwright.space.declarations import choice, flag, where
+from netwright.space.expressions import Expr
 from netwright.space.nodes import Node
 
 WIDTHS = (8, 16, 24)

@@ -10,7 +10,7 @@ import netwright.nn as nn_module
 from netwright import nn
 from netwright.errors import SpaceError
 from netwright.space import SearchSpace
-from netwright.space.expressions import choice, integer
+from netwright.space.declarations import choice, integer
 from netwright.space.nodes import Node, Op, Repeat
 
 

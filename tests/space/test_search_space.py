@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from declared import op, seq
 
 from netwright.errors import SpaceError
 from netwright.space import (
@@ -16,7 +16,6 @@ from netwright.space import (
     CellNode,
     CellTerm,
     Edge,
-    Expr,
     Node,
     NodeTerm,
     OneOf,
@@ -25,7 +24,6 @@ from netwright.space import (
     Repeat,
     SearchSpace,
     choice,
-    difference_of_spaces,
     equal,
     flag,
     integer,
@@ -34,23 +32,6 @@ from netwright.space import (
     total,
 )
 from netwright.types import Architecture
-
-
-def op(kind: str, **args: object) -> Op:
-    return Op(kind, tuple(args.items()))  # type: ignore[arg-type]
-
-
-def seq(*children: Node) -> Op:
-    return Op("seq", (), children)
-
-
-@pytest.fixture
-def space() -> SearchSpace:
-    """A convolution with a kernel, or a skip, of shared width; a rate."""
-    width = choice("width", [16, 24, 32])
-    conv = op("conv", width=width * 2, kernel=choice("kernel", {16: [3, 5], 24: [3], 32: [7]}, on=width))
-    body = OneOf(choice("op", ["conv", "skip"]), (("conv", conv), ("skip", Op("identity"))))
-    return SearchSpace(seq(body, op("linear", width=10)), training={"epochs": integer("epochs", 1, 4), "decay": 0.5})
 
 
 def test_dependent_choice_is_counted_by_rows(space: SearchSpace) -> None:
@@ -267,20 +248,6 @@ def test_real_choices_are_measured_not_counted() -> None:
         space.unrank(0)
 
 
-def test_moves_of_reals() -> None:
-    """A neighbour moves a real to one of five points; a mutation draws another; a crossover takes a parent's."""
-    space = SearchSpace(op("a", r=real("r", 0.0, 1.0), c=choice("c", [1, 2])))
-    a, b = space.architecture({"r": 0.5, "c": 1}), space.architecture({"r": 0.25, "c": 2})
-    assert [n["r"] for n in space.neighbours(a) if n["c"] == 1] == pytest.approx([0.1, 0.3, 0.7, 0.9])
-    assert [n["r"] for n in space.neighbours(a) if n["c"] == 2] == [0.5]
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        child = space.mutate(a, rng, 2)
-        assert child["r"] != 0.5
-        assert child["c"] == 2
-        assert space.crossover(a, b, rng)["r"] in (0.5, 0.25)
-
-
 def test_constraints_on_reals_hold_by_rejection() -> None:
     """A constraint that reads a real is fulfilled by every architecture that is drawn, moved or mixed."""
     r, c = real("r", 0.0, 1.0), integer("c", 0, 3)
@@ -390,122 +357,6 @@ def test_recursive_grammar_of_plain_functions() -> None:
     space = SearchSpace(tree("t", 5))
     assert space.count() == expected
     assert space.contains(space.sample(np.random.default_rng(0)))
-
-
-# --- moves ---
-
-
-def test_mutation_says_when_nothing_can_change() -> None:
-    """No child with so many changes, or an impossible number, is an error with the cure."""
-    space = SearchSpace(op("o", a=choice("a", [1]), b=choice("b", [1, 2])))
-    arch = space.architecture({"a": 1, "b": 1})
-    rng = np.random.default_rng(0)
-    assert space.mutate(arch, rng) == space.architecture({"a": 1, "b": 2})
-    with pytest.raises(
-        SpaceError, match=r"no architecture differs .* in exactly 2 decisions that both have; take a smaller k"
-    ):
-        space.mutate(arch, rng, 2)
-    with pytest.raises(SpaceError, match="k must be a whole number >= 1, got 0"):
-        space.mutate(arch, rng, 0)
-
-
-def test_mutation_takes_decisions_evenly() -> None:
-    """A branch with a million completions is not mutated into more often than a kernel is changed."""
-    inner = op("big", **{f"w{i}": integer(f"w{i}", 0, 9) for i in range(6)})
-    body = seq(
-        OneOf(choice("op", ["skip", "big"]), (("skip", Op("identity")), ("big", inner))), op("c", k=choice("k", [3, 5]))
-    )
-    space = SearchSpace(body)
-    arch = space.architecture({"op": "skip", "k": 3})
-    rng = np.random.default_rng(0)
-    kept = sum(space.mutate(arch, rng)["op"] == "skip" for _ in range(400))
-    assert 140 < kept < 260
-
-
-def test_mutation_takes_values_evenly() -> None:
-    """Of two new branches the one with a million completions is not taken more often; inside it all are drawn."""
-    inner = op("big", **{f"w{i}": integer(f"w{i}", 0, 9) for i in range(6)})
-    branches: dict[str, Node] = {"skip": Op("identity"), "small": Op("small"), "big": inner}
-    space = SearchSpace(OneOf(choice("op", list(branches)), tuple(branches.items())))
-    rng = np.random.default_rng(0)
-    children = [space.mutate(space.architecture({"op": "skip"}), rng) for _ in range(400)]
-    assert 140 < sum(child["op"] == "small" for child in children) < 260
-    assert {child["w5"] for child in children if "w5" in child} == set(range(10))
-
-
-def test_moves_refuse_what_is_not_in_the_space(space: SearchSpace) -> None:
-    """Neighbours, mutation and crossover of a foreign architecture name the wrong decision."""
-    foreign = Architecture({"op": "nothing", "epochs": 1})
-    good = space.architecture({"op": "skip", "epochs": 1})
-    rng = np.random.default_rng(0)
-    for call in (
-        lambda: space.neighbours(foreign),
-        lambda: space.mutate(foreign, rng),
-        lambda: space.crossover(good, foreign, rng),
-        lambda: space.resolve(foreign),
-        lambda: space.canonical_id(foreign),
-        lambda: space.encode(foreign),
-    ):
-        with pytest.raises(SpaceError, match="decision 'op' must be one of"):
-            call()
-
-
-def test_crossover_mixes() -> None:
-    """Both parents' values are taken, and constraints that a naive mix would break hold."""
-    widths = [integer(f"w{i}", 0, 9) for i in range(6)]
-    space = SearchSpace(op("o", w=tuple(widths)), constraints=[total(widths) <= 9])
-    a = space.architecture({f"w{i}": 3 if i < 3 else 0 for i in range(6)})
-    b = space.architecture({f"w{i}": 3 if i >= 3 else 0 for i in range(6)})
-    rng = np.random.default_rng(0)
-    children = {space.crossover(a, b, rng) for _ in range(100)}
-    assert len(children) > 10
-    assert all(space.contains(c) for c in children)
-
-
-# --- descriptions ---
-
-
-def small(values: list[int], *, limit: int = 3, kind: str = "conv", rate: object = 0.1) -> SearchSpace:
-    width = choice("width", values)  # type: ignore[arg-type]
-    rules: list[Expr] = [width + integer("depth", 1, 3) <= limit]
-    body = seq(op(kind, width=width), Repeat(integer("depth", 1, 3), (Op("a"),) * 3))
-    return SearchSpace(body, constraints=rules, training={"rate": rate})  # type: ignore[dict-item]
-
-
-@pytest.mark.parametrize(
-    ("other", "message"),
-    [
-        (small([1, 2]), None),
-        (small([1, 3]), r'choice \'width\' changed from {"values":\[1,2\]} to {"values":\[1,3\]}'),
-        (small([1, 2], limit=4), "constraints changed from"),
-        (small([1, 2], kind="pool"), 'the network changed: .*"conv".* became .*"pool"'),
-        (small([1, 2], rate=0.2), "training argument 'rate' changed from 0.1 to 0.2"),
-        (small([1, 2], rate=real("r", 0.0, 1.0)), "choice 'r' is new; training argument 'rate' changed"),
-    ],
-)
-def test_difference_of_spaces_says_what_changed(other: SearchSpace, message: str | None) -> None:
-    """Equal declarations have one fingerprint; of different ones the changed part is named."""
-    old = small([1, 2])
-    described = json.loads(json.dumps(other.describe()))
-    text = difference_of_spaces(old.describe(), described)
-    assert (old.fingerprint() == other.fingerprint()) is (message is None)
-    if message is None:
-        assert text is None
-    else:
-        with pytest.raises(ValueError, match=message):
-            raise ValueError(text)
-
-
-def test_difference_of_architectures(space: SearchSpace) -> None:
-    """Changed, lost and new decisions, for people and as JSON."""
-    a = space.architecture({"op": "conv", "width": 16, "kernel": 5, "epochs": 2})
-    b = space.architecture({"op": "skip", "epochs": 3})
-    found = space.difference(a, b)
-    assert str(found) == '~ epochs: 2 -> 3\n~ op: "conv" -> "skip"\n- kernel: 5\n- width: 16'
-    expected = {"changed": {"epochs": [2, 3], "op": ["conv", "skip"]}, "only_first": {"kernel": 5, "width": 16}}
-    assert json.loads(json.dumps(found.to_dict())) == {**expected, "only_second": {}}
-    assert str(space.difference(a, a)) == "no difference"
-    assert len(space.difference(a, a)) == 0
 
 
 # --- networks ---

@@ -26,7 +26,11 @@ def make_op(kind: str, args: Mapping[str, object], *children: Node) -> Op:
 
 
 def each(name: str, value: object, allowed: str, fits: Callable[[object], bool]) -> Arg:
-    """Check a plain value, or all values of a choice; other expressions pass."""
+    """Check a plain value, or all values of a choice; other expressions pass.
+
+    Raises:
+        SpaceError: a value does not fit; names the argument.
+    """
     if isinstance(value, Choice):
         for possible in _values(value):
             if not fits(possible):
@@ -82,7 +86,11 @@ def flag(name: str, value: object) -> Arg:
 
 
 def node(name: str, value: object) -> Node:
-    """An operation or a structure."""
+    """An operation or a structure.
+
+    Raises:
+        SpaceError: it is neither.
+    """
     if not isinstance(value, (Op, OneOf, Repeat, Cell)):
         hint = "call it" if callable(value) else "make one with netwright.nn"
         raise SpaceError(wrong(name, value, "an operation, such as nn.conv(16)", hint))
@@ -90,7 +98,11 @@ def node(name: str, value: object) -> Node:
 
 
 def nodes(name: str, values: Collection[object], minimum: int = 0) -> tuple[Node, ...]:
-    """Operations or structures; names the one that is wrong by its place."""
+    """Operations or structures.
+
+    Raises:
+        SpaceError: they are too few, or one is neither; names it by its place.
+    """
     if len(values) < minimum:
         raise SpaceError(wrong(name, list(values), f"at least {minimum} operations"))
     return tuple(node(f"{name}[{index}]", value) for index, value in enumerate(values))

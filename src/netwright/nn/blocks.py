@@ -1,6 +1,7 @@
 """Declarations of blocks of several layers, and of classes of one's own.
 
-Every argument may be a choice or an expression. A declaration is data and imports no torch.
+Every argument may be a choice or an expression. A declaration is data and imports no torch. An argument that cannot be
+is refused where it is written, with `SpaceError`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,21 @@ def conv_norm_act(
     norm: Word = "batch",
     activation: Word = "relu",
 ) -> Op:
-    """Declare a convolution without bias, a norm and an activation."""
+    """Declare a convolution, a norm and an activation; a bias is added only where there is no norm.
+
+    Args:
+        channels: output channels.
+        kernel: as of `conv`; the padding is ``same``.
+        stride: as of `conv`.
+        dilation: as of `conv`.
+        groups: as of `conv`.
+        norm: ``batch``, ``layer``, ``group``, ``rms`` or ``none``.
+        activation: as of `activation`.
+
+    Example:
+        >>> conv_norm_act(16, kernel=5, activation="silu").kind
+        'conv_norm_act'
+    """
     return make_op(
         "conv_norm_act",
         {
@@ -95,7 +110,11 @@ def project(channels: Size) -> Op:
 
 
 def factorized_reduce(channels: Size) -> Op:
-    """Declare DARTS' halving of an image: ReLU, two shifted 1 x 1 convolutions of stride 2, concat, batch norm."""
+    """Declare DARTS' halving of an image: ReLU, two shifted 1 x 1 convolutions of stride 2, concat, batch norm.
+
+    References:
+        Liu et al. (2019), DARTS; as in the authors' code.
+    """
     return make_op("factorized_reduce", {"channels": size("channels", channels, minimum=2)})
 
 
@@ -111,6 +130,12 @@ def op(cls: type, *, input_size: str = "", **args: Value | Expr) -> Op:
 
     Raises:
         SpaceError: ``cls`` is no class, or an argument is no plain value.
+
+    Example:
+        >>> from netwright.space import choice
+        >>> class Scale:  # a torch.nn.Module, where there is torch
+        ...     def __init__(self, channels: int, factor: float) -> None: ...
+        >>> scaled = op(Scale, input_size="channels", factor=choice("factor", [0.5, 1.0]))
     """
     if not isinstance(cls, type):
         raise SpaceError(wrong("cls", cls, "a class", "pass the class itself, not an object of it"))

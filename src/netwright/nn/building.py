@@ -52,6 +52,9 @@ def instantiate(written: Written, *, seed: int = 0, device: str = "cpu") -> torc
         written: what `write` gave.
         seed: of the weights.
         device: where they are made; ``meta`` for shapes without memory.
+
+    Raises:
+        BuildError: the seed cannot be.
     """
     import torch
 

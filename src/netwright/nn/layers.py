@@ -1,6 +1,8 @@
 """Declarations of layers: what people write in a search space. Every argument may be a choice or an expression.
 
-Input sizes are never given; they are found when a network is built. A declaration is data and imports no torch.
+Input sizes are never given; they are found when a network is built. A declaration is data and imports no torch. An
+argument that cannot be is refused where it is written, with `SpaceError`; what only an architecture decides, when it is
+built, with `BuildError`.
 """
 
 from __future__ import annotations
@@ -88,14 +90,23 @@ def conv3d(channels: Size, kernel: Size = 3, stride: Size = 1, **options: Arg) -
 def depthwise_conv(
     kernel: Size = 3, stride: Size = 1, *, dilation: Size = 1, multiplier: Size = 1, bias: Flag = True
 ) -> Op:
-    """Declare a convolution of each channel by itself; ``multiplier`` output channels for each."""
+    """Declare a convolution of each channel by itself; ``multiplier`` output channels for each.
+
+    Example:
+        >>> depthwise_conv(5, stride=2).kind
+        'depthwise_conv'
+    """
     args: dict[str, object] = {"kernel": size("kernel", kernel), "stride": size("stride", stride)}
     args |= {"dilation": size("dilation", dilation), "multiplier": size("multiplier", multiplier)}
     return make_op("depthwise_conv", {**args, "bias": flag("bias", bias)})
 
 
 def separable_conv(channels: Size, kernel: Size = 3, stride: Size = 1, *, dilation: Size = 1, bias: Flag = True) -> Op:
-    """Declare a depthwise convolution followed by a 1 x 1 convolution to ``channels``."""
+    """Declare a depthwise convolution followed by a 1 x 1 convolution to ``channels``.
+
+    References:
+        Chollet (2017), Xception: Deep Learning with Depthwise Separable Convolutions.
+    """
     args: dict[str, object] = {"channels": size("channels", channels), "kernel": size("kernel", kernel)}
     args |= {"stride": size("stride", stride), "dilation": size("dilation", dilation)}
     return make_op("separable_conv", {**args, "bias": flag("bias", bias)})
@@ -121,22 +132,38 @@ def linear(features: Size, *, bias: Flag = True) -> Op:
 
 
 def batch_norm() -> Op:
-    """Declare batch normalisation of each channel."""
+    """Declare batch normalisation of each channel.
+
+    References:
+        Ioffe and Szegedy (2015), Batch Normalization.
+    """
     return make_op("batch_norm", {})
 
 
 def layer_norm() -> Op:
-    """Declare layer normalisation over the channels of each position; images keep their channels first."""
+    """Declare layer normalisation over the channels of each position; images keep their channels first.
+
+    References:
+        Ba, Kiros and Hinton (2016), Layer Normalization; on images as in Liu et al. (2022), A ConvNet for the 2020s.
+    """
     return make_op("layer_norm", {})
 
 
 def group_norm(groups: Size = 8) -> Op:
-    """Declare group normalisation; ``groups`` must divide the channels, or building is rejected."""
+    """Declare group normalisation; ``groups`` must divide the channels, or building is rejected.
+
+    References:
+        Wu and He (2018), Group Normalization.
+    """
     return make_op("group_norm", {"groups": size("groups", groups)})
 
 
 def rms_norm() -> Op:
-    """Declare root-mean-square normalisation over the channels of each position."""
+    """Declare root-mean-square normalisation over the channels of each position.
+
+    References:
+        Zhang and Sennrich (2019), Root Mean Square Layer Normalization.
+    """
     return make_op("rms_norm", {})
 
 
@@ -146,6 +173,10 @@ def activation(name: Word) -> Op:
     Args:
         name: relu, relu6, gelu, silu, mish, elu, selu, hardswish, hardsigmoid, leaky_relu, sigmoid, tanh, softmax
             (over the channels) or identity.
+
+    Example:
+        >>> from netwright.space import choice
+        >>> either = activation(choice("act", ["relu", "gelu"]))
     """
     return make_op("activation", {"name": word("name", name, ACTIVATIONS)})
 
@@ -156,17 +187,30 @@ def relu() -> Op:
 
 
 def gelu() -> Op:
-    """Declare a Gaussian error linear unit."""
+    """Declare a Gaussian error linear unit.
+
+    References:
+        Hendrycks and Gimpel (2016), Gaussian Error Linear Units.
+    """
     return activation("gelu")
 
 
 def silu() -> Op:
-    """Declare a sigmoid linear unit (swish)."""
+    """Declare a sigmoid linear unit (swish).
+
+    References:
+        Elfwing, Uchibe and Doya (2018), Sigmoid-Weighted Linear Units; Ramachandran et al. (2017), Searching for
+        Activation Functions.
+    """
     return activation("silu")
 
 
 def hardswish() -> Op:
-    """Declare a piecewise-linear swish."""
+    """Declare a piecewise-linear swish.
+
+    References:
+        Howard et al. (2019), Searching for MobileNetV3, section 5.2.
+    """
     return activation("hardswish")
 
 
@@ -191,7 +235,11 @@ def softmax() -> Op:
 
 
 def dropout(p: Expr | float = 0.5, *, whole_channels: Flag = False) -> Op:
-    """Declare dropout with probability ``p``; of whole channels where asked for."""
+    """Declare dropout with probability ``p``; of whole channels where asked for.
+
+    References:
+        Srivastava et al. (2014), Dropout; of whole channels: Tompson et al. (2015), Efficient Object Localization.
+    """
     return make_op("dropout", {"p": number("p", p, 0.0, 1.0), "whole_channels": flag("whole_channels", whole_channels)})
 
 
@@ -263,7 +311,11 @@ def to_channels(extent: Size | None = None) -> Op:
 
 
 def patch_embedding(features: Size, patch: Size) -> Op:
-    """Declare cutting an image into patches, each a position of a sequence (positions, features)."""
+    """Declare cutting an image into patches, each a position of a sequence (positions, features).
+
+    References:
+        Dosovitskiy et al. (2021), An Image is Worth 16x16 Words, section 3.1; without its class token.
+    """
     return make_op("patch_embedding", {"features": size("features", features), "patch": size("patch", patch)})
 
 
@@ -273,7 +325,11 @@ def upsample(scale: Size = 2, mode: Word = "nearest") -> Op:
 
 
 def pixel_shuffle(scale: Size = 2) -> Op:
-    """Declare trading channels for extent; ``scale**2`` must divide the channels."""
+    """Declare trading channels for extent; ``scale**2`` must divide the channels.
+
+    References:
+        Shi et al. (2016), Real-Time Single Image and Video Super-Resolution (sub-pixel convolution).
+    """
     return make_op("pixel_shuffle", {"scale": size("scale", scale)})
 
 
@@ -288,6 +344,13 @@ def normalize(mean: float | tuple[float, ...], std: float | tuple[float, ...]) -
     Args:
         mean: one number, or one for each channel.
         std: the same; > 0.
+
+    Raises:
+        SpaceError: one of them is no number, or ``std`` is not > 0.
+
+    Example:
+        >>> normalize((0.49, 0.48, 0.45), (0.25, 0.24, 0.26)).kind
+        'normalize'
     """
     for name, value in (("mean", mean), ("std", std)):
         parts = value if isinstance(value, (tuple, list)) else (value,)
@@ -310,7 +373,11 @@ def embedding(num_embeddings: Size, features: Size) -> Op:
 
 
 def positional_embedding() -> Op:
-    """Declare adding a learned vector for each position of a sequence (L, D)."""
+    """Declare adding a learned vector for each position of a sequence (L, D).
+
+    References:
+        Dosovitskiy et al. (2021), An Image is Worth 16x16 Words, section 3.1.
+    """
     return make_op("positional_embedding", {})
 
 
@@ -350,6 +417,10 @@ def transformer_block(
         norm: ``layer``, ``rms`` or ``none``.
         dropout: in attention and in the two-layer network.
         drop_path: probability of leaving out each half.
+
+    References:
+        Vaswani et al. (2017), Attention Is All You Need; the norms stand as in Xiong et al. (2020), On Layer
+        Normalization in the Transformer Architecture.
     """
     return make_op(
         "transformer_block",
@@ -373,12 +444,20 @@ def lstm(features: Size, layers: Size = 1, *, bidirectional: Flag = False, retur
         layers: stacked layers.
         bidirectional: whether it also runs backwards; gives twice the features.
         returns: ``sequence`` (L, features), or ``last`` (features,): the last output of each direction.
+
+    References:
+        Hochreiter and Schmidhuber (1997), Long Short-Term Memory; as torch has it, with a forget gate.
     """
     return _recurrent("lstm", features, layers, bidirectional, returns)
 
 
 def gru(features: Size, layers: Size = 1, *, bidirectional: Flag = False, returns: Word = "sequence") -> Op:
-    """Declare gated recurrent units over a sequence (L, D); arguments as of `lstm`."""
+    """Declare gated recurrent units over a sequence (L, D); arguments as of `lstm`.
+
+    References:
+        Cho et al. (2014), Learning Phrase Representations using RNN Encoder-Decoder; as torch has it (the reset gate
+        after the product).
+    """
     return _recurrent("gru", features, layers, bidirectional, returns)
 
 

@@ -66,6 +66,11 @@ def profile(term: Term, *, input_shape: tuple[int, ...], input_dtype: str = "flo
 
     Raises:
         BuildError: the network cannot be.
+
+    Example:
+        >>> from netwright.space import OpTerm
+        >>> profile(OpTerm("linear", (("features", 10),)), input_shape=(64,)).params
+        650
     """
     size, out = measure(term, input_shape=input_shape, input_dtype=input_dtype)
     return Profile(

@@ -1,6 +1,7 @@
 """Declarations of structures: sequences, branches, choices among operations, repetition, cells and grammars.
 
-They hold operations; what is decided in them is the search space's to know. No torch is imported.
+They hold operations; what is decided in them is the search space's to know. No torch is imported. What is no operation,
+or an argument that cannot be, is refused where it is written, with `SpaceError`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from netwright.nn.emitters.basics import ACTIVATIONS
 from netwright.nn.emitters.blocks import COMBINE
 from netwright.nn.layers import identity
 from netwright.nn.site import STAGE_WIDTH
-from netwright.space.expressions import Choice, Expr, Integer, flag
+from netwright.space.declarations import flag
+from netwright.space.expressions import Categorical, Choice, Expr, Integer
 from netwright.space.nodes import Cell, CellNode, Edge, Node, OneOf, Op, Repeat, selector_from
 from netwright.types import Value
 
@@ -23,7 +25,16 @@ MOST_ITEMS = 1000
 
 
 def seq(*parts: Node) -> Op:
-    """Declare operations that run one after the other."""
+    """Declare operations that run one after the other.
+
+    Raises:
+        SpaceError: a part is no operation; names it by its place.
+
+    Example:
+        >>> from netwright.nn import conv, relu
+        >>> len(seq(conv(16), relu()).children)
+        2
+    """
     return make_op("seq", {}, *nodes("parts", parts))
 
 
@@ -37,6 +48,9 @@ def residual(body: Node, shortcut: Node | Word = "auto", *, activation: Word = "
             projects; or an operation of one's own.
         activation: applied to the sum.
 
+    Raises:
+        SpaceError: an argument cannot be.
+
     References:
         He et al. (2016), Deep Residual Learning for Image Recognition (shortcut option B).
     """
@@ -48,7 +62,11 @@ def residual(body: Node, shortcut: Node | Word = "auto", *, activation: Word = "
 
 
 def parallel(*branches: Node, combine: Word = "sum") -> Op:
-    """Declare branches that run on the same input and are combined: ``sum``, ``concat``, ``multiply`` or ``mean``."""
+    """Declare branches that run on the same input and are combined: ``sum``, ``concat``, ``multiply`` or ``mean``.
+
+    Raises:
+        SpaceError: there is no branch, one is no operation, or ``combine`` is another word.
+    """
     return make_op("parallel", {"combine": word("combine", combine, COMBINE)}, *nodes("branches", branches, 1))
 
 
@@ -74,6 +92,9 @@ def one_of(name_or_choice: str | Expr, branches: Mapping[Value, Node]) -> OneOf:
         name_or_choice: name of a new choice, or one that is shared.
         branches: value of the choice and the operation.
 
+    Raises:
+        SpaceError: there is no branch, or one is no operation.
+
     Example:
         >>> from netwright.nn import conv, identity, one_of
         >>> len(one_of("op", {"conv": conv(16), "skip": identity()}).branches)
@@ -86,7 +107,20 @@ def one_of(name_or_choice: str | Expr, branches: Mapping[Value, Node]) -> OneOf:
 
 
 def optional(name_or_choice: str | Expr, body: Node) -> OneOf:
-    """Declare an operation that may be left out."""
+    """Declare an operation that may be left out.
+
+    Args:
+        name_or_choice: name of a new flag, or a condition.
+        body: the operation, there where the flag is True.
+
+    Raises:
+        SpaceError: ``body`` is no operation.
+
+    Example:
+        >>> from netwright.nn import dropout, optional
+        >>> [value for value, _ in optional("drop", dropout(0.1)).branches]
+        [False, True]
+    """
     selector = flag(name_or_choice) if isinstance(name_or_choice, str) else name_or_choice
     return OneOf(selector, ((False, identity()), (True, node("body", body))))
 
@@ -105,7 +139,12 @@ def repeat(
         high: largest depth; not needed for a fixed number or a choice whose largest value is known.
 
     Raises:
-        SpaceError: the bounds are missing or cannot be.
+        SpaceError: the bounds are missing or cannot be, or ``make`` gives no operation.
+
+    Example:
+        >>> from netwright.nn import conv
+        >>> len(repeat("depth", lambda i: conv(16), 1, 4).items)
+        4
     """
     if isinstance(name_or_depth, str):
         if low is None or high is None or low < 0:
@@ -120,8 +159,6 @@ def repeat(
 
 def _largest(depth: Expr | int) -> int | None:
     """The largest value of a fixed number or a choice; None if it is not known here."""
-    from netwright.space.expressions import Categorical
-
     if not isinstance(depth, Expr):
         return depth
     if not isinstance(depth, Choice):
@@ -141,7 +178,10 @@ def recursive(name: str, make: Callable[[Callable[[], Node], str], Node], base: 
         name: of the rule; choices in ``make`` take names that begin with the ``path`` they are given.
         make: makes the right-hand side from ``recurse``, which gives the rule one level down, and ``path``.
         base: what stands where the rule has been used ``max_depth`` times.
-        max_depth: >= 1.
+        max_depth: 1 to 64.
+
+    Raises:
+        SpaceError: ``max_depth`` cannot be, or ``base`` or what ``make`` gives is no operation.
 
     Example:
         >>> from netwright.nn import add, conv, one_of, recursive
@@ -170,12 +210,28 @@ def recursive(name: str, make: Callable[[Callable[[], Node], str], Node], base: 
 
 
 def edge(source: int, body: Node | None = None, *, present: Condition = None) -> Edge:
-    """Declare a connection inside a cell from node ``source``; without an operation it passes on what it gets."""
+    """Declare a connection inside a cell from node ``source``; without an operation it passes on what it gets.
+
+    Args:
+        source: number of a node before; the cell's inputs are the first.
+        body: what is applied on the way.
+        present: condition under which it is there; always if not given.
+    """
     return Edge(source, identity() if body is None else node("body", body), present)
 
 
 def cell_node(*edges: Edge, combine: str = "sum", then: Node | None = None, present: Condition = None) -> CellNode:
-    """Declare a node of a cell: combines what its edges bring, and applies ``then``."""
+    """Declare a node of a cell: combines what its edges bring, and applies ``then``.
+
+    Args:
+        edges: made by `edge`.
+        combine: ``sum``, ``concat``, ``multiply`` or ``mean``.
+        then: applied to the combined value.
+        present: condition under which it is there; always if not given.
+
+    Raises:
+        SpaceError: an edge is none, ``then`` is no operation, or ``combine`` is another word.
+    """
     if combine not in COMBINE:
         raise SpaceError(wrong("combine", combine, f"one of {', '.join(COMBINE)}"))
     for index, each in enumerate(edges):
@@ -192,6 +248,13 @@ def cell(*cell_nodes: CellNode, num_inputs: int = 1, output: str = "last") -> Ce
         num_inputs: how many values come in.
         output: ``last``, ``concat``, ``sum``, ``mean`` (of all inner nodes) or ``loose`` (concat of those
             nobody reads).
+
+    Raises:
+        SpaceError: a node is none, an edge comes from no earlier node, or ``output`` is another word.
+
+    Example:
+        >>> from netwright.nn import cell, cell_node, conv, edge
+        >>> shortcut = cell(cell_node(edge(0, conv(8))), cell_node(edge(0), edge(1)))
     """
     for index, each in enumerate(cell_nodes):
         if not isinstance(each, CellNode):
@@ -205,6 +268,17 @@ def dense_cell(num_nodes: int, make: Callable[[int, int], Node], *, combine: str
     """Declare a cell in which every node has an edge from each before it, with the operation ``make(source, node)``.
 
     NAS-Bench-201's cell is ``dense_cell(4, ...)``, the input being node 0.
+
+    Args:
+        num_nodes: with the input.
+        make: makes the operation from a node to a later one.
+        combine: as of `cell_node`.
+        output: as of `cell`.
+
+    Example:
+        >>> from netwright.nn import conv
+        >>> [len(node.edges) for node in dense_cell(4, lambda source, target: conv(8)).nodes]
+        [1, 2, 3]
     """
     built = [
         cell_node(*(edge(source, make(source, number)) for source in range(number)), combine=combine)
@@ -242,6 +316,12 @@ def cell_chain(cells: Sequence[Node], plan: Sequence[tuple[int, int]]) -> Op:
     Args:
         cells: made by `joint`.
         plan: for each place in the chain, which of ``cells`` stands there and its width.
+
+    Raises:
+        SpaceError: there is no cell, or the plan names one that is not there.
+
+    References:
+        Zoph et al. (2018), Learning Transferable Architectures for Scalable Image Recognition, section 3.
     """
     checked = nodes("cells", cells, 1)
     for index, (which, _) in enumerate(plan):
@@ -253,6 +333,9 @@ def cell_chain(cells: Sequence[Node], plan: Sequence[tuple[int, int]]) -> Op:
 
 def joint(body: Cell) -> Op:
     """Declare a cell of two inputs for a `cell_chain`; both come to its width, and to the newer one's extent, first.
+
+    Raises:
+        SpaceError: ``body`` is no cell of two inputs.
 
     References:
         Liu et al. (2019), DARTS, section 3.1.1 (preprocessing as in the authors' code).

@@ -77,6 +77,12 @@ def source(
 
     Raises:
         BuildError: the network cannot be: names the operation, its path and the shapes.
+
+    Example:
+        >>> from netwright.space import OpTerm
+        >>> text = source(OpTerm("linear", (("features", 10),)), input_shape=(64,))
+        >>> [line.strip() for line in text.splitlines() if "Linear" in line]
+        ['self.linear = nn.Linear(64, 10)']
     """
     return write(
         term, input_shape=input_shape, input_dtype=input_dtype, class_name=class_name, own_code=own_code or import_own
@@ -91,7 +97,11 @@ def write(
     class_name: str = "Network",
     own_code: OwnCodeWriter,
 ) -> Written:
-    """Write a network as `source` does, and say what it gives and which classes of one's own it uses."""
+    """Write a network as `source` does, and say what it gives and which classes of one's own it uses.
+
+    Raises:
+        BuildError: the network cannot be, or a name means two things in it.
+    """
     flow = _input_flow(input_shape, input_dtype)
     size = Tally()
     parts, out = _parts(term, flow, size)
@@ -126,7 +136,11 @@ def measure(term: Term, *, input_shape: tuple[int, ...], input_dtype: str = "flo
 
 
 def import_own(classes: tuple[type, ...]) -> OwnCode:
-    """Import classes of one's own from their modules."""
+    """Import classes of one's own from their modules.
+
+    Raises:
+        BuildError: a class stands inside another or a function.
+    """
     for own in classes:
         if own.__qualname__ != own.__name__:
             raise BuildError(

@@ -1,14 +1,10 @@
 """Search spaces: what may be built. No torch here.
 
-A space is declared from choices and expressions of them (`expressions`), and operations and structures (`nodes`);
+A space is declared from choices and expressions of them (`declarations`), and operations and structures (`nodes`);
 `SearchSpace` answers everything about the set of architectures that it spans.
 """
 
-from netwright.space.description import Description, difference_of_spaces
-from netwright.space.difference import Difference
-from netwright.space.expressions import (
-    Choice,
-    Expr,
+from netwright.space.declarations import (
     choice,
     contains,
     equal,
@@ -23,6 +19,9 @@ from netwright.space.expressions import (
     total,
     where,
 )
+from netwright.space.description import Description, difference_of_spaces
+from netwright.space.difference import Difference
+from netwright.space.expressions import Choice, Expr
 from netwright.space.graph import OperationGraph
 from netwright.space.nodes import Backend, Cell, CellNode, Edge, Node, OneOf, Op, Repeat
 from netwright.space.search_space import SearchSpace

@@ -18,9 +18,8 @@ from netwright.types import Value
 LIMIT = 4_096
 """The most assignments that are gone through to know the values of an expression; beyond, faults show when met."""
 
-
 DEPTH = 12
-"""The most choices that are gone through for it."""
+"""The most choices that are gone through to know the values of an expression."""
 
 
 def check_declaration(program: Program, constraints: Sequence[Expr]) -> None:

@@ -36,7 +36,7 @@ def holds(constraint: Expr, decisions: Mapping[str, Value]) -> bool:
         decisions: the active decisions.
 
     Example:
-        >>> from netwright.space.expressions import integer, total
+        >>> from netwright.space.declarations import integer, total
         >>> a, b = integer("a", 0, 3), integer("b", 0, 3)
         >>> holds(a + b <= 1, {"a": 3}), holds(total([a, b]) <= 1, {"a": 3})
         (True, False)

@@ -35,7 +35,14 @@ class DiagramTooLargeError(Exception):
 
 
 class Agenda:
-    """Linked list of pending tasks; interned, so that equal lists are the same object."""
+    """Linked list of pending tasks; interned, so that equal lists are the same object.
+
+    Args:
+        task: what comes first.
+        rest: what comes after it; None at the end.
+
+    ``mask`` and ``closed`` are those of all its tasks (see `program`).
+    """
 
     __slots__ = ("closed", "mask", "rest", "task")
 
@@ -72,6 +79,9 @@ class State:
         agenda: what is done after that.
         decided: values still read by what is pending.
         forms: what is left of the constraints.
+
+    ``closed`` are the bits of all that may still be decided or read, ``values`` what the choice may be. Found when they
+    are first needed: ``edges``, ``count`` (completions), ``ends`` (completions up to and with each edge).
     """
 
     __slots__ = ("agenda", "choice", "closed", "count", "decided", "edges", "ends", "forms", "values")
@@ -158,6 +168,7 @@ class Diagram:
         return tuple(sorted(kept, key=_NUMBER))
 
     def _restrict(self, agenda: Agenda | None, decided: dict[str, Value]) -> dict[str, Value]:
+        """Forget the values that nothing pending reads, so that states which differ in them alone are one."""
         if not decided or agenda is None:
             return {}
         bits = self._program.bits
@@ -177,6 +188,7 @@ class Diagram:
         return {name: value for name, value in decided.items() if bits[name] & needed}
 
     def _state(self, agenda: Agenda | None, decided: dict[str, Value], forms: tuple[Form, ...]) -> State:
+        """The state of an opened agenda, restricted values and settled constraints; the same object for equal ones."""
         bits = self._program.bits
         frontier = tuple(sorted(decided.items(), key=lambda item: bits[item[0]])) if decided else ()
         key = (id(agenda), frontier, forms)
@@ -201,6 +213,7 @@ class Diagram:
         return state.edges
 
     def _expand(self, state: State) -> Iterator[Edge]:
+        """One edge for all values where nothing depends on which one is taken, else one for each."""
         choice, values = state.choice, state.values
         assert choice is not None
         assert values is not None
@@ -316,7 +329,11 @@ class Diagram:
         return index
 
     def find(self, state: State, value: Value) -> tuple[Edge, int, int]:
-        """The edge of a value, how many architectures come before the edge, and the value's position in it."""
+        """The edge of a value, how many architectures come before the edge, and the value's position in it.
+
+        Raises:
+            SpaceError: the value leads to no valid architecture.
+        """
         assert state.values is not None
         position = state.values.position(value)
         before = 0

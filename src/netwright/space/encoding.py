@@ -18,7 +18,6 @@ References:
 
 from __future__ import annotations
 
-import math
 from functools import cached_property, lru_cache
 from typing import cast
 
@@ -32,7 +31,7 @@ from netwright.space.nodes import Cell, Node, OneOf, Op, Repeat, child_nodes
 from netwright.space.program import Program
 from netwright.space.resolve import resolve
 from netwright.space.trampoline import Recursion, gather, run
-from netwright.space.values import Listed, Subsets, typed, values_of
+from netwright.space.values import Continuous, Listed, Subsets, typed, values_of
 from netwright.types import Architecture, Value, digest
 
 PATH_DIMENSION = 512
@@ -52,7 +51,11 @@ class Encoder:
         self._diagram = diagram
 
     def encode(self, arch: Architecture, kind: str) -> np.ndarray:
-        """See `SearchSpace.encode`."""
+        """See `SearchSpace.encode`.
+
+        Raises:
+            SpaceError: the kind is unknown, or there is no network to encode.
+        """
         if kind == "one-hot":
             return np.concatenate([block.encode(arch) for block in self._blocks] or [np.zeros(0)])
         if kind not in KINDS:
@@ -129,11 +132,7 @@ class Block:
 
 
 def _scaled(value: float, low: float, high: float, *, log: bool) -> float:
-    if low == high:
-        return 0.5
-    if log and low > 0:
-        return math.log(value / low) / math.log(high / low)
-    return (value - low) / (high - low)
+    return 0.5 if low == high else Continuous(low, high, log and low > 0).share(value)
 
 
 def path_counts(graph: OperationGraph, dimension: int = PATH_DIMENSION) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 An expression is data. It knows which choices it reads (`names`) and how to work itself out once they are decided
 (`evaluate`). It does not know where in a network it stands, whether its choices are active, or how many ways there
-are to decide them: that is the search space's.
+are to decide them: that is the search space's. The functions that people declare them with are in `declarations`.
 """
 
 from __future__ import annotations
@@ -133,7 +133,14 @@ class Categorical:
 
 @dataclass(frozen=True, slots=True)
 class Integer:
-    """A whole number ``low, low + step, ...`` up to and including ``high``; the bounds may be expressions."""
+    """A whole number ``low, low + step, ...`` up to and including ``high``.
+
+    Args:
+        low: smallest value; may be an expression.
+        high: largest value; may be an expression.
+        step: >= 1.
+        log: whether ratios matter rather than differences.
+    """
 
     low: Operand
     high: Operand
@@ -152,7 +159,13 @@ class Integer:
 
 @dataclass(frozen=True, slots=True)
 class Real:
-    """A real number in ``[low, high]``, spread evenly over the logarithm where ``log``."""
+    """A real number in ``[low, high]``, spread evenly over the logarithm where ``log``.
+
+    Args:
+        low: finite; > 0 where ``log``.
+        high: finite, >= ``low``.
+        log: whether ratios matter rather than differences.
+    """
 
     low: float
     high: float
@@ -169,7 +182,13 @@ class Real:
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """Between ``min_size`` and ``max_size`` of the given values; the decision is a tuple in the order of ``values``."""
+    """Several of the given values; the decision is a tuple of them in the order of ``values``.
+
+    Args:
+        values: at least one, all different.
+        min_size: the fewest taken, >= 0.
+        max_size: the most taken; None for all.
+    """
 
     values: tuple[Value, ...]
     min_size: int = 0
@@ -185,7 +204,12 @@ class Subset:
 
 @dataclass(frozen=True, slots=True)
 class Dependent:
-    """One of the values that a table gives for the value of another expression."""
+    """One of the values that a table gives for the value of another expression.
+
+    Args:
+        on: what the table is read by.
+        table: value of ``on``, and the values allowed then, all different.
+    """
 
     on: Expr
     table: tuple[tuple[Value, tuple[Value, ...]], ...]
@@ -204,16 +228,21 @@ def _require_distinct(values: Sequence[Value]) -> None:
         raise SpaceError(wrong("choices", values, "at least one value"))
     seen: set[object] = set()
     for value in values:
-        _require_plain(value)
+        require_plain(value)
         if value in seen:  # 1, 1.0 and True are equal in Python and would be one key in a table
             raise SpaceError(wrong("choices", list(values), "all different", f"remove one of the two {value!r}"))
         seen.add(value)
 
 
-def _require_plain(value: object) -> None:
+def require_plain(value: object) -> None:
+    """Refuse what is no plain value: a number, string, flag, None or a tuple of them.
+
+    Raises:
+        SpaceError: it is something else, or not finite.
+    """
     if isinstance(value, tuple):
         for part in value:
-            _require_plain(part)
+            require_plain(part)
     elif isinstance(value, float) and not math.isfinite(value):
         raise SpaceError(wrong("choice", value, "finite"))
     elif value is not None and not isinstance(value, (bool, int, float, str)):
@@ -305,7 +334,7 @@ class Apply(Expr):
             raise SpaceError(wrong("operator", operator, f"one of {sorted(_ARITHMETIC)}"))
         for operand in operands:
             if not isinstance(operand, Expr):
-                _require_plain(operand)
+                require_plain(operand)
         self.operator = operator
         self.operands = operands
         self.names = frozenset().union(*(o.names for o in operands if isinstance(o, Expr)))
@@ -321,7 +350,11 @@ class Apply(Expr):
         return self.apply(values)
 
     def apply(self, values: Sequence[Value]) -> Value:
-        """Work the operator out on decided operands."""
+        """Work the operator out on decided operands.
+
+        Raises:
+            SpaceError: the arithmetic is impossible, such as a division by zero.
+        """
         try:
             return cast(Value, _ARITHMETIC[self.operator](*values))
         except (TypeError, ZeroDivisionError, OverflowError, ValueError) as error:
@@ -335,111 +368,7 @@ class Apply(Expr):
         return self._choices
 
 
-# --- what people write -------------------------------------------------------------------------------------------
-
-
-def choice(name: str, values: Sequence[Value] | Mapping[Value, Sequence[Value]], *, on: Expr | None = None) -> Choice:
-    """Declare a categorical choice; with ``on``, one whose values depend on another choice.
-
-    Args:
-        name: of the choice.
-        values: the values; with ``on``, a table from each value of ``on`` to the values allowed then.
-        on: the expression the table is read by.
-
-    Raises:
-        SpaceError: no values, two that are equal, or one that is not plain.
-
-    Example:
-        >>> width = choice("width", [16, 24, 32])
-        >>> kernel = choice("kernel", {16: [3, 5], 24: [3], 32: [3]}, on=width)
-    """
-    if on is not None:
-        if not isinstance(values, Mapping):
-            raise SpaceError(wrong("values", values, "a table {value of on: [values]} where on= is given"))
-        table = tuple((key, _tuple(options)) for key, options in values.items())
-        return Choice(name, Dependent(on, table))
-    if isinstance(values, (str, Mapping)) or not isinstance(values, Sequence):
-        raise SpaceError(wrong("values", values, "a list of values"))
-    return Choice(name, Categorical(_tuple(values)))
-
-
-def integer(name: str, low: Operand, high: Operand, step: int = 1, *, log: bool = False) -> Choice:
-    """Declare a whole number from ``low`` to ``high``, both included; the bounds may be expressions.
-
-    ``log`` says that ratios matter rather than differences (to encodings and models; sampling stays uniform).
-    """
-    return Choice(name, Integer(low, high, step, log))
-
-
-def real(name: str, low: float, high: float, *, log: bool = False) -> Choice:
-    """Declare a real number in ``[low, high]``; with ``log`` it is sampled evenly over the logarithm."""
-    return Choice(name, Real(low, high, log))
-
-
-def flag(name: str) -> Choice:
-    """Declare a yes-or-no choice."""
-    return Choice(name, Categorical((False, True)))
-
-
-def subset(name: str, values: Sequence[Value], min_size: int = 0, max_size: int | None = None) -> Choice:
-    """Declare a choice of several of the values."""
-    return Choice(name, Subset(_tuple(values), min_size, max_size))
-
-
-def equal(a: Operand, b: Operand) -> Expr:
-    """Condition: ``a`` and ``b`` have the same value."""
-    return Apply("==", (a, b))
-
-
-def contains(values: Operand, value: Operand) -> Expr:
-    """Condition: ``value`` is among ``values`` (a subset choice or a tuple)."""
-    return Apply("in", (value, values))
-
-
-def size(values: Operand) -> Expr:
-    """How many values a subset choice has taken."""
-    return Apply("len", (values,))
-
-
-def implies(condition: Operand, then: Operand) -> Expr:
-    """Condition: ``then`` holds wherever ``condition`` does."""
-    return Apply("or", (Apply("not", (condition,)), then))
-
-
-def where(condition: Operand, then: Operand, other: Operand) -> Expr:
-    """``then`` where ``condition`` holds, else ``other``."""
-    return Apply("if", (condition, then, other))
-
-
-def minimum(*values: Operand) -> Expr:
-    """The smallest of the values. In a constraint, choices that an architecture does not have are left out."""
-    return Apply("min", values)
-
-
-def maximum(*values: Operand) -> Expr:
-    """The largest of the values. In a constraint, choices that an architecture does not have are left out."""
-    return Apply("max", values)
-
-
-def total(values: Sequence[Operand]) -> Expr:
-    """Sum of the values. In a constraint, values of choices that an architecture does not have are left out."""
-    if not any(isinstance(value, Expr) for value in values):
-        raise SpaceError(wrong("values", list(values), "at least one expression"))
-    return Apply("sum", tuple(values))
-
-
 def _chain(operator: str, left: Expr, right: Operand) -> Expr:
     """Add one operand to a chain of the same operator, so that a sum of thousands is not nested thousands deep."""
     before = left.operands if isinstance(left, Apply) and left.operator == operator else (left,)
     return Apply(operator, (*before, right))
-
-
-def _tuple(values: Sequence[Value]) -> tuple[Value, ...]:
-    return tuple(_freeze(v) for v in values)
-
-
-def _freeze(value: object) -> Value:
-    if isinstance(value, (list, tuple)):
-        return tuple(_freeze(v) for v in value)
-    _require_plain(value)
-    return cast(Value, value)

@@ -66,7 +66,7 @@ def _draw(values: Values, rng: np.random.Generator) -> Value:
     return values.at(below(rng, values.size))
 
 
-def permitted(rule: Rule | None, state: State, edge: Edge) -> Sequence[Value] | int:
+def permitted(rule: Rule | None, edge: Edge) -> Sequence[Value] | int:
     """Which values of an edge a rule allows: a list of them, or how many where they are too many to list."""
     if edge.values is None:
         return (edge.value,) if _allows(rule, edge.value) else ()
@@ -133,7 +133,7 @@ class Guide:
             return []
         rule = self._rules.get(state.choice.name)
         left = due & ~self._bits[state.choice.name]
-        found = ((edge, permitted(rule, state, edge)) for edge in self._diagram.expand(state))
+        found = ((edge, permitted(rule, edge)) for edge in self._diagram.expand(state))
         return [(edge, allowed, (edge.child, left)) for edge, allowed in found if _number(allowed)]
 
     def count(self, place: Place) -> int:
@@ -245,7 +245,11 @@ class Moves:
                 yield from (Architecture(decisions) for decisions in found if self._valid(decisions))
 
     def mutate(self, arch: Architecture, rng: np.random.Generator, k: int) -> Architecture:
-        """See `SearchSpace.mutate`."""
+        """See `SearchSpace.mutate`.
+
+        Raises:
+            SpaceError: no such child exists, or none was found where constraints hold by rejection.
+        """
         if k <= len(arch):
             for draw in self._children(arch, rng, k):
                 for _ in range(ATTEMPTS if self._rejected else 1):
@@ -333,7 +337,7 @@ class ChangeCounts:
         rules: list[tuple[Rule | None, int]] = [(None, 0)]
         if name in self._arch:
             rules = [(Keep((self._arch[name],)), 0), (Change(self._arch[name]), 1)]
-        found = ((e, r, permitted(r, state, e), c) for e in self._diagram.expand(state) for r, c in rules)
+        found = ((e, r, permitted(r, e), c) for e in self._diagram.expand(state) for r, c in rules)
         return [way for way in found if _number(way[2])]
 
     def draw(self, state: State, rng: np.random.Generator) -> dict[str, Value]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Union
 
 from netwright.errors import SpaceError, wrong
-from netwright.space.expressions import Choice, Expr
+from netwright.space.expressions import Categorical, Choice, Expr
 from netwright.types import Value
 
 if TYPE_CHECKING:
@@ -165,8 +165,6 @@ def child_nodes(node: Node) -> tuple[Node, ...]:
 
 def selector_from(name_or_choice: str | Expr, values: tuple[Value, ...]) -> Expr:
     """Make the selector of a `OneOf`: a new categorical choice for a name, anything else as it is."""
-    from netwright.space.expressions import Categorical
-
     return Choice(name_or_choice, Categorical(values)) if isinstance(name_or_choice, str) else name_or_choice
 
 

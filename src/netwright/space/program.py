@@ -1,8 +1,11 @@
 """A declaration as a program of decisions: which choice is taken next, given what was decided so far.
 
-Nodes are compiled once into tasks. A task decides a choice, or opens further tasks depending on decided values. Names
-are bits of an integer, so that the names a part of a space reads are one number. Knows nothing of constraints, counts
-or networks.
+Nodes are compiled once into tasks. A task decides a choice, or opens further tasks depending on decided values. Knows
+nothing of constraints, counts or networks.
+
+Names are bits of an integer, so that a set of names is one number. Every task has two of them: ``mask``, the choices
+that it and the tasks it may open take or read; and ``closed``, these with all that their domains depend on, directly or
+through others. What is in ``closed`` of no pending task is neither a decision any more nor of any consequence.
 
 Order: depth first as declared; the choices of an operation's arguments, then its children; a selector, then the branch
 taken; a depth, then that many items; of a cell's node whether it is there, its edges (is it there, then its operation),
@@ -25,7 +28,15 @@ from netwright.types import Value
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Decide:
-    """Take a choice, unless it is taken already."""
+    """Take a choice, unless it is taken already.
+
+    Args:
+        choice: what is decided.
+        bit: of its name.
+        before: the choices that its domain reads.
+        mask: its bit.
+        closed: its bit and those of all that its domain depends on.
+    """
 
     choice: Choice
     bit: int
@@ -44,7 +55,11 @@ class Fork:
     closed: int
 
     def open(self, decisions: Mapping[str, Value]) -> tuple[Task, ...]:
-        """Tasks of the branch taken."""
+        """Tasks of the branch taken.
+
+        Raises:
+            SpaceError: no branch stands for the selector's value.
+        """
         value = self.node.selector.evaluate(decisions)
         try:
             return self.branches[typed(value)]

@@ -50,7 +50,6 @@ class Forms:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._names = {bit: name for name, bit in program.bits.items()}
         self._interned: dict[object, Form] = {}
         self._reduced: dict[object, Form] = {}
         self._intervals: dict[Form, Interval] = {}

@@ -24,6 +24,12 @@ def resolve(node: Node, decisions: Mapping[str, Value]) -> Term:
     Args:
         node: the declaration.
         decisions: a valid architecture.
+
+    Example:
+        >>> from netwright.space.declarations import choice
+        >>> from netwright.space.nodes import Op
+        >>> resolve(Op("conv", (("width", choice("w", [16, 32]) * 2),)), {"w": 32})
+        OpTerm(kind='conv', args=(('width', 64),), children=(), target=None)
     """
     return run(_resolve(node, decisions))
 
@@ -46,7 +52,11 @@ def _resolve(node: Node, decisions: Mapping[str, Value]) -> Recursion[Term]:
 
 
 def branch_of(node: OneOf, decisions: Mapping[str, Value]) -> Node:
-    """The branch that is taken."""
+    """The branch that is taken.
+
+    Raises:
+        SpaceError: no branch stands for the selector's value.
+    """
     value = node.selector.evaluate(decisions)
     for key, branch in node.branches:
         if typed(key) == typed(value):

@@ -202,7 +202,7 @@ class SearchSpace:
         return self._folded[0].num_states
 
     def contains(self, arch: Architecture) -> bool:
-        """Whether an architecture is one of this space, written as the space writes it."""
+        """Whether an architecture is one of this space, written as the space writes it; `explain` says why not."""
         return self.explain(arch) is None
 
     def explain(self, arch: Architecture) -> str | None:
@@ -310,7 +310,13 @@ class SearchSpace:
         """Mix two architectures: every decision that a parent has comes from a parent.
 
         Where both have it, either with even chances, as far as a valid architecture can still be reached; what neither
-        has is drawn evenly from the valid completions.
+        has is drawn evenly from the valid completions. Where constraints hold by rejection and 1,000 draws break them,
+        the child is ``a``.
+
+        Args:
+            a: a parent.
+            b: the other.
+            rng: source of randomness.
 
         Raises:
             SpaceError: ``a`` or ``b`` is not in the space.
@@ -335,7 +341,11 @@ class SearchSpace:
         return self.root
 
     def training_values(self, arch: Architecture) -> dict[str, Value]:
-        """Arguments of the training recipe that an architecture decides, or that are constant."""
+        """Arguments of the training recipe that an architecture decides, or that are constant.
+
+        Raises:
+            SpaceError: ``arch`` is not in the space.
+        """
         self._require(arch)
         return {name: evaluate_argument(arg, arch) for name, arg in self.training.items()}
 
@@ -344,12 +354,19 @@ class SearchSpace:
 
         Nodes of cells may be numbered differently, identities stand anywhere and dead parts exist. See
         `netwright.space.canonical`.
+
+        Raises:
+            SpaceError: ``arch`` is not in the space.
         """
         training = self.training_values(arch)
         return canonical_id(None if self.root is None else resolve(self.root, arch), training)
 
     def graph(self, arch: Architecture) -> OperationGraph:
-        """The operations as a graph with labels, for kernels and predictors."""
+        """The operations as a graph with labels, for kernels and predictors.
+
+        Raises:
+            SpaceError: ``arch`` is not in the space, or the space has training choices only.
+        """
         return operation_graph(self.resolve(arch))
 
     def encode(self, arch: Architecture, kind: str = "one-hot") -> np.ndarray:
@@ -373,7 +390,11 @@ class SearchSpace:
         return Encoder(self._program, self._folded[0])
 
     def difference(self, a: Architecture, b: Architecture) -> Difference:
-        """What two architectures of this space differ in."""
+        """What two architectures of this space differ in.
+
+        Raises:
+            SpaceError: ``a`` or ``b`` is not in the space.
+        """
         self._require(a, b)
         return difference(a, b)
 
@@ -403,12 +424,21 @@ class SearchSpace:
             input_shape: shape of one input, without the batch.
             seed: of the initial weights.
             input_dtype: dtype of the input.
+
+        Raises:
+            SpaceError: ``arch`` is not in the space, or no operation says what it computes.
+            BuildError: the network cannot be: names the operation, its path and the shapes.
         """
         term = self.resolve(arch)
         return self._backend().build(term, input_shape=input_shape, seed=seed, input_dtype=input_dtype)
 
     def source(self, arch: Architecture, *, input_shape: tuple[int, ...], input_dtype: str = "float32") -> str:
-        """Write the model of an architecture as readable source; see the backend (`netwright.nn.source`)."""
+        """Write the model of an architecture as readable source; see the backend (`netwright.nn.source`).
+
+        Raises:
+            SpaceError: ``arch`` is not in the space, or no operation says what it computes.
+            BuildError: the network cannot be: names the operation, its path and the shapes.
+        """
         return self._backend().source(self.resolve(arch), input_shape=input_shape, input_dtype=input_dtype)
 
     def _backend(self) -> Backend:

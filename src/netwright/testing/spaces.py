@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from itertools import count
 
-from netwright.space.expressions import Operand, choice, equal, flag, integer, real, subset
+from netwright.space.declarations import choice, equal, flag, integer, real, subset
+from netwright.space.expressions import Operand
 from netwright.space.nodes import Cell, CellNode, Edge, Node, OneOf, Op, Repeat, freeze_args, selector_from
 from netwright.space.search_space import SearchSpace
 

@@ -24,7 +24,7 @@ from netwright.nn.layers import (
 from netwright.nn.spaces.images import require_image
 from netwright.nn.structures import cell, cell_chain, cell_node, edge, joint, one_of, seq, stage_width
 from netwright.space import SearchSpace
-from netwright.space.expressions import contains, subset
+from netwright.space.declarations import contains, subset
 from netwright.space.nodes import Cell, Node, Op
 
 
@@ -47,6 +47,9 @@ def darts(
         channels: of the first cells; doubled by each of the two reductions. 16 in the paper's search, 36 afterwards.
         num_cells: cells in all, >= 3; those at a third and two thirds reduce. 8 in the paper's search, 20 afterwards.
         num_nodes: inner nodes of a cell; 4 in the paper.
+
+    Raises:
+        SpaceError: a shape or a number cannot be.
 
     Example:
         >>> darts().count() == (1 * 3 * 6 * 10 * 7**8) ** 2

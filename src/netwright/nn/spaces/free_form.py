@@ -27,7 +27,8 @@ from netwright.nn.layers import (
 from netwright.nn.spaces.images import require_image
 from netwright.nn.structures import concat, one_of, optional, over_positions, repeat, residual, seq
 from netwright.space import SearchSpace
-from netwright.space.expressions import Choice, choice, flag, real
+from netwright.space.declarations import choice, flag, real
+from netwright.space.expressions import Choice
 from netwright.space.nodes import Node
 
 
@@ -44,6 +45,13 @@ def free_form(
         num_outputs: classes.
         max_depth: most blocks.
         min_width: fewest channels; all widths are multiples of it.
+
+    Raises:
+        SpaceError: a shape or a number cannot be.
+
+    Example:
+        >>> len(free_form(max_depth=1, min_width=8).choices)
+        20
     """
     require_image(input_shape, num_outputs)
     widths = [min_width * factor for factor in (1, 2, 3, 4)]

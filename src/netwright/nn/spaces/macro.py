@@ -12,7 +12,8 @@ from netwright.nn.layers import dropout, global_pool, linear
 from netwright.nn.spaces.images import require_image
 from netwright.nn.structures import one_of, repeat, residual, seq
 from netwright.space import SearchSpace
-from netwright.space.expressions import Choice, choice
+from netwright.space.declarations import choice
+from netwright.space.expressions import Choice
 from netwright.space.nodes import Node, Op
 
 
@@ -33,6 +34,13 @@ def mobile_macro(
         num_outputs: classes.
         widths: channels of each stage.
         max_depth: most blocks of a stage.
+
+    Raises:
+        SpaceError: a shape or a number cannot be.
+
+    Example:
+        >>> mobile_macro(widths=(16,), max_depth=1).count()
+        216
     """
     require_image(input_shape, num_outputs)
     stages = [_mobile_stage(number, width, max_depth) for number, width in enumerate(widths)]
@@ -76,6 +84,13 @@ def resnet_macro(
         num_outputs: classes.
         widths: channels of each stage; multiples of 8.
         max_depth: most blocks of a stage.
+
+    Raises:
+        SpaceError: a shape or a number cannot be.
+
+    Example:
+        >>> resnet_macro(widths=(16,), max_depth=1).count()
+        72
     """
     require_image(input_shape, num_outputs)
     stages = [_residual_stage(number, width, max_depth) for number, width in enumerate(widths)]

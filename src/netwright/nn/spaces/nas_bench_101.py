@@ -17,7 +17,8 @@ from netwright.nn.layers import global_pool, linear, max_pool
 from netwright.nn.spaces.images import require_image
 from netwright.nn.structures import cell, cell_node, edge, one_of, seq, stage_width, stages
 from netwright.space import SearchSpace
-from netwright.space.expressions import Expr, flag, maximum, total
+from netwright.space.declarations import flag, maximum, total
+from netwright.space.expressions import Expr
 from netwright.space.nodes import Cell, CellNode, Node
 
 
@@ -46,6 +47,9 @@ def nas_bench_101(
         num_modules: modules of each stack; the searched graph is the same in all.
         num_vertices: with input and output.
         max_edges: most edges.
+
+    Raises:
+        SpaceError: a shape or a number cannot be.
 
     Example:
         >>> nas_bench_101(num_vertices=3).count()

@@ -29,6 +29,9 @@ def nas_bench_201(
         channels: of the first stage; 16 in the paper.
         num_cells: of each stage; 5 in the paper.
 
+    Raises:
+        SpaceError: a shape or a number cannot be.
+
     Example:
         >>> nas_bench_201().count()
         15625
