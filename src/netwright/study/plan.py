@@ -15,13 +15,16 @@ NOMINAL_IMAGES_PER_S = 700.0
 """Images of 28 x 28 pixels that one core trains on in a second with a network of the default space; from
 ``benchmarks/recipe_fashion_mnist.py``. A wrong figure makes rungs longer or shorter, nothing worse."""
 
-FINAL_SHARE = 0.7
+FINAL_SHARE = 0.75
 """Part of a time budget kept for the finalists' training, export and check."""
 
-EXPORT_RESERVE_S = 30.0
-UNITS = 15
-"""Trainings of the lowest rung that the search phase of a time budget pays for when it is just long enough for the
-shortest useful ones, promotions counted by their epochs. In a longer one number and length both grow with the root."""
+EXPORT_RESERVE_S = 20.0
+NUM_LOWEST = 30
+"""Trainings of the lowest rung that a budget of trials or epochs pays for, promotions counted by their epochs."""
+
+LENGTH = 0.5
+"""The lowest rung of a time budget is this times the root of the shortest useful training times what the search phase
+can pay for, in epochs: with more time both the number of networks and what is known of each grow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +76,7 @@ def make_plan(
     full = _full_epochs(num_images) if max_epochs is None or budget.time_s is not None else max_epochs * eta
     rate = NOMINAL_IMAGES_PER_S * min(2.0, 784 / pixels) / num_images * workers  # epochs a second
     affordable = _affordable_epochs(budget, full, rate)
-    shortest = min(1.0, 5000 / num_images)
-    growth = 1.0 if budget.time_s is None else max(1.0, math.sqrt(affordable / (UNITS * shortest)))
-    low = min_epochs or min(max_epochs or full, _round(min(full / eta**3, max(affordable / UNITS / growth, shortest))))
+    low = min_epochs or min(max_epochs or full, _round(min(full / eta**3, _lowest(budget, affordable, num_images))))
     # the highest rung takes a worker at most about a quarter of the search, so that none waits long for its end
     num_steps = max(0, math.floor(math.log(max(1.0, affordable / workers / 4 / low), eta)))
     high = max_epochs or _round(min(full, low * eta ** max(1, min(3, num_steps))))
@@ -97,6 +98,14 @@ def _affordable_epochs(budget: Budget, full: float, rate: float) -> float:
     if budget.time_s is not None:
         return budget.time_s * (1 - FINAL_SHARE) * rate
     return budget.epochs / 2 if budget.epochs is not None else (budget.trials or 1) * full / 9
+
+
+def _lowest(budget: Budget, affordable: float, num_images: int) -> float:
+    """Epochs of the lowest rung: never fewer than 5,000 images, or all of them."""
+    shortest = min(1.0, 5000 / num_images)
+    if budget.time_s is None:
+        return max(affordable / NUM_LOWEST, shortest)
+    return max(LENGTH * math.sqrt(affordable * shortest), shortest)
 
 
 def _is_ample(budget: Budget, full: float, rate: float) -> bool:
