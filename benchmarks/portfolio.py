@@ -1,9 +1,12 @@
-"""Which networks learn most in a given time? References, portfolio and relatives, so many seconds each.
+"""Which networks learn most in a given time, and can a short training tell? References, portfolio and relatives.
 
-    OMP_NUM_THREADS=1 python benchmarks/portfolio.py --seconds 300 --seeds 1
+    OMP_NUM_THREADS=1 python benchmarks/portfolio.py --short 0.75 --seconds 300 --seeds 1
 
-One process a network, one after the other; run it on an idle machine, since time decides how many epochs each one
-gets. Prints accuracy and loss on the validation images, by which the portfolio of the default space was chosen.
+Trains each network for so many epochs, and then anew for so many seconds, one process and one network at a time; run
+it on an idle machine, since time decides how many epochs each one gets. Prints accuracy and loss on the validation
+images, by which the portfolio of the default space was chosen, and the exponent b of the law that a search compares
+networks by, long error = a x short error x cost^b (`netwright.study.equal_time`), fitted by least squares, with the
+root mean square of what it leaves in log error.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from netwright.evaluation import TrainerOptions, TrainingEvaluator
@@ -42,27 +46,53 @@ def networks(task: ImageClassification) -> list[tuple[str, Architecture]]:
     return named
 
 
+def evaluator(task: ImageClassification, folder: str, seconds: float | None) -> TrainingEvaluator:
+    """Trains on one core, for so many seconds or as long as it is told."""
+    deadline_s = None if seconds is None else time.monotonic() + seconds
+    options = TrainerOptions(deadline_s=deadline_s, keep_weights=False)
+    made = TrainingEvaluator(task, task.default_space(), work_dir=Path(folder), options=options)
+    made.prepare()
+    return made
+
+
+def fit(rows: list[tuple[float, float, float]]) -> tuple[float, float]:
+    """Exponent b and root mean square residual from rows of (cost, short error, long error)."""
+    cost, short, long = np.log(np.array(rows)).T
+    design = np.stack([np.ones_like(cost), cost], axis=1)
+    weights = np.linalg.lstsq(design, long - short, rcond=None)[0]
+    return float(weights[1]), float(np.sqrt(np.mean((long - short - design @ weights) ** 2)))
+
+
 def main() -> None:
     """Train them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="/usr/share/datasets/fashion-mnist")
-    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--short", type=float, default=0.75, help="epochs of the short training")
+    parser.add_argument("--seconds", type=float, default=300.0, help="of the long training")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", default="", help="part of the name of what is trained")
     args = parser.parse_args()
     torch.set_num_threads(1)
     task = ImageClassification.load(args.data, seed=0)
-    print(f"netwright {version('netwright')}, torch {torch.__version__}, {args.seconds:g} s each")
-    print(f"{'network':<38} {'seed':>4} {'params':>8} {'M MACs':>7} {'epochs':>6} {'accuracy':>8} {'loss':>7}")
+    print(
+        f"netwright {version('netwright')}, torch {torch.__version__}, {args.short:g} epochs and {args.seconds:g} s each"
+    )
+    print(f"{'network':<38} {'seed':>4} {'params':>8} {'M MACs':>7} {'short':>7} {'epochs':>6} {'long':>7} {'loss':>7}")
+    rows = []
     for name, arch in networks(task):
         for seed in range(args.seeds if args.only in name else 0):
             with tempfile.TemporaryDirectory() as folder:
-                options = TrainerOptions(deadline_s=time.monotonic() + args.seconds, keep_weights=False)
-                evaluator = TrainingEvaluator(task, task.default_space(), work_dir=Path(folder), options=options)
-                evaluator.prepare()
-                found = evaluator(arch, fidelity=Fidelity(epochs=60.0), seed=seed)
-            sizes = f"{found['params']:>8.0f} {found['macs'] / 1e6:>7.2f} {found['epochs']:>6.2f}"
-            print(f"{name:<38} {seed:>4} {sizes} {found['accuracy']:>8.4f} {found['loss']:>7.4f}", flush=True)
+                short = evaluator(task, folder, None)(arch, fidelity=Fidelity(epochs=args.short), seed=seed)
+            with tempfile.TemporaryDirectory() as folder:
+                long = evaluator(task, folder, args.seconds)(arch, fidelity=Fidelity(epochs=60.0), seed=seed)
+            rows.append((long["train_cost"], 1 - short["accuracy"], 1 - long["accuracy"]))
+            sizes = (
+                f"{long['params']:>8.0f} {long['macs'] / 1e6:>7.2f} {short['accuracy']:>7.4f} {long['epochs']:>6.2f}"
+            )
+            print(f"{name:<38} {seed:>4} {sizes} {long['accuracy']:>7.4f} {long['loss']:>7.4f}", flush=True)
+    if len(rows) > 2:
+        exponent, residual = fit(rows)
+        print(f"long error = a x short error x cost^{exponent:.3f}, residual {residual:.3f} over {len(rows)} trainings")
 
 
 if __name__ == "__main__":

@@ -17,9 +17,9 @@ EXPONENT = 0.08
 """How the error to be expected after the same time grows with the cost of an epoch, error ~ short error x cost^b.
 
 Each network's own error falls as epochs^-.14 to epochs^-.18, smaller ones slower, since they are full sooner: so less
-than that is left between networks. Fitted to ten networks of 4 to 20 cost units on Fashion-MNIST, between 0.75 epochs
-and 300 s each (``benchmarks/portfolio.py``): b = .07; the errors it foretells are off by 4 % (root mean square). Depth
-and the share of arithmetic in the cost foretold nothing beyond it when one network was left out."""
+than that is left between networks. Fitted to seven networks of 4 to 19 cost units on Fashion-MNIST, between 0.75
+epochs and 300 s each, one seed (``benchmarks/portfolio.py``): b = .09, with 2 % left
+unexplained; a little less is taken, since the full training is longer still."""
 
 UNIT_COST = 1e7
 
