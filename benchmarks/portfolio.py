@@ -75,7 +75,7 @@ def main() -> None:
     torch.set_num_threads(1)
     task = ImageClassification.load(args.data, seed=0)
     print(
-        f"netwright {version('netwright')}, torch {torch.__version__}, {args.short:g} epochs and {args.seconds:g} s each"
+        f"netwright {version('netwright')}, torch {torch.__version__}, {args.short:g} epochs, {args.seconds:g} s each"
     )
     print(f"{'network':<38} {'seed':>4} {'params':>8} {'M MACs':>7} {'short':>7} {'epochs':>6} {'long':>7} {'loss':>7}")
     rows = []
