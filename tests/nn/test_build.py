@@ -16,7 +16,7 @@ from netwright import nn
 from netwright.errors import BuildError
 from netwright.nn.emitters import EMITTERS
 from netwright.space import SearchSpace
-from netwright.space.nodes import Node
+from netwright.space.nodes import Node, Op
 from netwright.space.resolve import resolve
 from netwright.space.terms import OpTerm, Term
 
@@ -262,3 +262,32 @@ def test_every_kind_is_declared_by_a_function() -> None:
     """Each kind of operation that can be written has a function that declares it."""
     special = {"class": "op", "seq": "seq", "residual": "residual"}
     assert [k for k in EMITTERS if not hasattr(nn, special.get(k, k))] == []
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 2, 2, 2, 2), (4, 1, 1, 1, 1, 1)])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.conv(4),
+        nn.depthwise_conv(),
+        nn.separable_conv(4),
+        nn.transposed_conv(4),
+        nn.conv_norm_act(4),
+        nn.project(8),
+        nn.patch_embedding(4, 1),
+        nn.max_pool(1),
+        nn.adaptive_pool(1),
+        nn.upsample(2),
+    ],
+    ids=lambda layer: layer.kind,
+)
+def test_extents_that_torch_has_no_layers_for_are_refused(layer: Op, shape: tuple[int, ...]) -> None:
+    """A vector, and images of four extents and more, are errors that name the operation and what it needs."""
+    with pytest.raises(BuildError, match=rf"{layer.kind} at seq\[0\].*needs (\(C, L\)|1, 2 or 3 ext|channels first)"):
+        nn.build(_term(layer), input_shape=shape)
+
+
+def test_a_projection_over_four_extents_is_refused() -> None:
+    """A shortcut that would need a convolution torch does not have is an error of the residual block."""
+    with pytest.raises(BuildError, match=r"residual at seq\[0\].residual: needs 1, 2 or 3 extents"):
+        nn.build(_term(nn.residual(nn.take_channels(2))), input_shape=(4, 2, 2, 2, 2))

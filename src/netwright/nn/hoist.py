@@ -122,14 +122,10 @@ def _columns(group: list[Code]) -> dict[tuple[str, ...], str]:
     """What differs in a group: the values a number takes over the group, and the slot it first stands in."""
     columns: dict[tuple[str, ...], str] = {}
     for literals in zip(*(list(_numbers(code)) for code in group), strict=True):
-        values = tuple(_key(lit.value) for lit in literals)
+        values = tuple(quote(lit.value) for lit in literals)
         if len(set(values)) > 1:
             columns.setdefault(values, literals[0].slot)
     return columns
-
-
-def _key(value: Value) -> str:
-    return quote(value)
 
 
 def _define(group: list[Code], used: set[str]) -> tuple[Definition, dict[str, Call]]:
@@ -138,7 +134,7 @@ def _define(group: list[Code], used: set[str]) -> tuple[Definition, dict[str, Ca
     names = _unique([slot or "size" for slot in columns.values()])
     by_column = dict(zip(columns, names, strict=True))
     rows = [list(_numbers(code)) for code in group]
-    column_of = [tuple(_key(lit.value) for lit in literals) for literals in zip(*rows, strict=True)]
+    column_of = [tuple(quote(lit.value) for lit in literals) for literals in zip(*rows, strict=True)]
     positions = iter(range(len(rows[0])))
 
     def parameter_or_literal(literal: Lit) -> Code:

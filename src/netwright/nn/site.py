@@ -197,6 +197,11 @@ class Site:
             self.fail(wrong(name, value, f"a whole number >= {minimum} or {count} of them"))
         return tuple(n for n in numbers if n is not None)
 
+    def row(self, name: str, minimum: int = 1) -> tuple[int, ...]:
+        """As many whole numbers as the argument holds."""
+        value = self.term.arg(name)
+        return self.integers(name, len(value) if isinstance(value, tuple) else 1, minimum)
+
     def flag(self, name: str, default: bool = False) -> bool:
         """A yes-or-no argument."""
         value = self.term.arg(name, default)
@@ -224,13 +229,19 @@ class Site:
             self.fail(f"needs real numbers, gets {self.flow.dtype}; {cure}")
 
     def need_channels_first(self, dims: int) -> None:
-        """Reject inputs that are not (C, extent in ``dims`` dimensions)."""
+        """Reject inputs that are not (C, extent in ``dims`` dimensions), and what torch has no layers for."""
         self.need_float()
+        self.need_dims(dims)
         if self.flow.rank != dims + 1:
-            form = ", ".join(("C", "D", "H", "W")[:1] + ("D", "H", "W")[3 - dims :]) if dims > 1 else "C, L"
+            form = ("C, L", "C, H, W", "C, D, H, W")[dims - 1]
             self.fail(f"needs ({form}), gets {self.flow.rank} dimensions")
         if self.flow.channels_last:
             self.fail("needs channels first, gets a sequence (L, D); put nn.to_channels() before it")
+
+    def need_dims(self, dims: int) -> None:
+        """Reject numbers of extents that torch has no layers for."""
+        if not 1 <= dims <= 3:
+            self.fail(f"needs 1, 2 or 3 extents besides the channels, gets {dims}")
 
     def need_sequence(self) -> None:
         """Reject inputs that are not (L, D)."""

@@ -10,7 +10,6 @@ from netwright.nn.code import IDENTITY, Code, Lit, call, sequence
 from netwright.nn.emitters.basics import NORMS, activation_layer, drop_path_layer, linear_flow, norm_layer
 from netwright.nn.emitters.convolutions import conv_layer, plain, point, read_window
 from netwright.nn.site import Emitted, Flow, Site
-from netwright.types import Value
 
 COMBINE = ("sum", "concat", "multiply", "mean")
 
@@ -26,7 +25,7 @@ def _seq(site: Site) -> Emitted:
 
 def _stages(site: Site) -> Emitted:
     """Write a body again and again at growing widths; what leads from one stage to the next may be given."""
-    widths = site.integers("widths", len(_as_tuple(site.term.arg("widths"))))
+    widths = site.row("widths")
     repeats = site.integer("repeats", default=1)
     flows, parts = site.flows, []
     for stage, width in enumerate(widths):
@@ -36,10 +35,6 @@ def _stages(site: Site) -> Emitted:
             flows = (emitted.flow,)
             parts.append(emitted.code)
     return Emitted(sequence(*parts), flows[0])
-
-
-def _as_tuple(value: Value) -> tuple[Value, ...]:
-    return value if isinstance(value, tuple) else (value,)
 
 
 def join(site: Site, flows: list[Flow], combine: str) -> Flow:
@@ -142,7 +137,7 @@ def _conv_norm_act(site: Site) -> Emitted:
 
 def _project(site: Site) -> Emitted:
     """Bring an image to a number of channels by a 1 x 1 convolution with norm and ReLU; nothing where it has them."""
-    dims = site.flow.rank - 1
+    dims = site.dims()
     site.need_channels_first(dims)
     channels = site.integer("channels")
     if channels == site.flow.channels:

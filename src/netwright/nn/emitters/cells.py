@@ -15,7 +15,6 @@ from netwright.nn.emitters.blocks import COMBINE, factorized_reduce_layer, join
 from netwright.nn.emitters.convolutions import conv_layer, point
 from netwright.nn.site import Emitted, Flow, Site
 from netwright.space.terms import CellTerm, NodeTerm
-from netwright.types import Value
 
 _ZERO = Call("Zero")
 
@@ -179,7 +178,7 @@ def _cell_chain(site: Site) -> Emitted:
     """Run cells of two inputs, each on what the two before it gave (the network's input stands for what is missing)."""
     flows = (site.flow, site.flow)
     cells: list[tuple[str, Code]] = []
-    which = site.integers("which", len(_plan(site, "which")), minimum=0)
+    which = site.row("which", minimum=0)
     widths = site.integers("widths", len(which))
     if max(which) >= len(site.term.children):
         site.fail(wrong("which", which, f"numbers of its {len(site.term.children)} cells, from 0"))
@@ -188,11 +187,6 @@ def _cell_chain(site: Site) -> Emitted:
         cells.append(("", emitted.code))
         flows = (flows[1], emitted.flow)
     return Emitted(Call("CellChain", tuple(cells)), flows[1])
-
-
-def _plan(site: Site, name: str) -> tuple[Value, ...]:
-    value = site.term.arg(name)
-    return value if isinstance(value, tuple) else (value,)
 
 
 def _joint(site: Site) -> Emitted:

@@ -75,6 +75,7 @@ def conv_layer(
     """
     kernel, stride, dilation = window.kernel, window.stride, window.dilation
     dims = len(kernel)
+    site.need_dims(dims)
     _check_groups(site, flow.channels, out_channels, groups)
     reach = tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True))
     inside, before = _padding(padding, reach)
@@ -136,8 +137,6 @@ def read_padding(site: Site, dims: int) -> str | tuple[int, ...]:
 
 def _conv(site: Site) -> Emitted:
     dims = site.dims()
-    if dims > 3:
-        site.fail(wrong("dims", dims, "1, 2 or 3"))
     site.need_channels_first(dims)
     return conv_layer(
         site,

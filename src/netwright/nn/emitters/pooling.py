@@ -25,8 +25,6 @@ def _avg_pool(site: Site) -> Emitted:
 
 def _window_pool(site: Site, name: str) -> Emitted:
     dims = site.dims()
-    if dims > 3:
-        site.fail(wrong("dims", dims, "1, 2 or 3"))
     site.need_channels_first(dims)
     kernel = site.integers("kernel", dims, default=2)
     stride = kernel if site.term.arg("stride") is None else site.integers("stride", dims)

@@ -19,8 +19,7 @@ def _flatten(site: Site) -> Emitted:
 
 
 def _reshape(site: Site) -> Emitted:
-    value = site.term.arg("shape")
-    shape = site.integers("shape", len(value) if isinstance(value, tuple) else 1)
+    shape = site.row("shape")
     if math.prod(shape) != site.flow.size:
         site.fail(wrong("shape", shape, f"of {site.flow.size} values in all"))
     return Emitted(
@@ -55,8 +54,7 @@ def _to_sequence(site: Site) -> Emitted:
 def _to_channels(site: Site) -> Emitted:
     site.need_sequence()
     length, channels = site.flow.shape
-    value = site.term.arg("extent")
-    extent = (length,) if value is None else site.integers("extent", len(value) if isinstance(value, tuple) else 1)
+    extent = (length,) if site.term.arg("extent") is None else site.row("extent")
     if math.prod(extent) != length:
         site.fail(wrong("extent", extent, f"of {length} positions in all"))
     return Emitted(call("ToChannels", Lit(extent, "extent")), site.flow.reshaped((channels, *extent), "channels first"))
