@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netwright.errors import ExportError
+from netwright.temporary import temporary_folder
 
 Array = npt.NDArray[np.generic]
 
@@ -70,8 +70,7 @@ def run_isolated(run: Run) -> Outcome:
     Raises:
         ExportError: the process failed; with the last lines it wrote.
     """
-    with tempfile.TemporaryDirectory(prefix="netwright-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         for file, content in run.files.items():
             (folder / file).write_bytes(content)
         for key, array in run.inputs.items():

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from netwright.errors import SpecError, UsageError
@@ -19,6 +18,7 @@ from netwright.study.clock import Clock
 from netwright.study.recorded import Recorded, own_values, require_same_specification
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts, own_parts, task_parts
+from netwright.temporary import temporary_folder
 
 OBJECTS = ("space", "strategy", "task")
 """Options that may be objects in place of names."""
@@ -120,8 +120,8 @@ def record_of(settings: Settings, parts: Parts) -> StudyRecord:
 def run_folder(out: Path | None) -> Iterator[Path]:
     """The run's folder, made here and taken away again if something given is wrong; temporary where nothing is kept."""
     if out is None:
-        with TemporaryDirectory(prefix="netwright-") as temporary:
-            yield Path(temporary)
+        with temporary_folder() as temporary:
+            yield temporary
         return
     require_free(out)
     existed = out.exists()
