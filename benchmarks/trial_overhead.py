@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from netwright.execution import Executor, InProcessExecutor, IsolatedExecutor, Job, Outcome
-from netwright.execution.processes import resident_bytes
+from netwright.execution.memory import resident_bytes
 from netwright.storage import Started, Store, StudyRecord
 from netwright.types import Architecture, Fidelity, Metrics, Proposal, Trial, TrialState
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -69,3 +70,21 @@ def note_pid(folder: Path) -> None:
 def noted_pids(folder: Path) -> list[int]:
     """All ids left in a folder."""
     return [int(path.name) for path in folder.iterdir()]
+
+
+def leave_daemons(folder: Path, count: int, others: int = 0) -> None:
+    """Start processes that leave group, session and parent, and ignore what can be ignored.
+
+    They note their ids in a folder; this waits for them and for ``others`` that do so, too.
+    """
+    for _ in range(count):
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+                    signal.signal(number, signal.SIG_IGN)
+                note_pid(folder)
+                time.sleep(600)
+            os._exit(0)
+    while len(noted_pids(folder)) < count + others:
+        time.sleep(0.01)

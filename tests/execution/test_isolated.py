@@ -7,14 +7,15 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
-from execution_helpers import alive, evaluator, jobs, note_pid, noted_pids, run_all, wait_dead
+from execution_helpers import alive, evaluator, jobs, leave_daemons, note_pid, noted_pids, run_all, wait_dead
 
 from netwright.errors import ConstraintViolation, DataError, SearchError, SpecError
-from netwright.execution import IsolatedExecutor, Limits, isolated, processes
+from netwright.execution import IsolatedExecutor, Limits, isolated, memory, processes
 from netwright.types import Architecture, Fidelity, TrialState
 
 
@@ -123,21 +124,6 @@ def test_closing_kills_what_runs_and_refuses_more(tmp_path: Path) -> None:
         executor.submit(jobs([9])[0])
 
 
-def _leave_daemons(folder: Path, count: int) -> None:
-    """Start processes that leave group, session and parent, and ignore what can be ignored."""
-    for _ in range(count):
-        if os.fork() == 0:
-            os.setsid()
-            if os.fork() == 0:
-                for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-                    signal.signal(number, signal.SIG_IGN)
-                note_pid(folder)
-                time.sleep(600)
-            os._exit(0)
-    while len(noted_pids(folder)) < count:
-        time.sleep(0.01)
-
-
 def test_daemons_of_a_trial_end_with_it_and_those_of_others_live(tmp_path: Path) -> None:
     """100 detached children are gone when their trial's outcome is there; a trial beside it keeps its own."""
     for name in ("0", "1"):
@@ -145,9 +131,9 @@ def test_daemons_of_a_trial_end_with_it_and_those_of_others_live(tmp_path: Path)
 
     def function(number: int, seed: int) -> object:
         if number == 0:
-            _leave_daemons(tmp_path / "0", 100)
+            leave_daemons(tmp_path / "0", 100)
             return {"a": 1.0}
-        _leave_daemons(tmp_path / "1", 3)
+        leave_daemons(tmp_path / "1", 3)
         while not (tmp_path / "go").exists():
             time.sleep(0.01)
         return {"alive": float(sum(map(alive, noted_pids(tmp_path / "1"))))}
@@ -167,7 +153,7 @@ def test_the_test_of_daemons_finds_a_parent_that_adopts_none(tmp_path: Path, mon
     monkeypatch.setattr(processes, "adopt_orphans", lambda: None)
 
     def function(number: int, seed: int) -> object:
-        _leave_daemons(tmp_path, 2)
+        leave_daemons(tmp_path, 2)
         return {"a": 1.0}
 
     with IsolatedExecutor(evaluator(function)) as executor:
@@ -193,11 +179,9 @@ def test_a_flood_of_output_is_cut_and_fakes_nothing(tmp_path: Path, megabytes: i
 
     with IsolatedExecutor(evaluator(function), limits=Limits(log_bytes=10_000), log_dir=tmp_path / "logs") as executor:
         run_all(executor, range(1))
-        sizes = [processes.resident_bytes([pid]) for pid in (os.getpid(), executor.parent_pid)]
+        sizes = [memory.resident_bytes([pid]) for pid in (os.getpid(), executor.parent_pid)]
         outcomes = run_all(executor, range(1, 2))
-        grown = [
-            processes.resident_bytes([p]) - s for p, s in zip((os.getpid(), executor.parent_pid), sizes, strict=True)
-        ]
+        grown = [memory.resident_bytes([p]) - s for p, s in zip((os.getpid(), executor.parent_pid), sizes, strict=True)]
     assert outcomes[1].metrics == {"accuracy": 0.25}
     assert max(grown) < 50 << 20
     log = (tmp_path / "logs" / "trial-000001.log").read_text()
@@ -294,7 +278,7 @@ def test_nothing_outlives_a_killed_driver(tmp_path: Path) -> None:
 
     def function(number: int, seed: int) -> object:
         note_pid(tmp_path)
-        _leave_daemons(tmp_path, 2)
+        leave_daemons(tmp_path, 2)
         return time.sleep(600)
 
     driver = os.fork()
@@ -311,6 +295,79 @@ def test_nothing_outlives_a_killed_driver(tmp_path: Path) -> None:
     os.kill(driver, signal.SIGKILL)
     os.waitpid(driver, 0)
     assert wait_dead(noted_pids(tmp_path), 3.0) == []
+
+
+@pytest.mark.parametrize("name", ["trials", "prepare"])
+def test_the_folder_of_a_killed_driver_goes_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Where the warm parent is killed with its driver, in trials or in preparation, the next executor cleans up."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    pids = tmp_path / "pids"
+    pids.mkdir()
+
+    class Slow(Prepared):
+        def prepare(self) -> None:
+            if name == "prepare":
+                note_pid(pids)
+                time.sleep(600)
+
+        def __call__(self, arch: Architecture, *, fidelity: Fidelity, seed: int) -> dict[str, float]:
+            (Path(tempfile.gettempdir()) / "large").touch()
+            note_pid(pids)
+            return time.sleep(600)  # type: ignore[return-value]
+
+    driver = os.fork()
+    if driver == 0:
+        try:
+            executor = IsolatedExecutor(Slow())
+            (pids / str(executor.parent_pid)).touch()
+            run_all(executor, range(1))
+        finally:
+            os._exit(1)
+    while len(noted_pids(pids)) < (2 if name == "trials" else 1):
+        time.sleep(0.01)
+    for pid in (*noted_pids(pids), driver):
+        os.kill(pid, signal.SIGKILL)
+    os.waitpid(driver, 0)
+    assert wait_dead(noted_pids(pids)) == []
+    left = [path for path in tmp_path.iterdir() if path != pids]
+    assert len(left) == 1
+    with IsolatedExecutor(Prepared()) as first, IsolatedExecutor(Prepared()) as second:
+        mine = [path for path in tmp_path.iterdir() if path != pids]
+        assert len(mine) == 2
+        assert left[0] not in mine
+        run_all(first, range(1))
+        run_all(second, range(1))
+    assert list(tmp_path.iterdir()) == [pids]
+
+
+def test_signals_of_the_warm_parent_do_not_wake_the_driver(capfd: pytest.CaptureFixture[str]) -> None:
+    """Where the driver listens for signals by a file descriptor, what happens in the warm parent is not heard there."""
+
+    class Forks(Prepared):
+        def prepare(self) -> None:
+            if os.fork() == 0:
+                os._exit(0)
+            os.wait()
+            super().prepare()
+
+    read, write = os.pipe()
+    for fd in (read, write):
+        os.set_blocking(fd, False)
+    before = signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(write)
+    try:
+        with IsolatedExecutor(Forks()) as executor:
+            run_all(executor, range(1))
+            with pytest.raises(BlockingIOError):
+                os.read(read, 1)
+    finally:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, before)
+        os.close(read)
+        os.close(write)
+    assert ("", "") == tuple(capfd.readouterr())
 
 
 def test_torch_is_loaded_once_and_uses_the_threads_of_a_worker() -> None:
@@ -365,7 +422,7 @@ def test_a_thousand_trials_leave_nothing_behind(tmp_path: Path) -> None:
 
     def function(number: int, seed: int) -> object:
         (tmp_path / str(number)).mkdir()
-        _leave_daemons(tmp_path / str(number), 1)
+        leave_daemons(tmp_path / str(number), 1)
         return {"a": 1.0} if number % 3 else os.abort()
 
     with IsolatedExecutor(evaluator(function), workers=2) as executor:

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from netwright.errors import BuildError, TrialError
+from netwright.errors import BuildError, ConstraintViolation, TrialError
 from netwright.execution import Outcome, require
 from netwright.execution.outcomes import is_out_of_memory, judge_exception, validate
 from netwright.types import TrialState
@@ -70,6 +70,17 @@ def test_a_missing_metric_fails_a_finished_trial_with_the_nearest_name() -> None
     )
     failed = Outcome(3, TrialState.FAILED, error="x")
     assert [require(done, ["params"]), require(failed, ["accuracy"])] == [done, failed]
+
+
+def test_a_broken_limit_keeps_what_is_a_number() -> None:
+    """Metrics known in spite of it may be infinite; what is no number, or has no valid name, is left out."""
+    known = {"macs": 7, "loss": float("inf"), "text": "x", "huge": 10**400, 3: 1.0, "": 1.0}
+    found = judge_exception(ConstraintViolation("params", 300, 200, known))  # type: ignore[arg-type]
+    assert found == (
+        TrialState.INFEASIBLE,
+        {"macs": 7.0, "loss": float("inf"), "params": 300.0},
+        "params is 300, the limit is 200",
+    )
 
 
 def test_out_of_memory_is_known_in_all_its_forms() -> None:

@@ -40,7 +40,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of one trial: wall seconds, resident bytes of its whole process group, and bytes of log kept."""
+    """Limits of one trial: wall seconds, bytes of memory that all its processes use together, bytes of log kept."""
 
     time_s: float | None = None
     memory_bytes: int | None = None

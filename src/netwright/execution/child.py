@@ -12,11 +12,12 @@ import random
 import signal
 import sys
 import tempfile
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
 from netwright.evaluation.base import Evaluator
-from netwright.execution import processes
+from netwright.execution import memory, processes
 from netwright.execution.base import Job, Limits
 from netwright.execution.messages import Message, pack
 from netwright.execution.outcomes import judge_exception, validate
@@ -62,6 +63,8 @@ def run_trial(evaluator: Evaluator, job: Job, place: Place) -> None:
         if os.getpid() == pid:  # a process the evaluator forked may come back through here
             _send(place.result, message)
         code = 0
+    except BaseException:  # noqa: BLE001 - what is not the evaluator's fault is told by the output
+        traceback.print_exc()
     finally:
         os._exit(code)
 
@@ -98,7 +101,6 @@ def _settle(place: Place) -> None:
     for fd in place.foreign:
         os.close(fd)
     _redirect(place.output)
-    place.folder.mkdir(mode=0o700)
     tempfile.tempdir = str(place.folder)
     os.environ["TMPDIR"] = str(place.folder)
     _limit_memory(place.limits.memory_bytes)
@@ -127,7 +129,7 @@ def _limit_memory(limit: int | None) -> None:
         return
     import resource
 
-    most = processes.data_bytes() + 2 * limit + (1 << 30)
+    most = memory.data_bytes() + 2 * limit + (1 << 30)
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     if hard == resource.RLIM_INFINITY or most <= hard:
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))

@@ -14,7 +14,6 @@ import shutil
 import signal
 import socket
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -28,6 +27,7 @@ from netwright.execution import processes
 from netwright.execution.base import Job, Limits, Outcome
 from netwright.execution.messages import Inbox, Message, pack
 from netwright.execution.zygote import serve
+from netwright.temporary import make_temporary
 from netwright.types import TrialState
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,9 @@ class IsolatedExecutor:
     """Runs jobs in forked processes.
 
     Construct it before this process runs torch operations and before it starts threads: the warm parent is forked at
-    once, so that the evaluator reaches it as it is (lambdas and closures will do), and a fork copies no threads.
+    once, so that the evaluator reaches it as it is (lambdas and closures will do), and a fork copies no threads. Open
+    files do not reach it, so that no trial can write to the driver's: what an evaluator reads from, its ``prepare()``
+    opens.
 
     Args:
         evaluator: called in each trial's process. Its ``prepare()``, if any, runs once in the warm parent.
@@ -131,15 +133,16 @@ class IsolatedExecutor:
         for stream in (sys.stdout, sys.stderr):  # what is buffered would be written twice
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
-        self._temporary = Path(tempfile.mkdtemp(prefix="netwright-"))
+        self._temporary, lock = make_temporary()
         self._channel, other = socket.socketpair()
         self._inbox = Inbox()
         self._ready = False
         self._pid = os.fork()
         if self._pid == 0:
             self._channel.close()
-            serve(self._evaluator, other, self._limits, self._threads, self._log_dir, self._temporary)
+            serve(self._evaluator, other, self._limits, self._threads, self._log_dir, self._temporary, lock)
         other.close()
+        os.close(lock)  # the warm parent holds it
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._channel, selectors.EVENT_READ)
 

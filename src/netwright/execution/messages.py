@@ -52,7 +52,10 @@ class Inbox:
                 raise ValueError(f"a message of {size} bytes; at most {MAX_BYTES} are allowed")
             if len(self._data) < _HEAD + size:
                 return
-            message = json.loads(self._data[_HEAD : _HEAD + size])
+            try:
+                message = json.loads(self._data[_HEAD : _HEAD + size])
+            except RecursionError as error:
+                raise ValueError("a message of too many brackets") from error
             del self._data[: _HEAD + size]
             if not isinstance(message, dict):
                 raise ValueError("a message that is no JSON object")

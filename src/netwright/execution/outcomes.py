@@ -5,6 +5,7 @@ Knows nothing of processes. Everything here runs beside the evaluator, so that o
 
 from __future__ import annotations
 
+import contextlib
 import math
 import traceback
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from numbers import Real
 
 from netwright.errors import ConstraintViolation, TrialError, wrong
 from netwright.execution.base import Outcome
+from netwright.execution.messages import Message
 from netwright.types import TrialState
 
 Ranges = Mapping[str, tuple[float, float]]
@@ -21,6 +23,7 @@ Ranges = Mapping[str, tuple[float, float]]
 _MAX_METRICS = 1000
 _MAX_NAME = 200
 _MAX_DETAILS = 8000
+_MAX_ERROR = 40_000
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "DefaultCPUAllocator: not enough memory", "bad_alloc")
 
 
@@ -49,20 +52,50 @@ def validate(returned: object, ranges: Ranges) -> dict[str, float]:
     return {_name(name): _number(name, value, known) for name, value in returned.items()}
 
 
+def check_ending(message: Message, ranges: Ranges) -> Message:
+    """Check what a trial's process says of its end, which is no better than the trial: anything may have written it.
+
+    Args:
+        message: with ``state``, ``metrics`` and ``error``.
+        ranges: as of `validate`.
+
+    Returns:
+        These three alone, valid: metrics of a finished trial as `validate` wants them, of another one any numbers.
+
+    Raises:
+        TrialError: one of them is missing or wrong; names it.
+    """
+    state, metrics, error = message.get("state"), message.get("metrics"), message.get("error")
+    if state not in list(TrialState):
+        raise TrialError(wrong("state", state, f"one of {', '.join(TrialState)}"))
+    if not isinstance(error, str):
+        raise TrialError(wrong("error", error, "text"))
+    if state == TrialState.FINISHED:
+        return {"state": state, "metrics": dict(validate(metrics, ranges)), "error": ""}
+    known = _numbers(metrics) if isinstance(metrics, dict) else {}
+    if not isinstance(metrics, dict) or known.keys() != metrics.keys() or len(known) > _MAX_METRICS:
+        raise TrialError(wrong("metrics", metrics, f"an object of at most {_MAX_METRICS} numbers"))
+    return {"state": state, "metrics": dict(known), "error": error[:_MAX_ERROR]}
+
+
 def _name(name: object) -> str:
     if not isinstance(name, str) or not 0 < len(name) <= _MAX_NAME or not name.isprintable():
         raise TrialError(wrong("metric name", name, f"printable text of 1 to {_MAX_NAME} characters"))
     return str(name)
 
 
-def _number(name: str, value: object, ranges: Ranges) -> float:
+def _as_float(name: str, value: object) -> float:
     if not _is_number(value):
         kind = type(value).__name__
         raise TrialError(wrong(f"metric {name!r}", value, "a number", f"convert this {kind} with float() or .item()"))
     try:
-        number = float(value)  # type: ignore[arg-type]
+        return float(value)  # type: ignore[arg-type]
     except OverflowError as error:
         raise TrialError(wrong(f"metric {name!r}", value, "a number a float can hold")) from error
+
+
+def _number(name: str, value: object, ranges: Ranges) -> float:
+    number = _as_float(name, value)
     if not math.isfinite(number):
         raise TrialError(wrong(f"metric {name!r}", number, "finite", "the training diverged, or divided by zero"))
     low, high = ranges.get(name, (-math.inf, math.inf))
@@ -73,6 +106,15 @@ def _number(name: str, value: object, ranges: Ranges) -> float:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _numbers(metrics: Mapping[str, object]) -> dict[str, float]:
+    """Those of the metrics that are numbers, finite or not, under a valid name."""
+    found = {}
+    for name, value in metrics.items():
+        with contextlib.suppress(TrialError):
+            found[_name(name)] = _as_float(str(name), value)
+    return found
 
 
 def require(outcome: Outcome, names: Sequence[str]) -> Outcome:
@@ -93,8 +135,7 @@ def judge_exception(error: BaseException) -> tuple[TrialState, dict[str, float],
         State, metrics known in spite of it, and the text: one line of cause, then the traceback, cut to a few kB.
     """
     if isinstance(error, ConstraintViolation):
-        known = {**error.metrics, error.metric: error.value}
-        return TrialState.INFEASIBLE, {k: float(v) for k, v in known.items() if _is_number(v)}, str(error)
+        return TrialState.INFEASIBLE, _numbers({**error.metrics, error.metric: error.value}), _text(error)
     cause = _first_line(error)
     if is_out_of_memory(error):
         return TrialState.INFEASIBLE, {}, f"out of memory: {cause}\n{_details(error)}"

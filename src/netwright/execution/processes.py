@@ -1,6 +1,6 @@
-"""What the operating system knows of processes: descendants, memory, marks, and how to end all of them.
+"""What the operating system knows of processes: descendants, marks, open files, and how to end all of them.
 
-On Linux the facts come from ``/proc``. Elsewhere descendants that left their process group, and memory, are not seen.
+On Linux the facts come from ``/proc``. Elsewhere descendants that left their process group are not seen.
 Knows nothing of trials.
 """
 
@@ -11,11 +11,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container
 from pathlib import Path
 
 LINUX = sys.platform == "linux"
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -88,6 +87,28 @@ def _mark_value(number: int) -> int:
     return 1 + number % 800_000  # below the system's usual hard limit, which only a privileged process may raise
 
 
+def take_files(keep: Container[int]) -> None:
+    """Take all open files from this process but stdin, stdout, stderr and those to keep.
+
+    Their numbers stay in use, as files that can be neither read nor written: an object that still believes to own one
+    closes that, and not what would have been opened in its place.
+
+    Args:
+        keep: file descriptors.
+    """
+    nothing = os.open(os.devnull, getattr(os, "O_PATH", os.O_WRONLY))
+    try:
+        fds = [int(path.name) for path in Path("/dev/fd").iterdir()]
+    except OSError:
+        fds = list(range(4096))
+    for fd in fds:
+        if fd > 2 and fd != nothing and fd not in keep:
+            with contextlib.suppress(OSError):  # not open, such as that of the listing
+                os.fstat(fd)
+                os.dup2(nothing, fd, inheritable=False)
+    os.close(nothing)
+
+
 def prefer_as_victim() -> None:
     """Ask the kernel to kill this process and its descendants before others when memory runs out."""
     with contextlib.suppress(OSError):
@@ -110,33 +131,6 @@ def _reaped(pid: int) -> bool:
         return os.waitpid(pid, os.WNOHANG)[0] != 0
     except ChildProcessError:
         return True
-
-
-def resident_bytes(pids: Iterable[int]) -> int:
-    """Memory of processes together: what each has of its own, and the largest share of files mapped (libraries)."""
-    own, shared = 0, 0
-    for pid in pids:
-        try:
-            numbers = Path(f"/proc/{pid}/statm").read_text().split()
-        except OSError:
-            continue
-        own += int(numbers[1]) - int(numbers[2])
-        shared = max(shared, int(numbers[2]))
-    return (own + shared) * _PAGE
-
-
-def data_bytes() -> int:
-    """Size of this process's private writable mappings: what RLIMIT_DATA limits."""
-    return int(Path("/proc/self/statm").read_text().split()[5]) * _PAGE
-
-
-def oom_kills() -> int:
-    """How often the kernel has killed a process because memory ran out, since it started; 0 where it does not say."""
-    try:
-        text = Path("/proc/vmstat").read_text()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("oom_kill ")), 0)
 
 
 def kill(pid: int) -> None:

@@ -16,17 +16,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+from netwright.errors import TrialError
 from netwright.evaluation.base import Evaluator
-from netwright.execution import processes
+from netwright.execution import memory, processes
 from netwright.execution.base import Job, Limits
 from netwright.execution.child import Place, run_trial
 from netwright.execution.logs import CappedLog
 from netwright.execution.messages import Inbox, Message, pack
+from netwright.execution.outcomes import check_ending
 from netwright.types import Architecture, Fidelity, TrialState
 
 _PIECE = 1 << 16
 _MOST_PIECES = 128  # above what a pipe and a message can hold
 _MEMORY_EVERY_S = 0.1
+_MEMORY_NEAR_LIMIT_EVERY_S = 0.02
+_MEMORY_SHARE = 0.1  # of the warm parent's time, for looking at memory
 
 
 @dataclass
@@ -42,6 +46,7 @@ class _Running:
     log: CappedLog
     start: float = field(default_factory=time.monotonic)
     inbox: Inbox = field(default_factory=Inbox)
+    gauge: memory.Gauge = field(default_factory=memory.Gauge)
     condemned: bool = False
     reported: bool = False
 
@@ -56,6 +61,7 @@ class Supervisor:
         threads: of numerical libraries in a trial.
         log_dir: where the output of trials is kept; None keeps the end of a failed one's in its error.
         temporary: folder for the temporary folders of trials; removed at the end.
+        lock: open file by which that folder is known to be in use.
     """
 
     def __init__(
@@ -66,6 +72,7 @@ class Supervisor:
         threads: int,
         log_dir: Path | None,
         temporary: Path,
+        lock: int,
     ) -> None:
         self.evaluator, self.channel, self.limits, self.threads, self.log_dir = (
             evaluator, channel, limits, threads, log_dir,
@@ -75,9 +82,10 @@ class Supervisor:
         self.outbox = bytearray()
         self.serial = 0
         self.open = True
-        self.oom_kills = processes.oom_kills()
+        self.oom_kills = memory.oom_kills()
         self.next_memory_s = 0.0
-        self.temporary = temporary
+        self.temporary, self.lock = temporary, lock
+        self.ranges = getattr(evaluator, "metric_ranges", {})
         self.selector = selectors.DefaultSelector()
         self.wake_read, self.wake_write = os.pipe()
         for fd in (self.wake_read, self.wake_write):
@@ -140,29 +148,35 @@ class Supervisor:
                 self._send({**ending, "kind": "ended", "trial_id": job.trial_id, "duration_s": 0.0})
 
     def _fork(self, job: Job) -> None:
-        result, result_write = os.pipe()
-        output, output_write = os.pipe()
         self.serial += 1
         folder = self.temporary / str(self.serial)
-        foreign = [self.channel.fileno(), self.selector.fileno(), self.wake_read, self.wake_write, result, output]
-        foreign += [fd for t in self.running.values() for fd in (t.result, t.output) if fd >= 0]
-        place = Place(
-            os.getpid(), self.serial, folder, result_write, output_write, tuple(foreign), self.threads, self.limits
-        )
-        self._send({"kind": "started", "trial_id": job.trial_id})
-        self._flush()  # the driver must know even if this trial kills us
-        log, begin = CappedLog(self.limits.log_bytes), time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            run_trial(self.evaluator, job, place)
-        os.close(result_write)
-        os.close(output_write)
+        self.temporary.mkdir(mode=0o700, exist_ok=True)  # a trial may have taken it away
+        folder.mkdir(mode=0o700)
+        with contextlib.ExitStack() as writing, contextlib.ExitStack() as failing:
+            result, result_write = _pipe(failing, writing)
+            output, output_write = _pipe(failing, writing)
+            foreign = (*self._descriptors(), result, output)
+            place = Place(
+                os.getpid(), self.serial, folder, result_write, output_write, foreign, self.threads, self.limits
+            )
+            self._send({"kind": "started", "trial_id": job.trial_id})
+            self._flush()  # the driver must know even if this trial kills us
+            log, begin = CappedLog(self.limits.log_bytes), time.monotonic()
+            pid = os.fork()
+            if pid == 0:
+                run_trial(self.evaluator, job, place)
+            failing.pop_all()
         trial = _Running(job.trial_id, pid, self.serial, folder, result, output, log, begin)
         for fd in (result, output):
             os.set_blocking(fd, False)
             self.selector.register(fd, selectors.EVENT_READ, pid)
         self.running[pid] = trial
         self._send({"kind": "pid", "trial_id": job.trial_id, "pid": pid})
+
+    def _descriptors(self) -> list[int]:
+        """Open files of this process that are none of a trial's business."""
+        own = [self.channel.fileno(), self.selector.fileno(), self.wake_read, self.wake_write, self.lock]
+        return own + [fd for t in self.running.values() for fd in (t.result, t.output) if fd >= 0]
 
     def _read(self, trial: _Running, fd: int) -> bool:
         """Take a piece of output or result; whether there may be more."""
@@ -190,8 +204,8 @@ class Supervisor:
         try:
             trial.inbox.feed(piece)
             for message in trial.inbox:
-                self._report(trial, message)
-        except ValueError as error:
+                self._report(trial, check_ending(message, self.ranges))
+        except (ValueError, TrialError) as error:
             self._report(trial, _ending(TrialState.FAILED, f"the result cannot be read: {error}"))
         if trial.reported:
             processes.kill(trial.pid)
@@ -220,14 +234,21 @@ class Supervisor:
                 if not trial.condemned and now >= trial.start + self.limits.time_s:
                     self._condemn(trial, TrialState.FAILED, f"time limit of {self.limits.time_s:g} s exceeded")
         if self.limits.memory_bytes is not None and now >= self.next_memory_s:
-            self.next_memory_s = now + _MEMORY_EVERY_S
-            for trial in self.running.values():
-                self._weigh(trial, self.limits.memory_bytes)
+            begin = time.process_time()
+            most = max((self._weigh(trial, self.limits.memory_bytes) for trial in self.running.values()), default=0)
+            often = _MEMORY_NEAR_LIMIT_EVERY_S if most > self.limits.memory_bytes / 2 else _MEMORY_EVERY_S
+            self.next_memory_s = now + max(often, (time.process_time() - begin) / _MEMORY_SHARE)
 
-    def _weigh(self, trial: _Running, limit: int) -> None:
-        used = processes.resident_bytes([trial.pid, *processes.descendants(trial.pid), *self._orphans(trial.mark)])
-        if used > limit and not trial.condemned:
+    def _weigh(self, trial: _Running, limit: int) -> int:
+        """End a trial whose processes together use too much; what they use."""
+        if trial.condemned:
+            return 0
+        roots = [trial.pid, *self._orphans(trial.mark)]
+        pids = [*roots, *(pid for root in roots for pid in processes.descendants(root))]
+        used = trial.gauge.weigh(pids, limit, time.monotonic())
+        if used > limit:
             self._condemn(trial, TrialState.INFEASIBLE, f"memory_bytes is {used:g}, the limit is {limit:g}")
+        return used
 
     def _condemn(self, trial: _Running, state: TrialState, error: str) -> None:
         trial.condemned = True
@@ -279,7 +300,7 @@ class Supervisor:
 
     def _oom_killed(self) -> bool:
         """Whether the kernel has killed for want of memory since this was last asked."""
-        before, self.oom_kills = self.oom_kills, processes.oom_kills()
+        before, self.oom_kills = self.oom_kills, memory.oom_kills()
         return self.oom_kills > before
 
     def _save_log(self, trial: _Running) -> None:
@@ -311,6 +332,14 @@ class Supervisor:
     def _unreaped(self) -> list[int]:
         """Trials as far as they are known, for systems that list no children."""
         return [pid for pid in self.running if not processes.LINUX]
+
+
+def _pipe(reading: contextlib.ExitStack, writing: contextlib.ExitStack) -> tuple[int, int]:
+    """Both ends of a pipe, and who closes them."""
+    read, write = os.pipe()
+    reading.callback(os.close, read)
+    writing.callback(os.close, write)
+    return read, write
 
 
 def _ending(state: TrialState, error: str) -> Message:

@@ -24,7 +24,13 @@ from netwright.execution.supervisor import Supervisor
 
 
 def serve(
-    evaluator: Evaluator, channel: socket.socket, limits: Limits, threads: int, log_dir: Path | None, temporary: Path
+    evaluator: Evaluator,
+    channel: socket.socket,
+    limits: Limits,
+    threads: int,
+    log_dir: Path | None,
+    temporary: Path,
+    lock: int,
 ) -> None:
     """Be the warm parent until the driver closes the channel; then leave the process. Never returns.
 
@@ -35,21 +41,23 @@ def serve(
         threads: of numerical libraries in a trial.
         log_dir: where the output of trials is kept; None keeps the end of a failed one's in its error.
         temporary: folder for the temporary folders of trials; removed at the end.
+        lock: open file by which that folder is known to be in use.
     """
     code = 70
     try:
         os.setsid()
         parent = os.getppid()
         processes.die_with_parent()
+        _log_to_stderr()
+        processes.take_files(keep=(channel.fileno(), lock))  # the store of the driver, its log, its other channels
         for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
             os.environ[name] = str(threads)
-        _log_to_stderr()
         faulthandler.enable(2)  # a crashed trial says where
         problem = _prepare(evaluator)
         channel.sendall(pack({"kind": "ready", **problem}))
         processes.outlive_parent()  # from here on the end of the channel tells, and leaves time to clean up
         if os.getppid() == parent and not problem:
-            Supervisor(evaluator, channel, limits, threads, log_dir, temporary).run()
+            Supervisor(evaluator, channel, limits, threads, log_dir, temporary, lock).run()
         code = 0
     except (BrokenPipeError, ConnectionResetError):
         code = 0
@@ -76,6 +84,7 @@ class _StderrHandler(logging.Handler):
 
 def _prepare(evaluator: Evaluator) -> Message:
     """Let the evaluator load what it needs; what went wrong, if anything."""
+    signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:
