@@ -31,7 +31,9 @@ def search(
         listener: is told how the search stands (see `netwright.progress`).
         options: keys of `SearchSpec` (``task``, ``data``, ``budget``, ``constraints``, ``workers``, ``seed``, ``out``,
             ...). ``space``, ``strategy``, ``evaluator`` and ``task`` may be objects in place of names; with an
-            ``evaluator`` neither task nor data is needed.
+            ``evaluator`` neither task nor data is needed, and of the keys there are ``budget``, ``objectives``,
+            ``constraints``, ``strategy``, ``workers``, ``seed``, ``out``, ``unordered``, ``trial_time_limit`` and
+            ``trial_memory_limit``. ``isolated=False`` then runs the trials in this process, without limits.
 
     Returns:
         The best network found, how it compares with the hand-made references, and where its files lie.

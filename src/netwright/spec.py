@@ -153,12 +153,12 @@ class SearchSpec(BaseModel):
     @field_validator("trial_time_limit")
     @classmethod
     def _check_time_limit(cls, value: str | None) -> str | None:
-        return value if value is None else _checked(value, _parse_time)
+        return value if value is None else _checked(value, parse_trial_time)
 
     @field_validator("trial_memory_limit")
     @classmethod
     def _check_memory_limit(cls, value: str | None) -> str | None:
-        return value if value is None else _checked(value, _parse_bytes)
+        return value if value is None else _checked(value, parse_trial_memory)
 
     @field_validator("max_epochs")
     @classmethod
@@ -191,12 +191,12 @@ class SearchSpec(BaseModel):
     @property
     def trial_time_s(self) -> float | None:
         """Wall seconds after which a trial is ended."""
-        return None if self.trial_time_limit is None else _parse_time(self.trial_time_limit)
+        return None if self.trial_time_limit is None else parse_trial_time(self.trial_time_limit)
 
     @property
     def trial_memory_bytes(self) -> int | None:
         """Bytes a trial may use."""
-        return None if self.trial_memory_limit is None else _parse_bytes(self.trial_memory_limit)
+        return None if self.trial_memory_limit is None else parse_trial_memory(self.trial_memory_limit)
 
     @classmethod
     def from_options(cls, **options: object) -> SearchSpec:
@@ -405,7 +405,12 @@ def _parse_space(text: str) -> tuple[Path, str] | None:
     return None
 
 
-def _parse_time(text: str) -> float:
+def parse_trial_time(text: str) -> float:
+    """Wall seconds that ``trial_time_limit`` stands for.
+
+    Raises:
+        SpecError: it is no time with a unit.
+    """
     try:
         budget = Budget.parse(text)
     except SpecError as error:
@@ -415,8 +420,13 @@ def _parse_time(text: str) -> float:
     return budget.time_s
 
 
-def _parse_bytes(text: str) -> int:
-    match = _BYTES.fullmatch(text)
+def parse_trial_memory(text: str) -> int:
+    """Bytes that ``trial_memory_limit`` stands for.
+
+    Raises:
+        SpecError: it is no size with a unit.
+    """
+    match = _BYTES.fullmatch(text) if isinstance(text, str) else None
     size = float(match[1]) * _BYTE_UNIT[match[2].lower()] if match else 0.0
     if not 2.0**20 <= size <= 2.0**60:
         raise SpecError(wrong("trial_memory_limit", text, "a size >= 1Mi such as 500M or 2Gi", "name the unit"))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, cast
 
 from netwright.errors import SpecError, unknown, wrong
@@ -26,6 +28,7 @@ DEFAULTS: Mapping[str, object] = {
     "unordered": False,
     "isolated": True,
     "trial_time_limit": None,
+    "trial_memory_limit": None,
     "strategy": "auto",
     "objectives": ("accuracy",),
     "constraints": (),
@@ -83,15 +86,8 @@ class Settings:
         Raises:
             SpecError: an option is unknown or wrong.
         """
-        for name in options:
-            if name not in DEFAULTS:
-                raise SpecError(unknown("option", name, [*DEFAULTS, "space", "evaluator"]))
         given = {**DEFAULTS, **options, **({} if budget is None else {"budget": budget})}
-        for name, least in (("workers", 1), ("seed", 0)):
-            value = given[name]
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise SpecError(wrong(name, value, f"a whole number >= {least}"))
-        limit = given["trial_time_limit"]
+        _require_plain(given)
         plain = {k: v for k, v in given.items() if isinstance(v, (str, int, bool, list, tuple)) and k != "out"}
         return cls(
             budget=Budget.parse(cast(str, given["budget"])),
@@ -99,7 +95,40 @@ class Settings:
             seed=cast(int, given["seed"]),
             out=None if given["out"] is None else Path(cast(str, given["out"])),
             ordered=not given["unordered"],
-            isolated=bool(given["isolated"]),
-            limits=Limits(time_s=None if limit is None else Budget.parse(cast(str, limit)).time_s),
+            isolated=cast(bool, given["isolated"]),
+            limits=_limits(given),
             text=OWN_MARK + json.dumps(plain, indent=2) + "\n",
         )
+
+
+def _require_plain(options: Mapping[str, object]) -> None:
+    for name in options:
+        if name not in DEFAULTS:
+            raise SpecError(unknown("option", name, [*DEFAULTS, "space", "evaluator"]))
+    for name, least in (("workers", 1), ("seed", 0)):
+        value = options[name]
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise SpecError(wrong(name, value, f"a whole number >= {least}"))
+    for name in ("isolated", "unordered"):
+        if not isinstance(options[name], bool):
+            raise SpecError(wrong(name, options[name], "True or False"))
+    if not isinstance(options["out"], (str, os.PathLike, NoneType)):
+        raise SpecError(wrong("out", options["out"], "the path of a folder, or None to keep nothing"))
+
+
+def _limits(options: Mapping[str, object]) -> Limits:
+    """Limits of a trial.
+
+    Raises:
+        SpecError: one is wrong, or trials are not isolated, so that nothing could hold them to it.
+    """
+    from netwright.spec import parse_trial_memory, parse_trial_time
+
+    time, memory = options["trial_time_limit"], options["trial_memory_limit"]
+    for name, limit in (("trial_time_limit", time), ("trial_memory_limit", memory)):
+        if limit is not None and not options["isolated"]:
+            raise SpecError(wrong(name, limit, "left out with isolated=False", "let trials be isolated"))
+    return Limits(
+        time_s=None if time is None else parse_trial_time(cast(str, time)),
+        memory_bytes=None if memory is None else parse_trial_memory(cast(str, memory)),
+    )
