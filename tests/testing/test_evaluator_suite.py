@@ -96,6 +96,7 @@ def test_what_is_right_passes(evaluator: Callable[..., Metrics]) -> None:
         (numpy_noise, "the same arguments gave"),
         (names_differ, "metrics must have the same names for every architecture"),
         (Ranged({"accuracy": (0.0, 1.0)}), r"metric 'accuracy' is 1.73, declared in \[0, 1\]"),
+        (returning({"accuracy": 90.0}), r"metric 'accuracy' is 90, declared in \[0, 1\]"),
         (Ranged({"loss": (0.0, 1.0)}), "metric_ranges declares 'loss', which is not among"),
         (returning(0.9), "an evaluator returns a mapping of metrics, got float"),
         (returning({}), "an evaluator returns at least one metric"),
