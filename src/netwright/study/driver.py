@@ -37,8 +37,9 @@ from netwright.types import Fidelity, Proposal, Trial, TrialState, best_first
 _log = logging.getLogger(__name__)
 SPENT = "spent_s"
 NOTE_EVERY_S = 5.0
-GRACE = 0.1
-"""Trials of the search phase that run when its time is up may take this part of it more."""
+GRACE = 0.25
+"""So much of its time before the end of the search phase nothing new is tried, and so much after it what runs may go on:
+a training that is killed is lost, and the winner's time is dearer."""
 
 
 def start(spec: SearchSpec | str | Path | None, options: Mapping[str, Any], listener: Listener | None) -> Result:
@@ -197,8 +198,10 @@ class Sitting:
         )
 
     def _search_is_over(self) -> bool:
-        limit = self.settings.budget.time_s if self.parts.plan is None else self.parts.plan.search.time_s
-        return limit is not None and self.clock.elapsed_s >= limit
+        if self.parts.plan is None or self.parts.plan.search.time_s is None:
+            limit = self.settings.budget.time_s
+            return limit is not None and self.clock.elapsed_s >= limit
+        return self.clock.elapsed_s >= self.parts.plan.search.time_s * (1 - GRACE)
 
     def _search_ends_s(self) -> float | None:
         """Until when trials of the search phase may go on, in seconds of the clock; None for as long as it takes."""
