@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--budget", default="10m")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--references", nargs="+", default=["resnet", "mobilenet", "cnn"])
+    parser.add_argument("--references", nargs="*", default=["resnet", "mobilenet", "cnn"])
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()

@@ -38,8 +38,8 @@ _log = logging.getLogger(__name__)
 SPENT = "spent_s"
 NOTE_EVERY_S = 5.0
 GRACE = 0.25
-"""So much of its time before the end of the search phase nothing new is tried, and so much after it what runs may go on:
-a training that is killed is lost, and the winner's time is dearer."""
+"""So much of its time before the end of the search phase nothing new is tried, and so much after it what runs may go
+on: a training that is killed is lost."""
 
 
 def start(spec: SearchSpec | str | Path | None, options: Mapping[str, Any], listener: Listener | None) -> Result:
