@@ -283,6 +283,16 @@ def test_a_free_folder_leaves_nothing_behind(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["empty"]
 
 
+def test_what_a_killed_beginning_left_is_no_hindrance(tmp_path: Path) -> None:
+    """A study that was never put in its place, and its lock, are nothing; a note beside them is something."""
+    for name in ("study.db.lock", ".study.db.new", ".study.db.new-wal"):
+        (tmp_path / name).touch()
+    require_free(tmp_path)
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(SpecError, match="is not empty"):
+        require_free(tmp_path)
+
+
 def test_folders_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     """A study, other content, a file in the way, a dangling link, /proc, a name too long: each says so."""
     (tmp_path / "study").mkdir()

@@ -258,7 +258,7 @@ def require_free(out: str | os.PathLike[str]) -> None:
             raise SpecError(
                 f"out: {one_line(out)} holds a study; go on with it (netwright resume) or name another folder"
             )
-        if os.path.lexists(path) and (not path.is_dir() or any(path.iterdir())):
+        if os.path.lexists(path) and not _is_empty(path):
             what = "is not empty" if path.is_dir() else "is not a folder"
             raise SpecError(f"out: {one_line(out)} {what}; name a new or empty folder")
         base = next(folder for folder in (path, *path.parents) if folder.exists())
@@ -269,6 +269,12 @@ def require_free(out: str | os.PathLike[str]) -> None:
         raise SpecError(
             f"out: the folder {one_line(out)} cannot be made: {reason}; name one that can be written"
         ) from error
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether a path is a folder with nothing in it, but for what a search leaves that was killed as it began."""
+    leftovers = ("study.db.lock", ".study.db.new")
+    return path.is_dir() and all(entry.name.startswith(leftovers) for entry in path.iterdir())
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,17 +74,8 @@ def sitting() -> None:
     """One sitting: begin or go on."""
     objects = {"space": space(), "evaluator": evaluator, "strategy": strategy()}
     if (RUN / "study.db").exists():
-        try:
-            with Store.open(RUN / "study.db"):
-                pass
-        except nw.errors.StoreError:  # killed while it was made: nothing was acknowledged
-            for path in RUN.iterdir():
-                path.unlink()
-    if (RUN / "study.db").exists():
         nw.resume(RUN, **objects)
     else:
-        for path in RUN.iterdir() if RUN.is_dir() else ():
-            path.unlink()
         nw.search(**objects, budget=f"{TRIALS} trials", workers=WORKERS, out=RUN, seed=3, isolated=WORKERS > 1)
 
 

@@ -266,6 +266,33 @@ def test_a_signal_stops_a_search_that_goes_on_later(tmp_path: Path, signals: str
     assert history(tmp_path / "whole") == history(run)
 
 
+@pytest.mark.parametrize("step", ["_touch", "_initialise", "_disconnect"])
+def test_a_search_killed_as_it_begins_can_be_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Whatever its store's making had come to, the folder counts as empty, and nothing is to be removed by hand."""
+    place = Store if hasattr(Store, step) else sys.modules[Store.__module__]
+    real = getattr(place, step)
+
+    def killed(*args: object) -> None:
+        real(*args)
+        os._exit(9)
+
+    monkeypatch.setattr(place, step, killed)
+    pid = os.fork()
+    if pid == 0:
+        begin(tmp_path / "run")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+    monkeypatch.undo()
+    left = {path.name for path in (tmp_path / "run").iterdir()}
+    assert "study.db" not in left
+    assert ".study.db.new" in left
+    begin(tmp_path / "run")
+    assert {"log.txt", "spec.yaml", "study.db", "study.db.lock"} == {p.name for p in (tmp_path / "run").iterdir()}
+    assert len(history(tmp_path / "run")) == 12
+
+
 BARE = """
 import sys, time
 from pathlib import Path

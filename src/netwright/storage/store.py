@@ -81,6 +81,9 @@ class Store:
     def create(cls, path: Path | str, study: StudyRecord) -> Store:
         """Make a new store, and its folder where absent, readable by its owner alone.
 
+        It appears whole or not at all: until then there are files whose names begin with ``.NAME.new``, which the next
+        attempt removes.
+
         Args:
             path: of the file, such as ``runs/x/study.db``.
             study: what the study is.
@@ -95,13 +98,30 @@ class Store:
             raise StoreError(f"cannot make the folder {path.parent}: {error.strerror}; choose another") from error
         lock = DriverLock(_lock_path(path), path)
         try:
-            _touch(path)
-            store = cls(path, lock)
-            store._initialise(study)
+            cls._make(path, lock, study)
+            return cls(path, lock)
         except StoreError:
             lock.release()
             raise
-        return store
+
+    @classmethod
+    def _make(cls, path: Path, lock: DriverLock, study: StudyRecord) -> None:
+        """Make the file beside its place, and put it there once it is whole."""
+        if path.exists():
+            there = cls(path, lock)
+            there._require_empty()
+        new = path.with_name(f".{path.name}.new")
+        try:
+            for old in path.parent.iterdir():
+                if old.name.startswith(new.name) or old.name in (f"{path.name}-wal", f"{path.name}-shm"):
+                    old.unlink()
+            _touch(new)
+            made = cls(new, lock)
+            made._initialise(study)
+            made._disconnect()
+            new.replace(path)
+        except OSError as error:
+            raise StoreError(f"cannot make {path}: {error.strerror}; choose a folder you may write") from error
 
     @classmethod
     def open(cls, path: Path | str, *, read_only: bool = False) -> Store:
@@ -225,10 +245,13 @@ class Store:
         if not self._connection.closed:
             if self._lock:
                 self._checkpoint()
-            self._connection.close()
-            self._engine.dispose()
+            self._disconnect()
         if self._lock:
             self._lock.release()
+
+    def _disconnect(self) -> None:
+        self._connection.close()
+        self._engine.dispose()
 
     def __enter__(self) -> Self:
         return self
@@ -242,11 +265,15 @@ class Store:
             found = self._proposals[text] = decode_proposal(text)
         return found
 
+    def _require_empty(self) -> None:
+        with self._failures():
+            empty = self._dialect.is_empty(self._connection)
+        self._disconnect()
+        if not empty:
+            raise StoreError(f"{self.path} exists already; resume it, or choose another folder")
+
     def _initialise(self, study: StudyRecord) -> None:
         with self._failures():
-            if not self._dialect.is_empty(self._connection):
-                self.close()
-                raise StoreError(f"{self.path} exists already; resume it, or choose another folder")
             self._dialect.prepare(self._connection)
             body = json.dumps(study.to_dict(), sort_keys=True)
             row = {"seq": 1, "body": body, "checksum": self._schema.checksum("study", (1, body))}

@@ -46,11 +46,15 @@ def start(spec: SearchSpec | str | Path | None, options: Mapping[str, Any], list
     """Begin a search, see `netwright.search.search`."""
     clock = Clock()
     settings, parts = prepare(spec, options, clock)
-    with _noting_interruption(settings.out), run_folder(settings.out) as folder, log_file(folder / "log.txt"):
+    with (
+        _noting_interruption(settings.out),
+        run_folder(settings.out) as folder,
+        Store.create(folder / "study.db", record_of(settings, parts)) as store,  # first: from here on it can be resumed
+        log_file(folder / "log.txt"),
+    ):
         write_specification(folder, settings.text)
-        with Store.create(folder / "study.db", record_of(settings, parts)) as store:
-            run = None if settings.out is None else folder
-            return Sitting(settings, parts, store, run, clock, listener).run()
+        run = None if settings.out is None else folder
+        return Sitting(settings, parts, store, run, clock, listener).run()
 
 
 def restart(run: Path, budget: str | None, listener: Listener | None, objects: Mapping[str, Any]) -> Result:
