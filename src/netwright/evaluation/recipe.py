@@ -43,7 +43,8 @@ class Recipe:
         shards: parts of a batch that are passed through the network one by one; their gradients are averaged, batch
             norm sees one part. As many processes can share a step and reach the very same result.
         label_smoothing: in [0, 1).
-        warmup_steps: steps of linear warmup, >= 0; few, so that trainings of a tenth of an epoch rank networks, too.
+        warmup_steps: of linear warmup, >= 0; never more than a quarter of an epoch; few, so that trainings of a tenth
+            of an epoch rank networks, too.
         decay_share: part of the training over which the learning rate falls linearly to 0, in (0, 1].
         shift: largest random shift as part of the smaller side, in [0, 0.5]; at least one pixel unless 0.
         flip: mirror at random; None decides by the data (`netwright.evaluation.augmentation.mirroring_helps`).
@@ -112,7 +113,7 @@ class Recipe:
         """The learning rate's course over a training of that length."""
         total = max(1, round(epochs * steps_per_epoch))
         decay = min(total, max(1, round(self.decay_share * total)))
-        return Schedule(total=total, branch=total - decay, warmup=self.warmup_steps)
+        return Schedule(total=total, branch=total - decay, warmup=min(self.warmup_steps, steps_per_epoch // 4))
 
 
 ALIASES = {"lr": "learning_rate"}
