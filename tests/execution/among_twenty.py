@@ -31,7 +31,7 @@ def measure(number: int, seed: int) -> dict[str, float]:
     return {
         "global": random.random() + np.random.random(),  # noqa: NPY002 - on purpose
         "own": float(np.random.default_rng(seed).random()),
-        "place": float(len(str(Path.cwd())) + len(os.environ) + len(os.environ.get("POISON", ""))),
+        "place": float(len(Path.cwd().parts) + len(os.environ) + len(os.environ.get("POISON", ""))),
         "handlers": float(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL) + threading.active_count(),
         "mode": float(mode),
         "interpreter": float(sys.getrecursionlimit() + len(sys.path) + gc.isenabled()),

@@ -30,6 +30,7 @@ class DriverLock:
     def __init__(self, path: Path, what: Path) -> None:
         import fcntl
 
+        self._owner = 0  # until it is ours
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -44,11 +45,19 @@ class DriverLock:
             ) from error
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        self._owner = os.getpid()
         mine = weakref.WeakMethod(self.release)
         os.register_at_fork(after_in_child=lambda: (release := mine()) and release())
 
     def release(self) -> None:
-        """Give the lock up. Safe to call twice."""
+        """Give the lock up. Safe to call twice.
+
+        The owner unlocks by name: a child that was just forked may not have closed its copy yet.
+        """
+        import fcntl
+
         if self._fd >= 0:
+            if self._owner == os.getpid():
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
             os.close(self._fd)
             self._fd = -1
