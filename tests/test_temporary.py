@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from netwright.temporary import PREFIX, make_temporary, temporary_folder
+from netwright.temporary import PREFIX, keep_temporary, make_temporary, temporary_folder
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +103,18 @@ def test_a_folder_that_was_taken_for_abandoned_is_made_again(
         assert [folder] == list(place.iterdir())
     assert 1 == len(removed)
     assert folder not in removed
+
+
+def test_a_folder_that_is_made_again_is_in_use_again(place: Path) -> None:
+    """After somebody took it away another process that sweeps leaves the new one alone, under the same open file."""
+    folder, lock = make_temporary()
+    folder.rmdir()
+    keep_temporary(folder, lock)
+    assert os.path.samestat(folder.stat(), os.fstat(lock))
+    (folder / "file").touch()
+    keep_temporary(folder, lock)
+    with temporary_folder():
+        assert ["file"] == [path.name for path in folder.iterdir()]
+    os.close(lock)
+    with temporary_folder():
+        assert not folder.exists()

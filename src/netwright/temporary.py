@@ -38,13 +38,44 @@ def make_temporary() -> tuple[Path, int]:
     _sweep(Path(tempfile.gettempdir()))
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-        with contextlib.suppress(FileNotFoundError):  # removed by another, that took it for abandoned
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            with contextlib.suppress(OSError):  # a file system without locks: nobody will sweep there
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            if folder.exists():
-                return folder, lock
-            os.close(lock)
+        lock = _lock(folder)
+        if lock is not None:
+            return folder, lock
+
+
+def keep_temporary(folder: Path, lock: int) -> None:
+    """Make a folder of `make_temporary` again where somebody took it away, and lock what was made.
+
+    Args:
+        folder: the folder.
+        lock: its open file, which is that of the new folder afterwards.
+    """
+    while not _is_open(folder, lock):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        again = _lock(folder)
+        if again is not None:
+            os.dup2(again, lock, inheritable=False)
+            os.close(again)
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder; None where it was removed by another, that took it for abandoned."""
+    with contextlib.suppress(FileNotFoundError):
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        with contextlib.suppress(OSError):  # a file system without locks: nobody will sweep there
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if _is_open(folder, lock):
+            return lock
+        os.close(lock)
+    return None
+
+
+def _is_open(folder: Path, lock: int) -> bool:
+    """Whether the open file is that of the folder which is there now."""
+    try:
+        return os.path.samestat(folder.stat(), os.fstat(lock))
+    except FileNotFoundError:
+        return False
 
 
 def _sweep(place: Path) -> None:

@@ -24,6 +24,7 @@ from netwright.execution.child import Place, run_trial
 from netwright.execution.logs import CappedLog
 from netwright.execution.messages import Inbox, Message, pack
 from netwright.execution.outcomes import check_ending
+from netwright.temporary import keep_temporary
 from netwright.types import Architecture, Fidelity, TrialState
 
 _PIECE = 1 << 16
@@ -31,6 +32,8 @@ _MOST_PIECES = 128  # above what a pipe and a message can hold
 _MEMORY_EVERY_S = 0.1
 _MEMORY_NEAR_LIMIT_EVERY_S = 0.02
 _MEMORY_SHARE = 0.1  # of the warm parent's time, for looking at memory
+_DEATH_S = 5.0  # a process the kernel does not let die (a lost disk) may not stop all others
+_DEATH_POLL_S = 0.0005
 
 
 @dataclass
@@ -150,7 +153,8 @@ class Supervisor:
     def _fork(self, job: Job) -> None:
         self.serial += 1
         folder = self.temporary / str(self.serial)
-        self.temporary.mkdir(mode=0o700, exist_ok=True)  # a trial may have taken it away
+        self._let_reported_end()
+        keep_temporary(self.temporary, self.lock)  # a trial may have taken it away
         folder.mkdir(mode=0o700)
         with contextlib.ExitStack() as writing, contextlib.ExitStack() as failing:
             result, result_write = _pipe(failing, writing)
@@ -172,6 +176,13 @@ class Supervisor:
             self.selector.register(fd, selectors.EVENT_READ, pid)
         self.running[pid] = trial
         self._send({"kind": "pid", "trial_id": job.trial_id, "pid": pid})
+
+    def _let_reported_end(self) -> None:
+        """Wait until trials that gave a result and left files are gone with them: the next one may need the room."""
+        deadline_s = time.monotonic() + _DEATH_S
+        while any(t.reported and _has_files(t.folder) for t in self.running.values()) and time.monotonic() < deadline_s:
+            time.sleep(_DEATH_POLL_S)
+            self._reap()
 
     def _descriptors(self) -> list[int]:
         """Open files of this process that are none of a trial's business."""
@@ -340,6 +351,17 @@ def _pipe(reading: contextlib.ExitStack, writing: contextlib.ExitStack) -> tuple
     reading.callback(os.close, read)
     writing.callback(os.close, write)
     return read, write
+
+
+def _has_files(folder: Path) -> bool:
+    """Whether there is anything in a folder; one that is empty is removed, which is quicker than to look."""
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def _ending(state: TrialState, error: str) -> Message:
