@@ -172,6 +172,17 @@ def test_seeds_follow_from_study_and_trial() -> None:
     assert seeds[3] != trial_seed(1, 3, plain, {})
 
 
+def test_time_that_the_finalists_do_not_need_is_searched() -> None:
+    """Three minutes are plenty for 1,000 images: more than a quarter searches. For 54,000 ten minutes are not."""
+    plenty = make_plan(Budget.parse("3m"), num_images=1000, pixels=64, workers=2)
+    scarce = make_plan(Budget.parse("10m"), num_images=54_000, pixels=784, workers=2)
+    assert plenty.search.time_s is not None
+    assert plenty.search.time_s > 90
+    assert (2, False) == (plenty.num_finalists, plenty.equal_time)
+    assert 0 < plenty.grace_s < 0.25 * plenty.search.time_s
+    assert (150, 1, True) == (scarce.search.time_s, scarce.num_finalists, scarce.equal_time)
+
+
 @pytest.mark.parametrize("budget", ["30s", "3m", "10m", "10h", "24 trials", "1 trials", "300 epochs"])
 @pytest.mark.parametrize("num_images", [40, 1078, 54_000, 10**6])
 def test_a_plan_fits_its_budget(budget: str, num_images: int) -> None:

@@ -37,9 +37,6 @@ from netwright.types import Fidelity, Proposal, Trial, TrialState, best_first
 _log = logging.getLogger(__name__)
 SPENT = "spent_s"
 NOTE_EVERY_S = 5.0
-GRACE = 0.25
-"""So much of its time before the end of the search phase nothing new is tried, and so much after it what runs may go
-on: a training that is killed is lost."""
 
 
 def start(spec: SearchSpec | str | Path | None, options: Mapping[str, Any], listener: Listener | None) -> Result:
@@ -205,13 +202,13 @@ class Sitting:
         if self.parts.plan is None or self.parts.plan.search.time_s is None:
             limit = self.settings.budget.time_s
             return limit is not None and self.clock.elapsed_s >= limit
-        return self.clock.elapsed_s >= self.parts.plan.search.time_s * (1 - GRACE)
+        return self.clock.elapsed_s >= self.parts.plan.search.time_s - self.parts.plan.grace_s
 
     def _search_ends_s(self) -> float | None:
         """Until when trials of the search phase may go on, in seconds of the clock; None for as long as it takes."""
         if self.parts.plan is None or self.parts.plan.search.time_s is None:
             return self.settings.budget.time_s
-        return self.parts.plan.search.time_s * (1 + GRACE)
+        return self.parts.plan.search.time_s + self.parts.plan.grace_s
 
     def _drain(self, loop: Loop, until_s: float | None) -> None:
         """Let what runs end, as long as there is time; then stop here if a signal asked to.

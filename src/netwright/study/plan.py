@@ -16,7 +16,14 @@ NOMINAL_IMAGES_PER_S = 700.0
 ``benchmarks/recipe_fashion_mnist.py``. A wrong figure makes rungs longer or shorter, nothing worse."""
 
 FINAL_SHARE = 0.75
-"""Part of a time budget kept for the finalists' training, export and check."""
+"""Most of a time budget that is kept for the finalists' training, export and check."""
+
+CAUTION = 1.5
+"""Where time is plenty, finalists are given this times what their full training should take; the rest searches."""
+
+GRACE = 0.25
+"""Most of the search phase's time for which, before its end, nothing new is tried, and for which, after it, what runs
+may go on: a training that is killed is lost. Less where the longest training takes less."""
 
 EXPORT_RESERVE_S = 20.0
 NUM_LOWEST = 30
@@ -38,6 +45,8 @@ class Plan:
         final_epochs: most epochs a finalist is trained for; less where the time is up before.
         num_finalists: networks trained fully.
         search: what the search phase may spend; its time ends earlier than the budget's.
+        grace_s: so many wall seconds before the end of the search phase nothing new is tried, and so many after it what
+            runs may go on.
         reserve_s: wall seconds kept for export and check.
         equal_time: time will end the full training, so networks are compared at equal time.
     """
@@ -48,6 +57,7 @@ class Plan:
     final_epochs: float
     num_finalists: int
     search: Budget
+    grace_s: float
     reserve_s: float
     equal_time: bool
 
@@ -75,28 +85,42 @@ def make_plan(
     """
     full = _full_epochs(num_images) if max_epochs is None or budget.time_s is not None else max_epochs * eta
     rate = NOMINAL_IMAGES_PER_S * min(2.0, 784 / pixels) / num_images * workers  # epochs a second
-    affordable = _affordable_epochs(budget, full, rate)
+    time_s = _search_time_s(budget, full, rate)
+    affordable = _affordable_epochs(budget, full) if time_s is None else time_s * rate
     low = min_epochs or min(max_epochs or full, _round(min(full / eta**3, _lowest(budget, affordable, num_images))))
     # the highest rung takes a worker at most about a quarter of the search, so that none waits long for its end
     num_steps = max(0, math.floor(math.log(max(1.0, affordable / workers / 4 / low), eta)))
     high = max_epochs or _round(min(full, low * eta ** max(1, min(3, num_steps))))
-    reserve = 0.0 if budget.time_s is None else min(EXPORT_RESERVE_S, 0.15 * budget.time_s)
+    high = max(low, high)
     return Plan(
         min_epochs=low,
-        max_epochs=max(low, high),
+        max_epochs=high,
         eta=eta,
         final_epochs=max(high, full),
         num_finalists=_num_finalists(budget, full, rate),
-        search=_search_part(budget),
-        reserve_s=reserve,
+        search=_search_part(budget, time_s),
+        grace_s=0.0 if time_s is None else min(GRACE * time_s, high * workers / rate),
+        reserve_s=_reserve_s(budget),
         equal_time=budget.time_s is not None and not _is_ample(budget, full, rate),
     )
 
 
-def _affordable_epochs(budget: Budget, full: float, rate: float) -> float:
-    """Epochs that the search phase can pay for, all workers together."""
-    if budget.time_s is not None:
-        return budget.time_s * (1 - FINAL_SHARE) * rate
+def _search_time_s(budget: Budget, full: float, rate: float) -> float | None:
+    """Wall seconds of the search phase."""
+    if budget.time_s is None:
+        return None
+    final_s = FINAL_SHARE * budget.time_s
+    if _is_ample(budget, full, rate):
+        final_s = min(final_s, CAUTION * 2 * full / rate + _reserve_s(budget))
+    return budget.time_s - final_s
+
+
+def _reserve_s(budget: Budget) -> float:
+    return 0.0 if budget.time_s is None else min(EXPORT_RESERVE_S, 0.15 * budget.time_s)
+
+
+def _affordable_epochs(budget: Budget, full: float) -> float:
+    """Epochs that the search phase of a budget without time can pay for."""
     return budget.epochs / 2 if budget.epochs is not None else (budget.trials or 1) * full / 9
 
 
@@ -130,10 +154,10 @@ def _round(epochs: float) -> float:
     return float(f"{epochs:.2g}")
 
 
-def _search_part(budget: Budget) -> Budget:
+def _search_part(budget: Budget, time_s: float | None) -> Budget:
     finals = 2 if budget.trials is not None and budget.trials >= 6 else 1
     return Budget(
-        None if budget.time_s is None else budget.time_s * (1 - FINAL_SHARE),
+        time_s,
         None if budget.trials is None else max(1, budget.trials - finals),
         None if budget.epochs is None else budget.epochs / 2,
     )
