@@ -14,45 +14,62 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from netwright.evaluation import TrainerOptions, TrainingEvaluator
+from netwright.evaluation import Recipe, TrainerOptions, TrainingEvaluator
 from netwright.tasks.image_classification import ImageClassification
-from netwright.types import Architecture, Fidelity
+from netwright.types import Architecture, Fidelity, Metrics
 
-RELATIVES: dict[str, dict[str, object]] = {
-    "two layers at the end": {"stage2.depth": 2},
-    "two layers at the start": {"stage0.depth": 2},
-    "three in the middle": {"stage1.depth": 3},
-    "stem 5 x 5": {"stem.kernel": 5},
-    "max pool": {"head.pool": "max"},
-    "gelu": {"activation": "gelu"},
+RELATIVES: dict[str, dict[str, dict[str, object]]] = {
+    "portfolio 0": {
+        "two layers at the end": {"stage2.depth": 2},
+        "two layers at the start": {"stage0.depth": 2},
+        "three in the middle": {"stage1.depth": 3},
+        "stem 5 x 5": {"stem.kernel": 5},
+        "max pool": {"head.pool": "max"},
+        "gelu": {"activation": "gelu"},
+    },
+    "portfolio 1": {
+        "narrower at the end": {"stage2.width": 128},
+        "two blocks in the middle": {"stage1.depth": 2},
+        "squeeze-excite at the end": {"stage2.squeeze_excite": True},
+        "wide head": {"head.widen": True},
+    },
+    "reference mobilenet": {
+        "fused in the middle": {"stage1.block": "fused", "stage1.expand": 4, "stage1.squeeze_excite": False}
+    },
 }
-"""Changes of the first network of the portfolio."""
+"""Changes of some of the networks."""
 
 
-def networks(task: ImageClassification) -> list[tuple[str, Architecture]]:
+def networks(task: ImageClassification, num_random: int) -> list[tuple[str, Architecture]]:
     """What is trained, with its name."""
-    space, portfolio = task.default_space(), task.portfolio()
-    named = [(f"reference {r.name}", r.architecture) for r in task.references()]
-    named += [(f"portfolio {number}", architecture) for number, architecture in enumerate(portfolio)]
-    for name, changes in RELATIVES.items():
-        changed = {**portfolio[0], **changes}
-        named.append((f"portfolio 0, {name}", space.architecture(changed, drop_inactive=True)))  # type: ignore[arg-type]
-    return named
+    space = task.default_space()
+    named = {f"reference {r.name}": r.architecture for r in task.references()}
+    named |= {f"portfolio {number}": architecture for number, architecture in enumerate(task.portfolio())}
+    for base, relatives in RELATIVES.items():
+        for name, changes in relatives.items():
+            changed = {**named[base], **changes}
+            named[f"{base}, {name}"] = space.architecture(changed, drop_inactive=True)  # type: ignore[arg-type]
+    rng = np.random.default_rng(0)
+    return [*named.items(), *((f"random {number}", space.sample(rng)) for number in range(num_random))]
 
 
-def evaluator(task: ImageClassification, folder: str, seconds: float | None) -> TrainingEvaluator:
-    """Trains on one core, for so many seconds or as long as it is told."""
+def train(
+    task: ImageClassification, arch: Architecture, recipe: Recipe, seed: int, *, epochs: float, seconds: float | None
+) -> Metrics:
+    """Train on one core, for so many epochs and at most so many seconds."""
     deadline_s = None if seconds is None else time.monotonic() + seconds
     options = TrainerOptions(deadline_s=deadline_s, keep_weights=False)
-    made = TrainingEvaluator(task, task.default_space(), work_dir=Path(folder), options=options)
-    made.prepare()
-    return made
+    with tempfile.TemporaryDirectory() as folder:
+        made = TrainingEvaluator(task, task.default_space(), work_dir=Path(folder), recipe=recipe, options=options)
+        made.prepare()
+        return made(arch, fidelity=Fidelity(epochs=epochs), seed=seed)
 
 
 def fit(rows: list[tuple[float, float, float]]) -> tuple[float, float]:
@@ -68,28 +85,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="/usr/share/datasets/fashion-mnist")
     parser.add_argument("--short", type=float, default=0.75, help="epochs of the short training")
-    parser.add_argument("--seconds", type=float, default=300.0, help="of the long training")
+    parser.add_argument("--seconds", type=float, default=300.0, help="of the long training; 0 for none")
+    parser.add_argument("--warmup-steps", type=int, default=Recipe().warmup_steps)
+    parser.add_argument("--random", type=int, default=0, help="random networks to train, too")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", default="", help="part of the name of what is trained")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    task = ImageClassification.load(args.data, seed=0)
-    print(
-        f"netwright {version('netwright')}, torch {torch.__version__}, {args.short:g} epochs, {args.seconds:g} s each"
-    )
-    print(f"{'network':<38} {'seed':>4} {'params':>8} {'M MACs':>7} {'short':>7} {'epochs':>6} {'long':>7} {'loss':>7}")
+    task, recipe = ImageClassification.load(args.data, seed=0), replace(Recipe(), warmup_steps=args.warmup_steps)
+    print(f"netwright {version('netwright')}, torch {torch.__version__}, {recipe}")
+    print(f"{'network':<42} {'seed':>4} {'params':>8} {'M cost':>7} {'short':>7} {'epochs':>6} {'long':>7} {'loss':>7}")
     rows = []
-    for name, arch in networks(task):
+    for name, arch in networks(task, args.random):
         for seed in range(args.seeds if args.only in name else 0):
-            with tempfile.TemporaryDirectory() as folder:
-                short = evaluator(task, folder, None)(arch, fidelity=Fidelity(epochs=args.short), seed=seed)
-            with tempfile.TemporaryDirectory() as folder:
-                long = evaluator(task, folder, args.seconds)(arch, fidelity=Fidelity(epochs=60.0), seed=seed)
-            rows.append((long["train_cost"], 1 - short["accuracy"], 1 - long["accuracy"]))
-            sizes = (
-                f"{long['params']:>8.0f} {long['macs'] / 1e6:>7.2f} {short['accuracy']:>7.4f} {long['epochs']:>6.2f}"
-            )
-            print(f"{name:<38} {seed:>4} {sizes} {long['accuracy']:>7.4f} {long['loss']:>7.4f}", flush=True)
+            short = train(task, arch, recipe, seed, epochs=args.short, seconds=None)
+            row = f"{name:<42} {seed:>4} {short['params']:>8.0f} {short['train_cost'] / 1e6:>7.2f}"
+            row += f" {short['accuracy']:>7.4f}"
+            if args.seconds:
+                long = train(task, arch, recipe, seed, epochs=60.0, seconds=args.seconds)
+                rows.append((long["train_cost"], 1 - short["accuracy"], 1 - long["accuracy"]))
+                row += f" {long['epochs']:>6.2f} {long['accuracy']:>7.4f} {long['loss']:>7.4f}"
+            print(row, flush=True)
     if len(rows) > 2:
         exponent, residual = fit(rows)
         print(f"long error = a x short error x cost^{exponent:.3f}, residual {residual:.3f} over {len(rows)} trainings")

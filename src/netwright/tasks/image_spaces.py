@@ -5,7 +5,7 @@ something for the block, a kernel, an expansion, squeeze-excite or not; the stem
 smaller, and with it where the work is done. Small ResNets, MobileNets and VGG-like networks are points of the space. It
 is fitted to the size of the images: no stage makes them smaller than 2 x 2, whatever is chosen.
 
-The ranges hold what was measured to be trainable and fast on CPUs (``benchmarks/recipe_spaces.py``): widths that are
+The ranges hold what was measured to be trainable and fast on CPUs (``benchmarks/portfolio.py``): widths that are
 multiples of eight, few layers at full resolution. Knows neither data nor training.
 """
 
