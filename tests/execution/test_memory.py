@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from netwright.execution.memory import EXACT_EVERY_S, Gauge, exact_bytes, resident_bytes, rough_bytes
+from netwright.execution.memory import EXACT_EVERY_S, Gauge, exact_bytes, pause_s, resident_bytes, rough_bytes
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MIB = 1 << 20
@@ -104,3 +104,12 @@ def test_forked_processes_share_what_they_do_not_write() -> None:
             os.waitpid(child, 0)
         os.close(ready)
         os.close(tell)
+
+
+@pytest.mark.parametrize(
+    ("used", "cost_s", "pause"),
+    [(10, 0.001, 0.1), (10, 0.02, 0.2), (10, 1.0, 0.25), (60, 0.001, 0.02), (60, 0.004, 0.04), (60, 1.0, 0.05)],
+)
+def test_a_slow_look_at_memory_delays_the_next_one_only_a_little(used: int, cost_s: float, pause: float) -> None:
+    """However slow a look was, a trial near its limit is looked at again before it can take a tenth of a gigabyte."""
+    assert pause_s(used * MIB, 100 * MIB, cost_s) == pytest.approx(pause)

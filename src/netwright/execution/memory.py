@@ -13,6 +13,10 @@ from pathlib import Path
 PROC = Path("/proc")
 EXACT_EVERY_S = 0.5
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_EVERY_S = 0.1
+_NEAR_LIMIT_EVERY_S = 0.02
+_SHARE = 0.1  # of one core's time, for looking at memory
+_STRETCH = 2.5  # at most that much rarer where a look is slow: a process can take a gigabyte a second
 
 
 class Gauge:
@@ -49,6 +53,22 @@ class Gauge:
         exact = exact_bytes(pids, self._proc)
         self._pids, self._excess, self._exact_again_s = pids, rough - exact, now_s + EXACT_EVERY_S
         return exact
+
+
+def pause_s(used: int, limit: int, cost_s: float) -> float:
+    """Seconds until the next look: few near the limit, and somewhat more where a look is slow.
+
+    Args:
+        used: bytes that were found in use.
+        limit: in bytes.
+        cost_s: CPU seconds of the last look.
+
+    Example:
+        >>> pause_s(used=400 << 20, limit=500 << 20, cost_s=0.05)
+        0.05
+    """
+    often = _NEAR_LIMIT_EVERY_S if used > limit / 2 else _EVERY_S
+    return min(max(often, cost_s / _SHARE), _STRETCH * often)
 
 
 def rough_bytes(pids: Iterable[int], proc: Path = PROC) -> int:

@@ -29,9 +29,6 @@ from netwright.types import Architecture, Fidelity, TrialState
 
 _PIECE = 1 << 16
 _MOST_PIECES = 128  # above what a pipe and a message can hold
-_MEMORY_EVERY_S = 0.1
-_MEMORY_NEAR_LIMIT_EVERY_S = 0.02
-_MEMORY_SHARE = 0.1  # of the warm parent's time, for looking at memory
 _DEATH_S = 5.0  # a process the kernel does not let die (a lost disk) may not stop all others
 _DEATH_POLL_S = 0.0005
 
@@ -247,8 +244,8 @@ class Supervisor:
         if self.limits.memory_bytes is not None and now >= self.next_memory_s:
             begin = time.process_time()
             most = max((self._weigh(trial, self.limits.memory_bytes) for trial in self.running.values()), default=0)
-            often = _MEMORY_NEAR_LIMIT_EVERY_S if most > self.limits.memory_bytes / 2 else _MEMORY_EVERY_S
-            self.next_memory_s = now + max(often, (time.process_time() - begin) / _MEMORY_SHARE)
+            cost_s = time.process_time() - begin
+            self.next_memory_s = now + memory.pause_s(most, self.limits.memory_bytes, cost_s)
 
     def _weigh(self, trial: _Running, limit: int) -> int:
         """End a trial whose processes together use too much; what they use."""
