@@ -91,3 +91,12 @@ def test_numbers_outside_their_range_are_refused(values: dict[str, float], messa
     """Each number has a range, and the message says it."""
     with pytest.raises(SpecError, match=message):
         Recipe().override(values)
+
+
+@pytest.mark.parametrize(
+    ("steps", "branch"), [(2, 1), (132, 66), (400, 200), (800, 200), (1000, 200), (2000, 400), (10_000, 2000)]
+)
+def test_a_short_training_keeps_the_full_rate_for_half_of_it(steps: int, branch: int) -> None:
+    """A training of a few hundred steps decays over its second half, a long one over its last four fifths."""
+    assert Recipe().schedule(1, steps).branch == branch
+    assert Recipe(stable_steps=0).schedule(1, steps).branch == steps - max(1, round(0.8 * steps))

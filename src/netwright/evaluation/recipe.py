@@ -46,6 +46,8 @@ class Recipe:
         warmup_steps: of linear warmup, >= 0; never more than a quarter of an epoch; few, so that trainings of a tenth
             of an epoch rank networks, too.
         decay_share: part of the training over which the learning rate falls linearly to 0, in (0, 1].
+        stable_steps: before the decay, unless that is more than half of the training: short trainings gain more from
+            the full rate than from a long decay; >= 0.
         shift: largest random shift as part of the smaller side, in [0, 0.5]; at least one pixel unless 0.
         flip: mirror at random; None decides by the data (`netwright.evaluation.augmentation.mirroring_helps`).
         clip_norm: largest norm of the gradient; None for no clipping.
@@ -63,8 +65,9 @@ class Recipe:
     shards: int = 2
     label_smoothing: float = 0.1
     warmup_steps: int = 20
-    decay_share: float = 0.5
-    shift: float = 0.07
+    decay_share: float = 0.8
+    stable_steps: int = 200
+    shift: float = 0.036
     flip: bool | None = None
     clip_norm: float | None = None
 
@@ -77,7 +80,7 @@ class Recipe:
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
                 raise SpecError(wrong(name, value, f"a number in [{low:g}, {high:g}]"))
-        for name in ("batch_size", "shards", "warmup_steps"):
+        for name in ("batch_size", "shards", "warmup_steps", "stable_steps"):
             if not isinstance(getattr(self, name), int | None):
                 raise SpecError(wrong(name, getattr(self, name), "a whole number"))
         if not isinstance(self.flip, bool | None):
@@ -113,7 +116,8 @@ class Recipe:
         """The learning rate's course over a training of that length."""
         total = max(1, round(epochs * steps_per_epoch))
         decay = min(total, max(1, round(self.decay_share * total)))
-        return Schedule(total=total, branch=total - decay, warmup=min(self.warmup_steps, steps_per_epoch // 4))
+        branch = max(total - decay, min(self.stable_steps, total // 2))
+        return Schedule(total=total, branch=branch, warmup=min(self.warmup_steps, steps_per_epoch // 4))
 
 
 ALIASES = {"lr": "learning_rate"}
@@ -127,6 +131,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("label_smoothing", 0.0, 0.99),
     ("warmup_steps", 0, 1 << 20),
     ("decay_share", 1e-3, 1.0),
+    ("stable_steps", 0, 1 << 20),
     ("shift", 0.0, 0.5),
 )
 
