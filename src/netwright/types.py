@@ -359,9 +359,15 @@ class Budget:
 
 
 def best_first(trials: Iterable[Trial], objective: Objective) -> list[Trial]:
-    """Sort finished trials with a real number for the objective, best first; ties by id (the older is better)."""
+    """Sort finished trials with a real number for the objective, best first.
+
+    Of equal ones the more thoroughly evaluated is better (its number means more), then the older.
+    """
 
     def usable(trial: Trial) -> bool:
         return trial.state is TrialState.FINISHED and not math.isnan(trial.metrics.get(objective.metric, math.nan))
 
-    return sorted((t for t in trials if usable(t)), key=lambda t: (objective.sign * t.metrics[objective.metric], t.id))
+    def rank(trial: Trial) -> tuple[float, float, int]:
+        return objective.sign * trial.metrics[objective.metric], -trial.fidelity.cost, trial.id
+
+    return sorted((t for t in trials if usable(t)), key=rank)

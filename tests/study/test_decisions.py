@@ -21,7 +21,17 @@ from netwright.study.result import Result
 from netwright.study.seeds import trial_seed
 from netwright.study.setup import load_space
 from netwright.study.standing import Standing
-from netwright.types import Architecture, Budget, Constraint, Fidelity, Objective, Proposal, Trial, TrialState
+from netwright.types import (
+    Architecture,
+    Budget,
+    Constraint,
+    Fidelity,
+    Objective,
+    Proposal,
+    Trial,
+    TrialState,
+    best_first,
+)
 
 ACCURACY = Objective("accuracy", "max")
 LATENCY = Objective("latency_ms", "min")
@@ -38,6 +48,12 @@ def test_finalists_are_the_best_of_the_most_thorough_trials() -> None:
     trials = [trial(0, "a", 0.9), trial(1, "b", 0.8), trial(2, "b", 0.85, 3.0), trial(3, "c", 0.7, 3.0)]
     assert [2, 3, 0] == [t.id for t in choose_finalists(trials, ACCURACY, 5)]
     assert [2] == [t.id for t in choose_finalists(trials, ACCURACY, 1)]
+
+
+def test_of_equal_trials_the_more_thorough_one_is_best() -> None:
+    """A tie goes to the longer training, then to the older trial."""
+    trials = [trial(0, "a", 1.0), trial(1, "b", 1.0, 9.0), trial(2, "c", 0.9, 27.0), trial(3, "d", 1.0, 9.0)]
+    assert [1, 3, 0, 2] == [t.id for t in best_first(trials, ACCURACY)]
 
 
 def test_where_time_is_short_a_cheaper_network_may_be_the_finalist() -> None:
