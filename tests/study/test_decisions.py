@@ -63,18 +63,33 @@ def test_where_time_is_short_a_cheaper_network_may_be_the_finalist() -> None:
     assert [0, 1] == [t.id for t in choose_finalists(trials, ACCURACY, 2, equal_time=True)]
 
 
+class Recorder:
+    """A strategy that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Trial] = []
+
+    def ask(self, n: int) -> list[Proposal]:
+        return [Proposal(Architecture({"n": n}))]
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        self.told.extend(trials)
+
+
+def test_where_time_is_short_the_loss_of_short_trainings_decides() -> None:
+    """Of two networks of equal cost the one with the lower loss is the finalist, and is told to be better."""
+    trials = [trial(0, "a", 0.905, train_cost=1e7, loss=0.36), trial(1, "b", 0.90, train_cost=1e7, loss=0.34)]
+    assert [0, 1] == [t.id for t in choose_finalists(trials, ACCURACY, 2)]
+    assert [1, 0] == [t.id for t in choose_finalists(trials, ACCURACY, 2, equal_time=True)]
+    recorder = Recorder()
+    EqualTime(recorder).tell(trials)
+    assert [math.exp(-0.36), math.exp(-0.34)] == [t.metrics["accuracy"] for t in recorder.told]
+
+
 def test_a_strategy_is_told_what_counts_at_equal_time() -> None:
     """Accuracies are corrected by cost for the strategy, nothing else is, and failed trials pass as they are."""
-    told: list[Trial] = []
-
-    class Recorder:
-        def ask(self, n: int) -> list[Proposal]:
-            return [Proposal(Architecture({"n": n}))]
-
-        def tell(self, trials: Sequence[Trial]) -> None:
-            told.extend(trials)
-
-    strategy = EqualTime(Recorder())
+    recorder = Recorder()
+    strategy, told = EqualTime(recorder), recorder.told
     failed = Trial(2, Proposal(Architecture({})), 0, TrialState.FAILED)
     strategy.tell([trial(0, "a", 0.90, train_cost=1e7), trial(1, "b", 0.90, train_cost=4e7), failed])
     assert [Proposal(Architecture({"n": 3}))] == list(strategy.ask(3))

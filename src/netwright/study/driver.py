@@ -269,7 +269,8 @@ class Sitting:
     def _finalists(self, plan: Plan) -> list[Trial]:
         searched = [t for t in feasible(self.trials, self.parts.constraints) if t.proposal.origin != FINAL]
         done = {t.architecture for t in self.trials if t.proposal.origin == FINAL}
-        objective, equal_time = self.parts.objectives[0], plan.equal_time and len(self.parts.objectives) == 1
+        objective = self.parts.objectives[0]
+        equal_time = plan.equal_time and [o.metric for o in self.parts.objectives] in (["accuracy"], ["loss"])
         chosen = choose_finalists(searched, objective, plan.num_finalists, equal_time=equal_time)
         return [trial for trial in chosen if trial.architecture not in done]
 

@@ -1,12 +1,22 @@
 """Networks compared at equal training time, where time and not epochs will end their full training.
 
 After the same number of epochs a large network is nearly always ahead of a small one that would have made three times
-as many epochs by then. So a strategy is told the error that is to be expected after the same time. It is computed from
-sizes, not from measured seconds, so that the search depends on its seed alone. Knows no tasks and no clocks.
+as many epochs by then. So a strategy is told what is to be expected after the same time. It is computed from sizes,
+not from measured seconds, so that the search depends on its seed alone.
+
+After short trainings networks are compared by their loss where it is known: the mean of a smooth quantity over a few
+thousand images is about half as noisy as the share of wrong ones, and confident networks go on to be better. After 0.9
+epochs of Fashion-MNIST errors of the four best networks were within their noise, in an order that changed with the
+seed; their losses were in the order of their long trainings, with both seeds. Knows no tasks and no clocks.
+
+References:
+    Ru et al. (2021), *Speedy performance estimation for neural architecture search*: losses of short trainings rank
+    networks better than their validation accuracy. We use the loss on the validation images.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,7 +24,7 @@ from netwright.strategies import Strategy
 from netwright.types import Metrics, Proposal, Trial, TrialState
 
 EXPONENT = 0.04
-"""How the error to be expected after the same time grows with the cost of an epoch, error ~ short error x cost^b.
+"""How what is to be expected after the same time grows with the cost of an epoch, error ~ short error x cost^b.
 
 Each network's own error falls as epochs^-b, smaller ones slower, since they are full sooner: so less than that is left
 between networks, and the less the longer the full training is. Fitted to seven networks of 4 to 19 cost units on
@@ -25,24 +35,28 @@ only (.112 to .071 from 0.9 to 34 epochs, two runs), the others with .18 as far 
 UNIT_COST = 1e7
 
 
-def error_at_equal_time(metrics: Metrics) -> float | None:
-    """Relative error to be expected after a given time: error x cost^b; None where accuracy or cost is not known.
+def loss_at_equal_time(metrics: Metrics) -> float | None:
+    """Relative loss to be expected after a given time: loss x cost^b; None where it cannot be told.
 
     Args:
-        metrics: of a trial: ``accuracy`` in [0, 1], and ``train_cost``, the cost of training on one image.
+        metrics: of a trial: ``train_cost``, the cost of training on one image, and ``loss`` in nats or, where that is
+            not measured, ``accuracy`` in [0, 1], whose error then stands for it.
 
     Example:
-        >>> error_at_equal_time({"accuracy": 0.9, "train_cost": 1e7})
-        0.09999999999999998
+        >>> loss_at_equal_time({"accuracy": 0.9, "loss": 0.3, "train_cost": 1e7})
+        0.3
     """
     if "accuracy" not in metrics or "train_cost" not in metrics:
         return None
     relative_cost: float = (metrics["train_cost"] / UNIT_COST) ** EXPONENT
-    return (1 - metrics["accuracy"]) * relative_cost
+    return metrics.get("loss", 1 - metrics["accuracy"]) * relative_cost
 
 
 class EqualTime:
     """Tells another strategy the accuracies to be expected at equal time, and is otherwise that strategy.
+
+    Where the loss is known the accuracy told is exp(-expected loss): the geometric mean of the probabilities that the
+    network gives to the right classes.
 
     Args:
         inner: proposes.
@@ -61,5 +75,8 @@ class EqualTime:
 
 
 def _corrected(trial: Trial) -> Trial:
-    error = error_at_equal_time(trial.metrics) if trial.state is TrialState.FINISHED else None
-    return trial if error is None else replace(trial, metrics={**trial.metrics, "accuracy": 1 - error})
+    expected = loss_at_equal_time(trial.metrics) if trial.state is TrialState.FINISHED else None
+    if expected is None:
+        return trial
+    accuracy = math.exp(-expected) if "loss" in trial.metrics else 1 - expected
+    return replace(trial, metrics={**trial.metrics, "accuracy": accuracy})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from netwright.strategies.operators import pareto_rank
-from netwright.study.equal_time import error_at_equal_time
+from netwright.study.equal_time import loss_at_equal_time
 from netwright.study.result import Comparison
 from netwright.types import Architecture, Constraint, Objective, Trial, TrialState, best_first
 
@@ -39,13 +39,13 @@ def choose_finalists(
         trials: feasible ones.
         objective: what decides.
         count: how many at most.
-        equal_time: time will end the full training: the error expected after equal time decides, see `equal_time`.
+        equal_time: time will end the full training: the loss expected after equal time decides, see `equal_time`.
     """
     chosen: dict[Architecture, Trial] = {}
     for cost in sorted({t.fidelity.cost for t in trials}, reverse=True):
         ranked = best_first((t for t in trials if t.fidelity.cost == cost), objective)
         if equal_time:
-            ranked.sort(key=lambda t: error_at_equal_time(t.metrics) or 0.0)
+            ranked.sort(key=lambda t: loss_at_equal_time(t.metrics) or 0.0)
         for trial in ranked:
             if len(chosen) < count:
                 chosen.setdefault(trial.architecture, trial)

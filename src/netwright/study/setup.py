@@ -128,7 +128,8 @@ def _strategy_of(
         objectives=goals,
         constraints=constraints,
     )
-    equal_time = plan.equal_time and [goal.metric for goal in goals] == ["accuracy"]
+    limited = any(limit.metric == "accuracy" for limit in constraints)  # would be held against the corrected numbers
+    equal_time = plan.equal_time and [goal.metric for goal in goals] == ["accuracy"] and not limited
     return EqualTime(strategy) if equal_time else strategy
 
 
