@@ -314,6 +314,32 @@ def test_a_model_that_needs_netwright_fails_and_one_that_hangs_is_ended() -> Non
         run_isolated(Run({"model.py": b"while True: pass\n"}, inputs, 1, 1, timeout_s=0.5))
 
 
+COUNTS_ITS_BATCH = b"""
+import torch
+CLASS_NAMES = ("a",)
+def prepare(x):
+    return x
+class Net(torch.nn.Module):
+    def forward(self, x):
+        return torch.full((len(x), 1), float(len(x)))
+def load(folder):
+    return Net()
+"""
+
+
+def test_examples_are_run_many_at_once_and_the_probe_as_when_it_was_recorded() -> None:
+    """The metric of thousands of small images is measured in batches of 256, of large ones in smaller batches."""
+    inputs = {
+        "probe": np.zeros((10, 1, 8, 8), np.float32),
+        "small": np.zeros((300, 1, 8, 8), np.uint8),
+        "large": np.zeros((20, 3, 512, 512), np.uint8),
+    }
+    outputs = run_isolated(Run({"model.py": COUNTS_ITS_BATCH}, inputs, batch=4, threads=1)).outputs
+    assert [4.0] * 8 + [2.0] * 2 == outputs["torch", "probe"].ravel().tolist()
+    assert [256.0] * 256 + [44.0] * 44 == outputs["torch", "small"].ravel().tolist()
+    assert [5.0] * 20 == outputs["torch", "large"].ravel().tolist()
+
+
 def test_probe_inputs_are_what_the_formula_says() -> None:
     """SplitMix64 in Python's integers gives the same numbers; they fill [-2, 2) and differ by seed."""
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Outputs = dict[str, npt.NDArray[Any]]
 
 BLOCKED = ("netwright", "safetensors")
+_MOST_VALUES = 1 << 22  # of examples in one batch
 
 
 class Block(MetaPathFinder):
@@ -112,13 +113,18 @@ def _read(file: str, stored: bool, module: ModuleType) -> torch.Tensor:
     return module.prepare(array) if stored else array
 
 
+def _at_once(key: str, x: torch.Tensor, batch: int) -> int:
+    """How many inputs a runtime gets at once: the probe as many as when its outputs were recorded, examples more."""
+    return batch if key == "probe" else max(batch, min(256, _MOST_VALUES * len(x) // max(1, x.numel())))
+
+
 def _run_torch(model: torch.nn.Module, inputs: dict[str, torch.Tensor], batch: int) -> Outputs:
     import torch
 
     with torch.inference_mode():
         return {
-            name: torch.cat([model(part) for part in torch.split(x, batch)]).to(torch.float64).numpy()
-            for name, x in inputs.items()
+            key: torch.cat([model(part) for part in torch.split(x, _at_once(key, x, batch))]).to(torch.float64).numpy()
+            for key, x in inputs.items()
         }
 
 
@@ -133,8 +139,8 @@ def _run_onnx(inputs: dict[str, torch.Tensor], batch: int, threads: int) -> Outp
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     outputs = {
-        key: np.concatenate([session.run(None, {name: part.numpy()})[0] for part in torch.split(x, batch)])
-        for key, x in inputs.items()
+        key: np.concatenate([session.run(None, {name: part.numpy()})[0] for part in torch.split(x, step)])
+        for key, x, step in ((key, x, _at_once(key, x, batch)) for key, x in inputs.items())
     }
     outputs["alone"] = np.concatenate(
         [session.run(None, {name: x.numpy()})[0] for x in torch.split(inputs["probe"], 1)]

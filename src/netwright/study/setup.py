@@ -128,8 +128,7 @@ def _strategy_of(
         objectives=goals,
         constraints=constraints,
     )
-    limited = any(limit.metric == "accuracy" for limit in constraints)  # would be held against the corrected numbers
-    equal_time = plan.equal_time and [goal.metric for goal in goals] == ["accuracy"] and not limited
+    equal_time = plan.equal_time and [goal.metric for goal in goals] == ["accuracy"]
     return EqualTime(strategy) if equal_time else strategy
 
 
