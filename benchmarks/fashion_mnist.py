@@ -20,9 +20,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 from scipy.stats import t as student
 
@@ -82,6 +84,16 @@ def reference(data: str, name: str, budget: str, seed: int, workers: int) -> dic
     return metrics
 
 
+def show(seed: int, name: str, found: Mapping[str, Any]) -> None:
+    """Print one result."""
+    trials = f"{found['trials']} trials  " if "trials" in found else ""
+    print(
+        f"seed {seed} {name:9} test {found['test_accuracy']:.4f}  {found['wall_s']:.0f} s  {trials}"
+        f"params {found['params']:.0f}  epochs {found['epochs']:.1f}",
+        flush=True,
+    )
+
+
 def interval(values: list[float]) -> str:
     """Mean and 95 % interval (Student's t)."""
     if len(values) < 2:
@@ -98,6 +110,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--references", nargs="*", default=["resnet", "mobilenet", "cnn"])
+    parser.add_argument("--references-only", action="store_true", help="no search, no differences")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -105,26 +118,18 @@ def main() -> None:
     versions = {name: version(name) for name in ("netwright", "torch")}
     print(f"{versions}, python {platform.python_version()}, {platform.machine()}, budget {given.budget}", flush=True)
     for seed in given.seeds:
-        folder = given.runs / f"fashion-{given.budget}-{seed}-{int(time.time())}"
-        found = search(given.data, given.budget, seed, given.workers, folder)
-        row: dict[str, object] = {"seed": seed, "search": found}
-        print(
-            f"seed {seed} search    test {found['test_accuracy']:.4f}  {found['wall_s']:.0f} s  "
-            f"{found['trials']} trials  params {found['params']:.0f}  epochs {found['epochs']:.1f}",
-            flush=True,
-        )
+        row: dict[str, object] = {"seed": seed}
+        if not given.references_only:
+            folder = given.runs / f"fashion-{given.budget}-{seed}-{int(time.time())}"
+            row["search"] = found = search(given.data, given.budget, seed, given.workers, folder)
+            show(seed, "search", found)
         for name in given.references:
-            trained = reference(given.data, name, given.budget, seed, given.workers)
-            row[name] = trained
-            print(
-                f"seed {seed} {name:9} test {trained['test_accuracy']:.4f}  {trained['wall_s']:.0f} s  "
-                f"params {trained['params']:.0f}  epochs {trained['epochs']:.1f}",
-                flush=True,
-            )
+            row[name] = trained = reference(given.data, name, given.budget, seed, given.workers)
+            show(seed, name, trained)
         rows.append(row)
         if given.json:
             given.json.write_text(json.dumps({"versions": versions, "budget": given.budget, "rows": rows}, indent=1))
-    for name in given.references:
+    for name in [] if given.references_only else given.references:
         gains = [r["search"]["test_accuracy"] - r[name]["test_accuracy"] for r in rows]  # type: ignore[index]
         print(f"search minus {name}: {interval(gains)} over {len(rows)} seeds")
 
