@@ -50,6 +50,18 @@ def test_the_best_third_is_promoted_as_soon_as_it_is_known() -> None:
     assert simulation.exhausted
 
 
+def test_nothing_is_promoted_before_the_first_trials_have_ended() -> None:
+    """With ``first`` new architectures come first; then, and where there are no more, promotions go on as ever."""
+    strategy = SuccessiveHalving(Recorder([5, 9, 2, 7, 1, 3, 8]), max_epochs=9, first=5)
+    simulation = Simulation(strategy, line_space(), by_width).run(11)
+    jobs = [(p.architecture["width"], p.fidelity.epochs) for p in simulation.asked]
+    start = [(5, 1), (9, 1), (2, 1), (7, 1), (1, 1), (9, 3), (3, 1), (7, 3), (8, 1)]
+    assert jobs == [*start, (8, 3), (9, 9)]
+    few = Simulation(SuccessiveHalving(Recorder([5, 9, 2]), max_epochs=3, first=100), line_space(), by_width).run(9)
+    assert [5, 9, 2, 9] == [p.architecture["width"] for p in few.asked]
+    assert few.exhausted
+
+
 def test_a_promotion_names_the_trial_that_goes_on() -> None:
     """Its only parent is the trial of the same architecture in the rung below."""
     simulation = Simulation(SuccessiveHalving(RandomSearch(line_space()), max_epochs=27), line_space(), by_width)

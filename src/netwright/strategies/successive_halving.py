@@ -82,6 +82,8 @@ class SuccessiveHalving:
         data_share: part of the training data used in all rungs, in (0, 1].
         objectives: one, or several by Pareto rank and crowding.
         constraints: limits; infeasible and failed trials are never promoted.
+        first: trials that must have ended before any is promoted, as long as there are new architectures to try: a
+            warm start's networks are all seen before the most expensive trainings are given to the fastest of them.
 
     References:
         L. Li et al., 2020, "A System for Massively Parallel Hyperparameter Tuning", algorithm 2. Deviations: the
@@ -101,6 +103,7 @@ class SuccessiveHalving:
         data_share: float = 1.0,
         objectives: Sequence[Objective] = (Objective("accuracy", "max"),),
         constraints: Sequence[Constraint] = (),
+        first: int = 0,
     ) -> None:
         if not eta > 1:
             raise UsageError(wrong("eta", eta, "> 1", "3 keeps one in three"))
@@ -108,6 +111,7 @@ class SuccessiveHalving:
             raise UsageError(wrong("min_epochs", min_epochs, f"in (0, max_epochs = {max_epochs:g}]"))
         self._inner = inner
         self._eta = eta
+        self._first = first
         self._score = Scorer(tuple(objectives), tuple(constraints))
         self._rungs = [Rung(Fidelity(e, data_share)) for e in rung_epochs(min_epochs, max_epochs, eta)]
         self._pending: set[tuple[Architecture, Fidelity]] = set()
@@ -141,10 +145,17 @@ class SuccessiveHalving:
             self._rungs[level].add(score.values, trial)
 
     def _propose(self) -> Proposal | None:
-        proposal = self._promotion() or self._new()
+        proposal = self._new_at_first() or self._promotion() or self._new()
         if proposal is not None:
             self._pending.add((proposal.architecture, proposal.fidelity))
         return proposal
+
+    def _new_at_first(self) -> Proposal | None:
+        """A new architecture, while the first trials have not ended; None afterwards, or if there is none."""
+        try:
+            return self._new() if len(self._told) < self._first else None
+        except Exhausted:
+            return None
 
     def _promotion(self) -> Proposal | None:
         """The best trial that may go on, from the highest rung that has one."""

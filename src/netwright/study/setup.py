@@ -112,13 +112,14 @@ def _strategy_of(
     """The strategy in its rungs; the plan is that of the budget which the search began with."""
     constraints, goals = spec.limits, spec.goals
     named = choose_strategy(goals) if spec.strategy == "auto" else spec.strategy
+    initial = first_proposals(task, space)
     inner = make_strategy(
         named if given is None else given,
         space,
         seed=spec.seed,
         objectives=goals,
         constraints=constraints,
-        initial=first_proposals(task, space),
+        initial=initial,
     )
     strategy: Strategy = SuccessiveHalving(
         inner,
@@ -127,6 +128,7 @@ def _strategy_of(
         eta=plan.eta,
         objectives=goals,
         constraints=constraints,
+        first=0 if plan.search.time_s is None else len(initial),
     )
     equal_time = plan.equal_time and [goal.metric for goal in goals] == ["accuracy"]
     return EqualTime(strategy) if equal_time else strategy
