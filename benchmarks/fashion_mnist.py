@@ -129,7 +129,9 @@ def main() -> None:
         rows.append(row)
         if given.json:
             given.json.write_text(json.dumps({"versions": versions, "budget": given.budget, "rows": rows}, indent=1))
-    for name in [] if given.references_only else given.references:
+    if given.references_only:
+        return
+    for name in given.references:
         gains = [r["search"]["test_accuracy"] - r[name]["test_accuracy"] for r in rows]  # type: ignore[index]
         print(f"search minus {name}: {interval(gains)} over {len(rows)} seeds")
 

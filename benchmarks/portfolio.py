@@ -4,9 +4,10 @@
 
 Trains each network for so many epochs, and then anew for so many seconds, one process and one network at a time; run
 it on an idle machine, since time decides how many epochs each one gets. Prints accuracy and loss on the validation
-images, by which the portfolio of the default space was chosen, and the exponent b of the law that a search compares
-networks by, long error = a x short error x cost^b (`netwright.study.equal_time`), fitted by least squares, with the
-root mean square of what it leaves in log error.
+images, by which the portfolio of the default space was chosen, and what a search may compare networks by
+(`netwright.study.equal_time`): for the error and for the loss of the short training x, the exponent b of long error =
+a x x x cost^b, fitted by least squares, the root mean square of what it leaves in log error, and Spearman's rank
+correlation of x times the cost^.04 that a search uses with the long error.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.stats import spearmanr
 
 from netwright.evaluation import Recipe, TrainerOptions, TrainingEvaluator
+from netwright.study.equal_time import EXPONENT
 from netwright.tasks.image_classification import ImageClassification
 from netwright.types import Architecture, Fidelity, Metrics
 
@@ -80,6 +83,19 @@ def fit(rows: list[tuple[float, float, float]]) -> tuple[float, float]:
     return float(weights[1]), float(np.sqrt(np.mean((long - short - design @ weights) ** 2)))
 
 
+def print_fits(rows: list[tuple[float, float, float, float]]) -> None:
+    """How well short errors and losses tell long errors, from rows of (cost, short error, short loss, long error)."""
+    for column, name in ((1, "error"), (2, "loss")):
+        used = [(row[0], row[column], row[3]) for row in rows]
+        exponent, residual = fit(used)
+        expected = [short * cost**EXPONENT for cost, short, _ in used]
+        rank = float(spearmanr(expected, [long for _, _, long in used]).statistic)
+        print(
+            f"long error = a x short {name} x cost^{exponent:.3f}, residual {residual:.3f}; "
+            f"rank correlation with cost^{EXPONENT:g} {rank:.3f}; {len(rows)} trainings"
+        )
+
+
 def main() -> None:
     """Train them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -94,21 +110,22 @@ def main() -> None:
     torch.set_num_threads(1)
     task, recipe = ImageClassification.load(args.data, seed=0), replace(Recipe(), warmup_steps=args.warmup_steps)
     print(f"netwright {version('netwright')}, torch {torch.__version__}, {recipe}")
-    print(f"{'network':<42} {'seed':>4} {'params':>8} {'M cost':>7} {'short':>7} {'epochs':>6} {'long':>7} {'loss':>7}")
+    print(
+        f"{'network':<42} {'seed':>4} {'params':>8} {'M cost':>7} {'short':>7} {'loss':>7} {'epochs':>6} {'long':>7} {'loss':>7}"
+    )
     rows = []
     for name, arch in networks(task, args.random):
         for seed in range(args.seeds if args.only in name else 0):
             short = train(task, arch, recipe, seed, epochs=args.short, seconds=None)
             row = f"{name:<42} {seed:>4} {short['params']:>8.0f} {short['train_cost'] / 1e6:>7.2f}"
-            row += f" {short['accuracy']:>7.4f}"
+            row += f" {short['accuracy']:>7.4f} {short['loss']:>7.4f}"
             if args.seconds:
                 long = train(task, arch, recipe, seed, epochs=60.0, seconds=args.seconds)
-                rows.append((long["train_cost"], 1 - short["accuracy"], 1 - long["accuracy"]))
+                rows.append((long["train_cost"], 1 - short["accuracy"], short["loss"], 1 - long["accuracy"]))
                 row += f" {long['epochs']:>6.2f} {long['accuracy']:>7.4f} {long['loss']:>7.4f}"
             print(row, flush=True)
     if len(rows) > 2:
-        exponent, residual = fit(rows)
-        print(f"long error = a x short error x cost^{exponent:.3f}, residual {residual:.3f} over {len(rows)} trainings")
+        print_fits(rows)
 
 
 if __name__ == "__main__":

@@ -146,6 +146,7 @@ def test_rungs_are_counted_from_the_top() -> None:
     ("options", "message"),
     [
         ({"eta": 1}, "eta must be > 1, got 1"),
+        ({"first": -1}, "first must be >= 0, got -1"),
         ({"min_epochs": 0}, r"min_epochs must be in \(0, max_epochs = 9\], got 0"),
         ({"min_epochs": 10}, r"min_epochs must be in \(0, max_epochs = 9\], got 10"),
     ],

@@ -16,7 +16,7 @@ from netwright.study.allowance import INFEASIBLE_PER_TRIAL, Allowance
 from netwright.study.clock import Clock
 from netwright.study.equal_time import EXPONENT, EqualTime
 from netwright.study.finals import choose_finalists, compare, feasible, pareto_front, references_of
-from netwright.study.plan import make_plan
+from netwright.study.plan import make_plan, reserve_at_pace_s
 from netwright.study.result import Result
 from netwright.study.seeds import trial_seed
 from netwright.study.setup import load_space
@@ -212,6 +212,16 @@ def test_time_that_the_finalists_do_not_need_is_searched() -> None:
     assert (2, False) == (plenty.num_finalists, plenty.equal_time)
     assert 0 < plenty.grace_s < 0.25 * plenty.search.time_s
     assert (150, 1, True) == (scarce.search.time_s, scarce.num_finalists, scarce.equal_time)
+
+
+@pytest.mark.parametrize(
+    ("budget", "train_s", "kept_s"),
+    [("10m", 1e-4, 20.0), ("10m", 2e-3, 35.6), ("10m", 1.0, 90.0), ("40s", 2e-3, 6.0), ("8 trials", 2e-3, 0.0)],
+)
+def test_a_slow_network_is_given_more_time_for_its_check(budget: str, train_s: float, kept_s: float) -> None:
+    """What is kept grows with the measured pace, never falls below the plan, and never takes over the budget."""
+    plan = make_plan(Budget.parse(budget), num_images=54_000, pixels=784, workers=2)
+    assert kept_s == pytest.approx(reserve_at_pace_s(plan, Budget.parse(budget), train_s, num_scored=16_000))
 
 
 @pytest.mark.parametrize("budget", ["30s", "3m", "10m", "10h", "24 trials", "1 trials", "300 epochs"])

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     Outputs = dict[str, npt.NDArray[Any]]
 
 BLOCKED = ("netwright", "safetensors")
-_MOST_VALUES = 1 << 22  # of examples in one batch
+_MOST_AT_ONCE = 64  # 4 take up to three times as long, 256 no longer fit the caches of a processor
+_MOST_VALUES = 1 << 20  # of the examples in one batch, so that large ones fit, too
 
 
 class Block(MetaPathFinder):
@@ -115,7 +116,7 @@ def _read(file: str, stored: bool, module: ModuleType) -> torch.Tensor:
 
 def _at_once(key: str, x: torch.Tensor, batch: int) -> int:
     """How many inputs a runtime gets at once: the probe as many as when its outputs were recorded, examples more."""
-    return batch if key == "probe" else max(batch, min(256, _MOST_VALUES * len(x) // max(1, x.numel())))
+    return batch if key == "probe" else max(batch, min(_MOST_AT_ONCE, _MOST_VALUES * len(x) // max(1, x.numel())))
 
 
 def _run_torch(model: torch.nn.Module, inputs: dict[str, torch.Tensor], batch: int) -> Outputs:

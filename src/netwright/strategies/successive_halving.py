@@ -109,6 +109,8 @@ class SuccessiveHalving:
             raise UsageError(wrong("eta", eta, "> 1", "3 keeps one in three"))
         if not 0 < min_epochs <= max_epochs:
             raise UsageError(wrong("min_epochs", min_epochs, f"in (0, max_epochs = {max_epochs:g}]"))
+        if first < 0:
+            raise UsageError(wrong("first", first, ">= 0"))
         self._inner = inner
         self._eta = eta
         self._first = first

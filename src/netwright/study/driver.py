@@ -26,7 +26,7 @@ from netwright.study.clock import Clock, StopRequest
 from netwright.study.finals import best_references, choose_finalists, compare, feasible, pareto_front
 from netwright.study.loop import FINAL, Loop
 from netwright.study.opening import log_file, prepare, prepare_again, record_of, run_folder, write_specification
-from netwright.study.plan import Plan
+from netwright.study.plan import Plan, reserve_at_pace_s
 from netwright.study.recorded import BUDGET, read_recorded
 from netwright.study.result import Result
 from netwright.study.settings import Settings
@@ -260,11 +260,20 @@ class Sitting:
         finalists = self._finalists(plan)
         for place, trial in enumerate(finalists):
             fidelity = Fidelity(plan.final_epochs, trial.fidelity.data_share)
-            deadline_s = self.clock.deadline_after(plan.reserve_s, parts=len(finalists) - place)
+            deadline_s = self.clock.deadline_after(self._reserve_s(plan, trial), parts=len(finalists) - place)
             patient = evaluator.with_options(deadline_s=deadline_s, processes=self.settings.workers)
             with self._isolated(patient) as loop.executor:
                 loop.finish(Proposal(trial.architecture, fidelity, (trial.id,), FINAL))
                 self._drain(loop, self.settings.budget.time_s)
+
+    def _reserve_s(self, plan: Plan, trial: Trial) -> float:
+        """Wall seconds that export and check of a trial's network will take, by how long its training took."""
+        task, trained = self.parts.task, trial.metrics.get("epochs", 0.0)
+        if task is None or trained <= 0:
+            return plan.reserve_s
+        num_images = trained * trial.fidelity.data_share * len(task.train()[1])
+        train_s = trial.metrics["train_time_s"] / num_images
+        return reserve_at_pace_s(plan, self.settings.budget, train_s, task.num_scored)
 
     def _finalists(self, plan: Plan) -> list[Trial]:
         searched = [t for t in feasible(self.trials, self.parts.constraints) if t.proposal.origin != FINAL]

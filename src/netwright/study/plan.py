@@ -26,6 +26,15 @@ GRACE = 0.25
 may go on: a training that is killed is lost. Less where the longest training takes less."""
 
 EXPORT_RESERVE_S = 20.0
+EXPORT_S = 10.0
+"""Of these: wall seconds for starting processes, writing the network and its ONNX file."""
+
+SCORING = 0.8
+"""Most seconds that scoring an image in the check takes, in both runtimes, for a second of training on it."""
+
+MOST_RESERVED = 0.15
+"""Most of a time budget that is kept for export and check."""
+
 NUM_LOWEST = 30
 """Trainings of the lowest rung that a budget of trials or epochs pays for, promotions counted by their epochs."""
 
@@ -116,7 +125,21 @@ def _search_time_s(budget: Budget, full: float, rate: float) -> float | None:
 
 
 def _reserve_s(budget: Budget) -> float:
-    return 0.0 if budget.time_s is None else min(EXPORT_RESERVE_S, 0.15 * budget.time_s)
+    return 0.0 if budget.time_s is None else min(EXPORT_RESERVE_S, MOST_RESERVED * budget.time_s)
+
+
+def reserve_at_pace_s(plan: Plan, budget: Budget, train_s: float, num_scored: int) -> float:
+    """Wall seconds to keep for export and check of a network whose pace is known; at least what was planned.
+
+    Args:
+        plan: of the search.
+        budget: of the search.
+        train_s: measured seconds of training on one image, on one core.
+        num_scored: images that the check scores.
+    """
+    if budget.time_s is None:
+        return plan.reserve_s
+    return max(plan.reserve_s, min(EXPORT_S + SCORING * train_s * num_scored, MOST_RESERVED * budget.time_s))
 
 
 def _affordable_epochs(budget: Budget, full: float) -> float:

@@ -184,6 +184,11 @@ class ImageClassification:
         """How often `test` was called in this process; 0 until the end of a search."""
         return self._test_reads
 
+    @property
+    def num_scored(self) -> int:
+        """Images that the end of a search scores: validation and test. Of the test part the header alone is read."""
+        return len(self._validation[1]) + self._test_part.header().shape[0]
+
     def train(self) -> Labelled:
         """Training images (N, C, H, W), not scaled, and class numbers (N,). Not a copy: do not write to them."""
         return self._train
