@@ -110,9 +110,8 @@ def main() -> None:
     torch.set_num_threads(1)
     task, recipe = ImageClassification.load(args.data, seed=0), replace(Recipe(), warmup_steps=args.warmup_steps)
     print(f"netwright {version('netwright')}, torch {torch.__version__}, {recipe}")
-    print(
-        f"{'network':<42} {'seed':>4} {'params':>8} {'M cost':>7} {'short':>7} {'loss':>7} {'epochs':>6} {'long':>7} {'loss':>7}"
-    )
+    columns = f"{'M cost':>7} {'short':>7} {'loss':>7} {'epochs':>6} {'long':>7} {'loss':>7}"
+    print(f"{'network':<42} {'seed':>4} {'params':>8} {columns}")
     rows = []
     for name, arch in networks(task, args.random):
         for seed in range(args.seeds if args.only in name else 0):

@@ -33,7 +33,8 @@ SCORING = 0.8
 """Most seconds that scoring an image in the check takes, in both runtimes, for a second of training on it."""
 
 MOST_RESERVED = 0.15
-"""Most of a time budget that is kept for export and check."""
+MOST_AT_PACE = 0.3
+"""Most of a time budget that is kept for export and check, as planned and once the pace of a network is known."""
 
 NUM_LOWEST = 30
 """Trainings of the lowest rung that a budget of trials or epochs pays for, promotions counted by their epochs."""
@@ -139,7 +140,7 @@ def reserve_at_pace_s(plan: Plan, budget: Budget, train_s: float, num_scored: in
     """
     if budget.time_s is None:
         return plan.reserve_s
-    return max(plan.reserve_s, min(EXPORT_S + SCORING * train_s * num_scored, MOST_RESERVED * budget.time_s))
+    return max(plan.reserve_s, min(EXPORT_S + SCORING * train_s * num_scored, MOST_AT_PACE * budget.time_s))
 
 
 def _affordable_epochs(budget: Budget, full: float) -> float:
