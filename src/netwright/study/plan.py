@@ -33,7 +33,7 @@ SCORING = 0.8
 """Most seconds that scoring an image in the check takes, in both runtimes, for a second of training on it."""
 
 MOST_RESERVED = 0.15
-MOST_AT_PACE = 0.3
+MOST_AT_PACE = 0.5
 """Most of a time budget that is kept for export and check, as planned and once the pace of a network is known."""
 
 NUM_LOWEST = 30
