@@ -14,7 +14,7 @@ import netwright as nw
 from netwright.errors import SpecError
 from netwright.study.allowance import INFEASIBLE_PER_TRIAL, Allowance
 from netwright.study.clock import Clock
-from netwright.study.equal_time import EXPONENT, EqualTime
+from netwright.study.equal_time import EXPONENT, EqualTime, full_cost
 from netwright.study.finals import choose_finalists, compare, feasible, pareto_front, references_of
 from netwright.study.plan import make_plan, reserve_at_pace_s
 from netwright.study.result import Result
@@ -61,6 +61,26 @@ def test_where_time_is_short_a_cheaper_network_may_be_the_finalist() -> None:
     trials = [trial(0, "a", 0.90, train_cost=1e7), trial(1, "b", 0.905, train_cost=4e7)]
     assert [1, 0] == [t.id for t in choose_finalists(trials, ACCURACY, 2)]
     assert [0, 1] == [t.id for t in choose_finalists(trials, ACCURACY, 2, equal_time=True)]
+
+
+def test_a_network_that_is_small_enough_gains_nothing_by_being_smaller() -> None:
+    """The full training gives b all the epochs that help it; a, of a quarter of the cost, is not preferred for more."""
+    trials = [trial(0, "a", 0.90, train_cost=1e7), trial(1, "b", 0.905, train_cost=4e7)]
+    assert [0, 1] == [t.id for t in choose_finalists(trials, ACCURACY, 2, equal_time=True, least_cost=2e7)]
+    assert [1, 0] == [t.id for t in choose_finalists(trials, ACCURACY, 2, equal_time=True, least_cost=4e7)]
+    recorder = Recorder()
+    EqualTime(recorder, least_cost=4e7).tell(trials)
+    assert recorder.told[0].metrics["accuracy"] < recorder.told[1].metrics["accuracy"]
+
+
+def test_more_time_for_the_full_training_favours_larger_networks() -> None:
+    """What counts as small enough grows with time and cores; a budget without time has no such size."""
+    costs = [
+        make_plan(Budget.parse(b), num_images=54_000, pixels=784, workers=2).least_cost for b in ("2m", "10m", "20m")
+    ]
+    assert costs == sorted(costs)
+    assert costs[1] == pytest.approx(full_cost(2 * (450 - 20), 54_000))
+    assert make_plan(Budget.parse("8 trials"), num_images=54_000, pixels=784, workers=2).least_cost == 0
 
 
 class Recorder:

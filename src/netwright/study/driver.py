@@ -280,7 +280,9 @@ class Sitting:
         done = {t.architecture for t in self.trials if t.proposal.origin == FINAL}
         objective = self.parts.objectives[0]
         equal_time = plan.equal_time and [o.metric for o in self.parts.objectives] in (["accuracy"], ["loss"])
-        chosen = choose_finalists(searched, objective, plan.num_finalists, equal_time=equal_time)
+        chosen = choose_finalists(
+            searched, objective, plan.num_finalists, equal_time=equal_time, least_cost=plan.least_cost
+        )
         return [trial for trial in chosen if trial.architecture not in done]
 
     def _result(self, stopped: str) -> Result:

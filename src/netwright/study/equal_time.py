@@ -23,24 +23,45 @@ from dataclasses import replace
 from netwright.strategies import Strategy
 from netwright.types import Metrics, Proposal, Trial, TrialState
 
-EXPONENT = 0.04
-"""How what is to be expected after the same time grows with the cost of an epoch, error ~ short error x cost^b.
+EXPONENT = 0.15
+"""How what is to be expected after the same time grows with the cost of an epoch: error ~ short loss x cost^b.
 
-Each network's own error falls as epochs^-b, smaller ones slower, since they are full sooner: so less than that is left
-between networks, and the less the longer the full training is. Fitted to seven networks of 4 to 19 cost units on
-Fashion-MNIST, one seed (``benchmarks/portfolio.py``), between 0.75 epochs and 300 s each: b = .09, with 2 % left
-unexplained. Over the 800 s of processor time that a finalist has of ten minutes on two cores the smallest fell with .13
-only (.112 to .071 from 0.9 to 34 epochs, two runs), the others with .18 as far as they were followed: .05 less."""
+A network's error falls with the epochs that it makes, about as epochs^-.18 to ^-.21 between 0.3 and 15 of them, and at
+equal time a network of half the cost makes twice as many. From the only pair that was trained to the end in several
+searches (173k and 440k parameters, costs 0.9 and 1.9 units, ten minutes of Fashion-MNIST, errors .0626 and .0647 in the
+mean of two and three searches, losses after 0.3 epochs as 1 to 0.92): b = .16 (`docs/figures.md`)."""
+
+USEFUL_EPOCHS = 15.0
+"""More epochs than these are not counted in favour of a small network: it is full by then. A network of 0.4 units fell
+with epochs^-.13 only (.112 to .071 from 0.9 to 34 epochs, two runs), less than larger ones."""
 
 UNIT_COST = 1e7
 
+IMAGES_PER_S = 700.0
+"""Images that one core trains on in a second with a network of one unit; measured: 726 with 0.9 units, 368 with 1.9."""
 
-def loss_at_equal_time(metrics: Metrics) -> float | None:
+
+def full_cost(core_s: float, num_images: int) -> float:
+    """The cost of a network that makes `USEFUL_EPOCHS` within the time of its full training.
+
+    Args:
+        core_s: seconds of the full training, times the cores that it runs on.
+        num_images: training images.
+
+    Example:
+        >>> round(full_cost(840.0, 54_000))
+        7259259
+    """
+    return core_s * IMAGES_PER_S * UNIT_COST / (USEFUL_EPOCHS * num_images)
+
+
+def loss_at_equal_time(metrics: Metrics, least_cost: float = 0.0) -> float | None:
     """Relative loss to be expected after a given time: loss x cost^b; None where it cannot be told.
 
     Args:
         metrics: of a trial: ``train_cost``, the cost of training on one image, and ``loss`` in nats or, where that is
             not measured, ``accuracy`` in [0, 1], whose error then stands for it.
+        least_cost: networks of less count as if they had this cost, see `full_cost`.
 
     Example:
         >>> loss_at_equal_time({"accuracy": 0.9, "loss": 0.3, "train_cost": 1e7})
@@ -48,7 +69,7 @@ def loss_at_equal_time(metrics: Metrics) -> float | None:
     """
     if "accuracy" not in metrics or "train_cost" not in metrics:
         return None
-    relative_cost: float = (metrics["train_cost"] / UNIT_COST) ** EXPONENT
+    relative_cost: float = (max(metrics["train_cost"], least_cost) / UNIT_COST) ** EXPONENT
     return metrics.get("loss", 1 - metrics["accuracy"]) * relative_cost
 
 
@@ -60,10 +81,12 @@ class EqualTime:
 
     Args:
         inner: proposes.
+        least_cost: see `loss_at_equal_time`.
     """
 
-    def __init__(self, inner: Strategy) -> None:
+    def __init__(self, inner: Strategy, least_cost: float = 0.0) -> None:
         self._inner = inner
+        self._least_cost = least_cost
 
     def ask(self, n: int) -> Sequence[Proposal]:
         """What the inner strategy proposes."""
@@ -71,11 +94,11 @@ class EqualTime:
 
     def tell(self, trials: Sequence[Trial]) -> None:
         """Pass the trials on with their accuracies corrected."""
-        self._inner.tell([_corrected(trial) for trial in trials])
+        self._inner.tell([_corrected(trial, self._least_cost) for trial in trials])
 
 
-def _corrected(trial: Trial) -> Trial:
-    expected = loss_at_equal_time(trial.metrics) if trial.state is TrialState.FINISHED else None
+def _corrected(trial: Trial, least_cost: float) -> Trial:
+    expected = loss_at_equal_time(trial.metrics, least_cost) if trial.state is TrialState.FINISHED else None
     if expected is None:
         return trial
     accuracy = math.exp(-expected) if "loss" in trial.metrics else 1 - expected

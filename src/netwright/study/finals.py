@@ -28,7 +28,7 @@ def feasible(trials: Iterable[Trial], constraints: Sequence[Constraint]) -> list
 
 
 def choose_finalists(
-    trials: Sequence[Trial], objective: Objective, count: int, *, equal_time: bool = False
+    trials: Sequence[Trial], objective: Objective, count: int, *, equal_time: bool = False, least_cost: float = 0.0
 ) -> list[Trial]:
     """The trials whose networks are trained fully, best first, one for each architecture.
 
@@ -40,12 +40,13 @@ def choose_finalists(
         objective: what decides.
         count: how many at most.
         equal_time: time will end the full training: the loss expected after equal time decides, see `equal_time`.
+        least_cost: see `netwright.study.equal_time.loss_at_equal_time`.
     """
     chosen: dict[Architecture, Trial] = {}
     for cost in sorted({t.fidelity.cost for t in trials}, reverse=True):
         ranked = best_first((t for t in trials if t.fidelity.cost == cost), objective)
         if equal_time:
-            ranked.sort(key=lambda t: loss_at_equal_time(t.metrics) or 0.0)
+            ranked.sort(key=lambda t: loss_at_equal_time(t.metrics, least_cost) or 0.0)
         for trial in ranked:
             if len(chosen) < count:
                 chosen.setdefault(trial.architecture, trial)

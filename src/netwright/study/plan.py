@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from netwright.study.equal_time import full_cost
 from netwright.types import Budget
 
 NOMINAL_IMAGES_PER_S = 700.0
@@ -59,6 +60,8 @@ class Plan:
             runs may go on.
         reserve_s: wall seconds kept for export and check.
         equal_time: time will end the full training, so networks are compared at equal time.
+        least_cost: cost of training on an image below which a network gains nothing by being smaller: the full training
+            is long enough for it.
     """
 
     min_epochs: float
@@ -70,6 +73,7 @@ class Plan:
     grace_s: float
     reserve_s: float
     equal_time: bool
+    least_cost: float
 
 
 def make_plan(
@@ -112,6 +116,7 @@ def make_plan(
         grace_s=0.0 if time_s is None else min(GRACE * time_s, high * workers / rate),
         reserve_s=_reserve_s(budget),
         equal_time=budget.time_s is not None and not _is_ample(budget, full, rate),
+        least_cost=0.0 if time_s is None else full_cost(_final_s(budget, time_s) * workers, num_images),
     )
 
 
@@ -123,6 +128,12 @@ def _search_time_s(budget: Budget, full: float, rate: float) -> float | None:
     if _is_ample(budget, full, rate):
         final_s = min(final_s, CAUTION * 2 * full / rate + _reserve_s(budget))
     return budget.time_s - final_s
+
+
+def _final_s(budget: Budget, search_s: float) -> float:
+    """Wall seconds of the finalist's training, as far as they can be planned."""
+    assert budget.time_s is not None
+    return budget.time_s - search_s - _reserve_s(budget)
 
 
 def _reserve_s(budget: Budget) -> float:

@@ -131,7 +131,7 @@ def _strategy_of(
         first=0 if plan.search.time_s is None else len(initial),
     )
     equal_time = plan.equal_time and [goal.metric for goal in goals] == ["accuracy"]
-    return EqualTime(strategy) if equal_time else strategy
+    return EqualTime(strategy, plan.least_cost) if equal_time else strategy
 
 
 def _space_of(spec: SearchSpec, task: ImageClassification, objects: Mapping[str, Any]) -> tuple[SearchSpace, str]:
