@@ -16,15 +16,8 @@ NOMINAL_IMAGES_PER_S = 700.0
 """Images of 28 x 28 pixels that one core trains on in a second with a network of the default space; from
 ``benchmarks/recipe_fashion_mnist.py``. A wrong figure makes rungs longer or shorter, nothing worse."""
 
-SEARCH_SHARE = 0.15
-"""Least of a time budget that searches; the rest is for the finalists' training, export and check. Where time is short of
-a single full training, each second of search is one less of training, and the references and the portfolio are soon seen:
-a network made 14 epochs in the 414 s of ten minutes that a quarter for the search left, and errors fall with about
-epochs^-.15."""
-
-MOST_SEARCH_SHARE = 0.25
-LEAST_SEARCH_S = 90.0
-"""Of a short budget at most a quarter searches, as long as that is less than this: a dozen short trainings."""
+FINAL_SHARE = 0.75
+"""Most of a time budget that is kept for the finalists' training, export and check."""
 
 CAUTION = 1.5
 """Where time is plenty, finalists are given this times what their full training should take; the rest searches."""
@@ -47,7 +40,7 @@ MOST_AT_PACE = 0.5
 NUM_LOWEST = 30
 """Trainings of the lowest rung that a budget of trials or epochs pays for, promotions counted by their epochs."""
 
-LENGTH = 0.3
+LENGTH = 0.5
 """The lowest rung of a time budget is this times the root of the shortest useful training times what the search phase
 can pay for, in epochs: with more time both the number of networks and what is known of each grow."""
 
@@ -131,15 +124,10 @@ def _search_time_s(budget: Budget, full: float, rate: float) -> float | None:
     """Wall seconds of the search phase."""
     if budget.time_s is None:
         return None
-    final_s = _most_final_s(budget.time_s)
+    final_s = FINAL_SHARE * budget.time_s
     if _is_ample(budget, full, rate):
         final_s = min(final_s, CAUTION * 2 * full / rate + _reserve_s(budget))
     return budget.time_s - final_s
-
-
-def _most_final_s(time_s: float) -> float:
-    """Wall seconds that finalists, export and check are given at most."""
-    return time_s - max(SEARCH_SHARE * time_s, min(MOST_SEARCH_SHARE * time_s, LEAST_SEARCH_S))
 
 
 def _final_s(budget: Budget, search_s: float) -> float:
@@ -181,7 +169,7 @@ def _lowest(budget: Budget, affordable: float, num_images: int) -> float:
 
 def _is_ample(budget: Budget, full: float, rate: float) -> bool:
     """Whether the time for final training is enough to train two finalists fully."""
-    return budget.time_s is not None and _most_final_s(budget.time_s) * rate > 2 * full
+    return budget.time_s is not None and budget.time_s * FINAL_SHARE * rate > 2 * full
 
 
 def _num_finalists(budget: Budget, full: float, rate: float) -> int:
