@@ -126,3 +126,28 @@ def test_unknown_encodings_are_named() -> None:
         space.encode(arch, "one-hit")
     with pytest.raises(SpaceError, match="the space has no network to encode as 'path'; take 'one-hot'"):
         space.encode(arch, "path")
+
+
+def test_ordinal_entries() -> None:
+    """A number's place among all it can take, whatever its spacing; names have none, and inactive ones are marked."""
+    args = (
+        ("k", choice("k", [7, 3, 5])),
+        ("a", choice("a", ["relu", "gelu"])),
+        ("n", integer("n", 2, 6)),
+        ("b", flag("b")),
+    )
+    space = SearchSpace(OneOf(flag("on"), ((False, Op("identity")), (True, Op("conv", args)))))
+    arch = space.architecture({"on": True, "k": 5, "a": "gelu", "n": 3, "b": True})
+    assert space.encode(arch, "ordinal").tolist() == pytest.approx([0.5, 0, 0.25, 0])
+    assert space.encode(space.architecture({"on": False}), "ordinal").tolist() == [0.5, 1, 0.5, 1]
+
+
+def test_operation_entries() -> None:
+    """Every operation is counted twice: with its arguments, and by its kind."""
+    conv, wide = Op("conv", (("width", 16),)), Op("conv", (("width", 32),))
+    space = SearchSpace(Op("seq", (), (conv, wide, conv, Op("relu"))))
+    counts = space.encode(space.architecture({}), "operation")
+    assert counts.sum() == 8
+    assert sorted(counts[counts > 0]) == [1, 1, 1, 2, 3]
+    wider = SearchSpace(Op("seq", (), (conv, wide, wide, Op("relu"))))
+    assert np.abs(counts - wider.encode(wider.architecture({}), "operation")).sum() == 2

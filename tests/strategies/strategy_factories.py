@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from netwright.space import SearchSpace
 from netwright.strategies import (
+    BayesianOptimization,
     GridSearch,
     LocalSearch,
     RandomSearch,
@@ -56,6 +57,14 @@ def asha_two(space: SearchSpace, seed: int) -> Strategy:
     return SuccessiveHalving(inner, max_epochs=9, objectives=TWO, constraints=LIMITS)
 
 
+def bayesian(space: SearchSpace, seed: int) -> Strategy:
+    return BayesianOptimization(space, seed=seed)
+
+
+def bayesian_two(space: SearchSpace, seed: int) -> Strategy:
+    return BayesianOptimization(space, seed=seed, objectives=TWO, constraints=LIMITS, num_initial=8)
+
+
 FACTORIES: dict[str, Callable[[SearchSpace, int], Strategy]] = {
     f.__name__: f
     for f in (
@@ -67,5 +76,7 @@ FACTORIES: dict[str, Callable[[SearchSpace, int], Strategy]] = {
         local_search_two,
         asha_evolution,
         asha_two,
+        bayesian,
+        bayesian_two,
     )
 }

@@ -24,6 +24,20 @@ def test_a_variant_keeps_the_protocol(name: str) -> None:
     check_strategy(factories.FACTORIES[name], spaces=spaces, other_process=False)
 
 
+@pytest.mark.parametrize("space", ["tiny", "small_cell"])
+def test_bayesian_optimization_keeps_the_protocol(space: str) -> None:
+    """The Gaussian process passes the suite; an ask looks at hundreds of networks, so others are slow."""
+    check_strategy(factories.bayesian, spaces={space: SPACES[space]}, other_process=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["bayesian", "bayesian_two"])
+@pytest.mark.parametrize("space", ["nested", "mixed", "cell"])
+def test_bayesian_optimization_keeps_the_protocol_on_larger_spaces(name: str, space: str) -> None:
+    """It passes the suite on conditional, infinite and cell spaces, with one objective and with two and a limit."""
+    check_strategy(factories.FACTORIES[name], spaces={space: SPACES[space]}, other_process=False)
+
+
 def test_the_grid_keeps_the_protocol() -> None:
     """The grid passes the suite on finite spaces, but for the seed, which it does not use."""
     spaces = {"tiny": tiny_space(), "nested": SPACES["nested"]}

@@ -8,7 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from netwright.space import SearchSpace
-from netwright.strategies import LocalSearch, RandomSearch, RegularizedEvolution, Strategy, SuccessiveHalving
+from netwright.strategies import (
+    BayesianOptimization,
+    LocalSearch,
+    RandomSearch,
+    RegularizedEvolution,
+    Strategy,
+    SuccessiveHalving,
+)
 from netwright.testing import Simulation, cell_space, synthetic_metrics
 from netwright.types import Architecture, Fidelity, Objective
 
@@ -17,8 +24,11 @@ MAKE: dict[str, Make] = {
     "evolution": lambda space, objectives: RegularizedEvolution(space, objectives=objectives),
     "local": lambda space, objectives: LocalSearch(space, objectives=objectives),
     "local_best": lambda space, objectives: LocalSearch(space, objectives=objectives, first_improvement=False),
+    "bayesian": lambda space, objectives: BayesianOptimization(space, objectives=objectives),
     "asha": lambda space, objectives: SuccessiveHalving(RandomSearch(space), max_epochs=9, objectives=objectives),
 }
+LENGTH = {"bayesian": 12}
+"""Trials, where an ask takes long."""
 ACCURACY = Objective("accuracy", "max")
 
 
@@ -42,7 +52,7 @@ def test_a_monotone_transform_of_the_objective_changes_nothing(name: str) -> Non
     """Only the order of values counts; a transform that is not monotone does change the search."""
     space = cell_space()
     plain, transformed, other = (
-        Simulation(MAKE[name](space, (ACCURACY,)), space, evaluate).run(60).trace()
+        Simulation(MAKE[name](space, (ACCURACY,)), space, evaluate).run(LENGTH.get(name, 60)).trace()
         for evaluate in (synthetic_metrics, monotone, shuffled)
     )
     assert plain == transformed
@@ -53,6 +63,6 @@ def test_a_monotone_transform_of_the_objective_changes_nothing(name: str) -> Non
 def test_maximising_equals_minimising_the_negative(name: str) -> None:
     """The direction of an objective is nothing but a sign."""
     space = cell_space()
-    largest = Simulation(MAKE[name](space, (ACCURACY,)), space).run(60)
-    smallest = Simulation(MAKE[name](space, (Objective("accuracy", "min"),)), space, negated).run(60)
+    largest = Simulation(MAKE[name](space, (ACCURACY,)), space).run(LENGTH.get(name, 60))
+    smallest = Simulation(MAKE[name](space, (Objective("accuracy", "min"),)), space, negated).run(LENGTH.get(name, 60))
     assert largest.trace() == smallest.trace()

@@ -7,6 +7,13 @@
 ``adjacency``
     The operation graph, padded to the largest of the space: a one-hot kind for each vertex, then the upper triangle of
     the adjacency matrix, row by row.
+``ordinal``
+    Two entries for every choice among numbers, in the order of the declaration: the place of the value among all it can
+    take, scaled to [0, 1] (integers and reals: the scaled number), and a 1 where the choice is no decision of the
+    architecture, the first then 0.5. Without such choices it is empty.
+``operation``
+    How often each operation stands in the network, by a hash of its kind with its arguments and by one of its kind
+    alone. `OPERATION_DIMENSION` entries.
 ``path``
     How many paths of operations lead from the input to the output, by a hash of the operations on the way, as
     log(1 + count). `PATH_DIMENSION` entries; each path falls on one of them.
@@ -35,7 +42,8 @@ from netwright.space.values import Continuous, Listed, Subsets, typed, values_of
 from netwright.types import Architecture, Value, digest
 
 PATH_DIMENSION = 512
-KINDS = ("one-hot", "adjacency", "path")
+OPERATION_DIMENSION = 128
+KINDS = ("one-hot", "ordinal", "adjacency", "operation", "path")
 
 
 class Encoder:
@@ -49,6 +57,7 @@ class Encoder:
     def __init__(self, program: Program, diagram: Diagram) -> None:
         self._program = program
         self._diagram = diagram
+        self._graph = lru_cache(maxsize=1)(self._laid_out)  # several encodings of one architecture share it
 
     def encode(self, arch: Architecture, kind: str) -> np.ndarray:
         """See `SearchSpace.encode`.
@@ -58,12 +67,20 @@ class Encoder:
         """
         if kind == "one-hot":
             return np.concatenate([block.encode(arch) for block in self._blocks] or [np.zeros(0)])
+        if kind == "ordinal":
+            return np.concatenate([block.place(arch) for block in self._blocks if block.is_ordinal] or [np.zeros(0)])
         if kind not in KINDS:
             raise SpaceError(unknown("encoding", kind, KINDS))
         if self._program.root is None:
             raise SpaceError(f"the space has no network to encode as {kind!r}; take 'one-hot'")
-        graph = operation_graph(resolve(self._program.root, arch))
+        graph = self._graph(arch)
+        if kind == "operation":
+            return operation_counts(graph)
         return path_counts(graph) if kind == "path" else self._adjacency(graph)
+
+    def _laid_out(self, arch: Architecture) -> OperationGraph:
+        assert self._program.root is not None
+        return operation_graph(resolve(self._program.root, arch))
 
     @cached_property
     def _blocks(self) -> tuple[Block, ...]:
@@ -117,6 +134,21 @@ class Block:
         self._values: tuple[Value, ...] = () if self._range is not None else _all_values(choice)
         self._index = {typed(value): index for index, value in enumerate(self._values)}
 
+    @property
+    def is_ordinal(self) -> bool:
+        """Whether it is a choice among numbers."""
+        numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in self._values)
+        return self._range is not None or (not self._several and numbers)
+
+    def place(self, arch: Architecture) -> np.ndarray:
+        """Place of the value among all it can take, and whether it is inactive."""
+        if self.name not in arch:
+            return np.array([0.5, 1.0])
+        if self._range is not None:
+            return self.encode(arch)
+        order = sorted(cast(tuple[float, ...], self._values))
+        return np.array([order.index(cast(float, arch[self.name])) / max(1, len(order) - 1), 0.0])
+
     def encode(self, arch: Architecture) -> np.ndarray:
         """The entries for an architecture."""
         entries = np.zeros(1 + (len(self._values) if self._range is None else 1))
@@ -133,6 +165,29 @@ class Block:
 
 def _scaled(value: float, low: float, high: float, *, log: bool) -> float:
     return 0.5 if low == high else Continuous(low, high, log and low > 0).share(value)
+
+
+def operation_counts(graph: OperationGraph, dimension: int = OPERATION_DIMENSION) -> np.ndarray:
+    """How often each operation and each kind of operation occurs, by their hashes.
+
+    Args:
+        graph: of a network.
+        dimension: length of the result.
+
+    Returns:
+        float64 array of shape (dimension,).
+    """
+    counts = np.zeros(dimension)
+    for vertex in graph.vertices:
+        if vertex.kind not in ("input", "output"):
+            counts[_place(vertex.label, dimension)] += 1.0
+            counts[_place(f"kind {vertex.kind}", dimension)] += 1.0
+    return counts
+
+
+@lru_cache(maxsize=4096)
+def _place(text: str, dimension: int) -> int:
+    return int(digest(text), 16) % dimension
 
 
 def path_counts(graph: OperationGraph, dimension: int = PATH_DIMENSION) -> np.ndarray:

@@ -374,7 +374,7 @@ class SearchSpace:
 
         Args:
             arch: of this space.
-            kind: ``one-hot``, ``adjacency`` or ``path``; see `netwright.space.encoding`.
+            kind: ``one-hot``, ``ordinal``, ``adjacency``, ``operation`` or ``path``; see `netwright.space.encoding`.
 
         Returns:
             float64 array of shape (dimension,).

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from netwright.errors import UsageError, unknown, wrong
 from netwright.strategies.base import Exhausted, Strategy
+from netwright.strategies.bayesian import BayesianOptimization
 from netwright.strategies.evolution import RegularizedEvolution
 from netwright.strategies.local_search import LocalSearch
 from netwright.strategies.random import GridSearch, RandomSearch
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STRATEGIES",
+    "BayesianOptimization",
     "Exhausted",
     "GridSearch",
     "LocalSearch",
@@ -37,7 +39,13 @@ __all__ = [
 ]
 
 STRATEGIES: Mapping[str, Callable[..., Strategy]] = MappingProxyType(
-    {"evolution": RegularizedEvolution, "grid": GridSearch, "local": LocalSearch, "random": RandomSearch}
+    {
+        "bayesian": BayesianOptimization,
+        "evolution": RegularizedEvolution,
+        "grid": GridSearch,
+        "local": LocalSearch,
+        "random": RandomSearch,
+    }
 )
 
 ENTRY_POINTS = "netwright.strategies"

@@ -1,0 +1,114 @@
+"""Architectures as points between which a surrogate measures distances, for any search space.
+
+A point has several parts, each an encoding of the space: which decisions differ, how far numbers are apart, which
+operations occur, which paths lead through the network. Where an encoding says nothing about a space (the paths of one
+without a network, the places of one without numbers, distances that are all equal) its part is left out. Each part is
+scaled so that two random architectures are at a squared distance of about 1.
+
+Knows no scores and no strategy. An architecture is encoded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netwright.types import Architecture
+
+if TYPE_CHECKING:
+    from netwright.space import SearchSpace
+
+PARTS = ("one-hot", "ordinal", "operation", "path")
+STRUCTURAL = frozenset({"operation", "path"})
+
+NUM_REFERENCE = 48
+"""Random architectures by which parts are scaled and chosen."""
+
+EQUAL = 1e-9
+
+
+class Features:
+    """Points of the architectures of a space.
+
+    Args:
+        space: of the architectures.
+        rng: draws those that the parts are scaled by.
+        parts: encodings; by default `PARTS`, as far as they say something.
+
+    Attributes:
+        parts: those used, at least one.
+    """
+
+    def __init__(self, space: SearchSpace, rng: np.random.Generator, parts: Sequence[str] = PARTS) -> None:
+        self._space = space
+        self._numbers: dict[Architecture, int] = {}
+        usable = [part for part in parts if space.root is not None or part not in STRUCTURAL]
+        reference = [space.sample(rng) for _ in range(NUM_REFERENCE)]
+        encoded = [[space.encode(a, part) for part in usable] for a in reference]
+        scales = {part: _scale(np.stack([of_one[i] for of_one in encoded])) for i, part in enumerate(usable)}
+        self.parts = tuple(part for part in usable if scales[part] > 0) or ("one-hot",)
+        self._scales = [scales[part] or 1.0 for part in self.parts]
+        self._points: list[np.ndarray] = [np.zeros((0, 0), np.float32) for _ in self.parts]
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def numbers(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        """Numbers of architectures, encoded where they are new; shape (n,)."""
+        new = [a for a in dict.fromkeys(architectures) if a not in self._numbers]
+        if new:
+            self._encode(new)
+        return np.array([self._numbers[a] for a in architectures], dtype=np.intp)
+
+    def distances(self, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
+        """Squared distances between architectures, for each part.
+
+        Args:
+            left: numbers, shape (m,).
+            right: numbers, shape (n,).
+
+        Returns:
+            An array of shape (m, n) for each part.
+        """
+        return [_squared_distances(points[left], points[right]) for points in self._points]
+
+    def _encode(self, architectures: Sequence[Architecture]) -> None:
+        first = len(self._numbers)
+        encoded = [[self._space.encode(a, part) for part in self.parts] for a in architectures]
+        for part, scale in enumerate(self._scales):
+            rows = np.stack([of_one[part] for of_one in encoded]) * scale
+            self._points[part] = _appended(self._points[part], first, rows.astype(np.float32))
+        self._numbers.update((a, first + i) for i, a in enumerate(architectures))
+
+
+def _scale(points: np.ndarray) -> float:
+    """What brings the mean squared distance to 1; 0 where all distances are equal, and so say nothing."""
+    if points.shape[1] == 0:
+        return 0.0
+    distances = _squared_distances(points, points)
+    apart = distances[np.triu_indices(len(points), 1)]
+    different = apart[apart > EQUAL]
+    if not len(different) or (len(different) == len(apart) and np.ptp(apart) < EQUAL):
+        return 0.0
+    return float(1 / np.sqrt(apart.mean()))
+
+
+def _squared_distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Shape (m, n); only the columns in which the smaller side has something take part in the product."""
+    columns = np.flatnonzero(right.any(axis=0))
+    product = left[:, columns] @ right[:, columns].T
+    norms = np.einsum("md,md->m", left, left)[:, None] + np.einsum("nd,nd->n", right, right)
+    return np.asarray(np.maximum(norms - 2 * product, 0.0), dtype=np.float64)
+
+
+def _appended(points: np.ndarray, used: int, rows: np.ndarray) -> np.ndarray:
+    """Rows behind the first ``used`` ones of an array that grows by doubling."""
+    needed = used + len(rows)
+    if needed > len(points):
+        grown = np.zeros((max(needed, 2 * len(points)), rows.shape[1]), np.float32)
+        grown[:used] = points[:used] if used else 0
+        points = grown
+    points[used:needed] = rows
+    return points

@@ -1,0 +1,156 @@
+"""A Gaussian process over architectures: regression with a sum of kernels, each over its own distances.
+
+It sees architectures as squared distances only, a matrix for each part (decisions, operations, paths, ...), and knows
+no space and no strategy. Its few hyper-parameters are the maximum of the marginal likelihood times a prior.
+
+    k(a, b) = sum over parts p of  w_p exp(-d_p(a, b) / l_p),   y = f + noise
+
+References:
+    C. E. Rasmussen and C. Williams, 2006, "Gaussian Processes for Machine Learning", algorithm 2.1 and equation 5.9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+
+JITTER = 1e-6
+"""Added to the diagonal of a covariance; ten times as much, and so on, where it still is singular."""
+
+MOST_JITTER = 1e-2
+
+NOISE = 1e-2
+"""Where the noise variance is expected, relative to a signal of variance 1."""
+
+SPREAD = (1.5, 1.0, 1.0)
+"""Standard deviations of the logarithms of weights, lengths and noise around what is expected."""
+
+BOUNDS = ((-8.0, 3.0), (-3.0, 4.0), (-9.0, 0.0))
+"""Least and greatest logarithms of weights, lengths and noise."""
+
+ITERATIONS = 30
+
+
+class SingularCovariance(Exception):
+    """A covariance that cannot be factorised, whatever is added to its diagonal."""
+
+
+class GaussianProcess:
+    """Regression of standardised targets.
+
+    Args:
+        num_parts: how many distances there are between two architectures.
+
+    Attributes:
+        log_parameters: logarithms of weights, lengths and noise variance, shape (2 num_parts + 1,). `tune` begins at
+            those it found before.
+    """
+
+    def __init__(self, num_parts: int) -> None:
+        self.num_parts = num_parts
+        weights = np.full(num_parts, -np.log(num_parts))
+        self._expected = np.concatenate([weights, np.zeros(num_parts), [np.log(NOISE)]])
+        self._spread = np.repeat(SPREAD, (num_parts, num_parts, 1))
+        self.log_parameters = self._expected.copy()
+        self._factor = np.zeros((0, 0))
+        self._solved = np.zeros(0)
+
+    def tune(self, distances: Sequence[np.ndarray], targets: np.ndarray) -> None:
+        """Find the hyper-parameters that make the targets most probable.
+
+        Args:
+            distances: squared distances between the observed, one array of shape (n, n) for each part.
+            targets: shape (n,), of mean 0 and variance 1.
+        """
+        from scipy.optimize import minimize
+
+        bounds = [
+            bound
+            for bound, times in zip(BOUNDS, (self.num_parts, self.num_parts, 1), strict=True)
+            for _ in range(times)
+        ]
+        found = minimize(
+            self._loss,
+            self.log_parameters,
+            args=(distances, targets),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
+            options={"maxiter": ITERATIONS},
+        )
+        if np.isfinite(found.x).all():
+            self.log_parameters = found.x
+
+    def condition(self, distances: Sequence[np.ndarray], targets: np.ndarray) -> None:
+        """Take the observations in that predictions rest on.
+
+        Args:
+            distances: as for `tune`.
+            targets: as for `tune`.
+
+        Raises:
+            SingularCovariance: the covariance cannot be factorised.
+        """
+        covariance = sum(self._kernels(distances, self.log_parameters)) + np.exp(self.log_parameters[-1]) * np.eye(
+            len(targets)
+        )
+        self._factor = _cholesky(cast(np.ndarray, covariance))
+        self._solved = _solve(self._factor, targets)
+
+    def predict(self, distances: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of the function, without noise.
+
+        Args:
+            distances: squared distances to the observed, one array of shape (m, n) for each part.
+
+        Returns:
+            Two arrays of shape (m,).
+        """
+        from scipy.linalg import solve_triangular
+
+        cross = cast(np.ndarray, sum(self._kernels(distances, self.log_parameters)))
+        explained = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
+        signal = np.exp(self.log_parameters[: self.num_parts]).sum()
+        variance = signal - np.einsum("nm,nm->m", explained, explained)
+        return cross @ self._solved, np.sqrt(np.maximum(variance, 1e-9))
+
+    def _kernels(self, distances: Sequence[np.ndarray], logs: np.ndarray) -> list[np.ndarray]:
+        weights, lengths = np.exp(logs[: self.num_parts]), np.exp(logs[self.num_parts : -1])
+        return [w * np.exp(d * (-1 / length)) for w, length, d in zip(weights, lengths, distances, strict=True)]
+
+    def _loss(self, logs: np.ndarray, distances: Sequence[np.ndarray], targets: np.ndarray) -> tuple[float, np.ndarray]:
+        """Negative logarithm of the posterior of the hyper-parameters, and its gradient."""
+        kernels, noise, count = self._kernels(distances, logs), np.exp(logs[-1]), len(targets)
+        try:
+            factor = _cholesky(cast(np.ndarray, sum(kernels)) + noise * np.eye(count))
+        except SingularCovariance:
+            return 1e10, np.zeros_like(logs)
+        solved, inverse = _solve(factor, targets), _solve(factor, np.eye(count))
+        outer = inverse - np.outer(solved, solved)
+        gradient = np.empty_like(logs)
+        for part, (kernel, distance) in enumerate(zip(kernels, distances, strict=True)):
+            weighted = outer * kernel
+            gradient[part] = 0.5 * weighted.sum()
+            gradient[self.num_parts + part] = 0.5 * np.vdot(weighted, distance) * np.exp(-logs[self.num_parts + part])
+        gradient[-1] = 0.5 * noise * np.trace(outer)
+        off = (logs - self._expected) / self._spread
+        loss = 0.5 * targets @ solved + np.log(np.diag(factor)).sum() + 0.5 * off @ off
+        return float(loss), gradient + off / self._spread
+
+
+def _cholesky(covariance: np.ndarray) -> np.ndarray:
+    jitter = JITTER
+    while jitter <= MOST_JITTER:
+        try:
+            return np.linalg.cholesky(covariance + jitter * np.eye(len(covariance)))
+        except np.linalg.LinAlgError:
+            jitter *= 10
+    raise SingularCovariance(f"no Cholesky factor of a covariance of {len(covariance)} observations")
+
+
+def _solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
+    from scipy.linalg import cho_solve
+
+    return cast(np.ndarray, cho_solve((factor, True), right, check_finite=False))
