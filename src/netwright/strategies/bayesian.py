@@ -225,7 +225,7 @@ class BayesianOptimization:
             model.condition(features.distances(seen, seen), believed)
         mean, std = model.predict(features.distances(points, seen))
         worth = log_expected_improvement(mean, std, float(targets.max()))
-        return worth + self._log_feasibility(features, points)
+        return np.asarray(worth + self._log_feasibility(features, points))
 
     def _log_feasibility(self, features: Features, points: np.ndarray) -> np.ndarray:
         """Logarithm of the probability to be feasible, by a model of its own; 0 while all trials were; shape (m,)."""
