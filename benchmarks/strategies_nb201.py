@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from netwright.space import SearchSpace
+from netwright.space.remembering import RememberingSpace
 from netwright.strategies import LocalSearch, RandomSearch, RegularizedEvolution, Strategy
 from netwright.testing import cell_space
 from netwright.types import Architecture, Trial, TrialState
@@ -29,31 +30,6 @@ STRATEGIES: dict[str, Callable[[SearchSpace, int], Strategy]] = {
     "evolution": lambda space, seed: RegularizedEvolution(space, seed=seed),
     "local": lambda space, seed: LocalSearch(space, seed=seed),
 }
-
-
-class RememberingSpace(SearchSpace):
-    """A space that works out canonical ids, membership and neighbours once, for many searches in one process."""
-
-    def __init__(self, space: SearchSpace) -> None:
-        super().__init__(space.root, constraints=space.constraints)
-        self._canonical_ids: dict[Architecture, str] = {}
-        self._reasons: dict[Architecture, str | None] = {}
-        self._neighbours: dict[Architecture, list[Architecture]] = {}
-
-    def canonical_id(self, arch: Architecture) -> str:
-        if arch not in self._canonical_ids:
-            self._canonical_ids[arch] = super().canonical_id(arch)
-        return self._canonical_ids[arch]
-
-    def explain(self, arch: Architecture) -> str | None:
-        if arch not in self._reasons:
-            self._reasons[arch] = super().explain(arch)
-        return self._reasons[arch]
-
-    def neighbours(self, arch: Architecture) -> Iterator[Architecture]:
-        if arch not in self._neighbours:
-            self._neighbours[arch] = list(super().neighbours(arch))
-        return iter(self._neighbours[arch])
 
 
 def read_table(folder: Path, dataset: str) -> dict[Architecture, float]:
