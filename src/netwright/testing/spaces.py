@@ -5,11 +5,10 @@ Declared with the space's own nodes and no backend: they can be searched, not bu
 
 from __future__ import annotations
 
-from itertools import count
-
-from netwright.space.declarations import choice, equal, flag, integer, real, subset
+from netwright.benchmarks.cells import cell_space as of_cells
+from netwright.space.declarations import choice, flag, integer, real, subset
 from netwright.space.expressions import Operand
-from netwright.space.nodes import Cell, CellNode, Edge, Node, OneOf, Op, Repeat, freeze_args, selector_from
+from netwright.space.nodes import Node, OneOf, Op, Repeat, freeze_args, selector_from
 from netwright.space.search_space import SearchSpace
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -74,19 +73,8 @@ def example_spaces() -> dict[str, SearchSpace]:
 
 
 def _cell_space(num_nodes: int, operations: tuple[str, ...]) -> SearchSpace:
-    numbers = count()
-    nodes = tuple(
-        CellNode(tuple(_edge(next(numbers), source, operations) for source in range(node)))
-        for node in range(1, num_nodes + 1)
-    )
-    return SearchSpace(Cell(1, nodes))
-
-
-def _edge(number: int, source: int, operations: tuple[str, ...]) -> Edge:
-    selector = choice(f"edge{number}", operations)
-    kinds = {"none": "zero", "skip_connect": "identity"}
-    branches = tuple((name, _op(kinds.get(name, name))) for name in operations)
-    return Edge(source, OneOf(selector, branches), present=~equal(selector, "none"))
+    pairs = [(source, node) for node in range(1, num_nodes + 1) for source in range(node)]
+    return of_cells({f"edge{number}": pair for number, pair in enumerate(pairs)}, operations)
 
 
 def _op(kind: str, **args: Operand) -> Op:
