@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn, TextIO
 
 import typer
 
-from netwright.cli import doctor, exporting, searching, showing, spaces
+from netwright.cli import bench, doctor, exporting, searching, showing, spaces
 from netwright.cli.codes import INTERNAL, INTERRUPTED, USAGE, exit_code
 from netwright.cli.text import clean_indented
 from netwright.errors import NetwrightError
@@ -59,6 +59,7 @@ def make_app() -> typer.Typer:
     app.command("export")(exporting.export)
     app.command("verify")(exporting.verify)
     app.command("spaces")(spaces.spaces)
+    app.command("bench")(bench.bench)
     app.command("doctor")(doctor.doctor)
     app.command("schema")(showing.schema)
     return app
