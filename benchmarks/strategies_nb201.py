@@ -3,7 +3,8 @@
     python benchmarks/strategies_nb201.py --data FOLDER [--seeds 200] [--queries 300] [--dataset cifar10 ...]
 
 FOLDER holds ``nasbench201/nasbench201.npz``. Prints, for each dataset and strategy, the mean regret in points with
-its 95 % interval after 10, 20, 50, 100, 150 and 300 queries, and the median number of queries to the optimum. One
+its 95 % interval after 10, 20, 50, 100, 150 and 300 queries, and the median and the 95th percentile of the number of
+queries to the optimum, where a search stops. One
 query is one proposal. Seeds are 0 to ``seeds - 1``, the same for every strategy.
 """
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from netwright.space import SearchSpace
 from netwright.space.remembering import RememberingSpace
-from netwright.strategies import LocalSearch, RandomSearch, RegularizedEvolution, Strategy
+from netwright.strategies import BayesianOptimization, LocalSearch, RandomSearch, RegularizedEvolution, Strategy
 from netwright.testing import cell_space
 from netwright.types import Architecture, Trial, TrialState
 
@@ -29,6 +30,7 @@ STRATEGIES: dict[str, Callable[[SearchSpace, int], Strategy]] = {
     "random": lambda space, seed: RandomSearch(space, seed=seed),
     "evolution": lambda space, seed: RegularizedEvolution(space, seed=seed),
     "local": lambda space, seed: LocalSearch(space, seed=seed),
+    "bayesian": lambda space, seed: BayesianOptimization(space, seed=seed),
 }
 
 
@@ -44,15 +46,16 @@ def read_table(folder: Path, dataset: str) -> dict[Architecture, float]:
     }
 
 
-def best_so_far(strategy: Strategy, table: dict[Architecture, float], num_queries: int) -> np.ndarray:
-    """Best accuracy after each query, shape (num_queries,), in %."""
-    accuracies = []
-    for query in range(num_queries):
+def best_so_far(strategy: Strategy, table: dict[Architecture, float], num_queries: int, optimum: float) -> np.ndarray:
+    """Best accuracy after each query, shape (num_queries,), in %; nothing is asked once the optimum was found."""
+    accuracies: list[float] = []
+    while len(accuracies) < num_queries and (not accuracies or max(accuracies) < optimum):
         (proposal,) = strategy.ask(1)
+        query = len(accuracies)
         accuracies.append(table[proposal.architecture])
         metrics = {"accuracy": accuracies[-1] / 100}
         strategy.tell([Trial(query, proposal, query, TrialState.FINISHED, metrics)])
-    return np.maximum.accumulate(accuracies)
+    return np.maximum.accumulate(np.pad(accuracies, (0, num_queries - len(accuracies)), mode="edge"))
 
 
 def main() -> None:
@@ -67,20 +70,23 @@ def main() -> None:
     counts = [c for c in COUNTS if c <= args.queries]
     print(f"netwright {version('netwright')}, numpy {np.__version__}; seeds 0 to {args.seeds - 1}; protocol A")
     print("mean regret in points +- half of its 95 % interval, after so many queries")
-    print("dataset | strategy | " + " | ".join(map(str, counts)) + " | median queries to the optimum | seconds")
+    print(
+        "dataset | strategy | " + " | ".join(map(str, counts)) + " | median and 95 % queries to the optimum | seconds"
+    )
     space = RememberingSpace(cell_space())
     for dataset in args.dataset:
         table = read_table(args.data, dataset)
         optimum = max(table.values())
         for name in args.strategy:
             begin = time.perf_counter()
-            curves = [best_so_far(STRATEGIES[name](space, s), table, args.queries) for s in range(args.seeds)]
+            curves = [best_so_far(STRATEGIES[name](space, s), table, args.queries, optimum) for s in range(args.seeds)]
             regret = optimum - np.array(curves)
             half = 1.96 * regret.std(axis=0, ddof=1) / np.sqrt(args.seeds)
             cells = [f"{regret[:, c - 1].mean():.3f} +- {half[c - 1]:.3f}" for c in counts]
             reached = np.where((regret <= 1e-6).any(axis=1), (regret <= 1e-6).argmax(axis=1) + 1.0, np.inf)
             seconds = time.perf_counter() - begin
-            print(" | ".join([dataset, name, *cells, f"{np.median(reached):g}", f"{seconds:.0f}"]), flush=True)
+            ends = [f"{np.quantile(reached, q, method='higher' if q > 0.5 else 'midpoint'):g}" for q in (0.5, 0.95)]
+            print(" | ".join([dataset, name, *cells, *ends, f"{seconds:.0f}"]), flush=True)
 
 
 if __name__ == "__main__":
