@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from netwright.cli.bench_table import TableOptions, open_table
 from netwright.cli.codes import FAILED, INTERRUPTED
 from netwright.cli.outputs import require_writable, write_whole
 from netwright.cli.text import clean, clean_indented, duration, table
 from netwright.errors import SpecError
 
 if TYPE_CHECKING:
-    from netwright.benchmarks import Benchmark, Columns
-    from netwright.comparison import Comparison, Settings
+    from netwright.comparison import Comparison
     from netwright.comparison.journal import SearchRun
 
 Text = str | None
@@ -48,6 +48,7 @@ def bench(
     decisions: Annotated[Text, typer.Option(metavar="A,B,...", help="Of a file: columns that are decisions.")] = None,
     fidelity_column: Annotated[Text, typer.Option(help="Of a file: column of the epochs.")] = None,
     seed_column: Annotated[Text, typer.Option(help="Of a file: column that tells repeats apart.")] = None,
+    space: Annotated[Text, typer.Option(help="Of a file: FILE.py:NAME of a declared space; runs that file.")] = None,
     jobs: Annotated[int | None, typer.Option(metavar="N", help="Processes.  [default: one for each core]")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write everything to this file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write the curves of regret to this .svg file.")] = None,
@@ -73,12 +74,7 @@ def bench(
         targets=tuple(target or ()),
         continued=continued,
     )
-    columns: Columns = {
-        "decisions": decisions.split(",") if decisions else None,
-        "fidelity": fidelity_column,
-        "seed_column": seed_column,
-    }
-    loaded = _load(name, data, settings, columns)
+    loaded = open_table(TableOptions(name, data, decisions, fidelity_column, seed_column, space), settings)
     progress = Progress()
     try:
         comparison = compare(loaded, strategy, settings, jobs=jobs, listener=progress)
@@ -107,33 +103,6 @@ def _require_outputs(json_file: Path | None, plot: Path | None) -> None:
         raise SpecError(f"--plot: {clean(plot)} must end in .svg, the only kind of picture that is written")
     if json_file is not None and plot is not None and json_file.resolve() == plot.resolve():
         raise SpecError(f"--json and --plot are the same file, {clean(plot)}; give each its own")
-
-
-def _load(name: str, data: str | None, settings: Settings, columns: Columns) -> Benchmark:
-    """Open the benchmark; a file's columns are what the options say."""
-    from netwright.benchmarks import benchmark_names, load_benchmark
-
-    if name not in benchmark_names():
-        columns["cost"], columns["test_metric"] = settings.cost, settings.test_metric
-        columns["metrics"] = _directions(settings)
-    return load_benchmark(name, data, **columns)
-
-
-def _directions(settings: Settings) -> dict[str, str] | None:
-    """Direction of each metric that the options name; None where they name none, so that the columns' names say it."""
-    from netwright.benchmarks.roles import usual_direction
-    from netwright.types import Constraint
-
-    if settings.metric is None:
-        return None
-    directions = {settings.metric: settings.direction or usual_direction(settings.metric)}
-    for text in settings.objectives:
-        metric, colon, direction = text.rpartition(":")
-        metric, direction = (metric, direction) if colon else (text, usual_direction(text))
-        directions.setdefault(metric, direction)
-    for constraint in map(Constraint.parse, settings.constraints):
-        directions.setdefault(constraint.metric, "min" if constraint.relation == "<=" else "max")
-    return directions
 
 
 class Progress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from netwright.comparison.journal import SearchRun
+from netwright.comparison.journal import Ending, SearchRun
 from netwright.comparison.results import Comparison
 from netwright.comparison.scaling import scaling_of
 from netwright.comparison.statistics import Curve, counts_up_to, median_of, percentile_95
@@ -104,6 +104,12 @@ def note_lines(comparison: Comparison) -> list[str]:
     if comparison.rules.queries > comparison.size:
         asked = f"{comparison.rules.queries} queries were asked for"
         lines.append(f"the benchmark has {comparison.size:g} architectures, {asked}: searches end when it is exhausted")
+    for label in comparison.labels:
+        early = comparison.summaries[label].endings.get(Ending.EXHAUSTED, 0)
+        if early:
+            lines.append(
+                f"{label}: {early} of {comparison.settings.seeds} searches ended early, with nothing left to propose"
+            )
     if comparison.yardstick is not None and not comparison.yardstick.is_true:
         lines.append("the front is not known: hypervolumes are shares of that of all points found")
     lines += _crash_lines(comparison)

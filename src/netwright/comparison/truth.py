@@ -7,17 +7,27 @@ the space is small enough for that.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from netwright.benchmarks.base import Benchmark, NotInBenchmark
+from netwright.benchmarks.table import Table
 from netwright.comparison.settings import Rules
 from netwright.errors import SpaceError
 from netwright.strategies.operators import Values, pareto_rank
 from netwright.types import Metrics
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 MAX_ENUMERATED = 200_000
-"""Architectures of a space that are all looked at; of a larger one, only what the benchmark tells is known."""
+"""Architectures of a space that are all looked at; of a larger one, only what the benchmark tells is known. A table's
+columns are looked at whatever its length."""
+
+CHUNK = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +47,14 @@ class Truth:
 def find_truth(benchmark: Benchmark, rules: Rules) -> Truth:
     """Find out what the best possible is."""
     several = len(rules.objectives) > 1
+    optimum = None if rules.constraints else _finite(benchmark.optimum(rules.report))
     if not several and not rules.constraints:
-        return Truth(_finite(benchmark.optimum(rules.report)))
-    usable = (
-        metrics for metrics in _everything(benchmark) if is_scored(metrics, rules) and is_feasible(metrics, rules)
-    )
-    known = [point for point in (values_of(metrics, rules) for metrics in usable) if all(map(math.isfinite, point))]
-    front = tuple(sorted(set(_front(known)))) if several else ()
-    if rules.constraints:
-        sign = rules.reported[0].sign
-        best = min((sign * point[0] for point in known), key=lambda value: sign * value, default=None)
-        return Truth(best, front)
-    return Truth(_finite(benchmark.optimum(rules.report)), front)
+        return Truth(optimum)
+    points = _tabular_points(benchmark, rules) if isinstance(benchmark, Table) else _points(benchmark, rules)
+    if rules.constraints and len(points):
+        optimum = float(rules.reported[0].sign * points[:, 0].min())
+    front = _front([tuple(point) for point in np.unique(points, axis=0).tolist()]) if several else []
+    return Truth(optimum, tuple(front))
 
 
 def values_of(metrics: Metrics, rules: Rules) -> Values:
@@ -74,21 +80,41 @@ def size_of(benchmark: Benchmark) -> float:
         return math.inf
 
 
-def _everything(benchmark: Benchmark) -> Iterator[Metrics]:
-    if size_of(benchmark) > MAX_ENUMERATED:
-        return
-    for architecture in benchmark.space.enumerate():
-        try:
-            yield benchmark.query(architecture)
-        except NotInBenchmark:
-            continue
+def _points(benchmark: Benchmark, rules: Rules) -> NDArray[np.float64]:
+    """What is reported of every architecture that can be an incumbent (points, objectives); smaller is better.
+
+    None of a space that is too large.
+    """
+    points = []
+    for architecture in benchmark.space.enumerate() if size_of(benchmark) <= MAX_ENUMERATED else ():
+        with suppress(NotInBenchmark):
+            metrics = benchmark.query(architecture)
+            if is_scored(metrics, rules) and is_feasible(metrics, rules):
+                points.append(values_of(metrics, rules))
+    return _finite_rows(np.array(points).reshape(-1, len(rules.objectives)))
+
+
+def _tabular_points(table: Table, rules: Rules) -> NDArray[np.float64]:
+    """`_points` of a table, whose columns are arrays, however long."""
+    usable = np.ones(len(table), dtype=bool)
+    for objective in rules.objectives:
+        usable &= np.isfinite(table.column(objective.metric))
+    for constraint in rules.constraints:
+        column = table.column(constraint.metric)
+        usable &= column <= constraint.bound if constraint.relation == "<=" else column >= constraint.bound
+    columns = [o.sign * table.column(o.metric)[usable] for o in rules.reported]
+    return _finite_rows(np.column_stack(columns))
+
+
+def _finite_rows(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return points[np.isfinite(points).all(axis=1)]
 
 
 def _front(points: list[Values]) -> list[Values]:
-    """Non-dominated points, in chunks: the points that a first few beat need not be ranked among each other."""
+    """Non-dominated points, chunk by chunk: what the first few beat need not be ranked among each other."""
     front: list[Values] = []
-    for start in range(0, len(points), 1000):
-        some = front + points[start : start + 1000]
+    for start in range(0, len(points), CHUNK):
+        some = front + points[start : start + CHUNK]
         front = [point for point, rank in zip(some, pareto_rank(some), strict=True) if rank == 0]
     return front
 
