@@ -200,7 +200,7 @@ def test_the_schema_accepts_what_the_model_accepts(values: dict[str, object], va
         ({"task": "speech"}, "task must be image-classification, got 'speech'"),
         (
             {"strategy": "randon"},
-            "unknown strategy 'randon'; did you mean 'random'? known: auto, evolution, grid, local, random",
+            "unknown strategy 'randon'; did you mean 'random'? known: auto, bayesian, evolution, grid, local, random",
         ),
         ({"device": "gpu"}, "device must be cpu, cuda, cuda:0 or mps, got 'gpu'"),
         (
