@@ -20,6 +20,7 @@ from netwright.space.values import typed
 from netwright.types import Value
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
+_DIGITS = re.compile(r"[+-]?0[0-9]+")
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _FLAGS = {"true": True, "false": False}
 
@@ -99,6 +100,8 @@ def values_of_texts(contents: Contents, column: str) -> Coded:
     coded = contents.coded[column]
     texts = [str(value).strip() for value in coded.values]
     filled = [text for text in texts if text]
+    if any(_DIGITS.fullmatch(text) for text in filled):
+        return coded.renamed([text or None for text in texts])  # 007 is a code, not a number
     if all(_INTEGER.fullmatch(text) for text in filled):
         return coded.renamed([int(text) if text else None for text in texts])
     if all(_FLOAT.fullmatch(text) for text in filled):

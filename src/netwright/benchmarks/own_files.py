@@ -56,7 +56,8 @@ def read_table(
     Args:
         path: of a ``.csv`` (or ``.tsv``, ``.csv.gz``), ``.parquet`` or ``.npz`` file. In an npz file, columns are
             arrays of one dimension, and the columns of a matrix ``name`` of whole numbers or text are ``name0``, ...
-        decisions: columns that are decisions; by default those named ``decision:NAME``, else all that are nothing else.
+        decisions: columns that are decisions; by default those named ``decision:NAME``, else all that are nothing else
+            and are not named like a metric (``loss``, ``test_acc``, ``train_time_s``: these are further metrics).
         metrics: columns that are metrics, with ``max`` or ``min`` for each (without, the usual direction of such a
             name); by default those named ``metric:NAME``. The first is what is searched for. NaN is an evaluation that
             failed. Accuracies are best given in [0, 1].

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -14,10 +13,11 @@ from netwright.space import Choice, Node, Op, SearchSpace, choice, integer, real
 from netwright.space.values import Values, canonical, is_static, values_of
 from netwright.types import Value, from_json_value
 
-_LOGGER = logging.getLogger(__name__)
-
 MOST_VALUES = 1_000
-"""Numbers of a column that has more different ones are a range; text of such a column is no decision."""
+"""Numbers of a column that has more different ones are a range."""
+
+MANY_FRACTIONS, MANY_VALUES = 20, 100
+"""A column of more different fractions, or values of other kinds, that repeat in few rows is unlikely a decision."""
 
 
 def inferred_columns(contents: Contents, decisions: Mapping[str, str], *, guessed: bool) -> dict[str, Coded]:
@@ -29,7 +29,7 @@ def inferred_columns(contents: Contents, decisions: Mapping[str, str], *, guesse
         guessed: whether nobody said that these columns are decisions.
 
     Raises:
-        DataError: a cell is empty, or a column is text that is different in almost every row.
+        DataError: a cell is empty, or a column looks like a measurement or a name, and nobody said what it is.
     """
     columns = {}
     for name, column in decisions.items():
@@ -39,23 +39,23 @@ def inferred_columns(contents: Contents, decisions: Mapping[str, str], *, guesse
             where = contents.cell(int(np.argmin(coded.codes)), column)
             cure = "fill it, or declare the space if not every architecture has this decision"
             raise DataError(f"{where} is empty, and every architecture needs its decisions; {cure}")
-        if guessed and len(coded.values) > MOST_VALUES:
-            _look_again(contents, column, coded)
+        if guessed and len(decisions) > 1:
+            _require_likely(contents, column, coded)
         columns[name] = coded
     return columns
 
 
-def _look_again(contents: Contents, column: str, coded: Coded) -> None:
-    """Warn of, or refuse, a column that is probably a name or a measurement.
+def _require_likely(contents: Contents, column: str, coded: Coded) -> None:
+    """Refuse a column that nobody said is a decision, and that is a measurement or a name by its values.
 
     Raises:
-        DataError: it is text.
+        DataError: it is different in most rows.
     """
-    what = f"{contents.path}: column {column!r} has {len(coded.values)} different values"
-    cure = "if it is a name or a measurement, name the columns that are decisions with decisions=[...]"
-    if isinstance(coded.values[0], str):
-        raise DataError(f"{what}, as names have, and is taken for a decision as nobody said what it is; {cure}")
-    _LOGGER.warning("%s and is taken for a decision; %s", what, cure)
+    fractions = any(isinstance(value, float) for value in coded.values)
+    if len(coded.values) > max(len(coded.codes) / 2, MANY_FRACTIONS if fractions else MANY_VALUES):
+        what = f"{contents.path}: column {column!r} has {len(coded.values)} different values in {len(coded.codes)} rows"
+        cure = "name it as a metric, or name the columns that are decisions with decisions=[...] (--decisions A,B,...)"
+        raise DataError(f"{what}, as measurements and names have, and nobody said that it is a decision; {cure}")
 
 
 def space_of_columns(columns: Mapping[str, Coded]) -> SearchSpace:

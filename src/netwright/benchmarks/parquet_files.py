@@ -48,7 +48,7 @@ def read_parquet(path: Path, coded: Sequence[str], numbers: Sequence[str]) -> Co
 
 
 def _coded(path: Path, column: str, cells: pyarrow.ChunkedArray) -> Coded:
-    encoded = cells.dictionary_encode().combine_chunks()
+    encoded = cells.dictionary_encode().unify_dictionaries().combine_chunks()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32) + 1
     values = encoded.dictionary.to_pylist()
     if not all(isinstance(value, (bool, int, float, str)) for value in values):

@@ -23,6 +23,12 @@ _SMALL = re.compile(
 )
 """Words in a metric's name by which less is better."""
 
+_MEASURED = re.compile(
+    "acc|accuracy|auc|bleu|bpb|cer|duration|energy|err|error|flops|iou|latency|loss|macs|mae|mse|nll|parameters|params|"
+    "perplexity|ppl|regret|rmse|throughput|time|wer"
+)
+_UNITS = frozenset(["b", "bytes", "g", "gb", "h", "j", "k", "kb", "m", "mb", "mean", "mj", "ms", "pct", "s", "us", "w"])
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -79,11 +85,28 @@ def usual_direction(metric: str) -> Direction:
     return "min" if any(_SMALL.fullmatch(word) for word in words) else "max"
 
 
+def is_measured(column: str) -> bool:
+    """Whether a column that nobody said anything about is a metric by its name: its last word but for units is one.
+
+    Example:
+        >>> is_measured("val_acc_200"), is_measured("train_time_s"), is_measured("time_steps"), is_measured("width")
+        (True, True, False, False)
+    """
+    words = [word for word in re.split(r"[^a-z]+", column.lower()) if word]
+    if "latency" in words or "throughput" in words:  # the device often follows
+        return True
+    while len(words) > 1 and words[-1] in _UNITS:
+        words.pop()
+    return bool(words) and _MEASURED.fullmatch(words[-1]) is not None
+
+
 def find_roles(path: Path, names: Sequence[str], asked: Asked) -> Roles:
     """Find out what the columns are.
 
     Without ``decisions``, columns that are named ``decision:NAME`` are decisions, or else all that are nothing else;
-    without ``metrics``, those named ``metric:NAME``, or else all that are nothing else.
+    without ``metrics``, those named ``metric:NAME``, or else all that are nothing else. Of columns that nobody said
+    anything about, those that a metric's name ends (see `is_measured`) are further metrics: a measurement that is
+    taken for a decision would give the answer away.
 
     Args:
         path: of the file, for messages.
@@ -175,6 +198,10 @@ def _directions(known: _Columns, asked: Asked, others: AbstractSet[str]) -> dict
         directions.setdefault(known.find("test metric", asked.test_metric), next(iter(directions.values())))
     if asked.cost is not None:
         directions.setdefault(known.find("cost", asked.cost), "min")
+    if asked.decisions is None and not known.marked(DECISION):
+        for name in known.names:
+            if name not in others and is_measured(name):
+                directions.setdefault(name, usual_direction(name))
     return directions
 
 
