@@ -164,6 +164,13 @@ def test_byte_order_mark_compression_and_empty_lines(tmp_path: Path) -> None:
     assert ("table", 3, ["op", "width"]) == (table.name, len(table), list(table.space.choices))
 
 
+def test_lines_are_counted_where_cells_hold_several(tmp_path: Path) -> None:
+    """Errors name the line at which a row ends, with empty lines and quoted line breaks before it."""
+    path = write(tmp_path, 'op,acc\n"a\nb",0.5\n\nc,0.25\nd,x\n')
+    with pytest.raises(DataError, match="line 6, column 'acc' must be a number"):
+        read_table(path, metrics=["acc"])
+
+
 def test_npz_equals_csv(tmp_path: Path, csv: Path) -> None:
     """Arrays of one dimension are columns."""
     path = tmp_path / "table.npz"

@@ -248,7 +248,7 @@ def test_twenty_thousand_rows_take_milliseconds() -> None:
     listed = RowsSpace(space, CodedRows(values, codes))
     archs = [listed.sample(rng) for _ in range(100)]
     next(listed.neighbours(archs[0]))
-    begin = time.perf_counter()
+    begin = time.process_time()
     for arch in archs:
         listed.mutate(listed.crossover(arch, listed.mutate(arch, rng), rng), rng)
-    assert (time.perf_counter() - begin) / 100 < 0.2
+    assert (time.process_time() - begin) / 100 < 0.2

@@ -11,7 +11,7 @@ import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +22,8 @@ from netwright.errors import DataError, wrong
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 DELIMITERS = (",", ";", "\t")
-_PIECE = 20_000
+_PIECE = 2_000
+"""Rows that are held as text at a time; more of them leave the processor's cache."""
 
 
 class _Records(Protocol):
@@ -114,27 +115,42 @@ def _header(path: Path, reader: _Records) -> tuple[str, ...]:
 
 
 def _pieces(path: Path, reader: _Records, width: int, lines: array[int]) -> Iterator[list[tuple[str, ...]]]:
-    """The cells of some thousand rows at a time, by column; notes their lines. Empty lines are passed over."""
-    rows: list[list[str]] = []
-    for cells in reader:
-        if len(cells) == width:
-            rows.append(cells)
-            lines.append(reader.line_num)
-        elif cells:
-            cure = "quote cells that hold the separator"
-            raise DataError(
-                wrong(f"{path}, line {reader.line_num}: cells", len(cells), f"{width} as in the header", cure)
-            )
-        if len(rows) == _PIECE:
+    """The cells of some rows at a time, by column; notes their lines. Empty lines are passed over."""
+    while True:
+        first = reader.line_num + 1
+        rows = list(islice(reader, _PIECE))
+        if not rows:
+            return
+        ends = _line_numbers(rows, first, reader.line_num)
+        if set(map(len, rows)) != {width}:
+            filled = [(cells, end) for cells, end in zip(rows, ends, strict=True) if cells]
+            for cells, end in filled:
+                if len(cells) != width:
+                    what, cure = f"{path}, line {end}: cells", "quote cells that hold the separator"
+                    raise DataError(wrong(what, len(cells), f"{width} as in the header", cure))
+            rows, ends = [cells for cells, _ in filled], [end for _, end in filled]
+        lines.extend(ends)
+        if rows:
             yield list(zip(*rows, strict=True))
-            rows = []
-    if rows:
-        yield list(zip(*rows, strict=True))
+
+
+def _line_numbers(rows: Sequence[Sequence[str]], first: int, last: int) -> Sequence[int]:
+    """The last line of each of some rows, of which a quoted cell may hold several.
+
+    Args:
+        rows: one after the other.
+        first: line at which they begin.
+        last: line at which they end.
+    """
+    if last - first + 1 == len(rows):
+        return range(first, last + 1)
+    heights = (1 + sum(max(cell.count("\n"), cell.count("\r")) for cell in cells) for cells in rows)
+    return [first - 1 + height for height in accumulate(heights)]
 
 
 def _numbers(path: Path, column: str, cells: Sequence[str], lines: Sequence[int]) -> np.ndarray:
     try:
-        return np.array([float(cell) for cell in cells])
+        return np.fromiter(map(float, cells), dtype=np.float64, count=len(cells))
     except ValueError:
         row = next(row for row, cell in enumerate(cells) if not _is_number(cell))
     where = f"{path}, line {lines[row]}, column {column!r}"
