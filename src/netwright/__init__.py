@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from netwright.search import resume, search  # at once, since function and module share a name
 
 if TYPE_CHECKING:
-    from netwright import errors, nn, strategies, testing
+    from netwright import benchmarks, comparison, errors, nn, strategies, testing
+    from netwright.comparison import compare
     from netwright.errors import Interrupted
     from netwright.progress import Status
     from netwright.space import (
@@ -64,13 +65,14 @@ _PLACES = {
             "TrialState",
         ),
     ),
+    "netwright.comparison": ("compare",),
     "netwright.spec": ("SearchSpec",),
     "netwright.progress": ("Status",),
     "netwright.errors": ("Interrupted",),
     "netwright.study.result": ("Result",),
     "netwright.tasks.image_classification": ("ImageClassification",),
 }
-_MODULES = ("errors", "nn", "strategies", "testing")
+_MODULES = ("benchmarks", "comparison", "errors", "nn", "strategies", "testing")
 _HOME = {name: module for module, names in _PLACES.items() for name in names}
 
 __all__ = [
@@ -89,7 +91,10 @@ __all__ = [
     "Status",
     "Trial",
     "TrialState",
+    "benchmarks",
     "choice",
+    "compare",
+    "comparison",
     "contains",
     "equal",
     "errors",

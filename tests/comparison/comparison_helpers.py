@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from netwright.benchmarks.base import MetricInfo, NotInBenchmark
 from netwright.space import SearchSpace, integer
+from netwright.space.remembering import RememberingSpace
 from netwright.strategies import Exhausted, RandomSearch
 from netwright.types import Architecture, Fidelity, Metrics, Proposal, Trial
 
@@ -68,7 +69,8 @@ class Square:
     space: SearchSpace = field(init=False)
 
     def __post_init__(self) -> None:
-        self.space = SearchSpace(training={name: integer(name, 0, self.side - 1) for name in "xy"})
+        space = SearchSpace(training={name: integer(name, 0, self.side - 1) for name in "xy"})
+        self.space = RememberingSpace(space)
 
     def query(self, arch: Architecture, fidelity: Fidelity | None = None) -> Metrics:
         x, y = arch["x"], arch["y"]

@@ -93,6 +93,7 @@ def _scaling(scaling: Scaling | None) -> Json:
     if scaling is None:
         return None
     mean, low, high = scaling.loss
+    mean_on, low_on, high_on = scaling.loss_on_the_way
     return {
         "workers": scaling.workers,
         "time_one_worker_s": _number(scaling.alone_s),
@@ -104,6 +105,10 @@ def _scaling(scaling: Scaling | None) -> Json:
         "regret": _number(scaling.regret_together),
         "regret_lost": _number(mean),
         "regret_lost_ci": [_number(low), _number(high)],
+        "regret_auc_lost": _number(mean_on),
+        "regret_auc_lost_ci": [_number(low_on), _number(high_on)],
+        "regret_mean": _numbers(scaling.regret.mean),
+        "regret_ci": _interval(scaling.regret),
     }
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from netwright.comparison.journal import SearchRun
 from netwright.comparison.results import Comparison
-from netwright.comparison.statistics import first_at_most, mean_curve, median_of
+from netwright.comparison.statistics import Curve, area, first_at_most, mean_curve, median_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,6 +58,8 @@ class Scaling:
         regret_alone: mean final regret with one worker.
         regret_together: mean final regret with all, at the same number of trials.
         loss: mean over seeds of the second less the first, with the ends of its 95 % interval.
+        loss_on_the_way: the same of the regrets' means over all counts of trials, where the last regrets are all zero.
+        regret: by count of trials that had ended, with all workers.
     """
 
     workers: int
@@ -69,6 +71,8 @@ class Scaling:
     regret_alone: float
     regret_together: float
     loss: tuple[float, float, float]
+    loss_on_the_way: tuple[float, float, float]
+    regret: Curve
 
 
 def scaling_of(comparison: Comparison, label: str) -> Scaling | None:
@@ -85,7 +89,8 @@ def scaling_of(comparison: Comparison, label: str) -> Scaling | None:
     regrets, fewer = comparison.regrets(alone), comparison.regrets(together)
     last = np.array([[row[count - 1]] for row, count in zip(regrets, same, strict=True)])
     last_together = np.array([[row[count - 1]] for row, count in zip(fewer, same, strict=True)])
-    loss = mean_curve(last_together - last)
+    worst = max(float(np.nanmax(some, initial=0.0)) for some in (regrets, fewer))
+    areas, areas_together = area(regrets, worst), area(fewer, worst)
     targets = [np.full(len(alone), target) for target in comparison.settings.targets]
     return Scaling(
         workers=comparison.settings.workers or 1,
@@ -96,8 +101,15 @@ def scaling_of(comparison: Comparison, label: str) -> Scaling | None:
         targets=tuple(_reach(float(t[0]), t, (alone, regrets), (together, fewer)) for t in targets),
         regret_alone=float(last.mean()),
         regret_together=float(last_together.mean()),
-        loss=(float(loss.mean[0]), float(loss.low[0]), float(loss.high[0])),
+        loss=_interval(last_together - last),
+        loss_on_the_way=_interval((areas_together - areas)[:, None]),
+        regret=mean_curve(fewer),
     )
+
+
+def _interval(column: NDArray[np.float64]) -> tuple[float, float, float]:
+    curve = mean_curve(column)
+    return float(curve.mean[0]), float(curve.low[0]), float(curve.high[0])
 
 
 Searches = tuple[Sequence[SearchRun], "NDArray[np.float64]"]

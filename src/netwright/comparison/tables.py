@@ -60,7 +60,15 @@ def search_rows(comparison: Comparison) -> Table:
 
 def worker_rows(comparison: Comparison) -> Table:
     """Headers and rows of the table of simulated workers; no rows where none were asked for."""
-    headers = ["strategy", "hours, 1 worker", "hours", "speed-up", "to the same regret", "regret lost"]
+    headers = [
+        "strategy",
+        "hours, 1 worker",
+        "hours",
+        "speed-up",
+        "to the same regret",
+        "lost at the end",
+        "on the way",
+    ]
     rows = []
     for label in comparison.labels:
         scaling = scaling_of(comparison, label)
@@ -68,9 +76,9 @@ def worker_rows(comparison: Comparison) -> Table:
             continue
         hours = [f"{seconds / 3600:.4g}" for seconds in (scaling.alone_s, scaling.together_s)]
         same = scaling.same_regret.speed_up
-        mean, low, _ = scaling.loss
+        losses = [_plus_minus(m, m - low, _digits(comparison)) for m, low, _ in (scaling.loss, scaling.loss_on_the_way)]
         gains = [f"{scaling.speed_up:.4g}", "-" if same is None else f"{same:.4g}"]
-        rows.append([label, *hours, *gains, _plus_minus(mean, mean - low, _digits(comparison))])
+        rows.append([label, *hours, *gains, *losses])
     return headers, rows
 
 
