@@ -86,7 +86,7 @@ def test_more_queries_than_architectures_end_when_there_are_no_more(cli: Cli, cs
     """It is allowed, and said."""
     answer = cli("bench", csv, "--strategy", "grid", "--metric", "test", "--queries", 99, "--seeds", 1, "--jobs", 1)
     assert 0 == answer.code
-    assert "the benchmark has 36 architectures, 99 queries were asked for" in answer.out
+    assert "the benchmark has 36 architectures for 99 queries a search" in answer.out
 
 
 def test_a_declared_space_is_taken_from_a_file(cli: Cli, tmp_path: Path) -> None:

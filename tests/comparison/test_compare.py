@@ -131,7 +131,7 @@ def test_a_table_of_one_architecture_is_searched_with_one_query(strategy: str) -
     done = compare(line, strategy, Settings(queries=9, seeds=2, stop_at_optimum=False), jobs=1)
     told = document(done)["strategies"][strategy]
     assert ([0.0] * 9, {"exhausted": 2}) == (told["regret_mean"], told["endings"])
-    assert "the benchmark has 1 architectures, 9 queries were asked for" in people(done)
+    assert "the benchmark has 1 architecture for 9 queries a search" in people(done)
     assert "2 of 2 searches ended early, with nothing left to propose" in people(done)
 
 

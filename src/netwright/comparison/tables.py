@@ -23,7 +23,7 @@ def headline(comparison: Comparison) -> str:
     read = " and ".join(f"{o.metric} ({o.direction})" for o in rules.objectives)
     scored = "" if rules.protocol == "oracle" else f", the incumbent is scored by {rules.report}"
     limits = "".join(f", {constraint}" for constraint in rules.constraints)
-    searches = f"{settings.seeds} seeds of {rules.queries} queries"
+    searches = f"{_counted(settings.seeds, 'seed')} of {_counted(rules.queries, 'query', 'queries')}"
     return f"{comparison.table}, protocol {rules.protocol}: the searches read {read}{scored}{limits}; {searches}"
 
 
@@ -110,8 +110,9 @@ def note_lines(comparison: Comparison) -> list[str]:
     elif comparison.truth.optimum is None:
         lines.append(f"the optimum is not known: regret is from the best found, {comparison.best_value:g}")
     if comparison.rules.queries > comparison.size:
-        asked = f"{comparison.rules.queries} queries were asked for"
-        lines.append(f"the benchmark has {comparison.size:g} architectures, {asked}: searches end when it is exhausted")
+        size = _counted(int(comparison.size), "architecture")  # fewer than the queries, so not infinite
+        asked = f"for {comparison.rules.queries} queries a search"
+        lines.append(f"the benchmark has {size} {asked}: searches end when it is exhausted")
     for label in comparison.labels:
         early = comparison.summaries[label].endings.get(Ending.EXHAUSTED, 0)
         if early:
@@ -139,6 +140,10 @@ def _crash_lines(comparison: Comparison) -> list[str]:
 def _names(runs: Iterable[SearchRun]) -> str:
     several = [f"{run.label} (seed {run.seed})" for run in runs]
     return ", ".join(several[:10]) + (f" and {len(several) - 10} more" if len(several) > 10 else "")
+
+
+def _counted(number: int, one: str, several: str = "") -> str:
+    return f"{number} {one if number == 1 else several or one + 's'}"
 
 
 def _digits(comparison: Comparison) -> int:
