@@ -35,7 +35,7 @@ def test_an_object_is_taken_as_it_is() -> None:
 def test_an_unknown_name_lists_the_known_and_the_nearest() -> None:
     """A misspelling is answered with what was probably meant."""
     with pytest.raises(
-        UsageError, match=r"unknown strategy 'locl'; did you mean 'local'.* known: evolution, grid, loc"
+        UsageError, match=r"unknown strategy 'locl'; did you mean 'local'.* known: bayesian, evolution, grid, loc"
     ):
         make_strategy("locl", tiny_space())
 
@@ -71,7 +71,10 @@ def test_plug_ins_are_found_by_their_entry_point(monkeypatch: pytest.MonkeyPatch
         "netwright.strategies.entry_points", lambda group: [point] if group == "netwright.strategies" else []
     )
     strategy = make_strategy("mine", tiny_space(), objectives=(Objective("loss", "min"),))
-    assert [type(strategy), strategy_names()] == [RandomSearch, ["evolution", "grid", "local", "mine", "random"]]
+    assert [type(strategy), strategy_names()] == [
+        RandomSearch,
+        ["bayesian", "evolution", "grid", "local", "mine", "random"],
+    ]
 
 
 def test_strategies_do_not_import_torch() -> None:
