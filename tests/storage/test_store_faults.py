@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -142,6 +143,22 @@ def _flips(folder: Path, count: int, clean: type[Exception] = StoreError) -> lis
 def test_a_flipped_bit_is_detected_or_harmless(tmp_path: Path, count: int) -> None:
     """A single flipped bit anywhere in the file gives a clean error or the same study and history."""
     assert _flips(tmp_path, count) == []
+
+
+def test_a_text_that_became_bytes_is_damage(tmp_path: Path) -> None:
+    """A flipped bit in a row's header makes a blob of a text: a clean error, as for any other damage."""
+    with Store.create(tmp_path / "study.db", STUDY) as store:
+        fill(store, range(3))
+    with sqlite3.connect(tmp_path / "study.db") as connection:
+        connection.execute("UPDATE trials SET seed = CAST(seed AS BLOB) WHERE trial_id = 1")
+    connection.close()
+    with pytest.raises(StoreError, match=r"is damaged \(row 2 of trials does not match its checksum\)"):
+        _read_all(tmp_path / "study.db")
+
+
+def _read_all(file: Path) -> list[str]:
+    with Store.open(file) as store:
+        return list(store.history())
 
 
 def test_the_test_of_flips_finds_rows_without_checksums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
