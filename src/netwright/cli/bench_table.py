@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netwright.errors import SpecError, one_line, unknown, wrong
+from netwright.python_files import import_file
 
 if TYPE_CHECKING:
     from netwright.benchmarks import Benchmark, Columns
@@ -108,16 +107,7 @@ def declared_space(text: str) -> SearchSpace:
     file = Path(place)
     if not (file.suffix == ".py" and name.isidentifier() and file.is_file()):
         raise SpecError(wrong("--space", text, "FILE.py:NAME with a file that exists and the name of a space in it"))
-    found = importlib.util.spec_from_file_location("netwright_bench_space", file)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    sys.modules[found.name] = module  # classes of the file are found again by their module's name
-    try:
-        found.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise SpecError(f"--space: {one_line(file)} cannot be imported: {reason}; mend that file") from error
+    module = import_file(file, "--space")
     spaces = {key: value for key, value in vars(module).items() if isinstance(value, SearchSpace)}
     if name not in spaces:
         raise SpecError(f"--space: {one_line(file)}: {unknown('space', name, spaces)}")

@@ -28,8 +28,8 @@ EXPONENT = 0.15
 
 A network's error falls with the epochs that it makes, about as epochs^-.18 to ^-.21 between 0.3 and 15 of them, and at
 equal time a network of half the cost makes twice as many. From the only pair that was trained to the end in several
-searches (173k and 440k parameters, costs 0.9 and 1.9 units, ten minutes of Fashion-MNIST, errors .0626 and .0647 in the
-mean of two and three searches, losses after 0.3 epochs as 1 to 0.92): b = .16 (`docs/figures.md`)."""
+searches (173k and 440k parameters, costs 0.9 and 1.9 units, ten minutes of Fashion-MNIST, mean errors .0633 in five and
+.0648 in two searches, losses after 0.3 epochs as 1 to 0.92): b = .15 (`docs/figures.md`)."""
 
 USEFUL_EPOCHS = 15.0
 """More epochs than these are not counted in favour of a small network: it is full by then. A network of 0.4 units fell

@@ -5,10 +5,8 @@ Nothing is trained and nothing is written. The parts run no torch operation, so 
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from netwright.errors import CapabilityError, SpecError, one_line, unknown, wrong
 from netwright.evaluation.base import Evaluator
 from netwright.evaluation.recipe import Recipe
+from netwright.python_files import import_file
 from netwright.space import SearchSpace
 from netwright.strategies import Strategy, SuccessiveHalving, make_strategy
 from netwright.study.equal_time import EqualTime
@@ -191,15 +190,7 @@ def load_space(file: Path, name: str, task: ImageClassification) -> SearchSpace:
     """Import a person's own file and take a space from it: a `SearchSpace`, or a function of (input_shape, classes)."""
     if not file.is_file():
         raise SpecError(wrong("space", str(file), "FILE.py:NAME with a file that exists"))
-    module_spec = importlib.util.spec_from_file_location(f"netwright_user_{digest(str(file.resolve()), 8)}", file)
-    assert module_spec is not None
-    assert module_spec.loader is not None
-    module = importlib.util.module_from_spec(module_spec)
-    sys.modules[module_spec.name] = module  # classes of the file are found again by their module's name
-    try:
-        module_spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise SpecError(f"space: {file} cannot be imported: {type(error).__name__}: {error}; mend that file") from error
+    module = import_file(file, "space")
     found = getattr(module, name, None)
     if found is None:
         raise SpecError(f"space: {file}: " + unknown("name", name, [n for n in vars(module) if not n.startswith("_")]))
