@@ -74,6 +74,10 @@ class Features:
         """
         return [_squared_distances(points[left], points[right]) for points in self._points]
 
+    def rows(self, numbers: np.ndarray) -> np.ndarray:
+        """All parts of architectures side by side, for models that take vectors; float32, shape (n, d)."""
+        return np.concatenate([points[numbers] for points in self._points], axis=1)
+
     def _encode(self, architectures: Sequence[Architecture]) -> None:
         first = len(self._numbers)
         encoded = [[self._space.encode(a, part) for part in self.parts] for a in architectures]
