@@ -9,7 +9,7 @@ from netwright.errors import UsageError
 from netwright.space import OneOf, Op, SearchSpace, choice, integer
 from netwright.strategies import BayesianOptimization
 from netwright.strategies.features import Features
-from netwright.strategies.gaussian_process import GaussianProcess, SingularCovariance
+from netwright.strategies.gaussian_process import GaussianProcess
 from netwright.testing import Simulation, cell_space, example_spaces, synthetic_metrics
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial, TrialState
 
@@ -80,10 +80,10 @@ def test_a_space_of_one() -> None:
 def test_a_singular_covariance_is_counted_and_survived(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no model can be made random architectures are proposed, and the count says how often."""
 
-    def singular(self: GaussianProcess, distances: object, targets: object) -> None:
-        raise SingularCovariance("planted")
+    def singular(self: GaussianProcess, distances: list[np.ndarray]) -> np.ndarray:
+        return np.full(distances[0].shape, -1.0)
 
-    monkeypatch.setattr(GaussianProcess, "condition", singular)
+    monkeypatch.setattr(GaussianProcess, "covariance", singular)
     strategy = BayesianOptimization(cell_space(), num_initial=4)
     simulation = Simulation(strategy, cell_space()).run(12)
     assert len(simulation.asked) == 12

@@ -44,6 +44,7 @@ class Features:
     def __init__(self, space: SearchSpace, rng: np.random.Generator, parts: Sequence[str] = PARTS) -> None:
         self._space = space
         self._numbers: dict[Architecture, int] = {}
+        self._architectures: list[Architecture] = []
         usable = [part for part in parts if space.root is not None or part not in STRUCTURAL]
         reference = [space.sample(rng) for _ in range(NUM_REFERENCE)]
         encoded = [[space.encode(a, part) for part in usable] for a in reference]
@@ -61,6 +62,10 @@ class Features:
         if new:
             self._encode(new)
         return np.array([self._numbers[a] for a in architectures], dtype=np.intp)
+
+    def architecture(self, number: int) -> Architecture:
+        """The architecture of a number."""
+        return self._architectures[number]
 
     def distances(self, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
         """Squared distances between architectures, for each part.
@@ -85,6 +90,7 @@ class Features:
             rows = np.stack([of_one[part] for of_one in encoded]) * scale
             self._points[part] = _appended(self._points[part], first, rows.astype(np.float32))
         self._numbers.update((a, first + i) for i, a in enumerate(architectures))
+        self._architectures.extend(architectures)
 
 
 def _scale(points: np.ndarray) -> float:

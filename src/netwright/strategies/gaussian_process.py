@@ -57,6 +57,27 @@ class GaussianProcess:
         self._factor = np.zeros((0, 0))
         self._solved = np.zeros(0)
 
+    @property
+    def signal(self) -> float:
+        """Variance of the function."""
+        return float(np.exp(self.log_parameters[: self.num_parts]).sum())
+
+    @property
+    def noise(self) -> float:
+        """Variance of the noise."""
+        return float(np.exp(self.log_parameters[-1]))
+
+    def covariance(self, distances: Sequence[np.ndarray]) -> np.ndarray:
+        """Covariance of the function between architectures, without noise.
+
+        Args:
+            distances: squared distances, one array of shape (m, n) for each part.
+
+        Returns:
+            Shape (m, n).
+        """
+        return cast(np.ndarray, sum(self._kernels(distances, self.log_parameters)))
+
     def tune(self, distances: Sequence[np.ndarray], targets: np.ndarray) -> None:
         """Find the hyper-parameters that make the targets most probable.
 
@@ -93,10 +114,7 @@ class GaussianProcess:
         Raises:
             SingularCovariance: the covariance cannot be factorised.
         """
-        covariance = sum(self._kernels(distances, self.log_parameters)) + np.exp(self.log_parameters[-1]) * np.eye(
-            len(targets)
-        )
-        self._factor = _cholesky(cast(np.ndarray, covariance))
+        self._factor = _cholesky(self.covariance(distances) + self.noise * np.eye(len(targets)))
         self._solved = _solve(self._factor, targets)
 
     def predict(self, distances: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -110,10 +128,9 @@ class GaussianProcess:
         """
         from scipy.linalg import solve_triangular
 
-        cross = cast(np.ndarray, sum(self._kernels(distances, self.log_parameters)))
+        cross = self.covariance(distances)
         explained = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
-        signal = np.exp(self.log_parameters[: self.num_parts]).sum()
-        variance = signal - np.einsum("nm,nm->m", explained, explained)
+        variance = self.signal - np.einsum("nm,nm->m", explained, explained)
         return cross @ self._solved, np.sqrt(np.maximum(variance, 1e-9))
 
     def _kernels(self, distances: Sequence[np.ndarray], logs: np.ndarray) -> list[np.ndarray]:
