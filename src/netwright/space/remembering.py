@@ -15,6 +15,7 @@ import numpy as np
 from netwright.space.description import Description
 from netwright.space.graph import OperationGraph
 from netwright.space.search_space import SearchSpace
+from netwright.space.walk import Walk
 from netwright.types import Architecture, Value
 
 
@@ -98,6 +99,9 @@ class RememberingSpace(SearchSpace):
 
     def unrank(self, index: int) -> Architecture:
         return self._keep(self._space.unrank(index))
+
+    def walk(self) -> Walk:
+        return self._space.walk()
 
     @property
     def num_states(self) -> int:

@@ -18,6 +18,7 @@ from netwright.space.draws import below
 from netwright.space.near_rows import NearRows
 from netwright.space.search_space import SearchSpace
 from netwright.space.values import is_static, values_of
+from netwright.space.walk import RowSteps, RowsWalk, Walk
 from netwright.types import Architecture, Value
 
 
@@ -123,6 +124,14 @@ class RowsSpace(SearchSpace):
         return self.rows.architecture(int(np.argmin(self._near.distances(codes))))
 
     # --- moves ---
+
+    @cached_property
+    def _row_steps(self) -> RowSteps:
+        return RowSteps(self._program, self.rows)
+
+    def walk(self) -> Walk:
+        """Begin a row that is decided choice by choice, each among the values of rows that have the decisions so far."""
+        return RowsWalk(self._row_steps)
 
     @cached_property
     def _near(self) -> NearRows:

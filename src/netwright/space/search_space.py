@@ -31,6 +31,7 @@ from netwright.space.nodes import Arg, Node, find_backend, freeze_args
 from netwright.space.program import Program, evaluate_argument, reads
 from netwright.space.resolve import resolve
 from netwright.space.values import canonical, typed
+from netwright.space.walk import DiagramSteps, DiagramWalk, Walk
 from netwright.types import Architecture, Value
 
 if TYPE_CHECKING:
@@ -267,6 +268,17 @@ class SearchSpace:
                 raise SpaceError(problem)
 
     # --- moves ---
+
+    @cached_property
+    def _steps(self) -> DiagramSteps:
+        return DiagramSteps(*self._folded)
+
+    def walk(self) -> Walk:
+        """Begin an architecture that is decided choice by choice, each among what still leads to one.
+
+        See `netwright.space.walk`. Every architecture is reached by exactly one walk.
+        """
+        return DiagramWalk(self._steps)
 
     @cached_property
     def _moves(self) -> moves.Moves:
