@@ -130,7 +130,7 @@ class RowsSpace(SearchSpace):
         return RowSteps(self._program, self.rows)
 
     def walk(self) -> Walk:
-        """Begin a row that is decided choice by choice, each among the values of rows that have the decisions so far."""
+        """Begin a row that is decided choice by choice, each among what the rows with the decisions so far have."""
         return RowsWalk(self._row_steps)
 
     @cached_property
