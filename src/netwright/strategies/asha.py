@@ -10,16 +10,17 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from netwright.strategies.base import Strategy
-from netwright.strategies.brackets import FULL, Brackets
+from netwright.strategies.brackets import Brackets
 from netwright.strategies.random import RandomSearch
-from netwright.strategies.rung_monitor import Agreement, RungMonitor
+from netwright.strategies.rung_monitor import RungMonitor
+from netwright.strategies.rungs import FULL
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial
 
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
 
 
-class Asha:
+class Asha(Brackets):
     """Asynchronous successive halving: train all a little, and the better ones longer.
 
     New architectures are those of the inner strategy, which learns from the lowest rung alone, where all of them have
@@ -38,7 +39,8 @@ class Asha:
         monitor: judges the rungs; one with its defaults when absent.
 
     Attributes:
-        monitor: its `agreements` tell how well each rung orders.
+        monitor: judges the rungs; `agreements` tell what it knows.
+        dropped: fidelities that misled, in the order in which they were dropped.
 
     Raises:
         UsageError: an option is out of range, or the inner strategy has no such name.
@@ -74,7 +76,7 @@ class Asha:
             make = _named(inner) if isinstance(inner, str) else inner
             return LowestRung(make(space, **given), rungs[0])
 
-        self._brackets = Brackets(
+        super().__init__(
             space,
             make_source,
             fidelities,
@@ -85,28 +87,6 @@ class Asha:
             constraints=constraints,
             monitor=monitor,
         )
-        self.monitor = self._brackets.monitor
-
-    @property
-    def fidelities(self) -> tuple[Fidelity, ...]:
-        """Fidelity of each rung that is used, the lowest first."""
-        return self._brackets.fidelities
-
-    @property
-    def dropped(self) -> tuple[Fidelity, ...]:
-        """Fidelities that misled, in the order in which they were dropped."""
-        return self._brackets.dropped
-
-    @property
-    def agreements(self) -> tuple[Agreement, ...]:
-        """How well each rung orders those of the next one."""
-        return self.monitor.agreements
-
-    def ask(self, n: int) -> Sequence[Proposal]:
-        return self._brackets.ask(n)
-
-    def tell(self, trials: Sequence[Trial]) -> None:
-        self._brackets.tell(trials)
 
 
 class LowestRung:

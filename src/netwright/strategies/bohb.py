@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netwright.errors import UsageError, wrong
-from netwright.strategies.brackets import FULL, Brackets
+from netwright.strategies.brackets import Brackets
 from netwright.strategies.densities import Kernels, draw
 from netwright.strategies.operators import Score, Scorer, Tier, best_first_order
 from netwright.strategies.pool import Pool
-from netwright.strategies.rung_monitor import Agreement, RungMonitor
+from netwright.strategies.rung_monitor import RungMonitor
+from netwright.strategies.rungs import FULL
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ RANK_AGAIN = 1.01
 """Observations are ranked again when they are more by this factor: below 100 each time."""
 
 
-class BOHB:
+class BOHB(Brackets):
     """Brackets of successive halving with a model, over one or several objectives and constraints.
 
     Args:
@@ -51,7 +52,8 @@ class BOHB:
         monitor: judges the rungs; one with its defaults when absent.
 
     Attributes:
-        monitor: its `agreements` tell how well each rung orders.
+        monitor: judges the rungs; `agreements` tell what it knows.
+        dropped: fidelities that misled, in the order in which they were dropped.
 
     Raises:
         UsageError: an option is out of range.
@@ -79,7 +81,7 @@ class BOHB:
         if not 0 <= random_share <= 1:
             raise UsageError(wrong("random_share", random_share, "in [0, 1]"))
         score = Scorer(tuple(objectives), tuple(constraints))
-        self._brackets = Brackets(
+        super().__init__(
             space,
             lambda rungs: DensitySource(space, Pool(space, seed, initial), score, rungs, random_share),
             fidelities,
@@ -90,28 +92,6 @@ class BOHB:
             constraints=constraints,
             monitor=monitor,
         )
-        self.monitor = self._brackets.monitor
-
-    @property
-    def fidelities(self) -> tuple[Fidelity, ...]:
-        """Fidelity of each rung that is used, the lowest first."""
-        return self._brackets.fidelities
-
-    @property
-    def dropped(self) -> tuple[Fidelity, ...]:
-        """Fidelities that misled, in the order in which they were dropped."""
-        return self._brackets.dropped
-
-    @property
-    def agreements(self) -> tuple[Agreement, ...]:
-        """How well each rung orders those of the next one."""
-        return self.monitor.agreements
-
-    def ask(self, n: int) -> Sequence[Proposal]:
-        return self._brackets.ask(n)
-
-    def tell(self, trials: Sequence[Trial]) -> None:
-        self._brackets.tell(trials)
 
 
 class DensitySource:

@@ -12,18 +12,18 @@ Knows no model and no prior: where architectures come from is the source's matte
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from netwright.errors import SpaceError, UsageError, wrong
+from netwright.errors import SpaceError
 from netwright.strategies.base import Exhausted
-from netwright.strategies.operators import Scorer, Tier, Values
+from netwright.strategies.operators import Scorer, Tier
 from netwright.strategies.pool import admit_once, collect
-from netwright.strategies.rung_monitor import RungMonitor
+from netwright.strategies.rung_monitor import Agreement, RungMonitor
+from netwright.strategies.rungs import Bracket, Known, spaced
 from netwright.strategies.successive_halving import Entry, Rung
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial
 
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 TRIES = 1_000
 """Proposals of a source that are passed over since they were made before at the same fidelity."""
-
-FULL = (Fidelity(),)
-"""What a strategy gets that is not told the fidelities: one, so that nothing is halved."""
 
 
 class Source(Protocol):
@@ -55,30 +52,8 @@ SourceFactory = Callable[[Sequence[Fidelity]], Source]
 """Makes a source for rungs, the lowest first; with the same arguments the same one."""
 
 
-@dataclass(eq=False, slots=True)
-class Bracket:
-    """The rungs of one bracket, the lowest first, its place among all, and what was spent on it."""
-
-    level: int
-    rungs: list[Rung]
-    spent: float = 0.0
-
-    def rung_at(self, fidelity: Fidelity) -> int | None:
-        """Number of a rung."""
-        return next((k for k, rung in enumerate(self.rungs) if rung.fidelity == fidelity), None)
-
-
-@dataclass(eq=False, slots=True)
-class Known:
-    """An architecture up to isomorphism: where it started, its values by fidelity, and what was asked of it."""
-
-    start: Fidelity
-    values: dict[Fidelity, Values] = field(default_factory=dict)
-    asked: set[Fidelity] = field(default_factory=set)
-
-
 class Brackets:
-    """The part that ASHA, Hyperband, BOHB and PriorBand have in common; it is a strategy itself.
+    """What ASHA, Hyperband, BOHB and PriorBand have in common: they differ in sources and in the number of brackets.
 
     Args:
         space: where to search.
@@ -89,7 +64,7 @@ class Brackets:
         seed: of the random promotions, >= 0.
         objectives: one, or several by Pareto rank and crowding.
         constraints: limits; infeasible and failed trials are never promoted.
-        monitor: judges the rungs.
+        monitor: judges the rungs; one with its defaults when None.
 
     Attributes:
         monitor: as given; `RungMonitor.agreements` has its numbers.
@@ -128,6 +103,11 @@ class Brackets:
     def fidelities(self) -> tuple[Fidelity, ...]:
         """Fidelity of each rung that is used, the lowest first."""
         return tuple(self._living)
+
+    @property
+    def agreements(self) -> tuple[Agreement, ...]:
+        """How well each rung orders those of the next one."""
+        return self.monitor.agreements
 
     def ask(self, n: int) -> Sequence[Proposal]:
         return collect(n, self._propose)
@@ -220,14 +200,18 @@ class Brackets:
         raise Exhausted("every architecture of the space has been proposed, and the best were promoted")
 
     def _new(self, bracket: Bracket) -> Proposal | None:
+        """An architecture that was not at the bracket's first rung yet; None while the source waits."""
         fidelity = bracket.rungs[0].fidelity
+        proposal = self._source.new(bracket.level)
         for _ in range(TRIES):
-            proposal = self._source.new(bracket.level)
             if proposal is None:
                 return None
             known = self._known.get(self._id(proposal.architecture))
             if known is None or fidelity not in known.asked:
                 break
+            proposal = self._source.new(bracket.level)
+        if proposal is None:
+            return None
         self._ask_of(proposal.architecture, fidelity).start = fidelity
         return replace(proposal, fidelity=fidelity)
 
@@ -271,32 +255,3 @@ class Brackets:
         if known is None:
             known = self._ids[architecture] = self._space.canonical_id(architecture)
         return known
-
-
-def spaced(fidelities: Sequence[Fidelity], eta: float) -> tuple[Fidelity, ...]:
-    """Rungs: the full fidelity, and going down always the one nearest to ``1 / eta`` of the cost.
-
-    Fidelities that cost more than ``1 / sqrt(eta)`` of a rung are passed over.
-
-    Args:
-        fidelities: the full one has the largest cost.
-        eta: > 1.
-
-    Raises:
-        UsageError: there is no fidelity, or ``eta`` is not above 1.
-
-    Example:
-        >>> [f.epochs for f in spaced([Fidelity(epochs=e) for e in range(1, 101)], 3)]
-        [1, 4, 11, 33, 100]
-        >>> [f.epochs for f in spaced([Fidelity(epochs=12), Fidelity(epochs=200)], 3)]
-        [12, 200]
-    """
-    if not fidelities:
-        raise UsageError(wrong("fidelities", fidelities, "at least one, the cheapest first"))
-    if not 1 < eta < math.inf:
-        raise UsageError(wrong("eta", eta, "> 1", "3 keeps about one in three"))
-    rungs = [max(fidelities, key=lambda f: f.cost)]
-    while lower := [f for f in fidelities if f.cost <= rungs[0].cost / math.sqrt(eta)]:
-        target = rungs[0].cost / eta
-        rungs.insert(0, min(lower, key=lambda f: abs(math.log(f.cost / target))))
-    return tuple(rungs)

@@ -107,6 +107,7 @@ class Kernels:
 
     def __init__(self, space: SearchSpace) -> None:
         self._choices = list(space.choices.values())
+        self._places = {choice.name: place for place, choice in enumerate(self._choices)}
         self._numeric = np.array([is_number(choice) for choice in self._choices], dtype=bool)
         self._codes: list[dict[object, int]] = [{} for _ in self._choices]
         self._rows: dict[Architecture, np.ndarray] = {}
@@ -126,7 +127,14 @@ class Kernels:
         """
         raw = np.array([self._row(a) for a in architectures]).reshape(len(architectures), len(self._choices))
         width = np.where(self._high > self._low, self._high - self._low, 1.0)
-        return np.where(self._numeric, (raw - np.where(self._numeric, self._low, 0.0)) / width, raw)
+        return np.asarray(np.where(self._numeric, (raw - np.where(self._numeric, self._low, 0.0)) / width, raw))
+
+    def distance(self, name: str, a: Value, b: Value) -> float:
+        """Distance of two values of a choice among numbers, in shares of its range."""
+        place = self._places[name]
+        is_log = _is_log(self._choices[place])
+        width = self._high[place] - self._low[place]
+        return abs(_scaled(a, is_log) - _scaled(b, is_log)) / (width if 0 < width < math.inf else 1.0)
 
     def _row(self, architecture: Architecture) -> np.ndarray:
         row = self._rows.get(architecture)
@@ -157,11 +165,11 @@ class Kernels:
         """
         shrinking = len(rows) ** (-1 / (4 + self.num_choices))
         spreads = np.array([_variation(column, num) for column, num in zip(rows.T, self._numeric, strict=True)])
-        return np.maximum(spreads * shrinking, 0.5 / len(rows))
+        return np.asarray(np.maximum(spreads * shrinking, 0.5 / len(rows)))
 
     def wider(self, spreads: np.ndarray, factor: float) -> np.ndarray:
         """Spreads with those of numbers multiplied."""
-        return np.where(self._numeric, factor * spreads, spreads)
+        return np.asarray(np.where(self._numeric, factor * spreads, spreads))
 
     def log_density(self, points: np.ndarray, centres: np.ndarray, spreads: np.ndarray) -> np.ndarray:
         """Logarithm of the mixture's density at points, up to a constant for each point.

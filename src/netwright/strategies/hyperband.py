@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from netwright.strategies.brackets import FULL, Brackets
+from netwright.strategies.brackets import Brackets
 from netwright.strategies.pool import Pool
-from netwright.strategies.rung_monitor import Agreement, RungMonitor
+from netwright.strategies.rung_monitor import RungMonitor
+from netwright.strategies.rungs import FULL
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial
 
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
 
 
-class Hyperband:
+class Hyperband(Brackets):
     """Asynchronous Hyperband over one or several objectives and constraints.
 
     There is a bracket for each rung: it starts its architectures there. The bracket that had least of the budget is the
@@ -34,7 +35,8 @@ class Hyperband:
         monitor: judges the rungs; one with its defaults when absent.
 
     Attributes:
-        monitor: its `agreements` tell how well each rung orders.
+        monitor: judges the rungs; `agreements` tell what it knows.
+        dropped: fidelities that misled, in the order in which they were dropped.
 
     Raises:
         UsageError: an option is out of range.
@@ -65,7 +67,7 @@ class Hyperband:
         eta: float = 3.0,
         monitor: RungMonitor | None = None,
     ) -> None:
-        self._brackets = Brackets(
+        super().__init__(
             space,
             lambda _: RandomSource(Pool(space, seed, initial)),
             fidelities,
@@ -76,28 +78,6 @@ class Hyperband:
             constraints=constraints,
             monitor=monitor,
         )
-        self.monitor = self._brackets.monitor
-
-    @property
-    def fidelities(self) -> tuple[Fidelity, ...]:
-        """Fidelity of each rung that is used, the lowest first."""
-        return self._brackets.fidelities
-
-    @property
-    def dropped(self) -> tuple[Fidelity, ...]:
-        """Fidelities that misled, in the order in which they were dropped."""
-        return self._brackets.dropped
-
-    @property
-    def agreements(self) -> tuple[Agreement, ...]:
-        """How well each rung orders those of the next one."""
-        return self.monitor.agreements
-
-    def ask(self, n: int) -> Sequence[Proposal]:
-        return self._brackets.ask(n)
-
-    def tell(self, trials: Sequence[Trial]) -> None:
-        self._brackets.tell(trials)
 
 
 class RandomSource:
