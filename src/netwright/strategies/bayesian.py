@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netwright.strategies.model_search import ModelSearch
+from netwright.strategies.score_ranks import Scores
 from netwright.types import Architecture, Constraint, Objective, Proposal
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class BayesianOptimization(ModelSearch):
         constraints: limits.
         initial: proposed first.
         num_initial: proposals, ``initial`` included, before the first model, >= 1.
+        scores: tells label-free scores of an architecture; see `ModelSearch`.
 
     References:
         B. Ru et al., 2021, NAS-BOWL (kernels over structure); see `ModelSearch` for the rest.
@@ -39,6 +41,7 @@ class BayesianOptimization(ModelSearch):
         constraints: Sequence[Constraint] = (),
         initial: Sequence[Proposal | Architecture] = (),
         num_initial: int = 5,
+        scores: Scores | None = None,
     ) -> None:
         super().__init__(
             space,
@@ -47,4 +50,5 @@ class BayesianOptimization(ModelSearch):
             constraints=constraints,
             initial=initial,
             num_initial=num_initial,
+            scores=scores,
         )

@@ -3,7 +3,8 @@
 A point has several parts, each an encoding of the space: which decisions differ, how far numbers are apart, which
 operations occur, which paths lead through the network. Where an encoding says nothing about a space (the paths of one
 without a network, the places of one without numbers, distances that are all equal) its part is left out. Each part is
-scaled so that two random architectures are at a squared distance of about 1.
+scaled so that two random architectures are at a squared distance of about 1. Scores that need no training (proxies,
+sizes) are a further part, as normal quantiles of their ranks among random architectures.
 
 Knows no scores and no strategy. An architecture is encoded once.
 """
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netwright.strategies.score_ranks import ScoreRanks
 from netwright.types import Architecture
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 PARTS = ("one-hot", "ordinal", "operation", "path")
 STRUCTURAL = frozenset({"operation", "path"})
+SCORES = "scores"
 
 NUM_REFERENCE = 48
 """Random architectures by which parts are scaled and chosen."""
@@ -36,18 +39,27 @@ class Features:
         space: of the architectures.
         rng: draws those that the parts are scaled by.
         parts: encodings; by default `PARTS`, as far as they say something.
+        scores: tells label-free scores of an architecture; None without them.
 
     Attributes:
         parts: those used, at least one.
     """
 
-    def __init__(self, space: SearchSpace, rng: np.random.Generator, parts: Sequence[str] = PARTS) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        rng: np.random.Generator,
+        parts: Sequence[str] = PARTS,
+        scores: ScoreRanks | None = None,
+    ) -> None:
         self._space = space
+        self._scores = scores
         self._numbers: dict[Architecture, int] = {}
         self._architectures: list[Architecture] = []
         usable = [part for part in parts if space.root is not None or part not in STRUCTURAL]
         reference = [space.sample(rng) for _ in range(NUM_REFERENCE)]
-        encoded = [[space.encode(a, part) for part in usable] for a in reference]
+        usable += [SCORES] if scores is not None else []
+        encoded = [[self._coded(a, part) for part in usable] for a in reference]
         scales = {part: _scale(np.stack([of_one[i] for of_one in encoded])) for i, part in enumerate(usable)}
         self.parts = tuple(part for part in usable if scales[part] > 0) or ("one-hot",)
         self._scales = [scales[part] or 1.0 for part in self.parts]
@@ -83,9 +95,15 @@ class Features:
         """All parts of architectures side by side, for models that take vectors; float32, shape (n, d)."""
         return np.concatenate([points[numbers] for points in self._points], axis=1)
 
+    def _coded(self, architecture: Architecture, part: str) -> np.ndarray:
+        if part == SCORES:
+            assert self._scores is not None
+            return self._scores.quantiles(architecture)
+        return self._space.encode(architecture, part)
+
     def _encode(self, architectures: Sequence[Architecture]) -> None:
         first = len(self._numbers)
-        encoded = [[self._space.encode(a, part) for part in self.parts] for a in architectures]
+        encoded = [[self._coded(a, part) for part in self.parts] for a in architectures]
         for part, scale in enumerate(self._scales):
             rows = np.stack([of_one[part] for of_one in encoded]) * scale
             self._points[part] = _appended(self._points[part], first, rows.astype(np.float32))

@@ -22,6 +22,7 @@ from netwright.strategies.experience import Experience, ranks_as_normal
 from netwright.strategies.features import Features
 from netwright.strategies.gaussian_surrogate import GaussianProcessSurrogate
 from netwright.strategies.pool import Pool, collect
+from netwright.strategies.score_ranks import ScoreRanks, Scores
 from netwright.strategies.surrogate import CannotLearn, Surrogate, SurrogateFactory
 from netwright.types import Architecture, Constraint, Objective, Proposal, Trial
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 Acquisition = Callable[[np.ndarray, np.ndarray, float, np.random.Generator], np.ndarray]
 """What evaluations are expected to bring, the larger the better, shape (m,): of predicted means and standard
 deviations, shape (m,), the best target so far, and a source of randomness."""
+
+SCORED = 3
+"""Of the first proposals, so many in a row have the best label-free scores, then one is random."""
 
 FEWEST = 3
 """Observations that a model is made of at least."""
@@ -70,6 +74,8 @@ class ModelSearch:
         num_initial: proposals, ``initial`` included, before the first model, >= 1.
         surrogate: makes the model.
         acquisition: says what an evaluation is worth.
+        scores: tells label-free scores of an architecture (zero-cost proxies, sizes); the best ones among random
+            architectures are proposed first, and the model learns what the scores are worth, also that they mislead.
 
     Attributes:
         num_fallbacks: how often a random architecture was proposed since no model could be made.
@@ -91,6 +97,7 @@ class ModelSearch:
         num_initial: int = 5,
         surrogate: SurrogateFactory = GaussianProcessSurrogate,
         acquisition: Acquisition = expected_improvement,
+        scores: Scores | None = None,
     ) -> None:
         if num_initial < 1:
             raise UsageError(wrong("num_initial", num_initial, ">= 1"))
@@ -102,6 +109,8 @@ class ModelSearch:
         self._pending: dict[Architecture, None] = {}
         self._make_surrogate = surrogate
         self._acquisition = acquisition
+        self._scores = scores
+        self._ranks: ScoreRanks | None = None
         self._models: Models | None = None
         self.num_fallbacks = 0
 
@@ -115,10 +124,22 @@ class ModelSearch:
             self._experience.add(trial)
 
     def _propose(self) -> Proposal:
-        proposal = self._pool.next_initial() or self._modelled() or self._pool.sample_proposal()
+        proposal = self._pool.next_initial() or self._modelled() or self._first()
         self._num_proposed += 1
         self._pending[proposal.architecture] = None
         return proposal
+
+    def _first(self) -> Proposal:
+        """A random architecture, or one of the best label-free scores; of these `SCORED` in a row, then a random one.
+
+        Where the scores mislead the random ones show it.
+        """
+        if self._scores is not None and self._num_proposed % (SCORED + 1) < SCORED:
+            self._ranks = self._ranks or ScoreRanks(self._space, self._scores, self._pool.rng)
+            best = next((a for a in self._ranks.reference if self._pool.claim(a)), None)
+            if best is not None:
+                return Proposal(best, origin="scores")
+        return self._pool.sample_proposal()
 
     def _modelled(self) -> Proposal | None:
         """The candidate that is expected to improve most; None where there is no model yet."""
@@ -127,7 +148,7 @@ class ModelSearch:
         known = self._experience.comparable(self._pool.rng)
         if len(known) < FEWEST:
             return None
-        models = self._models = self._models or Models(self._space, self._pool.rng, self._make_surrogate)
+        models = self._models = self._models or self._begin()
         targets = ranks_as_normal(self._experience.utility(known, self._pool.rng))
         numbers = models.features.numbers([o.architecture for o in known])
         order = np.argsort(-targets, kind="stable")
@@ -141,6 +162,11 @@ class ModelSearch:
         best_first = (models.features.architecture(n) for n in candidates[np.argsort(-worth, kind="stable")].tolist())
         chosen = next((a for a in best_first if self._pool.claim(a)), None)
         return None if chosen is None else Proposal(chosen, origin="model")
+
+    def _begin(self) -> Models:
+        if self._scores is not None and self._ranks is None:
+            self._ranks = ScoreRanks(self._space, self._scores, self._pool.rng)
+        return Models(self._space, self._pool.rng, self._make_surrogate, self._ranks)
 
     def _worth(self, models: Models, numbers: np.ndarray, targets: np.ndarray, candidates: np.ndarray) -> np.ndarray:
         """Acquisition values of candidates, with the probability that they are feasible; shape (m,)."""
@@ -166,8 +192,10 @@ class ModelSearch:
 class Models:
     """What a search has learnt: features, candidates, and the surrogates of the objective and of feasibility."""
 
-    def __init__(self, space: SearchSpace, rng: np.random.Generator, surrogate: SurrogateFactory) -> None:
-        self.features = Features(space, rng)
+    def __init__(
+        self, space: SearchSpace, rng: np.random.Generator, surrogate: SurrogateFactory, scores: ScoreRanks | None
+    ) -> None:
+        self.features = Features(space, rng, scores=scores)
         self.candidates = Candidates(space, self.features, rng)
         self.objective = Learner(surrogate(self.features, rng))
         self.feasibility = Learner(GaussianProcessSurrogate(self.features, rng))
