@@ -162,9 +162,9 @@ def rank_weights(earlier: np.ndarray, own: np.ndarray, targets: np.ndarray, rng:
     losses = np.stack([_misranked(mean, mean, targets, drawn) for mean in earlier])
     last = _misranked(own, targets, targets, drawn)
     num_pairs = len(targets) ** 2 - np.sum(drawn**2, axis=1)
-    kept = (losses < np.minimum(last, num_pairs * _chance(len(targets), len(earlier)))).mean(axis=1)
-    is_dropped = rng.random(losses.shape) >= kept[:, None]
-    losses = np.where(is_dropped, np.inf, losses)
+    is_good = losses < np.minimum(last, num_pairs * _chance(len(targets), len(earlier)))
+    is_kept = is_good & (rng.random(losses.shape) < is_good.mean(axis=1)[:, None])
+    losses = np.where(is_kept, losses, np.inf)
     all_losses = np.concatenate([losses, last[None]])
     is_best = all_losses == all_losses.min(axis=0)
     return np.asarray((is_best / is_best.sum(axis=0)).mean(axis=1))
