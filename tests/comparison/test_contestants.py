@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from comparison_helpers import Square
@@ -12,6 +13,7 @@ from netwright.comparison.settings import Settings, make_rules
 from netwright.errors import UsageError
 from netwright.space import SearchSpace, real
 from netwright.strategies import RandomSearch, RegularizedEvolution
+from netwright.strategies.score_ranks import Scores
 
 
 def test_names_and_options_are_read() -> None:
@@ -66,15 +68,15 @@ def test_a_strategy_that_cannot_be_made_is_refused_before_anything_runs(text: st
     """Each is made once to find out."""
     square = Square()
     with pytest.raises(UsageError, match=re.escape(message)):
-        require_usable(parse_strategies([text]), square.space, square.fidelities, make_rules(square, Settings()))
+        require_usable(parse_strategies([text]), square, make_rules(square, Settings()))
 
 
 def test_a_strategy_that_cannot_search_the_space_is_refused() -> None:
     """The grid needs a finite space."""
     square = Square()
-    space = SearchSpace(training={"rate": real("rate", 0.0, 1.0)})
+    square.space = SearchSpace(training={"rate": real("rate", 0.0, 1.0)})
     with pytest.raises(UsageError, match="grid strategy needs a finite search space"):
-        require_usable(parse_strategies(["grid"]), space, square.fidelities, make_rules(square, Settings()))
+        require_usable(parse_strategies(["grid"]), square, make_rules(square, Settings()))
 
 
 def test_what_makes_no_strategy_is_refused() -> None:
@@ -82,7 +84,7 @@ def test_what_makes_no_strategy_is_refused() -> None:
     square = Square()
     wrong = Contestant("it", lambda space, **_: 3)  # type: ignore[arg-type,return-value]
     with pytest.raises(UsageError, match="the strategy 'it' must be an object with ask and tell"):
-        require_usable([wrong], square.space, square.fidelities, make_rules(square, Settings()))
+        require_usable([wrong], square, make_rules(square, Settings()))
 
 
 def test_a_class_takes_the_place_of_a_name() -> None:
@@ -91,5 +93,42 @@ def test_a_class_takes_the_place_of_a_name() -> None:
     rules = make_rules(square, Settings())
     contestant = Contestant("mine", RegularizedEvolution, (("population", 12),))
     assert "RegularizedEvolution" == contestant.name
-    assert isinstance(contestant.make(square.space, square.fidelities, rules, 0), RegularizedEvolution)
-    assert isinstance(Contestant("r", RandomSearch).make(square.space, square.fidelities, rules, 0), RandomSearch)
+    assert isinstance(contestant.make(square, rules, 0), RegularizedEvolution)
+    assert isinstance(Contestant("r", RandomSearch).make(square, rules, 0), RandomSearch)
+
+
+def test_proxies_are_read_without_a_query_and_turned_round_where_less_promises_more() -> None:
+    """A strategy that has an argument `scores` gets them; others do not."""
+    square = Square()
+    rules = make_rules(square, Settings(proxies=("time_s", "latency_ms:min")))
+    told: list[dict[str, float]] = []
+
+    def scored(space: SearchSpace, *, scores: Scores, num_trials: int, **given: Any) -> RandomSearch:
+        told.append(dict(scores(next(iter(space.enumerate())))))
+        told.append({"num_trials": num_trials})
+        return RandomSearch(space, **given)
+
+    Contestant("mine", scored).make(square, rules, 0)
+    metrics = square.query(next(iter(square.space.enumerate())))
+    scores = {"time_s": metrics["time_s"], "latency_ms": -metrics["latency_ms"]}
+    assert [scores, {"num_trials": 300}] == told
+
+
+@pytest.mark.parametrize(
+    ("proxy", "message"),
+    [
+        ("latency", "unknown metric of a proxy 'latency'; did you mean 'latency_ms'?"),
+        ("latency_ms:up", "proxy must be a metric, or metric:min"),
+        ("accuracy", "proxy must be known before any training"),
+    ],
+)
+def test_a_proxy_that_is_none_is_refused(proxy: str, message: str) -> None:
+    """An unknown metric, a direction that is none, and the metric that is searched for."""
+    with pytest.raises(UsageError, match=re.escape(message)):
+        make_rules(Square(), Settings(proxies=(proxy,)))
+
+
+def test_a_proxy_is_named_once() -> None:
+    """Also where the directions differ."""
+    with pytest.raises(UsageError, match="proxy must be named once, got 'time_s'"):
+        make_rules(Square(), Settings(proxies=("time_s", "time_s:min")))

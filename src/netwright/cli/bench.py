@@ -42,6 +42,7 @@ def bench(
     constraint: Annotated[List, typer.Option(help="Such as 'params<=1M'; may be repeated.")] = None,
     cost: Annotated[Text, typer.Option(help="Metric with the seconds of an evaluation.")] = None,
     continued: Annotated[bool, typer.Option("--continued", help="A longer training goes on from a shorter.")] = False,
+    proxy: Annotated[List, typer.Option(help="A metric known without training, such as naswot; repeatable.")] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Simulate so many workers, too.")] = None,
     target: Annotated[list[float] | None, typer.Option(help="A regret; with workers, the time to it.")] = None,
     data: Annotated[Text, typer.Option(metavar="FOLDER", help="Folder of the published benchmarks' files.")] = None,
@@ -73,6 +74,7 @@ def bench(
         workers=workers,
         targets=tuple(target or ()),
         continued=continued,
+        proxies=tuple(proxy or ()),
     )
     loaded = open_table(TableOptions(name, data, decisions, fidelity_column, seed_column, space), settings)
     progress = Progress()

@@ -68,7 +68,7 @@ def compare(
     settings = settings or Settings()
     rules = make_rules(benchmark, settings)
     contestants = _contestants(strategies)
-    require_usable(contestants, benchmark.space, benchmark.fidelities, rules)
+    require_usable(contestants, benchmark, rules)
     if len(rules.objectives) > 1:
         require_moocore()
     work = Work(benchmark, rules, find_truth(benchmark, rules))

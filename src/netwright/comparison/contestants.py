@@ -6,25 +6,24 @@ space and its fidelities.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from netwright.benchmarks.base import Benchmark, NotInBenchmark
 from netwright.comparison.settings import Rules
 from netwright.errors import UsageError, wrong
 from netwright.strategies import STRATEGIES, Strategy, make_strategy
-from netwright.types import Fidelity
-
-if TYPE_CHECKING:
-    from netwright.space import SearchSpace
+from netwright.types import Architecture
 
 Option = bool | int | float | str
 Factory = Callable[..., Strategy]
 """Makes a strategy from ``(space, *, seed, objectives, constraints)``; a strategy class is one."""
 
-GIVEN = frozenset({"space", "seed", "objectives", "constraints", "initial", "fidelities"})
+GIVEN = frozenset({"space", "seed", "objectives", "constraints", "initial", "fidelities", "scores", "num_trials"})
 """Arguments a comparison sets, the same for all."""
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
@@ -49,23 +48,44 @@ class Contestant:
         """Name of the strategy, or of what makes it."""
         return self.strategy if isinstance(self.strategy, str) else getattr(self.strategy, "__name__", self.label)
 
-    def make(self, space: SearchSpace, fidelities: Sequence[Fidelity], rules: Rules, seed: int) -> Strategy:
+    def make(self, benchmark: Benchmark, rules: Rules, seed: int) -> Strategy:
         """Make the strategy for one search.
 
+        A strategy that has arguments of these names is given the ``fidelities`` of the benchmark, the ``scores`` that
+        the rules allow to be read without a query, and how many evaluations there will be (``num_trials``).
+
         Args:
-            space: where to search.
-            fidelities: the benchmark's; given to a strategy that has an argument of that name.
+            benchmark: where to search.
             rules: objectives and limits.
             seed: of the search.
         """
         extra: dict[str, Any] = dict(self.options)  # a strategy's own checks refuse what it does not take
         given: dict[str, Any] = {"seed": seed, "objectives": rules.objectives, "constraints": rules.constraints}
         factory = STRATEGIES.get(self.strategy) if isinstance(self.strategy, str) else self.strategy
-        if factory is not None and "fidelities" in signature(factory).parameters:
-            extra["fidelities"] = tuple(fidelities)
+        offered = {
+            "fidelities": tuple(benchmark.fidelities),
+            "scores": scores_of(benchmark, rules) if rules.proxies else None,
+            "num_trials": rules.queries,
+        }
+        if factory is not None:
+            known = signature(factory).parameters
+            extra.update((name, value) for name, value in offered.items() if name in known)
         if isinstance(self.strategy, str):
-            return make_strategy(self.strategy, space, **given, **extra)
-        return self.strategy(space, **given, **extra)
+            return make_strategy(self.strategy, benchmark.space, **given, **extra)
+        return self.strategy(benchmark.space, **given, **extra)
+
+
+def scores_of(benchmark: Benchmark, rules: Rules) -> Callable[[Architecture], dict[str, float]]:
+    """The proxies of an architecture, larger promising more; none of one that is not in the benchmark."""
+
+    def scores(architecture: Architecture) -> dict[str, float]:
+        try:
+            metrics = benchmark.query(architecture)
+        except NotInBenchmark:
+            metrics = {}
+        return {proxy.metric: -proxy.sign * metrics.get(proxy.metric, math.nan) for proxy in rules.proxies}
+
+    return scores
 
 
 def parse_strategies(texts: Iterable[str]) -> tuple[Contestant, ...]:
@@ -115,9 +135,7 @@ def named(entries: Sequence[tuple[str, str | Factory, Mapping[str, Option]]]) ->
     return tuple(contestants)
 
 
-def require_usable(
-    contestants: Iterable[Contestant], space: SearchSpace, fidelities: Sequence[Fidelity], rules: Rules
-) -> None:
+def require_usable(contestants: Iterable[Contestant], benchmark: Benchmark, rules: Rules) -> None:
     """Make each strategy once, so that what cannot be made is refused before anything runs.
 
     Raises:
@@ -129,7 +147,7 @@ def require_usable(
                 cure = "a comparison sets it for all strategies alike"
                 raise UsageError(f"the option {option!r} of the strategy {contestant.label!r} cannot be given; {cure}")
         try:
-            made = contestant.make(space, fidelities, rules, seed=0)
+            made = contestant.make(benchmark, rules, seed=0)
         except (TypeError, ValueError) as error:
             raise UsageError(f"the strategy {contestant.label!r} cannot be made of its options: {error}") from error
         if not isinstance(made, Strategy):

@@ -38,6 +38,7 @@ def to_dict(comparison: Comparison) -> dict[str, Json]:
         "seeds": list(range(settings.seeds)),
         "cost": rules.cost,
         "continued": rules.continued,
+        "proxies": [f"{p.metric}:{p.direction}" for p in rules.proxies],
         "workers": settings.workers,
         "optimum": comparison.truth.optimum,
         "regret_from": "optimum" if comparison.truth.optimum is not None else "best found",

@@ -80,7 +80,7 @@ def run_search(benchmark: Benchmark, contestant: Contestant, rules: Rules, truth
     strategy: Timed | None = None
     ended, error = Ending.QUERIES, ""
     try:
-        strategy = Timed(contestant.make(benchmark.space, benchmark.fidelities, rules, seed))
+        strategy = Timed(contestant.make(benchmark, rules, seed))
         for query in range(rules.queries):
             (proposal,) = strategy.ask(1, pending=False)
             evaluation = journal.evaluate(query, proposal, seed)

@@ -40,6 +40,8 @@ class Settings:
         continued: an evaluation goes on from the most thorough one of the same architecture, and costs only what is
             new. Otherwise each starts from scratch.
         stop_at_optimum: end a search that found the optimum, where nothing more can happen to its curve.
+        proxies: metrics that are known before any training, ``naswot`` or ``params:min``, which strategies that can use
+            them read of any architecture without a query; the larger the more promising unless ``:min`` follows.
     """
 
     metric: str | None = None
@@ -55,6 +57,7 @@ class Settings:
     targets: tuple[float, ...] = ()
     continued: bool = False
     stop_at_optimum: bool = True
+    proxies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require_whole("queries", self.queries, MAX_QUERIES)
@@ -82,6 +85,7 @@ class Rules:
         cost: metric with the seconds of an evaluation; None where they are not known.
         continued: an evaluation costs only what it adds to the most thorough one of the same architecture.
         stop_at_optimum: end a search of a single objective that found the optimum.
+        proxies: metrics that are read without a query, and in which direction they promise more.
     """
 
     objectives: tuple[Objective, ...]
@@ -91,6 +95,7 @@ class Rules:
     cost: str | None = None
     continued: bool = False
     stop_at_optimum: bool = True
+    proxies: tuple[Objective, ...] = ()
 
     @property
     def protocol(self) -> Literal["oracle", "validation"]:
@@ -134,8 +139,22 @@ def make_rules(benchmark: Benchmark, settings: Settings) -> Rules:
     if settings.protocol == "oracle" and settings.test_metric is not None:
         cure = "add --protocol validation"
         raise UsageError(wrong("test metric", settings.test_metric, "left out with the protocol oracle", cure))
+    proxies = tuple(_proxy(metrics, text, {main.metric, report}) for text in settings.proxies)
+    for place, proxy in enumerate(proxies):
+        if proxy.metric in {earlier.metric for earlier in proxies[:place]}:
+            raise UsageError(wrong("proxy", proxy.metric, "named once"))
     stops = settings.stop_at_optimum
-    return Rules((main, *others), report, settings.queries, constraints, cost, settings.continued, stops)
+    return Rules((main, *others), report, settings.queries, constraints, cost, settings.continued, stops, proxies)
+
+
+def _proxy(metrics: Mapping[str, MetricInfo], text: str, labels: set[str]) -> Objective:
+    name, _, direction = (text, "", "max") if text in metrics else text.rpartition(":")
+    _known(metrics, "metric of a proxy", name or text)
+    if direction not in ("max", "min"):
+        raise UsageError(wrong("proxy", text, "a metric, or metric:min where less promises more"))
+    if name in labels:
+        raise UsageError(wrong("proxy", name, "known before any training", f"{name} is what the searches are for"))
+    return Objective(name, "max" if direction == "max" else "min")
 
 
 def _test_metric(metrics: Mapping[str, MetricInfo], main: Objective, given: str | None) -> str:

@@ -46,7 +46,7 @@ def simulate_workers(
     strategy: Timed | None = None
     ended, error = Ending.QUERIES, ""
     try:
-        strategy = Timed(contestant.make(benchmark.space, benchmark.fidelities, rules, seed))
+        strategy = Timed(contestant.make(benchmark, rules, seed))
         while workplace.fill(strategy) or workplace.running:
             evaluations = workplace.wait()
             for evaluation in evaluations:
