@@ -246,4 +246,5 @@ def _sum_rows(numbers: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
     """Sums of the rows with each number, shape (count, H)."""
     size = rows.shape[1]
     cells = (numbers[:, None] * size + np.arange(size)).ravel()
-    return np.asarray(np.bincount(cells, rows.ravel(), count * size).reshape(count, size))
+    sums = np.bincount(cells, rows.ravel(), count * size)
+    return np.asarray(sums).reshape(count, size)

@@ -34,6 +34,10 @@ FACTORS = {"output": 0.1, "embedding": 0.1, "recurrent": 0.1}
 """Of the rate of learning: what depends on earlier answers is learned more slowly than what does not. Eight units
 moving at once would outweigh the bias, and a few dozen trials say little about how decisions act together."""
 
+POWER = 3
+"""Rewards are ranks to this power, as Zoph and Le cube accuracies: what sets the best apart counts more than what sets
+the middling apart from the poor."""
+
 Place = tuple[float, ...]
 """Sorts trials, best first; equal for trials that are as good."""
 
@@ -43,7 +47,7 @@ class Ranking:
 
     Infeasible trials rank below all feasible ones, by how far they are beyond the limits; failed ones below these. With
     several objectives the feasible are ranked by their Pareto front, then the less crowded first. Trials that are as
-    good share the mean of their ranks, so that from trials which all fail nothing is learned.
+    good share the mean of their ranks: trials which all fail are rewarded alike, and nothing is learned from them.
 
     Args:
         objectives: at least one.
@@ -55,14 +59,14 @@ class Ranking:
         self._scores: deque[Score] = deque(maxlen=MEMORY)
 
     def rewards(self, trials: Sequence[Trial]) -> np.ndarray:
-        """Add trials and rank them, shape (trials,); a lone trial gets 0.5.
+        """Add trials and reward them, shape (trials,); for a lone trial as for one in the middle.
 
         Args:
             trials: at most `MEMORY`.
         """
         self._scores.extend(self._score(trial) for trial in trials)
         places = places_of(list(self._scores))
-        return np.array([_share_worse(place, places) for place in places[-len(trials) :]])
+        return np.array([_share_worse(place, places) for place in places[-len(trials) :]]) ** POWER
 
 
 def _share_worse(place: Place, places: Sequence[Place]) -> float:
@@ -149,6 +153,32 @@ class Author:
         return self.controller.recall(architecture)
 
 
+class Baseline:
+    """A moving average of rewards, which begins at the first.
+
+    Args:
+        decay: in [0, 1): the share of its old value that it keeps at each reward.
+    """
+
+    def __init__(self, decay: float) -> None:
+        if not 0 <= decay < 1:
+            raise UsageError(wrong("decay", decay, "in [0, 1)"))
+        self._decay = decay
+        self._value: float | None = None
+
+    def advantages(self, rewards: np.ndarray) -> np.ndarray:
+        """By how much rewards are above the average of those before; then they are part of it.
+
+        Args:
+            rewards: shape (trials,).
+        """
+        before = float(rewards.mean()) if self._value is None else self._value
+        self._value = before
+        for reward in rewards.tolist():
+            self._value += (1 - self._decay) * (reward - self._value)
+        return np.asarray(rewards - before)
+
+
 def require_positive(name: str, value: float) -> None:
     """Refuse what is not a finite number above 0.
 
@@ -157,3 +187,13 @@ def require_positive(name: str, value: float) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < np.inf:
         raise UsageError(wrong(name, value, "a finite number > 0"))
+
+
+def require_weight(name: str, value: float) -> None:
+    """Refuse what is not a finite number from 0 on.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < np.inf:
+        raise UsageError(wrong(name, value, "a finite number >= 0"))

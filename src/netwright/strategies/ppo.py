@@ -13,7 +13,15 @@ import numpy as np
 from netwright.errors import UsageError, wrong
 from netwright.strategies.adam import Adam
 from netwright.strategies.controller import Episode
-from netwright.strategies.policy_search import FACTORS, MEMORY, Author, Ranking, require_positive
+from netwright.strategies.policy_search import (
+    FACTORS,
+    MEMORY,
+    Author,
+    Baseline,
+    Ranking,
+    require_positive,
+    require_weight,
+)
 from netwright.strategies.pool import collect
 from netwright.types import Architecture, Constraint, Objective, Proposal, Trial
 
@@ -35,7 +43,7 @@ class ProximalPolicy:
         objectives: one, or several by Pareto rank.
         constraints: limits; feasible trials rank above infeasible ones.
         initial: proposed first; they are learned from like all others.
-        batch: trials that are learned from together, 2 to 200.
+        batch: trials that are learned from together, 1 to 200.
         epochs: steps with one batch, >= 1.
         clip: by how much the ratio may leave 1 and still be rewarded, in (0, 1).
         rate: of learning, > 0. Zoph's 0.00035 suits 20,000 trials, the default hundreds.
@@ -46,8 +54,8 @@ class ProximalPolicy:
     References:
         J. Schulman et al., 2017, "Proximal Policy Optimization Algorithms", equation 7;
         B. Zoph et al., 2018, "Learning Transferable Architectures for Scalable Image Recognition", appendix A.2.
-        Deviations: rewards are ranks; an architecture is proposed once, so that what a sure policy draws again is drawn
-        hotter instead; the policy that drew a batch is taken to be the one before the steps, though trials that ended
+        Deviations: rewards are cubed ranks; an architecture is proposed once: where a sure policy repeats itself, it is
+        drawn from hotter; the policy that drew a batch is taken to be the one before the steps, though trials that ended
         late were drawn by an older one; no value function, as all reward comes at the end.
     """
 
@@ -59,32 +67,28 @@ class ProximalPolicy:
         objectives: Sequence[Objective] = (Objective("accuracy", "max"),),
         constraints: Sequence[Constraint] = (),
         initial: Sequence[Proposal | Architecture] = (),
-        batch: int = 8,
-        epochs: int = 8,
+        batch: int = 4,
+        epochs: int = 4,
         clip: float = 0.2,
         rate: float = 0.1,
         decay: float = 0.9,
         entropy: float = 0.02,
         size: int = 8,
     ) -> None:
-        _require_whole("batch", batch, 2, MEMORY)
+        _require_whole("batch", batch, 1, MEMORY)
         _require_whole("epochs", epochs, 1, 1_000)
         require_positive("rate", rate)
         if not 0 < clip < 1:
             raise UsageError(wrong("clip", clip, "in (0, 1)"))
-        if not 0 <= decay < 1:
-            raise UsageError(wrong("decay", decay, "in [0, 1)"))
-        if not 0 <= entropy < np.inf:
-            raise UsageError(wrong("entropy", entropy, "a finite number >= 0"))
+        require_weight("entropy", entropy)
         self._author = Author(space, seed, initial, size)
         self._ranking = Ranking(objectives, constraints)
         self._adam = Adam(rate, FACTORS)
         self._batch = batch
         self._epochs = epochs
         self._clip = clip
-        self._decay = decay
+        self._baseline = Baseline(decay)
         self._entropy = entropy
-        self._baseline = 0.5  # the mean of ranks
         self._waiting: list[tuple[Trial, Episode]] = []
 
     def ask(self, n: int) -> Sequence[Proposal]:
@@ -98,10 +102,7 @@ class ProximalPolicy:
                 self._waiting = []
 
     def _learn(self, trials: Sequence[Trial], episodes: Sequence[Episode]) -> None:
-        rewards = self._ranking.rewards(trials)
-        advantages = rewards - self._baseline
-        for reward in rewards.tolist():
-            self._baseline += (1 - self._decay) * (reward - self._baseline)
+        advantages = self._baseline.advantages(self._ranking.rewards(trials))
         if not any(episode.places for episode in episodes):
             return
         controller = self._author.controller

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netwright.errors import UsageError, wrong
 from netwright.strategies.adam import Adam
 from netwright.strategies.controller import Episode
-from netwright.strategies.policy_search import FACTORS, Author, Ranking, require_positive
+from netwright.strategies.policy_search import FACTORS, Author, Baseline, Ranking, require_positive, require_weight
 from netwright.strategies.pool import collect
 from netwright.types import Architecture, Constraint, Objective, Proposal, Trial
 
@@ -41,8 +40,8 @@ class Reinforce:
     References:
         R. Williams, 1992, "Simple statistical gradient-following algorithms for connectionist reinforcement learning";
         B. Zoph and Q. V. Le, 2017, "Neural Architecture Search with Reinforcement Learning", section 3.2.
-        Deviations: rewards are ranks; an architecture is proposed once, so that what a sure policy draws again is drawn
-        hotter instead; a single controller takes a step a trial, whatever policy drew it; the entropy (as in H. Pham et
+        Deviations: rewards are cubed ranks; an architecture is proposed once: where a sure policy repeats itself, it is
+        drawn from hotter; a single controller takes a step a trial, whatever policy drew it; the entropy (as in H. Pham et
         al., 2018, ENAS) is that over architectures. The controller itself: see `controller`.
     """
 
@@ -60,29 +59,24 @@ class Reinforce:
         size: int = 8,
     ) -> None:
         require_positive("rate", rate)
-        if not 0 <= decay < 1:
-            raise UsageError(wrong("decay", decay, "in [0, 1)"))
-        if not 0 <= entropy < np.inf:
-            raise UsageError(wrong("entropy", entropy, "a finite number >= 0"))
+        require_weight("entropy", entropy)
         self._author = Author(space, seed, initial, size)
         self._ranking = Ranking(objectives, constraints)
         self._adam = Adam(rate, FACTORS)
-        self._decay = decay
+        self._baseline = Baseline(decay)
         self._entropy = entropy
-        self._baseline = 0.5  # the mean of ranks
 
     def ask(self, n: int) -> Sequence[Proposal]:
         return collect(n, self._author.propose)
 
     def tell(self, trials: Sequence[Trial]) -> None:
         for trial, episode in zip(trials, self._author.admit(trials), strict=True):
-            reward = float(self._ranking.rewards([trial])[0])
+            advantages = self._baseline.advantages(self._ranking.rewards([trial]))
             if episode.places:
-                self._learn(episode, reward - self._baseline)
-            self._baseline += (1 - self._decay) * (reward - self._baseline)
+                self._learn(episode, advantages)
 
-    def _learn(self, episode: Episode, advantage: float) -> None:
+    def _learn(self, episode: Episode, advantages: np.ndarray) -> None:
         controller = self._author.controller
         forward = controller.forward([episode])
-        gradient = controller.gradient(forward, np.array([advantage]), np.array([-self._entropy]))
+        gradient = controller.gradient(forward, advantages, np.array([-self._entropy]))
         self._adam.ascend(controller.parameters, gradient)
