@@ -239,7 +239,7 @@ class Controller:
 def _log_softmax(logits: np.ndarray, starts: np.ndarray, question_of: np.ndarray) -> np.ndarray:
     """Logarithms of the softmax within each question, shape (N,)."""
     shifted = logits - np.maximum.reduceat(logits, starts)[question_of]
-    return shifted - np.log(np.add.reduceat(np.exp(shifted), starts))[question_of]
+    return np.asarray(shifted - np.log(np.add.reduceat(np.exp(shifted), starts))[question_of])
 
 
 def _sum_rows(numbers: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:

@@ -55,8 +55,8 @@ class ProximalPolicy:
         J. Schulman et al., 2017, "Proximal Policy Optimization Algorithms", equation 7;
         B. Zoph et al., 2018, "Learning Transferable Architectures for Scalable Image Recognition", appendix A.2.
         Deviations: rewards are cubed ranks; an architecture is proposed once: where a sure policy repeats itself, it is
-        drawn from hotter; the policy that drew a batch is taken to be the one before the steps, though trials that ended
-        late were drawn by an older one; no value function, as all reward comes at the end.
+        drawn from hotter; the policy that drew a batch is taken to be the one before the steps, though trials that
+        ended late were drawn by an older one; no value function, as all reward comes at the end.
     """
 
     def __init__(

@@ -41,8 +41,8 @@ class Reinforce:
         R. Williams, 1992, "Simple statistical gradient-following algorithms for connectionist reinforcement learning";
         B. Zoph and Q. V. Le, 2017, "Neural Architecture Search with Reinforcement Learning", section 3.2.
         Deviations: rewards are cubed ranks; an architecture is proposed once: where a sure policy repeats itself, it is
-        drawn from hotter; a single controller takes a step a trial, whatever policy drew it; the entropy (as in H. Pham et
-        al., 2018, ENAS) is that over architectures. The controller itself: see `controller`.
+        drawn from hotter; a single controller takes a step a trial, whatever policy drew it; the entropy (as in H. Pham
+        et al., 2018, ENAS) is that over architectures. The controller itself: see `controller`.
     """
 
     def __init__(
