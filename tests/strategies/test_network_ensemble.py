@@ -85,6 +85,16 @@ def test_it_is_less_sure_of_what_is_unlike_the_observed() -> None:
     assert 2 * model.predict(np.arange(40))[1].mean() < model.predict(np.arange(40, 80))[1].mean()
 
 
+def test_its_doubt_is_as_large_as_its_errors() -> None:
+    """Errors on held-out architectures with noise lie around one of the standard deviations that were told."""
+    points, scores = bits(460)
+    noisy = scores + np.random.default_rng(5).normal(0, 0.5, 460)
+    model = made(points)
+    model.tune(np.arange(60), noisy[:60])
+    mean, std = model.predict(np.arange(60, 460))
+    assert 0.7 < np.sqrt(np.mean(((noisy[60:] - mean) / std) ** 2)) < 1.4
+
+
 def test_further_observations_are_taken_in_without_tuning() -> None:
     """An architecture that scored far off what was predicted is predicted nearer to it after `condition`."""
     points, targets = bits(80)

@@ -1,8 +1,9 @@
 """An ensemble of small neural networks as a surrogate: their mean is the prediction, their disagreement the doubt.
 
-All members are trained at once, each weight being an array with a first axis of members, by the same steps on all
-observations. What tells them apart is where they begin, and how much each minds each observation. Training of the
-whole ensemble takes tens of milliseconds. It knows no strategy and no acquisition.
+All members are trained at once, each weight being an array with a first axis of members, by the same steps. What tells
+them apart is where they begin, and which part of the observations each does not see. Their errors there say how much
+their disagreement, which is always too small, has to be multiplied. Training of the whole ensemble takes tens of
+milliseconds. It knows no strategy and no acquisition.
 
 Shapes: E members, N observations, D features, H units of a layer.
 """
@@ -28,8 +29,8 @@ MORE_EPOCHS = 15
 """Steps that a tuned ensemble is trained on when it is conditioned on other observations."""
 
 RATE = 0.01
-DECAY = 1e-2
-"""Rate of weight decay, relative to the learning rate."""
+DECAY = 3.0
+"""Rate of weight decay, relative to the learning rate: strong, since there are more weights than observations."""
 
 MOMENTS = (0.9, 0.999)
 TINY = 1e-8
@@ -46,7 +47,7 @@ class NetworkEnsemble:
 
     Args:
         features: of the architectures.
-        rng: where members begin, and how much they mind each observation.
+        rng: where members begin, and what each does not see.
         num_members: E, >= 2.
 
     Raises:
@@ -56,10 +57,11 @@ class NetworkEnsemble:
         C. White, W. Neiswanger and Y. Savani, 2021, "BANANAS", section 4: 5 networks, mean and standard deviation of
         their predictions, absolute errors. Deviations of ours: 2 layers of 32 units instead of 10 of 20, which learn
         the same from 150 observations and take a tenth of the time; features are operations and decisions beside
-        paths; the targets are ranks, so the error is not relative to the target; an ensemble that was tuned is
-        trained on instead of anew for each proposal; members weigh observations differently.
-        D. Rubin, 1981, "The Bayesian Bootstrap" (weights of observations). I. Loshchilov and F. Hutter, 2019,
-        "Decoupled Weight Decay Regularization", algorithm 2.
+        paths; the targets are ranks, so the error is not relative to the target; each member leaves out a part of the
+        observations, and the standard deviation is scaled to the errors there; an ensemble that was tuned is trained
+        on instead of anew for each proposal.
+        B. Lakshminarayanan, A. Pritzel and C. Blundell, 2017, "Simple and Scalable Predictive Uncertainty Estimation
+        Using Deep Ensembles". I. Loshchilov and F. Hutter, 2019, "Decoupled Weight Decay Regularization", algorithm 2.
     """
 
     def __init__(self, features: Features, rng: np.random.Generator, *, num_members: int = 5) -> None:
@@ -70,35 +72,63 @@ class NetworkEnsemble:
         self._num_members = num_members
         self._columns = np.zeros(0, dtype=np.intp)
         self._centre = np.zeros(0, dtype=np.float32)
-        self._scale = np.zeros(0, dtype=np.float32)
+        self._scale = 1.0
         self._tuned: Weights = []
         self._tuned_on: tuple[np.ndarray, np.ndarray] | None = None
         self._weights: Weights = []
+        self._floor = LEAST_STD**2
+        self._factor = 1.0
 
     def tune(self, numbers: np.ndarray, targets: np.ndarray) -> None:
         rows = self._features.rows(numbers)
         self._columns = np.flatnonzero(np.ptp(rows, axis=0) > 0)
         kept = rows[:, self._columns]
         self._centre = kept.mean(axis=0)
-        self._scale = 1 / (kept - self._centre).std(axis=0)
+        self._scale = float(1 / np.sqrt(kept.var(axis=0).mean())) if len(self._columns) else 1.0
         begin = self._fresh(len(self._columns))
-        self._tuned = self._trained(begin, numbers, targets, EPOCHS)
+        seen = self._seen_by(len(numbers))
+        self._tuned = self._weights = self._trained(begin, numbers, targets, seen, EPOCHS)
         self._tuned_on = (numbers.copy(), targets.copy())
-        self._weights = self._tuned
+        self._calibrate(numbers, targets, seen)
 
     def condition(self, numbers: np.ndarray, targets: np.ndarray) -> None:
         if self._tuned_on is None:
             raise CannotLearn("an ensemble is tuned before it is conditioned")
         same = all(np.array_equal(a, b) for a, b in zip(self._tuned_on, (numbers, targets), strict=True))
-        self._weights = self._tuned if same else self._trained(self._tuned, numbers, targets, MORE_EPOCHS)
+        if same:
+            self._weights = self._tuned
+        else:
+            seen = self._seen_by(len(numbers))
+            self._weights = self._trained(self._tuned, numbers, targets, seen, MORE_EPOCHS)
 
     def predict(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        predicted = outputs(self._weights, self._inputs(numbers))[-1][:, :, 0].astype(np.float64)
-        return predicted.mean(axis=0), np.maximum(predicted.std(axis=0, ddof=1), LEAST_STD)
+        predicted = self._predictions(numbers)
+        spread = np.sqrt(predicted.var(axis=0, ddof=1) + self._floor)
+        return predicted.mean(axis=0), np.maximum(self._factor * spread, LEAST_STD)
+
+    def _calibrate(self, numbers: np.ndarray, targets: np.ndarray, seen: np.ndarray) -> None:
+        """Find what the disagreement is multiplied by, so that its square is that of the errors on the unseen."""
+        predicted = self._predictions(numbers)
+        errors = np.square(predicted - targets)[~seen]
+        variance = predicted.var(axis=0, ddof=1)
+        self._floor = float(variance.mean()) + LEAST_STD**2
+        self._factor = float(np.sqrt(errors.mean() / (variance + self._floor).mean()))
+
+    def _predictions(self, numbers: np.ndarray) -> np.ndarray:
+        """Of each member, shape (E, n)."""
+        return outputs(self._weights, self._inputs(numbers))[-1][:, :, 0].astype(np.float64)
+
+    def _seen_by(self, count: int) -> np.ndarray:
+        """Which observations each member is trained on: all but its own part; shape (E, n)."""
+        parts = self._rng.permutation(count) % self._num_members
+        return np.asarray(parts != np.arange(self._num_members)[:, None])
 
     def _inputs(self, numbers: np.ndarray) -> np.ndarray:
-        """Features that differ among the observed, standardised; float32, shape (n, D)."""
-        return (self._features.rows(numbers)[:, self._columns] - self._centre) * self._scale
+        """Features that differ among the observed, shape (n, D): of mean 0, and all together of variance 1.
+
+        Those that seldom differ stay as small as they are, or each rare path would be minded as much as a decision.
+        """
+        return (self._features.rows(numbers)[:, self._columns] - self._centre) * np.float32(self._scale)
 
     def _fresh(self, num_inputs: int) -> Weights:
         """Random weights (He et al. 2015, equation 10), biases 0."""
@@ -108,15 +138,16 @@ class NetworkEnsemble:
             weights += [drawn.astype(np.float32), np.zeros((self._num_members, 1, fan_out), np.float32)]
         return weights
 
-    def _trained(self, begin: Weights, numbers: np.ndarray, targets: np.ndarray, epochs: int) -> Weights:
+    def _trained(
+        self, begin: Weights, numbers: np.ndarray, targets: np.ndarray, seen: np.ndarray, epochs: int
+    ) -> Weights:
         """Weights after so many steps of Adam from where they begin.
 
         Raises:
             CannotLearn: the training diverged.
         """
         inputs, wanted = self._inputs(numbers), targets.astype(np.float32)
-        minds = self._rng.exponential(size=(self._num_members, len(numbers))).astype(np.float32)
-        minds /= minds.sum(axis=1, keepdims=True)
+        minds = (seen / np.maximum(1, seen.sum(axis=1, keepdims=True))).astype(np.float32)
         weights = [w.copy() for w in begin]
         adam = Adam(weights)
         with np.errstate(over="ignore", invalid="ignore"):

@@ -1,0 +1,53 @@
+"""Search guided by gradient-boosted trees whose intervals are calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from netwright.strategies.boosted_trees import BoostedTrees, require_sklearn
+from netwright.strategies.model_search import ModelSearch
+from netwright.types import Architecture, Constraint, Objective, Proposal
+
+if TYPE_CHECKING:
+    from netwright.space import SearchSpace
+
+
+class BoostedSearch(ModelSearch):
+    """Predictor-guided search with boosted trees and expected improvement, over objectives and constraints.
+
+    Args:
+        space: where to search.
+        seed: of all randomness, >= 0.
+        objectives: one, or several.
+        constraints: limits.
+        initial: proposed first.
+        num_initial: proposals, ``initial`` included, before the first model, >= 1.
+
+    Raises:
+        MissingDependencyError: scikit-learn is not installed.
+
+    References:
+        See `BoostedTrees` for the model and `ModelSearch` for the search.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        seed: int = 0,
+        objectives: Sequence[Objective] = (Objective("accuracy", "max"),),
+        constraints: Sequence[Constraint] = (),
+        initial: Sequence[Proposal | Architecture] = (),
+        num_initial: int = 10,
+    ) -> None:
+        require_sklearn("the strategy of boosted trees")
+        super().__init__(
+            space,
+            seed=seed,
+            objectives=objectives,
+            constraints=constraints,
+            initial=initial,
+            num_initial=num_initial,
+            surrogate=BoostedTrees,
+        )

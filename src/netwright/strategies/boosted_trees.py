@@ -1,0 +1,175 @@
+"""Gradient-boosted trees as a surrogate, whose doubt is calibrated on observations they did not see.
+
+Several boosted models are fitted, those of a cross-validation that is repeated. Their mean is the prediction. How wrong
+the models that left an observation out were about it, relative to how much they disagreed, says by how much the
+disagreement has to be multiplied for an interval to hold nine of ten scores: the standard deviation is that of a normal
+distribution with this interval. The trees are scikit-learn's. Knows no strategy and no acquisition.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netwright.errors import MissingDependencyError
+from netwright.strategies.features import Features
+from netwright.strategies.surrogate import CannotLearn
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import GradientBoostingRegressor
+
+FOLDS = 3
+"""Parts of the observations; a model sees all but one."""
+
+ROUNDS = 5
+"""How often observations are divided, and so how many models leave each of them out."""
+
+NUM_TREES = 20
+RATE = 0.2
+DEPTH = 3
+FEATURES_A_SPLIT = 0.1
+
+COVERAGE = 0.9
+"""Of the intervals that are calibrated."""
+
+HALF_WIDTH = 1.6448536269514722
+"""Standard deviations from the mean to the ends of a normal distribution's 90 % interval."""
+
+FEWEST = 3
+LEAST_STD = 1e-2
+
+
+class BoostedTrees:
+    """Boosted trees over `Features.rows`; see `netwright.strategies.surrogate.Surrogate`.
+
+    Args:
+        features: of the architectures.
+        rng: which observations each model sees, and the features it splits by.
+
+    Raises:
+        MissingDependencyError: scikit-learn is not installed.
+
+    References:
+        J. Friedman, 2001, "Greedy Function Approximation: A Gradient Boosting Machine", algorithm 1.
+        R. Barber, E. Candes, A. Ramdas and R. Tibshirani, 2021, "Predictive Inference with the Jackknife+", section 3:
+        residuals of cross-validation, CV+. J. Lei et al., 2018, "Distribution-Free Predictive Inference for
+        Regression", section 5.2: residuals relative to a local scale, so that intervals are wide where little is known.
+        Deviations of ours: the interval is around the mean of all models, as in the plain jackknife, so that it has a
+        standard deviation; the local scale is the models' disagreement; since a mean of all models is less noisy than
+        one of those that left an observation out, the residuals are shortened by what that makes on average.
+    """
+
+    def __init__(self, features: Features, rng: np.random.Generator) -> None:
+        require_sklearn("a surrogate of boosted trees")
+        self._features = features
+        self._rng = rng
+        self._columns = np.zeros(0, dtype=np.intp)
+        self._fitted_to = (np.zeros(0, dtype=np.intp), np.zeros(0))
+        self._models: list[GradientBoostingRegressor] = []
+        self._floor = 0.0
+        self._factor = 1.0
+
+    def tune(self, numbers: np.ndarray, targets: np.ndarray) -> None:
+        left_out = self._fit(numbers, targets)
+        unseen = np.ma.masked_array(self._predictions(numbers), mask=~left_out)
+        variance = unseen.var(axis=0, ddof=1).filled(0.0)
+        errors = np.abs(targets - unseen.mean(axis=0).filled(0.0))
+        self._floor = float(variance.mean()) + LEAST_STD**2
+        relative = errors / np.sqrt(variance + self._floor)
+        shortened = less_noise(errors, variance, ROUNDS, len(left_out))
+        self._factor = shortened * conformal_quantile(relative, COVERAGE) / HALF_WIDTH
+
+    def condition(self, numbers: np.ndarray, targets: np.ndarray) -> None:
+        if not all(np.array_equal(a, b) for a, b in zip(self._fitted_to, (numbers, targets), strict=True)):
+            self._fit(numbers, targets)
+
+    def predict(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        predicted = self._predictions(numbers)
+        spread = np.sqrt(predicted.var(axis=0, ddof=1) + self._floor)
+        return predicted.mean(axis=0), np.maximum(self._factor * spread, LEAST_STD)
+
+    def _fit(self, numbers: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Fit the models; returns which observations each left out, shape (models, n)."""
+        from sklearn.ensemble import GradientBoostingRegressor
+
+        if len(numbers) < FEWEST:
+            raise CannotLearn(f"{len(numbers)} observations are too few for boosted trees")
+        rows = self._features.rows(numbers)
+        self._columns = np.flatnonzero(np.ptp(rows, axis=0) > 0)
+        rows = self._inputs(numbers)
+        left_out = self._leave_out(len(numbers))
+        self._models = []
+        for absent in left_out:
+            model = GradientBoostingRegressor(
+                n_estimators=NUM_TREES,
+                learning_rate=RATE,
+                max_depth=DEPTH,
+                max_features=FEATURES_A_SPLIT,
+                random_state=int(self._rng.integers(2**31)),
+            )
+            self._models.append(model.fit(rows[~absent], targets[~absent]))
+        self._fitted_to = (numbers.copy(), targets.copy())
+        return left_out
+
+    def _leave_out(self, count: int) -> np.ndarray:
+        """Which observations each model does not see; shape (models, n)."""
+        folds = [self._rng.permutation(count) % FOLDS for _ in range(ROUNDS)]
+        return np.concatenate([of_round == np.arange(FOLDS)[:, None] for of_round in folds])
+
+    def _inputs(self, numbers: np.ndarray) -> np.ndarray:
+        """Features that differ among the observed; one of zeros where none does."""
+        rows = self._features.rows(numbers)[:, self._columns]
+        return rows if rows.shape[1] else np.zeros((len(numbers), 1), np.float32)
+
+    def _predictions(self, numbers: np.ndarray) -> np.ndarray:
+        inputs = self._inputs(numbers)
+        return np.stack([model.predict(inputs) for model in self._models])
+
+
+def require_sklearn(purpose: str) -> None:
+    """Check that boosted trees can be fitted.
+
+    Raises:
+        MissingDependencyError: scikit-learn is not installed.
+    """
+    if find_spec("sklearn") is None:
+        raise MissingDependencyError("scikit-learn", "predictors", purpose)
+
+
+def less_noise(errors: np.ndarray, variance: np.ndarray, few: int, all_of_them: int) -> float:
+    """By what errors of a mean of a few models are multiplied to be those of a mean of all models; in [0.5, 1].
+
+    Args:
+        errors: of the mean of a few models, shape (n,).
+        variance: among these models, shape (n,).
+        few: how many they are.
+        all_of_them: how many models there are.
+
+    Example:
+        >>> less_noise(np.array([1.0]), np.array([1.0]), 2, 4)
+        0.8660254037844386
+    """
+    excess = float(variance.mean()) * (1 / few - 1 / all_of_them)
+    squared = float(np.square(errors).mean())
+    return float(np.sqrt(max(0.25, 1 - excess / squared))) if squared > 0 else 1.0
+
+
+def conformal_quantile(errors: np.ndarray, coverage: float) -> float:
+    """The error that a further one does not exceed with the given probability; the largest where they are too few.
+
+    Args:
+        errors: exchangeable, >= 0, shape (n,), n >= 1.
+        coverage: in (0, 1).
+
+    Example:
+        >>> conformal_quantile(np.arange(1.0, 20.0), 0.9)
+        18.0
+
+    References:
+        V. Vovk, A. Gammerman and G. Shafer, 2005, "Algorithmic Learning in a Random World": the ceil(coverage (n + 1))
+        smallest. Deviation of ours: that is infinite for fewer than 9 errors and nine of ten; we take the largest.
+    """
+    place = int(np.ceil(coverage * (len(errors) + 1)))
+    return float(np.sort(errors)[min(place, len(errors)) - 1])
