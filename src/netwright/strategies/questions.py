@@ -86,7 +86,7 @@ def _asked(step: Step, value: Value) -> list[tuple[Question, Value]]:
         return value
 
     def has(question: Question) -> Value:
-        given = isinstance(value, tuple) and any(_member(step.choice, v) == question.name for v in value)
+        given = isinstance(value, tuple) and any(member_name(step.choice, v) == question.name for v in value)
         asked.append((question, given))
         return given
 
@@ -120,12 +120,13 @@ def _members(choice: Choice, options: Subsets, answer: Answer) -> Value:
         if len(taken) == options.max_size:
             break
         is_needed = len(taken) + left <= options.min_size
-        if is_needed or answer(Question(_member(choice, value), Listed((False, True)))):
+        if is_needed or answer(Question(member_name(choice, value), Listed((False, True)))):
             taken.append(value)
     return tuple(taken)
 
 
-def _member(choice: Choice, value: Value) -> str:
+def member_name(choice: Choice, value: Value) -> str:
+    """Name of the question whether a subset has a value."""
     return f"{choice.name} has {canonical_json(to_json_value(value))}"
 
 
