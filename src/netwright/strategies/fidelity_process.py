@@ -42,7 +42,7 @@ GAP = 0.1
 NOISE, CHEAP_NOISE = 1e-2, 5e-2
 """Where the noise variance of the full level, and of others, is expected."""
 
-SPREAD = {"weights": 1.5, "lengths": 1.0, "noises": 1.0, "gaps": 1.0, "scales": 0.5}
+SPREAD = {"weights": 1.5, "lengths": 1.0, "noises": 1.5, "gaps": 1.0, "scales": 0.5}
 """Standard deviations of the logarithms of hyper-parameters around what is expected."""
 
 BOUNDS = {"weights": (-8.0, 3.0), "lengths": (-3.0, 4.0), "noises": (-9.0, 2.0), "gaps": (-7.0, 2.5), "scales": (-3, 3)}
@@ -221,7 +221,7 @@ class FidelityProcess:
 
 def _cholesky(covariance: np.ndarray) -> np.ndarray:
     jitter = JITTER
-    while jitter <= MOST_JITTER:
+    while jitter <= MOST_JITTER and np.isfinite(covariance).all():
         try:
             return np.linalg.cholesky(covariance + jitter * np.eye(len(covariance)))
         except np.linalg.LinAlgError:

@@ -17,15 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netwright.errors import UsageError, wrong
-from netwright.strategies.acquisition import log_expected_improvement
 from netwright.strategies.base import Exhausted
-from netwright.strategies.candidates import Candidates
-from netwright.strategies.features import Features
-from netwright.strategies.fidelity_allocation import ladder, shares
-from netwright.strategies.fidelity_experience import FidelityExperience, Learnt, Progress
-from netwright.strategies.fidelity_process import FidelityProcess, Observed
-from netwright.strategies.gaussian_surrogate import GaussianProcessSurrogate
-from netwright.strategies.model_search import ALWAYS_TUNED, FEWEST, HOPELESS, LAST, NOISE_OF_CLASSES, Learner
+from netwright.strategies.fidelity_allocation import ladder
+from netwright.strategies.fidelity_experience import FidelityExperience, Progress
+from netwright.strategies.learning_curves import LearningCurves
+from netwright.strategies.model_search import FEWEST
 from netwright.strategies.pool import Pool, collect
 from netwright.strategies.surrogate import CannotLearn
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial
@@ -69,7 +65,7 @@ class FreezeThaw:
         self._seen = FidelityExperience(space, self._fidelities, objectives, constraints)
         self._num_initial = num_initial
         self._num_proposed = 0
-        self._curves: Curves | None = None
+        self._curves: LearningCurves | None = None
         self.num_fallbacks = 0
 
     @property
@@ -121,26 +117,27 @@ class FreezeThaw:
         learnt = self._seen.learnt(self._pool.rng)
         if len(learnt.targets) < FEWEST:
             return None
-        curves = self._curves = self._curves or Curves(self._space, self._pool.rng, len(self._fidelities))
+        if self._curves is None:
+            self._curves = LearningCurves(self._space, self._pool.rng, [f.cost for f in self._fidelities])
         try:
-            curves.learn(learnt, self._seen.pending)
+            self._curves.learn(learnt, self._seen.pending)
+            return self._choose(self._curves, self._due(self._curves.shares))
         except CannotLearn:
             self.num_fallbacks += 1
             return None
-        return self._choose(curves, self._due(curves.process.correlations()))
 
-    def _due(self, correlations: np.ndarray) -> int:
+    def _due(self, shares: np.ndarray) -> int:
         """The level that is most behind its share of the evaluations."""
-        share = shares([fidelity.cost for fidelity in self._fidelities], correlations.tolist())
         with np.errstate(divide="ignore"):
-            return int(np.argmin((self._seen.counts + 1) / share))
+            return int(np.argmin((self._seen.counts + 1) / shares))
 
-    def _choose(self, curves: Curves, level: int) -> Proposal | None:
+    def _choose(self, curves: LearningCurves, level: int) -> Proposal | None:
         frozen = {curves.features.numbers([p.architecture])[0]: p for p in self._seen.promotable(level)}
         old = np.array(sorted(frozen), dtype=np.intp)
         new = curves.new_candidates()
         candidates = np.concatenate([old, new])
-        worth = curves.improvement(candidates) + log_feasibility(curves, self._seen, self._pool.rng, candidates)
+        worth = curves.improvement(candidates)
+        worth = worth + curves.feasibility(*self._seen.every.classes(self._pool.rng), candidates)
         for number in candidates[np.argsort(-worth, kind="stable")].tolist():
             if number in frozen:
                 return self._promotion(frozen[number], level)
@@ -148,83 +145,3 @@ class FreezeThaw:
             if self._pool.claim(architecture):
                 return Proposal(architecture, self._fidelities[level], origin="model")
         return None
-
-
-class Curves:
-    """What a search has learnt: features, candidates, and the model over architectures and levels."""
-
-    def __init__(self, space: SearchSpace, rng: np.random.Generator, num_levels: int) -> None:
-        self.features = Features(space, rng)
-        self.candidates = Candidates(space, self.features, rng)
-        self.feasibility = Learner(GaussianProcessSurrogate(self.features, rng))
-        self.process = FidelityProcess(len(self.features.parts), num_levels)
-        self._full = num_levels - 1
-        self._tuned_at = 0
-        self._known = np.zeros(0, dtype=np.intp)
-        self._best_first = np.zeros(0, dtype=np.intp)
-        self._incumbent = 0.0
-
-    def learn(self, learnt: Learnt, pending: Sequence[tuple[Architecture, int]]) -> None:
-        """Take in what was observed, and what is under way with what is predicted for it.
-
-        Raises:
-            CannotLearn: no model can be made.
-        """
-        numbers = self.features.numbers(learnt.architectures)
-        count = len(numbers)
-        known, places = np.unique(numbers, return_inverse=True)
-        observed = Observed(places, learnt.levels, learnt.targets)
-        distances = self.features.distances(known, known)
-        if count < ALWAYS_TUNED or count >= 1.1 * self._tuned_at or count < self._tuned_at:
-            self.process.tune(distances, observed)
-            self._tuned_at = count
-        self._condition(known, observed)
-        if pending:
-            self._believe(numbers, learnt, pending)
-        mean, _ = self.process.predict(self.features.distances(known, self._known), self._full)
-        is_full = np.zeros(len(known), dtype=bool)
-        is_full[places[learnt.levels == self._full]] = True
-        self._incumbent = float(mean[is_full].max() if is_full.any() else mean.max())
-        self._best_first = known[np.argsort(-mean, kind="stable")]
-
-    def _condition(self, known: np.ndarray, observed: Observed) -> None:
-        self.process.condition(self.features.distances(known, known), observed)
-        self._known = known
-
-    def _believe(self, numbers: np.ndarray, learnt: Learnt, pending: Sequence[tuple[Architecture, int]]) -> None:
-        awaited = self.features.numbers([architecture for architecture, _ in pending])
-        levels = np.array([level for _, level in pending], dtype=np.intp)
-        targets = np.zeros(len(awaited))
-        for level in np.unique(levels).tolist():
-            at = levels == level
-            mean, _ = self.process.predict(self.features.distances(awaited[at], self._known), level)
-            targets[at] = self.process.target(mean, level)
-        known, places = np.unique(np.concatenate([numbers, awaited]), return_inverse=True)
-        merged = np.concatenate([learnt.levels, levels]), np.concatenate([learnt.targets, targets])
-        self._condition(known, Observed(places, *merged))
-
-    def new_candidates(self) -> np.ndarray:
-        """Numbers of architectures that were not evaluated; some may be isomorphic to one that was."""
-        candidates = self.candidates.near(self._best_first.tolist())
-        return candidates[~np.isin(candidates, self._known)]
-
-    def improvement(self, numbers: np.ndarray) -> np.ndarray:
-        """Logarithm of the expected improvement at the full level; shape (m,)."""
-        mean, std = self.process.predict(self.features.distances(numbers, self._known), self._full)
-        return log_expected_improvement(mean, std, self._incumbent)
-
-
-def log_feasibility(
-    curves: Curves, seen: FidelityExperience, rng: np.random.Generator, numbers: np.ndarray
-) -> np.ndarray:
-    """Logarithm of the probability to be feasible, by a model of its own; 0 while all trials were; shape (m,)."""
-    from scipy.special import log_ndtr
-
-    architectures, good = seen.every.classes(rng)
-    if good.all() or not good.any():
-        return np.zeros(len(numbers))
-    known = curves.features.numbers(architectures)
-    curves.feasibility.learn(known, np.where(good, 1.0, -1.0), np.zeros(0, dtype=np.intp))
-    mean, std = curves.feasibility.surrogate.predict(numbers)
-    probability = log_ndtr(mean / np.sqrt(std**2 + NOISE_OF_CLASSES))
-    return np.asarray(np.where(probability < np.log(HOPELESS), LAST + probability, probability))
