@@ -239,3 +239,28 @@ def test_it_runs_as_a_command_without_torch(csv: Path, tmp_path: Path) -> None:
     )
     assert (0, "") == (done.returncode, done.stderr)
     assert "regret after" in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--json", "--plot"])
+@pytest.mark.parametrize("way", ["itself", "link", "hard link", "space", "data"])
+def test_what_is_read_is_never_written_over(cli: Cli, csv: Path, tmp_path: Path, option: str, way: str) -> None:
+    """A slip of the completion key does not cost a person their table, whatever the name that leads to it."""
+    named, space = tmp_path / "named.svg", tmp_path / "space.py"
+    space.write_text("raise SystemExit", encoding="utf-8")
+    words: list[object] = [csv, *GOOD]
+    if way == "link":
+        named.symlink_to(csv)
+    elif way == "hard link":
+        named.hardlink_to(csv)
+    elif way == "space":
+        named.symlink_to(space)
+        words += ["--space", f"{space}:s"]
+    elif way == "data":
+        named.write_text("precious", encoding="utf-8")
+        words = ["nasbench201-cifar10", "--strategy", "random", "--data", tmp_path]
+    else:
+        named = csv.rename(csv.with_name("mine.csv.svg"))
+        words[0] = named
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert f"{option}: {named} is " in clean_error(cli("bench", *words, option, named))
+    assert before == {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}

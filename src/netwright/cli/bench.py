@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ import typer
 
 from netwright.cli.bench_table import TableOptions, open_table
 from netwright.cli.codes import FAILED, INTERRUPTED
-from netwright.cli.outputs import require_writable, write_whole
+from netwright.cli.outputs import require_no_input, require_writable, write_whole
 from netwright.cli.text import clean, clean_indented, duration, table
 from netwright.errors import SpecError
 
@@ -56,7 +57,7 @@ def bench(
 ) -> int:
     """Compare strategies on a table: curves with intervals, queries to the optimum, tests over paired seeds."""
     _one_thread()
-    _require_outputs(json_file, plot)
+    _require_outputs(json_file, plot, _inputs(name, data, space))
     if not strategy:
         raise SpecError("strategy is missing; name some to compare: --strategy random,local,evolution")
     from netwright.comparison import Settings, compare
@@ -97,10 +98,21 @@ def _one_thread() -> None:
             os.environ[variable] = "1"
 
 
-def _require_outputs(json_file: Path | None, plot: Path | None) -> None:
+def _inputs(name: str, data: str | None, space: str | None) -> dict[str, Path]:
+    """What is read, and so is not written over, by what it is."""
+    texts = {"the table itself": name, "the folder of --data": data, "the file of --space": space and _file_of(space)}
+    return {what: Path(text) for what, text in texts.items() if text}
+
+
+def _file_of(space: str) -> str:
+    return space.rpartition(":")[0]
+
+
+def _require_outputs(json_file: Path | None, plot: Path | None, inputs: Mapping[str, Path]) -> None:
     for option, path in (("--json", json_file), ("--plot", plot)):
         if path is not None:
             require_writable(option, path)
+            require_no_input(option, path, inputs)
     if plot is not None and plot.suffix.lower() != ".svg":
         raise SpecError(f"--plot: {clean(plot)} must end in .svg, the only kind of picture that is written")
     if json_file is not None and plot is not None and json_file.resolve() == plot.resolve():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from netwright.errors import SpecError, one_line
@@ -29,6 +30,33 @@ def require_writable(option: str, path: Path) -> None:
             raise SpecError(f"{option}: {one_line(path)} may not be written; give another name")
         if not target.exists() or target.is_file():
             tempfile.TemporaryFile(dir=target.parent).close()
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SpecError(f"{option}: {one_line(path)} cannot be written: {reason}; name a file elsewhere") from error
+
+
+def require_no_input(option: str, path: Path, inputs: Mapping[str, Path]) -> None:
+    """Check that a file that is to be written is none of those that are read, whatever links lead to it.
+
+    Args:
+        option: name of the option, for the message.
+        path: the file; it may exist.
+        inputs: files that are read, and folders whose files are, by what they are for the message.
+
+    Raises:
+        SpecError: it is one of them.
+    """
+    try:
+        if not path.exists():
+            return
+        for what, read in inputs.items():
+            if read.is_dir() and path.resolve().is_relative_to(read.resolve()):
+                where = f"a file in {what} {one_line(read)}"
+            elif read.exists() and path.samefile(read):
+                where = what
+            else:
+                continue
+            raise SpecError(f"{option}: {one_line(path)} is {where}, which would be overwritten; give another name")
     except (OSError, ValueError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SpecError(f"{option}: {one_line(path)} cannot be written: {reason}; name a file elsewhere") from error
