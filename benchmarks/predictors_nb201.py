@@ -158,10 +158,13 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--write", type=Path, help="markdown file for the tables")
     args = parser.parse_args()
+    if args.pool < 2 * (args.held_out + max(args.labels)):
+        parser.error(f"--pool is {args.pool}; give at least twice as many as there are labels and held-out ones")
     versions = ", ".join(f"{name} {version(name)}" for name in ("netwright", "numpy", "scipy", "scikit-learn"))
     lines = ["# Predictors on NAS-Bench-201 (T7)", "", f"{versions}; seeds 0 to {args.seeds - 1}; "]
     lines[-1] += f"{args.held_out} held-out architectures; mean test accuracy after 200 epochs; +- 95 % interval."
-    lines += ["", "    python benchmarks/predictors_nb201.py --data FOLDER --seeds " + str(args.seeds), ""]
+    options = f"--seeds {args.seeds} --held-out {args.held_out} --pool {args.pool} --dataset {' '.join(args.dataset)}"
+    lines += ["", f"    python benchmarks/predictors_nb201.py --data FOLDER {options}", ""]
     print("\n".join(lines))
     for dataset in args.dataset:
         lines += (of_dataset := report(dataset, run(dataset, args), args.predictor))
