@@ -97,7 +97,7 @@ def equivalents_needed(args: argparse.Namespace, task: tuple[Contestant, int]) -
     truth = find_truth(table, rules)
     assert truth.optimum is not None
     journal = Journal(benchmark, rules, truth)
-    strategy = contestant.make(benchmark.space, benchmark.fidelities, rules, seed)
+    strategy = contestant.make(benchmark, rules, seed)
     while not journal.equivalents or journal.equivalents[-1] < args.equivalents:
         (proposal,) = strategy.ask(1)
         evaluation = journal.evaluate(len(journal.values), proposal, seed)

@@ -161,6 +161,7 @@ class Brackets:
         count = min(self._num_brackets, len(self._living))
         self._brackets = [Bracket(b, [Rung(f) for f in self._living[b:]]) for b in range(count)]
         self._source = self._make_source(tuple(self._living))
+        self._is_dry = False
         for trial in self._history:
             if trial.fidelity in self._living:
                 self._source.tell([trial])
@@ -186,18 +187,21 @@ class Brackets:
         waits = bool(self._pending)
         for bracket in sorted(self._brackets, key=lambda b: b.spent):
             proposal = self._promotion(bracket)
-            if proposal is None:
+            if proposal is None and not self._is_dry:
                 try:
                     proposal = self._new(bracket)
                     waits |= proposal is None
                 except Exhausted:
-                    continue
+                    self._is_dry = True
             if proposal is not None:
                 bracket.spent += proposal.fidelity.cost
                 return proposal
         if waits:
             return None
-        raise Exhausted("every architecture of the space has been proposed, and the best were promoted")
+        left = (proposal for b in self._brackets if (proposal := self._promotion(b, share=1.0)) is not None)
+        for proposal in left:
+            return proposal
+        raise Exhausted("every architecture of the space has been proposed at every fidelity")
 
     def _new(self, bracket: Bracket) -> Proposal | None:
         """An architecture that was not at the bracket's first rung yet; None while the source waits."""
@@ -215,10 +219,15 @@ class Brackets:
         self._ask_of(proposal.architecture, fidelity).start = fidelity
         return replace(proposal, fidelity=fidelity)
 
-    def _promotion(self, bracket: Bracket) -> Proposal | None:
-        """The best trial that may go on, or a random one in its place, from the highest rung that has one."""
+    def _promotion(self, bracket: Bracket, share: float | None = None) -> Proposal | None:
+        """The best trial that may go on, or a random one in its place, from the highest rung that has one.
+
+        Args:
+            bracket: of the rungs.
+            share: of a rung that may go on; the ratio of the costs when None.
+        """
         for rung, above in reversed(list(zip(bracket.rungs, bracket.rungs[1:], strict=False))):
-            while entry := rung.promotable(above.fidelity.cost / rung.fidelity.cost):
+            while entry := rung.promotable(1 / (share or rung.fidelity.cost / above.fidelity.cost)):
                 entry, origin = self._maybe_random(rung, above, entry)
                 _, trial_id, architecture = entry
                 rung.promoted.add(architecture)

@@ -25,8 +25,12 @@ QUANTILE = 1.645
 """Of the normal distribution: each end of an interval is passed in one case of twenty."""
 
 PROBES = 3
-PROBES_LATER = 20
-"""One in so many promotions is at random, until the correlation is known to be positive and from then on."""
+PROBES_LATER = 10
+"""One in so many promotions is at random, until the fidelity is trusted and from then on."""
+
+TRUSTED = 0.3
+TRUSTED_BY = 6
+"""A fidelity is trusted where the lower end of the interval is above this, by so many random ones."""
 
 MOST = 400
 """Pairs that a correlation is made of at most, the newest."""
@@ -101,7 +105,7 @@ class RungMonitor:
         architecture agree with a covariance of 1/3. Choice of comparisons and verdict are ours.
     """
 
-    def __init__(self, *, threshold: float = 0.5, min_pairs: int = 12, min_random: int = 4) -> None:
+    def __init__(self, *, threshold: float = 0.5, min_pairs: int = 8, min_random: int = 3) -> None:
         if not threshold < 1:
             raise UsageError(wrong("threshold", threshold, "< 1"))
         if min_pairs < 3 or min_random < 1:
@@ -124,7 +128,8 @@ class RungMonitor:
     def wants_random(self, low: Fidelity, high: Fidelity) -> bool:
         """Whether the next promotion should be one of an architecture drawn evenly from all of the rung."""
         pairs, known = self._of(low, high), self.agreement(low, high)
-        share = PROBES_LATER if known.lower > 0 and known.num_random >= self._min_random else PROBES
+        is_trusted = known.lower > TRUSTED and known.num_random >= TRUSTED_BY
+        share = PROBES_LATER if is_trusted else PROBES
         return share * len(pairs.random) < pairs.num_promoted
 
     def note_promotion(self, low: Fidelity, high: Fidelity, key: Hashable, *, at_random: bool) -> None:
