@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from netwright.errors import ExportError
+from netwright.errors import DataError, ExportError, one_line
 from netwright.export import Ancestor, Card, Compared, Examples, Limit, export_network
 from netwright.study.result import Result
 from netwright.study.setup import Parts
@@ -39,15 +39,33 @@ def deliver(result: Result, parts: Parts, seed: int, trials: Sequence[Trial], ou
         The result with card, check and notes.
 
     Raises:
+        DataError: the test split cannot be read. The network is exported without a figure on it; a resume adds it.
         ExportError: the network cannot be written.
         VerificationError: what was written does not do what the network of the search did.
     """
-    card = export_trial(result.best, parts, seed, trials, out, comparisons=result, test=True)
+    assert parts.task is not None
+    problem, test = None, None
+    try:
+        test = parts.task.test()
+    except DataError as error:
+        problem = error
+    card = export_trial(result.best, parts, seed, trials, out, comparisons=result, test=test)
+    if problem is not None:
+        raise DataError(_without_test(problem, result, out)) from problem
     check = card.check
     assert check is not None
     notes = tuple(note for note in (card.export.onnx_note if card.export else "", *check.notes) if note)
     plain = cast(Mapping[str, Json], _as_dict(card))
     return replace(result, card=plain, verified=check.passed, notes=(*result.notes, *notes))
+
+
+def _without_test(problem: DataError, result: Result, out: Path) -> str:
+    """What is said when all is done but the test."""
+    return (
+        f"the test split cannot be read: {problem}\n"
+        f"nothing is lost: trial {result.best.id} is exported to {one_line(out)}, without a figure on the test split; "
+        f"mend these images, then finish with: netwright resume {one_line(out.parent)}"
+    )
 
 
 def recall(result: Result, folder: Path) -> Result:
@@ -65,7 +83,7 @@ def export_trial(
     out: Path,
     *,
     comparisons: Result | None = None,
-    test: bool = False,
+    test: Examples | None = None,
 ) -> Card:
     """Export the network of a trial with the weights it had when it was measured.
 
@@ -76,7 +94,7 @@ def export_trial(
         trials: the history, for the lineage.
         out: folder for the files.
         comparisons: the result of the search, for the card.
-        test: read the test split and write its accuracy into the card; done for the result of a search only.
+        test: the test split, whose accuracy is written into the card; of the result of a search only.
     """
     task = parts.task
     assert task is not None
@@ -88,8 +106,8 @@ def export_trial(
     term = task.network(parts.space, trial.architecture)
     metrics = {("validation_accuracy" if n == "accuracy" else n): v for n, v in trial.metrics.items()}
     examples: dict[str, Examples] = {"validation": task.validation()}
-    if test:
-        examples["test"] = task.test()
+    if test is not None:
+        examples["test"] = test
         metrics["test_accuracy"] = accuracy_of(term, weights, task, examples["test"])
     reference = None
     if comparisons is not None and comparisons.comparisons:

@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from netwright.errors import SpecError, UsageError
+from netwright.errors import SpecError, StoreError, UsageError
 from netwright.spec import SearchSpec, load_spec, require_free
-from netwright.storage import StudyRecord
+from netwright.storage import Store, StudyRecord
 from netwright.study.clock import Clock
 from netwright.study.recorded import Recorded, own_values, require_same_specification
 from netwright.study.settings import Settings
@@ -22,6 +22,19 @@ from netwright.temporary import temporary_folder
 
 OBJECTS = ("space", "strategy", "task")
 """Options that may be objects in place of names."""
+
+OURS = (
+    "study.db",
+    "study.db-*",
+    "study.db.lock",
+    ".study.db.new*",
+    "spec.yaml",
+    ".spec.yaml.new",
+    "log.txt",
+    "logs",
+    "work",
+)
+"""What a search writes into its folder before it has a result."""
 
 
 def prepare(
@@ -118,7 +131,11 @@ def record_of(settings: Settings, parts: Parts) -> StudyRecord:
 
 @contextmanager
 def run_folder(out: Path | None) -> Iterator[Path]:
-    """The run's folder, made here and taken away again if something given is wrong; temporary where nothing is kept."""
+    """The run's folder; temporary where nothing is kept.
+
+    If something given turns out to be wrong before a trial has ended, what was made here is taken away again. From the
+    first ended trial on it stays, since it can be resumed; and what is not ours always stays.
+    """
     if out is None:
         with temporary_folder() as temporary:
             yield temporary
@@ -129,11 +146,29 @@ def run_folder(out: Path | None) -> Iterator[Path]:
     try:
         yield out
     except UsageError:
-        for path in out.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        if not existed:
-            out.rmdir()
+        if not _holds_trials(out / "study.db"):
+            _take_away(out, itself=not existed)
         raise
+
+
+def _holds_trials(path: Path) -> bool:
+    """Whether a store holds an ended trial, or may hold one: what cannot be read is not removed."""
+    if not path.exists():
+        return False
+    try:
+        with Store.open(path, read_only=True) as store:
+            return next(store.commits(), None) is not None
+    except StoreError:
+        return True
+
+
+def _take_away(out: Path, *, itself: bool) -> None:
+    """Remove what a search writes into its folder, and the folder if it was made for it and is empty then."""
+    for name in OURS:
+        for path in out.glob(name):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    if itself and not any(out.iterdir()):
+        out.rmdir()
 
 
 def write_specification(run: Path, text: str) -> None:

@@ -1,0 +1,75 @@
+"""A test split that cannot be read, found at the very end: nothing of the search is lost by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netwright as nw
+from netwright.errors import DataError, SpecError
+from netwright.export import Card
+from netwright.storage import Store
+from netwright.study.opening import run_folder
+
+
+def write_data(path: Path, *, bad: bool) -> None:
+    """Two classes of 4 x 4 pixels; with a NaN in the test part if it is to be bad."""
+    random = np.random.default_rng(0)
+    labels = np.arange(80) % 2
+    images = (random.random((80, 4, 4)) / 2 + labels[:, None, None] / 2).astype(np.float32)
+    test = images[60:].copy()
+    if bad:
+        test[3, 1, 1] = np.nan
+    np.savez(path, x_train=images[:60], y_train=labels[:60], x_test=test, y_test=labels[60:])
+
+
+def test_a_bad_test_image_loses_nothing_and_a_resume_finishes(tmp_path: Path) -> None:
+    """The error names the image; history and network are there, and with mended data a resume adds the test figure."""
+    data, run = tmp_path / "data.npz", tmp_path / "run"
+    write_data(data, bad=True)
+    options = {"budget": "2 trials", "min_epochs": 0.5, "max_epochs": 0.5, "constraints": ["params<=200k"]}
+    with pytest.raises(DataError, match=r"x_test(.|\n)*nothing is lost(.|\n)*netwright resume") as caught:
+        nw.search(task="image-classification", data=str(data), out=run, **options)
+    assert "x_test" in str(caught.value)
+    with Store.open(run / "study.db", read_only=True) as store:
+        history = list(store.history())
+    assert history
+    card = Card.from_json((run / "best" / "card.json").read_bytes())
+    assert "test_accuracy" not in card.metrics
+    assert card.check is not None
+    assert card.check.passed
+    write_data(data, bad=False)
+    result = nw.resume(run)
+    assert result.verified
+    assert "test_accuracy" in Card.from_json((run / "best" / "card.json").read_bytes()).metrics
+    with Store.open(run / "study.db", read_only=True) as store:
+        assert history == list(store.history())
+
+
+@pytest.mark.parametrize("existed", [True, False])
+def test_what_is_not_ours_is_never_removed(tmp_path: Path, existed: bool) -> None:
+    """A file that a person put into the folder meanwhile survives the clearing of a search that was refused."""
+    out = tmp_path / "run"
+    if existed:
+        out.mkdir()
+    with pytest.raises(SpecError), run_folder(out) as folder:
+        (folder / "log.txt").touch()
+        (folder / "work").mkdir()
+        (folder / "mine.txt").write_text("mine")
+        raise SpecError("too late")
+    assert ["mine.txt"] == [path.name for path in out.iterdir()]
+
+
+@pytest.mark.parametrize("existed", [True, False])
+def test_a_refused_search_leaves_no_folder(tmp_path: Path, existed: bool) -> None:
+    """What was made is taken away; a folder that was there stays, empty."""
+    out = tmp_path / "run"
+    if existed:
+        out.mkdir()
+    with pytest.raises(SpecError), run_folder(out) as folder:
+        (folder / "log.txt").touch()
+        (folder / "work" / "weights").mkdir(parents=True)
+        raise SpecError("too late")
+    assert (existed, []) == (out.exists(), list(out.iterdir()) if existed else [])
