@@ -67,13 +67,14 @@ def test_promoted_architectures_alone_condemn_no_fidelity() -> None:
     """Pairs of which none was drawn at random give no verdict: among the best alone any fidelity orders little."""
     low, high = correlated(2000, 0.87, 0)
     monitor = RungMonitor()
-    for best in np.argsort(low)[:60].tolist():
-        monitor.note_promotion(LOW, HIGH, best, at_random=False)
-        monitor.add(LOW, HIGH, best, (float(low[best]),), (float(high[best]),))
+    for i in np.argsort(low)[:60].tolist():
+        monitor.note_promotion(LOW, HIGH, i, at_random=False)
+        monitor.add(LOW, HIGH, i, (float(low[i]),), (float(high[i]),))
     known = monitor.agreement(LOW, HIGH)
     assert (known.num_pairs > 50, known.num_random, known.misleads) == (True, 0, False)
     assert math.isnan(known.tau)
-    assert abs(kendalltau(np.sort(low)[:60], high[np.argsort(low)[:60]])[0]) < 0.3
+    best = np.argsort(low)[:60]
+    assert kendalltau(low[best], high[best])[0] < kendalltau(low, high)[0] - 0.2
 
 
 def test_among_random_architectures_it_is_kendalls_tau_b() -> None:
@@ -98,7 +99,7 @@ def test_the_error_holds_where_promoted_ones_are_not_compared() -> None:
 
 def test_a_fidelity_that_scores_all_alike_misleads() -> None:
     """It says nothing; where the higher one scores all alike nothing can be said of the lower."""
-    assert watch(RungMonitor(), np.zeros(400), np.arange(400.0), 40, 0) in range(12, 16)
+    assert watch(RungMonitor(), np.zeros(400), np.arange(400.0), 40, 0) in range(8, 12)
     assert watch(RungMonitor(), np.arange(400.0), np.zeros(400), 40, 0) == 0
 
 

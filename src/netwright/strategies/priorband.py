@@ -57,10 +57,10 @@ class PriorBand(Brackets):
 
     Example:
         >>> from netwright.testing.spaces import tiny_space
-        >>> PriorBand(tiny_space(), priors={"widht": 16})
+        >>> PriorBand(tiny_space(), priors={"widths": 16})
         Traceback (most recent call last):
             ...
-        netwright.errors.UsageError: unknown choice of a prior 'widht'; did you mean 'width'? known: bias, width
+        netwright.errors.UsageError: unknown choice of a prior 'widths'; did you mean 'width'? known: bias, width
 
     References:
         N. Mallik et al., 2023, "PriorBand: Practical Hyperparameter Optimization in the Age of Deep Learning",
