@@ -490,3 +490,10 @@ def test_order_of_rows_does_not_matter(tmp_path_factory: pytest.TempPathFactory,
         path = write(folder, "op,width,rate,acc\n" + "".join(ordered), f"{name}.csv")
         tables.append(read_table(path, metrics={"acc": "max"}))
     assert answers(tables[0]) == answers(tables[1])
+
+
+def test_bytes_of_an_npz_file_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    """Replaced by the same sign, different values would become one."""
+    np.savez(tmp_path / "table.npz", w=np.array([b"\xe9", b"\xff"]), acc=np.zeros(2))
+    with pytest.raises(DataError, match=r"column 'w' must be text in UTF-8, got b'\\xe9'; save it as text"):
+        read_table(tmp_path / "table.npz", metrics=["acc"])

@@ -187,6 +187,8 @@ LABELS = {
     "float one-hot": (np.eye(2)[[1, 0, 1, 0]], ("0", "1"), [1, 0, 1, 0]),
     "strings": (np.array(["dög", "cat", "dög", "a b"]), ("a b", "cat", "dög"), [2, 1, 2, 0]),
     "bytes": (np.array([b"x", b"a", b"x", b"a"]), ("a", "x"), [1, 0, 1, 0]),
+    "bytes of no text": (np.array([b"\xff", b"\xe9", b"a"]), ("a", r"\udce9", r"\udcff"), [2, 1, 0]),
+    "halves of characters": (np.array(["\ud800", "a", "b"]), ("a", "b", "\N{REPLACEMENT CHARACTER}"), [2, 0, 1]),
     "booleans": (np.array([True, False, True, False]), ("0", "1"), [1, 0, 1, 0]),
     "unsigned": (np.array([2, 1, 2, 1], np.uint64), ("1", "2"), [1, 0, 1, 0]),
 }
@@ -198,6 +200,7 @@ def test_labels_of_every_accepted_form_become_class_numbers(
 ) -> None:
     """Numbers of any range, strings and one-hot rows are mapped to 0..C-1, and the names are kept."""
     classes = Classes.learn(labels, "y")
+    assert "".join(classes.names).encode()
     assert names == classes.names
     assert numbers == classes.encode(labels, "y").tolist()
 

@@ -68,8 +68,15 @@ def _coded(path: Path, column: str, array: np.ndarray) -> Coded:
         raise DataError(wrong(f"{path}: column {column!r}", str(array.dtype), "of numbers, flags or text"))
     found, places = np.unique(array, return_inverse=True)
     codes = places.reshape(-1).astype(np.int32) + 1
-    values = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in found.tolist()]
+    values = [_text(path, column, value) if isinstance(value, bytes) else value for value in found.tolist()]
     return Coded(tuple(values), codes).renamed([None if _is_empty(value) else value for value in values])
+
+
+def _text(path: Path, column: str, value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(wrong(f"{path}: column {column!r}", value, "text in UTF-8", "save it as text")) from error
 
 
 def _is_empty(value: object) -> bool:

@@ -7,6 +7,8 @@ code-point order; any other label elsewhere is an error. Soft and multiple label
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +18,8 @@ from netwright.errors import DataError, shorten
 from netwright.tasks.formats.parts import Array
 
 _SHOWN = 5
+_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Surrogates, but for those that stand for a byte that is no UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,14 @@ class Classes:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Name of each class: what its label prints as, with undecodable bytes replaced."""
-        return tuple(str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace") for value in self.values)
+        """Name of each class: what its label prints as.
+
+        What no text can hold is replaced, or escaped where the names of several classes would be the same.
+        """
+        names = [_text(str(value)) for value in self.values]
+        counts = Counter(names)
+        escaped = (str(value).encode("utf-8", "backslashreplace").decode() for value in self.values)
+        return tuple(name if counts[name] == 1 else other for name, other in zip(names, escaped, strict=True))
 
     def encode(self, labels: Array, where: str) -> NDArray[np.int64]:
         """Turn labels into class numbers.
@@ -85,7 +95,7 @@ class Classes:
 def _flat(labels: Array, where: str) -> Array:
     """Bring labels to (N,) int64 or strings."""
     if labels.dtype.kind == "S":
-        labels = np.char.decode(labels, "utf-8", "replace")
+        labels = np.char.decode(labels, "utf-8", "surrogateescape")  # different bytes stay different classes
     if labels.dtype.kind not in "Ubiuf":
         raise DataError(f"{where}: labels are of type {labels.dtype}; give whole numbers or strings")
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -131,6 +141,12 @@ def _from_one_hot(labels: Array, where: str) -> Array:
             f"the first is row {wrong_rows[0]}; give one class a row"
         )
     return np.asarray(hot.argmax(axis=1))
+
+
+def _text(value: str) -> str:
+    """A string that can be written anywhere: bytes that are no UTF-8, and halves of characters, are replaced."""
+    whole = _HALVES.sub("\N{REPLACEMENT CHARACTER}", value)
+    return whole.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _kind(labels: Array) -> str:
