@@ -48,17 +48,22 @@ def test_a_bad_test_image_loses_nothing_and_a_resume_finishes(tmp_path: Path) ->
         assert history == list(store.history())
 
 
+def refuse(out: Path, *names: str) -> None:
+    """A search that is refused when these files, and folders that end in /, are in its folder."""
+    with run_folder(out) as folder:
+        for name in names:
+            (folder / name).mkdir(parents=True) if name.endswith("/") else (folder / name).touch()
+        raise SpecError("too late")
+
+
 @pytest.mark.parametrize("existed", [True, False])
 def test_what_is_not_ours_is_never_removed(tmp_path: Path, existed: bool) -> None:
     """A file that a person put into the folder meanwhile survives the clearing of a search that was refused."""
     out = tmp_path / "run"
     if existed:
         out.mkdir()
-    with pytest.raises(SpecError), run_folder(out) as folder:
-        (folder / "log.txt").touch()
-        (folder / "work").mkdir()
-        (folder / "mine.txt").write_text("mine")
-        raise SpecError("too late")
+    with pytest.raises(SpecError):
+        refuse(out, "log.txt", "work/", "mine.txt")
     assert ["mine.txt"] == [path.name for path in out.iterdir()]
 
 
@@ -68,8 +73,6 @@ def test_a_refused_search_leaves_no_folder(tmp_path: Path, existed: bool) -> Non
     out = tmp_path / "run"
     if existed:
         out.mkdir()
-    with pytest.raises(SpecError), run_folder(out) as folder:
-        (folder / "log.txt").touch()
-        (folder / "work" / "weights").mkdir(parents=True)
-        raise SpecError("too late")
+    with pytest.raises(SpecError):
+        refuse(out, "log.txt", "work/weights/", "spec.yaml")
     assert (existed, []) == (out.exists(), list(out.iterdir()) if existed else [])

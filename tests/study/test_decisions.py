@@ -259,6 +259,38 @@ def test_a_plan_fits_its_budget(budget: str, num_images: int) -> None:
         assert 1 <= plan.search.trials <= given_budget.trials
 
 
+@pytest.mark.parametrize("budget", ["30s", "3m", "10h", "1 trials", "24 trials", "300 epochs"])
+@pytest.mark.parametrize("num_images", [40, 1078, 54_000])
+@pytest.mark.parametrize("max_epochs", [0.5, 1.0, 10.0, 500.0])
+@pytest.mark.parametrize("halving", [True, False])
+def test_no_training_is_longer_than_a_person_allows(
+    budget: str, num_images: int, max_epochs: float, halving: bool
+) -> None:
+    """Neither a rung nor the final training, whatever the budget is in; and the final one is as long as allowed."""
+    given_budget = Budget.parse(budget)
+    plan = make_plan(given_budget, num_images=num_images, pixels=784, workers=2, max_epochs=max_epochs, halving=halving)
+    assert 0 < plan.min_epochs <= plan.max_epochs <= max_epochs
+    assert max_epochs == plan.final_epochs
+    assert plan.max_epochs < max_epochs or plan.num_finalists == 0
+    if given_budget.time_s is not None:
+        assert plan.search.time_s is not None
+        assert plan.search.time_s + plan.grace_s + plan.reserve_s <= given_budget.time_s + 1e-9
+
+
+def test_where_every_trial_is_trained_fully_the_whole_budget_searches() -> None:
+    """Without halving, or with the shortest training as long as the longest, nothing is left for finalists to do."""
+    for options in ({"halving": False}, {"min_epochs": 2.0}):
+        plan = make_plan(
+            Budget.parse("8 trials"),
+            num_images=1078,
+            pixels=64,
+            workers=1,
+            max_epochs=2.0,
+            **options,  # type: ignore[arg-type]
+        )
+        assert (0, 8, 2.0) == (plan.num_finalists, plan.search.trials, plan.max_epochs)
+
+
 def test_a_clock_counts_earlier_sittings() -> None:
     """What was spent before is taken from what is left."""
     clock = Clock(10.0, spent_s=9.0)

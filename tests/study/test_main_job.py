@@ -178,7 +178,7 @@ def test_command_line_file_and_python_are_the_same_search(run: tuple[Path, nw.Re
 def test_a_search_goes_on_without_its_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials of the first sitting are promoted under a larger budget: to one history, with checkpoints and without."""
     monkeypatch.setattr(leftovers, "clear", lambda evaluator, trials: None)
-    nw.search(out=tmp_path / "with", **{**OPTIONS, "budget": "8 trials"})
+    nw.search(out=tmp_path / "with", **{**OPTIONS, "budget": "8 trials", "max_epochs": 4.5})
     assert list((tmp_path / "with" / "work" / "checkpoints").iterdir())
     shutil.copytree(tmp_path / "with", tmp_path / "without")
     monkeypatch.undo()

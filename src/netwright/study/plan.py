@@ -54,7 +54,7 @@ class Plan:
         max_epochs: training of the highest rung.
         eta: one in ``eta`` goes on to the next rung.
         final_epochs: most epochs a finalist is trained for; less where the time is up before.
-        num_finalists: networks trained fully.
+        num_finalists: networks trained fully at the end; 0 where the trials of the search are.
         search: what the search phase may spend; its time ends earlier than the budget's.
         grace_s: so many wall seconds before the end of the search phase nothing new is tried, and so many after it what
             runs may go on.
@@ -85,6 +85,7 @@ def make_plan(
     eta: int = 3,
     min_epochs: float | None = None,
     max_epochs: float | None = None,
+    halving: bool = True,
 ) -> Plan:
     """Divide a budget.
 
@@ -95,17 +96,22 @@ def make_plan(
         workers: trials at once.
         eta: of successive halving.
         min_epochs: of the lowest rung, where a person gave it.
-        max_epochs: of the highest rung, where a person gave it.
+        max_epochs: of the longest training there may be, where a person gave it: that of the finalists, whom the
+            highest rung leaves ``eta`` times as many epochs.
+        halving: trials begin with short trainings; False: all are trained as long as the highest rung.
     """
-    full = _full_epochs(num_images) if max_epochs is None or budget.time_s is not None else max_epochs * eta
+    full = max_epochs or _full_epochs(num_images)
     rate = NOMINAL_IMAGES_PER_S * min(2.0, 784 / pixels) / num_images * workers  # epochs a second
     time_s = _search_time_s(budget, full, rate)
     affordable = _affordable_epochs(budget, full) if time_s is None else time_s * rate
-    low = min_epochs or min(max_epochs or full, _round(min(full / eta**3, _lowest(budget, affordable, num_images))))
-    # the highest rung takes a worker at most about a quarter of the search, so that none waits long for its end
-    num_steps = max(0, math.floor(math.log(max(1.0, affordable / workers / 4 / low), eta)))
-    high = max_epochs or _round(min(full, low * eta ** max(1, min(3, num_steps))))
-    high = max(low, high)
+    num_rungs = 3 if max_epochs is None else 2  # between the lowest and the full training, if the budget allows
+    low = min_epochs or min(full, _round(min(full / eta**num_rungs, _lowest(budget, affordable, num_images))))
+    if max_epochs is None:
+        high = max(low, _round(min(full, low * eta ** _num_steps(affordable / workers, low, eta))))
+    else:
+        high = max(low, max_epochs / eta if halving else max_epochs)
+    if max_epochs is not None and high >= full:
+        return _without_finals(budget, low, high, eta, high * workers / rate)
     return Plan(
         min_epochs=low,
         max_epochs=high,
@@ -118,6 +124,24 @@ def make_plan(
         equal_time=budget.time_s is not None and not _is_ample(budget, full, rate),
         least_cost=0.0 if time_s is None else full_cost(_final_s(budget, time_s) * workers, num_images),
     )
+
+
+def _num_steps(affordable: float, low: float, eta: int) -> int:
+    """Rungs above the lowest.
+
+    A training of the highest takes a worker at most about a quarter of the search, so that none waits long for its end.
+    """
+    return max(1, min(3, math.floor(math.log(max(1.0, affordable / 4 / low), eta))))
+
+
+def _without_finals(budget: Budget, low: float, high: float, eta: int, longest_s: float) -> Plan:
+    """The plan of a search whose trials are trained as long as a person allows: no training is left for the end."""
+    reserve_s, time_s, grace_s = _reserve_s(budget), None, 0.0
+    if budget.time_s is not None:
+        grace_s = min(GRACE / 2 * (budget.time_s - reserve_s), longest_s)
+        time_s = budget.time_s - reserve_s - grace_s  # what runs may go on until all but the reserve is spent
+    search = Budget(time_s, budget.trials, budget.epochs)
+    return Plan(low, high, eta, high, 0, search, grace_s, reserve_s, equal_time=False, least_cost=0.0)
 
 
 def _search_time_s(budget: Budget, full: float, rate: float) -> float | None:

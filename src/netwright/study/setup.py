@@ -153,6 +153,7 @@ def _plan_of(spec: SearchSpec, budget: Budget, task: ImageClassification) -> Pla
         eta=spec.eta,
         min_epochs=spec.min_epochs,
         max_epochs=spec.max_epochs,
+        halving=spec.halving,
     )
 
 
