@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netwright.benchmarks import Benchmark, NotInBenchmark, Table, read_table
+from netwright.benchmarks import (
+    Benchmark,
+    Columns,
+    Meaning,
+    MetricInfo,
+    NotInBenchmark,
+    Scores,
+    Table,
+    read_table,
+)
 from netwright.errors import DataError, MissingDependencyError, SpecError, UsageError
 from netwright.space import OneOf, Op, Repeat, SearchSpace, choice, integer
 from netwright.types import Architecture, Fidelity
@@ -497,3 +506,72 @@ def test_bytes_of_an_npz_file_that_are_no_text_are_refused(tmp_path: Path) -> No
     np.savez(tmp_path / "table.npz", w=np.array([b"\xe9", b"\xff"]), acc=np.zeros(2))
     with pytest.raises(DataError, match=r"column 'w' must be text in UTF-8, got b'\\xe9'; save it as text"):
         read_table(tmp_path / "table.npz", metrics=["acc"])
+
+
+@pytest.mark.parametrize(
+    ("roles", "message"),
+    [
+        ({"fidelity": "acc"}, "'acc' is named both as the fidelity column and as a metric; take one"),
+        ({"seed_column": "acc"}, "'acc' is named both as the seed column and as a metric; take one"),
+        ({"fidelity": "w", "seed_column": "w"}, "'w' is named both as the fidelity column and as the seed column"),
+        ({"seed_column": "w", "cost": "w"}, "'w' is named both as the seed column and as a metric"),
+        ({"fidelity": "w", "test_metric": "w"}, "'w' is named both as the fidelity column and as a metric"),
+    ],
+)
+def test_a_column_has_one_role(tmp_path: Path, roles: Columns, message: str) -> None:
+    """Epochs and repeats are not measured."""
+    path = write(tmp_path, "w,v,acc\n1,1,1\n2,1,2\n")
+    with pytest.raises(SpecError, match=message):
+        read_table(path, metrics=["acc"], **roles)
+
+
+@pytest.mark.parametrize("number", ["1e101", "-1e308"])
+def test_a_number_too_large_to_be_squared_is_refused(tmp_path: Path, number: str) -> None:
+    """Means and intervals of such numbers would be infinite."""
+    path = write(tmp_path, f"w,acc\n1,0.5\n2,{number}\n")
+    with pytest.raises(DataError, match=r"line 3, column 'acc' must be at most 1e\+100 in size, or nan"):
+        read_table(path, metrics=["acc"])
+
+
+def test_a_table_made_of_arrays_has_no_number_too_large_to_be_squared(tmp_path: Path) -> None:
+    """As for files."""
+    table = read_table(write(tmp_path, "w,acc\n1,0.5\n2,1\n"), metrics=["acc"])
+    scores = {Fidelity(): Scores({"acc": np.array([1e308, 1.0])})}
+    with pytest.raises(DataError, match=r"acc of t must be at most 1e\+100 in size, got 1e\+308"):
+        Table(Meaning("t", {"acc": MetricInfo("max")}), table.space, table.architectures(), scores)
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_a_decision_of_many_digits_is_refused(tmp_path: Path, digits: int) -> None:
+    """It is no number that a processor has; a declared space does not have it either."""
+    path = write(tmp_path, f"w,acc\n{'1' * digits},0.5\n2,1\n")
+    with pytest.raises(DataError, match=r"line 2, column 'w' must be a number of at most 300 digits, got '1111"):
+        read_table(path, metrics=["acc"])
+    for declared in (choice("w", [1, 2]), integer("w", 1, 9)):
+        with pytest.raises(DataError, match="line 2, column 'w' must be"):
+            read_table(path, metrics=["acc"], space=SearchSpace(training={"w": declared}))
+
+
+def test_brackets_in_a_cell_are_no_recursion(tmp_path: Path) -> None:
+    """A cell is not read as JSON beyond the length that values have."""
+    path = write(tmp_path, f"w,acc\n{'[' * 100_000},0.5\n2,1\n")
+    with pytest.raises(DataError, match="line 2, column 'w' must be one of"):
+        read_table(path, metrics=["acc"], space=SearchSpace(training={"w": choice("w", [1, 2])}))
+
+
+def test_parquet_columns_of_lists_and_structs_are_refused(tmp_path: Path) -> None:
+    """They are no decisions; so is a file whose pages are damaged."""
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "table.parquet"
+    for cells in ([[1], [2]], [{"x": 1}, {"x": 2}]):
+        parquet.write_table(pyarrow.table({"w": cells, "acc": [1.0, 2.0]}), path)
+        with pytest.raises(DataError, match=r"column 'w' must be of numbers, flags or text, got '(list|struct)<"):
+            read_table(path, metrics=["acc"])
+    texts = [f"{'x' * 50}{number}" for number in range(1000)]
+    parquet.write_table(pyarrow.table({"w": texts, "acc": np.arange(1000.0)}), path, compression="snappy")
+    data = bytearray(path.read_bytes())
+    data[100:3000] = b"\xff" * 2900
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        read_table(path, metrics=["acc"])

@@ -130,6 +130,17 @@ ARRAYS: dict[str, tuple[dict[str, Callable[[dict[str, np.ndarray]], object]], st
         {"x_train": lambda d: d["x_train"] * 0 + 9},
         r"x_train of set\.npz: every value is 9, there is nothing",
     ),
+    "constant in float32": (
+        {"x_train": lambda d: d["x_train"] * 1e-320, "x_test": lambda d: d["x_test"] * 1e-320},
+        r"x_train of set\.npz: every value is about 0, there is nothing to learn from; check how it was made",
+    ),
+    "beyond float32": (
+        {"x_train": lambda d: d["x_train"] * 1e300, "x_test": lambda d: d["x_test"] * 1e300},
+        r"x_train of set\.npz: values reach 2\.55e\+302, and float32 holds up to 3\.40282e\+38; divide them",
+    ),
+    "no axes": ({"x_train": lambda d: np.float32(3)}, r"x_train of set\.npz is a single number; give an array of"),
+    "test without axes": ({"x_test": lambda d: np.float32(3)}, r"x_test of set\.npz is a single number; give an"),
+    "labels without axes": ({"y_train": lambda d: np.int64(3)}, r"40 images, but labels of shape \(\); one label"),
     "complex": ({"x_train": lambda d: d["x_train"] * 1j}, r"x_train .* values of type complex128; images are real"),
     "strings for images": ({"x_train": lambda d: d["x_train"].astype(str)}, r"values of type <U\d+; images are real"),
     "Python objects": (
@@ -676,3 +687,13 @@ def test_pictures_are_turned_as_the_camera_says(tmp_path: Path) -> None:
     x = np.concatenate([part()[0] for part in (task.train, task.validation, task.test)])
     expected = np.rot90(np.asarray(turned), -1).transpose(2, 0, 1)
     assert any(np.array_equal(expected, image) for image in x)
+
+
+def test_images_of_tiny_numbers_stay_different(tmp_path: Path) -> None:
+    """All of them are near the same step of 255, and would be stored as one number."""
+    data = good()
+    x = data["x_train"] * 1e-8
+    np.savez(tmp_path / "set.npz", x_train=x, y_train=data["y_train"])
+    images = ImageClassification.load(tmp_path / "set.npz").train()[0]
+    assert np.float32 == images.dtype
+    assert len(np.unique(images)) > 100

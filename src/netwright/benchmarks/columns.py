@@ -22,6 +22,12 @@ from netwright.types import Value
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DIGITS = re.compile(r"[+-]?0[0-9]+")
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
+LARGEST = 1e100
+"""Largest magnitude of a measurement: variances and volumes of larger ones cannot be worked out."""
+
+MOST_DIGITS = 300
+"""Of a whole number that is a decision: what has more is no number as a processor has them."""
+
 _FLAGS = {"true": True, "false": False}
 
 
@@ -78,17 +84,18 @@ class Contents:
 
 
 def require_finite(contents: Contents) -> None:
-    """Refuse infinite numbers; NaN stands for an evaluation that gave none.
+    """Refuse infinite numbers, and those whose squares would be; NaN stands for an evaluation that gave none.
 
     Raises:
-        DataError: a number is infinite.
+        DataError: a number is infinite, or beyond `LARGEST`.
     """
     for column, numbers in contents.numbers.items():
-        infinite = np.isinf(numbers)
-        if infinite.any():
-            row = int(np.argmax(infinite))
+        beyond = np.abs(numbers) > LARGEST
+        if beyond.any():
+            row = int(np.argmax(beyond))
+            allowed = "a finite number or nan" if np.isinf(numbers[row]) else f"at most {LARGEST:g} in size, or nan"
             cure = "write nan for an evaluation that failed"
-            raise DataError(wrong(contents.cell(row, column), float(numbers[row]), "a finite number or nan", cure))
+            raise DataError(wrong(contents.cell(row, column), float(numbers[row]), allowed, cure))
 
 
 def values_of_texts(contents: Contents, column: str) -> Coded:
@@ -103,6 +110,7 @@ def values_of_texts(contents: Contents, column: str) -> Coded:
     if any(_DIGITS.fullmatch(text) for text in filled):
         return coded.renamed([text or None for text in texts])  # 007 is a code, not a number
     if all(_INTEGER.fullmatch(text) for text in filled):
+        _require_short(contents, column, texts)
         return coded.renamed([int(text) if text else None for text in texts])
     if all(_FLOAT.fullmatch(text) for text in filled):
         values = [float(text) if text else None for text in texts]
@@ -111,6 +119,14 @@ def values_of_texts(contents: Contents, column: str) -> Coded:
     if all(text.lower() in _FLAGS for text in filled):
         return coded.renamed([_FLAGS.get(text.lower()) for text in texts])
     return coded.renamed([text or None for text in texts])
+
+
+def _require_short(contents: Contents, column: str, texts: Sequence[str]) -> None:
+    for place, text in enumerate(texts, start=1):
+        if len(text) > MOST_DIGITS:
+            row = int(np.argmax(contents.coded[column].codes == place))
+            cure = "put a letter before it, such as x1, if it is a name"
+            raise DataError(wrong(contents.cell(row, column), text, f"a number of at most {MOST_DIGITS} digits", cure))
 
 
 def _require_finite_values(contents: Contents, column: str, values: Sequence[float | None]) -> None:

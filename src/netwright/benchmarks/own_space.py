@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from netwright.benchmarks.columns import Coded, Contents, values_of_texts
+from netwright.benchmarks.columns import MOST_DIGITS, Coded, Contents, values_of_texts
 from netwright.errors import DataError, SpecError, unknown, wrong
 from netwright.space import Choice, Node, Op, SearchSpace, choice, integer, real
 from netwright.space.values import Values, canonical, is_static, values_of
@@ -136,8 +136,10 @@ def _find(given: Value, allowed: Values | None, *, is_text: bool) -> Value | Non
 
 
 def _readings(text: str) -> list[Value]:
-    """What a cell may mean: its text, or the JSON value it spells."""
+    """What a cell may mean: its text, or the JSON value it spells, if it is as short as values are."""
     text = text.strip()
+    if len(text) > MOST_DIGITS:
+        return [text]
     try:
         value = from_json_value(json.loads(text.lower() if text.lower() in ("true", "false") else text))
     except (ValueError, SpecError):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,9 @@ def read_parquet(path: Path, coded: Sequence[str], numbers: Sequence[str]) -> Co
         MissingDependencyError: pyarrow is not installed.
         DataError: the file cannot be read as Parquet, has no row, or a column cannot be what it should.
     """
-    table = _opened(path).read(columns=[*coded, *numbers])
+    file = _opened(path)
+    with _damage(path):
+        table = file.read(columns=[*coded, *numbers])
     if not table.num_rows:
         raise DataError(f"{path} has no rows; add one for each architecture")
     return Contents(
@@ -48,6 +51,10 @@ def read_parquet(path: Path, coded: Sequence[str], numbers: Sequence[str]) -> Co
 
 
 def _coded(path: Path, column: str, cells: pyarrow.ChunkedArray) -> Coded:
+    from pyarrow import types
+
+    if types.is_nested(cells.type):
+        raise DataError(wrong(f"{path}: column {column!r}", str(cells.type), "of numbers, flags or text"))
     encoded = cells.dictionary_encode().unify_dictionaries().combine_chunks()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32) + 1
     values = encoded.dictionary.to_pylist()
@@ -66,11 +73,19 @@ def _numbers(path: Path, column: str, cells: pyarrow.ChunkedArray) -> np.ndarray
 
 def _opened(path: Path) -> pyarrow.parquet.ParquetFile:
     try:
-        import pyarrow
         from pyarrow import parquet
     except ImportError:
         raise MissingDependencyError("pyarrow", "tables", f"reading {path.name} (Parquet)") from None
-    try:
+    with _damage(path):
         return parquet.ParquetFile(path)
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Turn what pyarrow says of a damaged file into a `DataError`."""
+    import pyarrow
+
+    try:
+        yield
     except (OSError, pyarrow.ArrowException) as error:
         raise DataError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}; check the file") from error

@@ -114,7 +114,7 @@ def find_roles(path: Path, names: Sequence[str], asked: Asked) -> Roles:
         asked: what the caller says.
 
     Raises:
-        SpecError: a column is not there, a direction is none, or a column is a decision and a metric.
+        SpecError: a column is not there, a direction is none, or a column has two roles (a cost may be a metric).
         DataError: no column is a decision, or none a metric.
     """
     known = _Columns(path, names)
@@ -123,6 +123,7 @@ def find_roles(path: Path, names: Sequence[str], asked: Asked) -> Roles:
     others = {column for column in (fidelity, seed) if column is not None}
     directions = _directions(known, asked, others)
     others.update(directions)
+    _require_one_role(path, fidelity, seed, directions)
     decisions = _decisions(known, asked, others)
     both = sorted(others.intersection(decisions))
     if both:
@@ -138,6 +139,15 @@ def find_roles(path: Path, names: Sequence[str], asked: Asked) -> Roles:
         None if asked.cost is None else known.bare(known.find("cost", asked.cost)),
         inferred=asked.decisions is None and not known.marked(DECISION),
     )
+
+
+def _require_one_role(path: Path, fidelity: str | None, seed: str | None, metrics: Mapping[str, Direction]) -> None:
+    """Refuse a column of epochs or repeats that is also measured, or both at once."""
+    roles = [("fidelity", fidelity), ("seed", seed)]
+    for role, column in roles:
+        if column is not None and (column in metrics or fidelity == seed):
+            other = "a metric" if column in metrics else "the seed column"
+            raise SpecError(f"{path}: column {column!r} is named both as the {role} column and as {other}; take one")
 
 
 class _Columns:

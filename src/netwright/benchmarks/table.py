@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from netwright.benchmarks.base import MetricInfo, NotInBenchmark
+from netwright.benchmarks.columns import LARGEST
 from netwright.errors import DataError, SpaceError, UsageError, unknown, wrong
 from netwright.space import SearchSpace
 from netwright.space.coded_rows import CodedRows
@@ -78,7 +79,7 @@ class Table:
         scores: by fidelity, the cheapest first; the last fidelity is the full one.
 
     Raises:
-        DataError: there is no row or no fidelity, or an array does not have a number for each row.
+        DataError: there is no row or no fidelity, an array does not have a number for each row, or one is beyond 1e100.
 
     Example:
         >>> from netwright.space import Op, choice
@@ -96,7 +97,7 @@ class Table:
         if not scores or not len(rows):
             raise DataError(f"{meaning.name} has {len(rows)} architectures at {len(scores)} fidelities; give some")
         for of_fidelity in scores.values():
-            _require_lengths(meaning, of_fidelity, len(rows))
+            _require_numbers(meaning, of_fidelity, len(rows))
         self.name = meaning.name
         self.metrics: Mapping[str, MetricInfo] = MappingProxyType(dict(meaning.metrics))
         self.cost = meaning.cost
@@ -178,13 +179,18 @@ class Table:
         raise UsageError(wrong("fidelity", fidelity, known, f"the nearest is {near}"))
 
 
-def _require_lengths(meaning: Meaning, scores: Scores, num_rows: int) -> None:
+def _require_numbers(meaning: Meaning, scores: Scores, num_rows: int) -> None:
     arrays = dict(scores.numbers)
     if scores.evaluated is not None:
         arrays["evaluated"] = scores.evaluated
     for name, array in arrays.items():
         if array.shape != (num_rows,):
             raise DataError(wrong(f"{name} of {meaning.name}", array.shape, f"of shape ({num_rows},), a number a row"))
+    for name, array in scores.numbers.items():
+        beyond = array[np.isfinite(array) & (np.abs(array) > LARGEST)]
+        if len(beyond):
+            cure = "give nan for an evaluation that failed"
+            raise DataError(wrong(f"{name} of {meaning.name}", float(beyond[0]), f"at most {LARGEST:g} in size", cure))
 
 
 def _frozen(scores: Scores) -> Scores:

@@ -336,6 +336,8 @@ def _check_counts(raw: RawData) -> None:
         if part is None:
             continue
         num_images, labels = part.header().shape[:1], part.labels()
+        if not num_images:
+            raise DataError(f"{part.where} is a single number; give an array of images (N, H, W)")
         if num_images != labels.shape[:1]:
             raise DataError(
                 f"{part.where}: {num_images[0]} images, but labels of shape {labels.shape}; one label an image"

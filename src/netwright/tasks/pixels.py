@@ -25,6 +25,7 @@ _CHANNELS = (1, 2, 3, 4)
 _CHUNK_BYTES = 1 << 24
 _STEP = 1e-3
 _FAR = 50
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Shape(NamedTuple):
@@ -103,17 +104,21 @@ class PixelFormat:
         low, high = _range(images, where)
         for other, name in parts[1:]:
             _range(other, name)
-        if low == high:
-            raise DataError(f"{where}: every value is {low:g}, there is nothing to learn from; check how it was made")
+        if _float32(low) == _float32(high):
+            about = "" if low == high else "about "
+            raise DataError(
+                f"{where}: every value is {about}{low:g}, there is nothing to learn from; check how it was made"
+            )
         peak = max(abs(low), abs(high))
         kind = images.dtype.kind
         if images.dtype == np.uint8:
             return cls(1.0, 255.0, whole=True, peak=peak)
         if low >= 0 and (kind == "b" or (kind == "f" and high <= 1 + _STEP)):
-            whole = all(_is_whole(x, 255.0) for x, _ in parts)
+            whole = round(255 * low) < round(255 * high) and all(_is_whole(x, 255.0) for x, _ in parts)
             return cls(255.0, 255.0, True, peak) if whole else cls(1.0, 1.0, False, peak)
         if low >= 0 and high <= 255:
-            return cls(1.0, 255.0, all(_is_whole(x, 1.0) for x, _ in parts), peak)
+            whole = round(low) < round(high) and all(_is_whole(x, 1.0) for x, _ in parts)
+            return cls(1.0, 255.0, whole, peak)
         scale = 65535.0 if kind in "iu" and low >= 0 and high <= 65535 else max(peak, 1.0)
         return cls(1.0, scale, False, peak, (0.0, 1.0) if scale == 65535.0 else (low / scale, high / scale))
 
@@ -129,7 +134,7 @@ class PixelFormat:
             (N, C, H, W), contiguous, ``uint8`` or ``float32``; always a copy.
 
         Raises:
-            DataError: NaN, or values of quite another range than the training part's.
+            DataError: NaN, values beyond float32, or of quite another range than the training part's.
         """
         low, high = _range(images, where)
         peak = max(abs(low), abs(high))
@@ -138,6 +143,8 @@ class PixelFormat:
                 f"{where}: values reach {peak:g}, those of the training part reach {self.peak:g}; "
                 "bring both to the same range, such as 0 to 255"
             )
+        if peak * self.factor > _LARGEST:
+            raise DataError(f"{where}: values reach {peak:g}, and float32 holds up to {_LARGEST:g}; divide them")
         whole = self.whole and _is_whole(images, self.factor) and low >= 0 and high * self.factor <= 255.5
         stored = np.empty((len(images), shape.channels, shape.height, shape.width), np.uint8 if whole else np.float32)
         for rows, chunk in _chunks(images):
@@ -189,6 +196,11 @@ def _range(images: Array, where: str) -> tuple[float, float]:
     if images.dtype.kind == "f":
         _refuse_nan(images, where)
     return float(images.min()), float(images.max())
+
+
+def _float32(value: float) -> float:
+    """The nearest number that is stored."""
+    return float(np.float32(min(max(value, -_LARGEST), _LARGEST)))
 
 
 def _refuse_nan(images: Array, where: str) -> None:
