@@ -33,8 +33,9 @@ JITTER = 1e-6
 
 MOST_JITTER = 1e-2
 
-OFFSET = 1.0
-"""Variance of the offset of a level, relative to a signal of variance 1."""
+LOWEST_OFFSET, OFFSET = 0.1, 1.0
+"""Variances of the offsets of the lowest level that was observed, and of others, relative to a signal of variance 1:
+at the others architectures are good by what was seen below, and the mean of their targets is 0 none the less."""
 
 GAP = 0.1
 """Where the gap between neighbouring levels is expected: a correlation of 0.9."""
@@ -153,10 +154,17 @@ class FidelityProcess:
         variance = self._of("weights").sum() - np.einsum("nm,nm->m", explained, explained)
         return cross @ self._solved, np.sqrt(np.maximum(variance, 1e-9))
 
-    def target(self, mean: np.ndarray, level: int) -> np.ndarray:
-        """What would be observed at a level where the function has a mean: with the level's offset and scale."""
-        offset = OFFSET * self._solved[self._observed.levels == level].sum()
-        return np.asarray((mean + offset) * self._of("scales")[level])
+    def target(self, value: np.ndarray, level: int) -> np.ndarray:
+        """What would be observed at a level where the function has a value: with the level's offset and scale."""
+        return np.asarray((value + self._offset(level)) * self._of("scales")[level])
+
+    def value(self, target: np.ndarray, level: int) -> np.ndarray:
+        """The inverse of `target`."""
+        return np.asarray(target / self._of("scales")[level] - self._offset(level))
+
+    def _offset(self, level: int) -> float:
+        levels = self._observed.levels
+        return float(_offsets(levels, self.num_levels)[level] * self._solved[levels == level].sum())
 
     def _of(self, name: str) -> np.ndarray:
         return np.asarray(np.exp(self.log_parameters[self._slices[name]]))
@@ -173,8 +181,8 @@ class FidelityProcess:
     def _covariance(self, kernel: np.ndarray, levels: np.ndarray, logs: np.ndarray | None = None) -> np.ndarray:
         logs = self.log_parameters if logs is None else logs
         between = self._between(logs)[np.ix_(levels, levels)]
-        same = levels[:, None] == levels
-        return np.asarray(kernel * between + OFFSET * same + np.diag(np.exp(logs[self._slices["noises"]])[levels]))
+        same = (levels[:, None] == levels) * _offsets(levels, self.num_levels)[levels]
+        return np.asarray(kernel * between + same + np.diag(np.exp(logs[self._slices["noises"]])[levels]))
 
     def _loss(self, logs: np.ndarray, distances: Sequence[np.ndarray], seen: Observed) -> tuple[float, np.ndarray]:
         """Negative logarithm of the posterior of the hyper-parameters, and its gradient."""
@@ -217,6 +225,11 @@ class FidelityProcess:
         for k, gap in enumerate(gaps):
             below = levels <= k
             gradient[self._slices["gaps"]][k] -= gap * total[np.ix_(below, ~below)].sum()
+
+
+def _offsets(levels: np.ndarray, num_levels: int) -> np.ndarray:
+    """Variances of the offsets, shape (num_levels,)."""
+    return np.where(np.arange(num_levels) == levels.min(initial=num_levels), LOWEST_OFFSET, OFFSET)
 
 
 def _cholesky(covariance: np.ndarray) -> np.ndarray:

@@ -71,9 +71,11 @@ class LearningCurves:
             levels = np.array([level for _, level in awaited], dtype=np.intp)
             self._used.believe(self.features.numbers([a for a, _ in awaited]), levels)
         mean, _ = self._predict(self._seen)
-        fully = np.isin(self._seen, numbers[learnt.levels == len(self._costs) - 1])
-        self._incumbent = float(mean[fully].max() if fully.any() else mean.max())
         self._best_first = self._seen[np.argsort(-mean, kind="stable")]
+        full = len(self._costs) - 1
+        fully = learnt.targets[learnt.levels == full]
+        best = self._used.process.value(fully, full) if len(fully) else mean
+        self._incumbent = float(best.max())
 
     def new_candidates(self) -> np.ndarray:
         """Numbers of architectures that were not evaluated; some may be isomorphic to one that was."""
