@@ -10,6 +10,7 @@ Knows architectures as the numbers of `Features`, no strategy, no space and no t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,8 +26,23 @@ NUM_RESAMPLES = 256
 MOST_WEIGHED = 64
 """Observations by which models are weighed at most, the best half of them, since the cost grows with their square."""
 
+RIDGE = 0.05
+"""Variance that predictions of an earlier model are taken to have beyond that at the observed architectures, so that
+hardly differing ones are not blown up."""
+
 FEWEST_WEIGHED = 3
 """With fewer observations earlier models share the weight evenly."""
+
+
+class Line(NamedTuple):
+    """How the predictions of an earlier model are brought to the scale of the present scores."""
+
+    centre: float
+    slope: float
+
+    def bring(self, mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation on the present scale."""
+        return self.slope * (mean - self.centre), self.slope * std
 
 
 class RankedEnsemble:
@@ -48,7 +64,7 @@ class RankedEnsemble:
         the mean of the weights instead of a noisy draw, and without regard to a budget, which a strategy does not
         know; an earlier model has to rank better than chance as well, since of few observations the present model
         predicts each to be like the others, and so ranks worse than chance; an earlier model is brought to the scale
-        of the present observations.
+        of the present observations by a regression on its predictions.
     """
 
     def __init__(self, features: Features, rng: np.random.Generator, lessons: Sequence[Lesson]) -> None:
@@ -58,7 +74,7 @@ class RankedEnsemble:
         self._earlier = [model for lesson in lessons if (model := _learnt(features, rng, lesson)) is not None]
         self._observed = np.zeros(0, dtype=np.intp)
         self._targets = np.zeros(0)
-        self._scales: list[tuple[float, float]] = [(0.0, 1.0)] * len(self._earlier)
+        self._lines = [Line(0.0, 1.0)] * len(self._earlier)
         self.weights = np.full(len(self._earlier) + 1, 1 / (len(self._earlier) + 1))
 
     def tune(self, numbers: np.ndarray, targets: np.ndarray) -> None:
@@ -77,8 +93,8 @@ class RankedEnsemble:
         present = self._present.predict(numbers)
         if not self._earlier:
             return present
-        scaled = [_scaled(m.predict(numbers), s) for m, s in zip(self._earlier, self._scales, strict=True)]
-        means, stds = (np.stack(arrays) for arrays in zip(*scaled, present, strict=True))
+        earlier = [line.bring(*m.predict(numbers)) for m, line in zip(self._earlier, self._lines, strict=True)]
+        means, stds = (np.stack(arrays) for arrays in zip(*earlier, present, strict=True))
         mean = self.weights @ means
         return mean, np.sqrt(np.maximum(self.weights**2 @ stds**2, 1e-12))
 
@@ -88,7 +104,7 @@ class RankedEnsemble:
         chosen = _chosen(targets, self._rng)
         numbers, targets = numbers[chosen], targets[chosen]
         means = [model.predict(numbers)[0] for model in self._earlier]
-        self._scales = [(float(mean.mean()), float(mean.std()) or 1.0) for mean in means]
+        self._lines = [line_through(mean, targets) for mean in means]
         if len(numbers) < FEWEST_WEIGHED:
             self.weights = np.full(len(self._earlier) + 1, 1 / (len(self._earlier) + 1))
             return
@@ -107,9 +123,15 @@ def _learnt(features: Features, rng: np.random.Generator, lesson: Lesson) -> Sur
     return model
 
 
-def _scaled(prediction: tuple[np.ndarray, np.ndarray], scale: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    (mean, std), (centre, spread) = prediction, scale
-    return (mean - centre) / spread, std / spread
+def line_through(mean: np.ndarray, targets: np.ndarray) -> Line:
+    """The regression of present scores on what an earlier model predicts; a falling one is taken to be level.
+
+    Args:
+        mean: predictions, shape (n,).
+        targets: present scores of mean 0, shape (n,).
+    """
+    apart = mean - mean.mean()
+    return Line(float(mean.mean()), max(0.0, float(apart @ targets / (apart @ apart + len(mean) * RIDGE))))
 
 
 def _chosen(targets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
