@@ -57,7 +57,8 @@ def shares(costs: Sequence[float], correlations: Sequence[float]) -> np.ndarray:
     full = len(costs) - 1
     squares = np.minimum(np.square(correlations, dtype=float), 1 - 1e-4)
     squares[full] = 1.0
-    best, least = (full,), float(costs[full])
+    best: tuple[int, ...] = (full,)
+    least = float(costs[full])
     for size in range(1, full + 1):
         for lower in combinations(range(full), size):
             levels = (*lower, full)
