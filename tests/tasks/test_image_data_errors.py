@@ -697,3 +697,22 @@ def test_images_of_tiny_numbers_stay_different(tmp_path: Path) -> None:
     images = ImageClassification.load(tmp_path / "set.npz").train()[0]
     assert np.float32 == images.dtype
     assert len(np.unique(images)) > 100
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 3), (2, 4)])
+def test_image_files_of_a_few_pixels_need_no_layout(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Where the channels of an image file stand is known, whatever its size and whatever is said of arrays."""
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for row in range(4):
+            noise(*size, seed=row).save(tmp_path / name / f"{row}.png")
+    assert (3, *size) == ImageClassification.load(tmp_path).input_shape
+    assert (3, *size) == ImageClassification.load(tmp_path, layout="HWC").input_shape
+
+
+def test_a_size_is_for_image_files(tmp_path: Path) -> None:
+    """Arrays are not resized: to ignore what was asked for would be worse than to refuse it."""
+    np.savez(tmp_path / "set.npz", **good())
+    for data in (tmp_path / "set.npz", "digits"):
+        with pytest.raises(SpecError, match="image_size must be left out, except for a folder of image files"):
+            ImageClassification.load(data, image_size=8)

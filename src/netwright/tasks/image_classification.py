@@ -91,7 +91,7 @@ class ImageClassification:
     def __init__(self, raw: RawData, *, layout: Layout = "auto", split: SplitOptions | None = None) -> None:
         self.split = split or SplitOptions()
         self.data_name = printable(raw.name)
-        self._layout = layout
+        self._layout = layout if raw.layout == "auto" else raw.layout
         _check_counts(raw)
         self.classes = Classes.learn(raw.train.labels(), f"labels of {raw.train.where}")
         train, validation, self._test_part = self._split(raw)

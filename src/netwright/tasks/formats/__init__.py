@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 
-from netwright.errors import DataError, shorten
+from netwright.errors import DataError, SpecError, one_line, shorten, wrong
 from netwright.tasks.formats import digits, folder, idx, npz
 from netwright.tasks.formats.parts import RawData, ReadOptions, file_error
 
@@ -38,8 +38,10 @@ def read(data: str | Path, options: ReadOptions) -> RawData:
 
     Raises:
         DataError: nothing is there (the nearest name is suggested), or it cannot be used.
+        SpecError: a size of images is given for what holds no image files.
     """
     if isinstance(data, str) and data in EMBEDDED:
+        _require_no_size(data, options)
         return EMBEDDED[data]()
     path = Path(data)
     try:
@@ -51,12 +53,22 @@ def read(data: str | Path, options: ReadOptions) -> RawData:
     if mode is None:
         raise DataError(f"data is empty; give {KINDS}")
     if stat.S_ISDIR(mode):
-        return idx.read(path) if idx.found(path) else folder.read(path, options.image_size)
+        if not idx.found(path):
+            return folder.read(path, options.image_size)
+        _require_no_size(path, options)
+        return idx.read(path)
     if not stat.S_ISREG(mode):
         raise DataError(f"data {shorten(str(path))} is neither a file nor a folder; give {KINDS}")
     if path.suffix.lower() == ".npz":
+        _require_no_size(path, options)
         return npz.read(path)
     raise DataError(f"data {shorten(str(path))} is a file of no known kind; give {KINDS}")
+
+
+def _require_no_size(data: str | Path, options: ReadOptions) -> None:
+    if options.image_size is not None:
+        cure = f"{one_line(data)} holds arrays; resize them before they are saved"
+        raise SpecError(wrong("image_size", options.image_size, "left out, except for a folder of image files", cure))
 
 
 def _not_found(path: Path) -> str:

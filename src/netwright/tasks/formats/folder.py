@@ -21,7 +21,7 @@ import numpy as np
 
 from netwright.errors import DataError
 from netwright.tasks.formats.image_files import SUFFIXES, ImageForm, ImageHeader, decode_all, read_headers
-from netwright.tasks.formats.parts import Array, Header, Indices, RawData, file_error, printable
+from netwright.tasks.formats.parts import IN_PYTHON, Array, Header, Indices, RawData, file_error, printable
 
 _SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
 _LONGEST_OF_MIXED = 64
@@ -52,7 +52,8 @@ def read(folder: Path, image_size: tuple[int, int] | None = None) -> RawData:
     if any((header.height, header.width) != (form.height, form.width) for header in headers):
         notes.append(f"images are resized to {form.height} x {form.width}")
     parts = {split: FolderPart(part.where, part.files, part.classes, form) for split, part in listed.items()}
-    return RawData(folder.resolve().name, parts["train"], parts.get("val"), parts.get("test"), tuple(notes))
+    name, test = folder.resolve().name, parts.get("test")
+    return RawData(name, parts["train"], parts.get("val"), test, tuple(notes), layout="CHW")
 
 
 class Listing:
@@ -176,5 +177,5 @@ def _check_memory(num_images: int, form: ImageForm) -> None:
     if needed > present / 4:
         raise DataError(
             f"{num_images} images of {form.height} x {form.width} take {needed / 2**30:.1f} GiB in memory, more than a "
-            "quarter of this machine's; give a smaller image_size"
+            f"quarter of this machine's; give a smaller image_size {IN_PYTHON}, or make the files smaller"
         )

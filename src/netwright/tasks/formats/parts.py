@@ -16,6 +16,9 @@ from netwright.errors import DataError
 
 Array = NDArray[Any]
 Indices = NDArray[np.int64]
+IN_PYTHON = "from Python (netwright.search(task=ImageClassification.load(DATA, ...)))"
+"""Where options of a source are given that the command line does not have."""
+
 Layout = Literal["auto", "HWC", "CHW"]
 
 
@@ -91,6 +94,7 @@ class RawData:
         validation: the validation part where the source has one.
         test: the test part where the source has one.
         notes: what a person should know, such as files that were ignored.
+        layout: order of the axes of its images, where the format fixes it.
     """
 
     name: str
@@ -98,6 +102,7 @@ class RawData:
     validation: Part | None = None
     test: Part | None = None
     notes: tuple[str, ...] = ()
+    layout: Layout = "auto"
 
 
 def printable(name: str) -> str:
