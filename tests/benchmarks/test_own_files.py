@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -575,3 +576,16 @@ def test_parquet_columns_of_lists_and_structs_are_refused(tmp_path: Path) -> Non
     path.write_bytes(data)
     with pytest.raises(DataError, match="cannot be read as Parquet"):
         read_table(path, metrics=["acc"])
+
+
+def test_too_many_decisions_are_refused_at_once(tmp_path: Path) -> None:
+    """Ten thousand columns are most likely no decisions, and a search among them would take minutes to begin."""
+    names = [f"d{number}" for number in range(10_000)]
+    path = write(
+        tmp_path, "\n".join([",".join([*names, "acc"]), *(f"{row}," + ",".join(["1"] * 10_000) for row in range(60))])
+    )
+    start = time.process_time()
+    with pytest.raises(DataError, match=r"columns that are decisions must be at most 1000, got 10000; name those that"):
+        read_table(path, metrics=["acc"])
+    assert time.process_time() - start < 1
+    assert 3 == len(read_table(path, decisions=names[:3], metrics=["acc"]).space.choices)

@@ -144,11 +144,12 @@ def require_names(path: Path, names: Iterable[str]) -> tuple[str, ...]:
         DataError: one is empty, or two are equal.
     """
     listed = [name.strip() for name in names]
+    places: dict[str, int] = {}
     for place, name in enumerate(listed, start=1):
         if not name:
             cure = "name it (pandas writes an unnamed one unless index=False)"
             raise DataError(f"{path}: column {place} of {len(listed)} has no name; {cure}")
-        if name in listed[: place - 1]:
-            first = listed.index(name) + 1
+        first = places.setdefault(name, place)
+        if first != place:
             raise DataError(f"{path}: columns {first} and {place} are both named {name!r}; rename one")
     return tuple(listed)

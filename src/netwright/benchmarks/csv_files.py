@@ -67,6 +67,7 @@ def read_csv(path: Path, coded: Sequence[str], numbers: Sequence[str]) -> Conten
     """
     with _reading(path) as reader:
         names = _header(path, reader)
+        places = {name: place for place, name in enumerate(names)}
         texts = {column: _Codes() for column in coded}
         codes = {column: array("i") for column in coded}
         parts: dict[str, list[np.ndarray]] = {column: [] for column in numbers}
@@ -74,9 +75,9 @@ def read_csv(path: Path, coded: Sequence[str], numbers: Sequence[str]) -> Conten
         for cells in _pieces(path, reader, len(names), lines):
             first = len(lines) - len(cells[0])
             for column in coded:
-                codes[column].extend(map(texts[column].__getitem__, cells[names.index(column)]))
+                codes[column].extend(map(texts[column].__getitem__, cells[places[column]]))
             for column in numbers:
-                parts[column].append(_numbers(path, column, cells[names.index(column)], lines[first:]))
+                parts[column].append(_numbers(path, column, cells[places[column]], lines[first:]))
     if not lines:
         raise DataError(f"{path} has a header and no rows; add a line for each architecture")
     return Contents(

@@ -15,6 +15,9 @@ from netwright.errors import DataError, SpecError, unknown, wrong
 DECISION, METRIC = "decision:", "metric:"
 """What a column's name may begin with to say what it is."""
 
+MOST_DECISIONS = 1_000
+"""Columns that are decisions: with more, minutes pass before a strategy has told an architecture from all others."""
+
 Direction = Literal["max", "min"]
 
 _SMALL = re.compile(
@@ -115,7 +118,7 @@ def find_roles(path: Path, names: Sequence[str], asked: Asked) -> Roles:
 
     Raises:
         SpecError: a column is not there, a direction is none, or a column has two roles (a cost may be a metric).
-        DataError: no column is a decision, or none a metric.
+        DataError: no column is a decision, too many are, or none is a metric.
     """
     known = _Columns(path, names)
     fidelity = None if asked.fidelity is None else known.find("fidelity", asked.fidelity)
@@ -130,6 +133,9 @@ def find_roles(path: Path, names: Sequence[str], asked: Asked) -> Roles:
         raise SpecError(f"{path}: column {both[0]!r} is named both as a decision and as something else; take one")
     if not decisions:
         raise DataError(f"{path}: no column is a decision; name some with decisions=['NAME', ...]; {known}")
+    if len(decisions) > MOST_DECISIONS:
+        cure = "name those that are with decisions=[...] (--decisions A,B,...)"
+        raise DataError(wrong(f"{path}: columns that are decisions", len(decisions), f"at most {MOST_DECISIONS}", cure))
     return Roles(
         {known.bare(column): column for column in decisions},
         _metrics(known, asked, directions),
