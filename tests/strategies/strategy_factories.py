@@ -6,17 +6,31 @@ from collections.abc import Callable
 
 from netwright.space import SearchSpace
 from netwright.strategies import (
+    BOHB,
+    NSGA2,
+    NSGA3,
+    Asha,
+    Bananas,
     BayesianOptimization,
+    BoostedSearch,
+    FreezeThaw,
     GridSearch,
+    Hyperband,
     LocalSearch,
+    PriorBand,
+    ProximalPolicy,
     RandomSearch,
     RegularizedEvolution,
+    Reinforce,
     Strategy,
     SuccessiveHalving,
+    Transfer,
+    auto,
 )
-from netwright.types import Constraint, Objective
+from netwright.types import Constraint, Fidelity, Objective
 
 TWO = (Objective("accuracy", "max"), Objective("latency_ms", "min"))
+LEVELS = (Fidelity(1.0), Fidelity(3.0), Fidelity(9.0))
 LIMITS = (Constraint("params", "<=", 5e5),)
 
 
@@ -65,6 +79,58 @@ def bayesian_two(space: SearchSpace, seed: int) -> Strategy:
     return BayesianOptimization(space, seed=seed, objectives=TWO, constraints=LIMITS, num_initial=8)
 
 
+def bananas(space: SearchSpace, seed: int) -> Strategy:
+    return Bananas(space, seed=seed)
+
+
+def boosted(space: SearchSpace, seed: int) -> Strategy:
+    return BoostedSearch(space, seed=seed)
+
+
+def transfer(space: SearchSpace, seed: int) -> Strategy:
+    return Transfer(space, seed=seed)
+
+
+def reinforce(space: SearchSpace, seed: int) -> Strategy:
+    return Reinforce(space, seed=seed)
+
+
+def ppo(space: SearchSpace, seed: int) -> Strategy:
+    return ProximalPolicy(space, seed=seed)
+
+
+def nsga2(space: SearchSpace, seed: int) -> Strategy:
+    return NSGA2(space, seed=seed, objectives=TWO, constraints=LIMITS)
+
+
+def nsga3(space: SearchSpace, seed: int) -> Strategy:
+    return NSGA3(space, seed=seed, objectives=TWO, constraints=LIMITS)
+
+
+def asha(space: SearchSpace, seed: int) -> Strategy:
+    return Asha(space, seed=seed, fidelities=LEVELS)
+
+
+def hyperband(space: SearchSpace, seed: int) -> Strategy:
+    return Hyperband(space, seed=seed, fidelities=LEVELS)
+
+
+def bohb(space: SearchSpace, seed: int) -> Strategy:
+    return BOHB(space, seed=seed, fidelities=LEVELS)
+
+
+def priorband(space: SearchSpace, seed: int) -> Strategy:
+    return PriorBand(space, seed=seed, fidelities=LEVELS)
+
+
+def freeze_thaw(space: SearchSpace, seed: int) -> Strategy:
+    return FreezeThaw(space, seed=seed, fidelities=LEVELS)
+
+
+def automatic(space: SearchSpace, seed: int) -> Strategy:
+    return auto(space, seed=seed, num_trials=100)
+
+
 FACTORIES: dict[str, Callable[[SearchSpace, int], Strategy]] = {
     f.__name__: f
     for f in (
@@ -78,5 +144,18 @@ FACTORIES: dict[str, Callable[[SearchSpace, int], Strategy]] = {
         asha_two,
         bayesian,
         bayesian_two,
+        bananas,
+        boosted,
+        transfer,
+        reinforce,
+        ppo,
+        nsga2,
+        nsga3,
+        asha,
+        hyperband,
+        bohb,
+        priorband,
+        freeze_thaw,
+        automatic,
     )
 }

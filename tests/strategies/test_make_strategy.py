@@ -5,19 +5,70 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import metadata
+from typing import Any
 
 import pytest
 
 from netwright.errors import CapabilityError, UsageError
-from netwright.strategies import STRATEGIES, GridSearch, LocalSearch, RandomSearch, make_strategy, strategy_names
+from netwright.strategies import (
+    NSGA3,
+    STRATEGIES,
+    BayesianOptimization,
+    FreezeThaw,
+    GridSearch,
+    LocalSearch,
+    RandomSearch,
+    RegularizedEvolution,
+    has_fidelities,
+    make_strategy,
+    strategy_names,
+)
+from netwright.strategies.auto import choose
 from netwright.testing import mixed_space, tiny_space
-from netwright.types import Objective
+from netwright.types import Fidelity, Objective
+
+BRIDGES = {"optuna", "nevergrad"}
+"""Strategies that need a library of others; they have tests of their own."""
 
 
 def test_every_name_makes_its_strategy() -> None:
     """Each known name gives an object of its class."""
-    made = {name: type(make_strategy(name, tiny_space(), seed=1)) for name in STRATEGIES}
-    assert made == dict(STRATEGIES)
+    names = STRATEGIES.keys() - BRIDGES - {"auto"}
+    made = {name: type(make_strategy(name, tiny_space(), seed=1)) for name in names}
+    assert made == {name: STRATEGIES[name] for name in names}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, BayesianOptimization),
+        ({"fidelities": (Fidelity(1.0), Fidelity(9.0))}, FreezeThaw),
+        ({"num_trials": 30_000}, RegularizedEvolution),
+        ({"objectives": [Objective(m, "min") for m in "abcd"], "num_trials": 1000}, NSGA3),
+        ({"objectives": [Objective(m, "min") for m in "abcd"], "num_trials": 100}, BayesianOptimization),
+    ],
+)
+def test_auto_chooses_by_objectives_fidelities_and_trials(options: dict[str, Any], expected: type) -> None:
+    """What it makes is what it says it chooses, and the reason names the figures it rests on."""
+    made = make_strategy("auto", tiny_space(), **options)
+    chosen = choose(
+        options.get("objectives", [Objective("accuracy", "max")]),
+        options.get("fidelities", ()),
+        options.get("num_trials"),
+    )
+    assert type(made) is expected is STRATEGIES[chosen.name]
+    assert str(options.get("num_trials", "")) in chosen.reason or expected is BayesianOptimization
+
+
+def test_auto_refuses_no_trials() -> None:
+    """A count below one is an error."""
+    with pytest.raises(UsageError, match="num_trials must be >= 1, got 0"):
+        make_strategy("auto", tiny_space(), num_trials=0)
+
+
+def test_some_strategies_decide_on_fidelities() -> None:
+    """It is told by their arguments."""
+    assert [has_fidelities(name) for name in ("hyperband", "freeze-thaw", "bayesian")] == [True, True, False]
 
 
 def test_options_reach_the_strategy() -> None:
@@ -34,9 +85,7 @@ def test_an_object_is_taken_as_it_is() -> None:
 
 def test_an_unknown_name_lists_the_known_and_the_nearest() -> None:
     """A misspelling is answered with what was probably meant."""
-    with pytest.raises(
-        UsageError, match=r"unknown strategy 'locl'; did you mean 'local'.* known: bayesian, evolution, grid, loc"
-    ):
+    with pytest.raises(UsageError, match=r"unknown strategy 'locl'; did you mean 'local'.* known: asha, auto, bananas"):
         make_strategy("locl", tiny_space())
 
 
@@ -73,7 +122,7 @@ def test_plug_ins_are_found_by_their_entry_point(monkeypatch: pytest.MonkeyPatch
     strategy = make_strategy("mine", tiny_space(), objectives=(Objective("loss", "min"),))
     assert [type(strategy), strategy_names()] == [
         RandomSearch,
-        ["bayesian", "evolution", "grid", "local", "mine", "random"],
+        sorted(["mine", *STRATEGIES]),
     ]
 
 

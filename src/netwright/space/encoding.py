@@ -17,6 +17,12 @@
 ``path``
     How many paths of operations lead from the input to the output, by a hash of the operations on the way, as
     log(1 + count). `PATH_DIMENSION` entries; each path falls on one of them.
+``flow``
+    How often each operation stands on a path from input to output on average over the paths, by the same hashes as
+    ``operation``, and log(1 + number of paths): of two networks with the same operations it tells which ones are in
+    series. `OPERATION_DIMENSION` + 1 entries.
+``spread``
+    The standard deviations of these counts from path to path. `OPERATION_DIMENSION` entries.
 
 References:
     C. White, W. Neiswanger and Y. Savani, 2021, BANANAS (path encoding). We count paths and hash them, so that one
@@ -35,6 +41,7 @@ from netwright.space.diagram import Diagram
 from netwright.space.expressions import Choice, Dependent, Integer, Real, Subset
 from netwright.space.graph import OperationGraph, operation_graph
 from netwright.space.nodes import Cell, Node, OneOf, Op, Repeat, child_nodes
+from netwright.space.path_moments import path_moments
 from netwright.space.program import Program
 from netwright.space.resolve import resolve
 from netwright.space.trampoline import Recursion, gather, run
@@ -43,7 +50,7 @@ from netwright.types import Architecture, Value, digest
 
 PATH_DIMENSION = 512
 OPERATION_DIMENSION = 128
-KINDS = ("one-hot", "ordinal", "adjacency", "operation", "path")
+KINDS = ("one-hot", "ordinal", "adjacency", "operation", "path", "flow", "spread")
 
 
 class Encoder:
@@ -58,6 +65,7 @@ class Encoder:
         self._program = program
         self._diagram = diagram
         self._graph = lru_cache(maxsize=1)(self._laid_out)  # several encodings of one architecture share it
+        self._moments = lru_cache(maxsize=1)(lambda arch: path_moments(self._graph(arch), OPERATION_DIMENSION))
 
     def encode(self, arch: Architecture, kind: str) -> np.ndarray:
         """See `SearchSpace.encode`.
@@ -76,6 +84,11 @@ class Encoder:
         graph = self._graph(arch)
         if kind == "operation":
             return operation_counts(graph)
+        if kind == "flow":
+            moments = self._moments(arch)
+            return np.append(moments.mean, moments.log_count)
+        if kind == "spread":
+            return np.sqrt(self._moments(arch).variance)
         return path_counts(graph) if kind == "path" else self._adjacency(graph)
 
     def _laid_out(self, arch: Architecture) -> OperationGraph:

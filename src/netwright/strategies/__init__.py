@@ -1,5 +1,9 @@
 """Search strategies: what to try next. Names, and how to get a strategy by its name.
 
+One objective or several: `random`, `grid`, `local`, `evolution`, `reinforce`, `ppo`; guided by a model: `bayesian`,
+`bananas`, `boosted-trees`, `transfer`; several objectives: `nsga2`, `nsga3`; fidelities: `asha`, `hyperband`, `bohb`,
+`priorband`, `freeze-thaw`; `auto` chooses. `optuna` and `nevergrad` are bridges to other libraries.
+
 Third parties add a strategy through an entry point of the group ``netwright.strategies``: its name, and a class with
 the constructor arguments of ours.
 """
@@ -13,38 +17,84 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from netwright.errors import UsageError, unknown, wrong
+from netwright.strategies.asha import Asha
+from netwright.strategies.auto import auto
+from netwright.strategies.bananas import Bananas
 from netwright.strategies.base import Exhausted, Strategy
 from netwright.strategies.bayesian import BayesianOptimization
+from netwright.strategies.bohb import BOHB
+from netwright.strategies.boosted import BoostedSearch
 from netwright.strategies.evolution import RegularizedEvolution
+from netwright.strategies.freeze_thaw import FreezeThaw
+from netwright.strategies.hyperband import Hyperband
 from netwright.strategies.local_search import LocalSearch
+from netwright.strategies.nevergrad_adapter import NevergradStrategy
+from netwright.strategies.nsga2 import NSGA2
+from netwright.strategies.nsga3 import NSGA3
+from netwright.strategies.optuna_adapter import OptunaStrategy
+from netwright.strategies.ppo import ProximalPolicy
+from netwright.strategies.priorband import PriorBand
 from netwright.strategies.random import GridSearch, RandomSearch
+from netwright.strategies.reinforce import Reinforce
 from netwright.strategies.successive_halving import SuccessiveHalving
+from netwright.strategies.transfer import Transfer
 from netwright.types import Architecture, Constraint, Objective, Proposal
 
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
 
 __all__ = [
+    "BOHB",
+    "NSGA2",
+    "NSGA3",
     "STRATEGIES",
+    "Asha",
+    "Bananas",
     "BayesianOptimization",
+    "BoostedSearch",
     "Exhausted",
+    "FreezeThaw",
     "GridSearch",
+    "Hyperband",
     "LocalSearch",
+    "NevergradStrategy",
+    "OptunaStrategy",
+    "PriorBand",
+    "ProximalPolicy",
     "RandomSearch",
     "RegularizedEvolution",
+    "Reinforce",
     "Strategy",
     "SuccessiveHalving",
+    "Transfer",
+    "auto",
+    "has_fidelities",
     "make_strategy",
     "strategy_names",
 ]
 
 STRATEGIES: Mapping[str, Callable[..., Strategy]] = MappingProxyType(
     {
+        "asha": Asha,
+        "auto": auto,
+        "bananas": Bananas,
         "bayesian": BayesianOptimization,
+        "bohb": BOHB,
+        "boosted-trees": BoostedSearch,
         "evolution": RegularizedEvolution,
+        "freeze-thaw": FreezeThaw,
         "grid": GridSearch,
+        "hyperband": Hyperband,
         "local": LocalSearch,
+        "nevergrad": NevergradStrategy,
+        "nsga2": NSGA2,
+        "nsga3": NSGA3,
+        "optuna": OptunaStrategy,
+        "ppo": ProximalPolicy,
+        "priorband": PriorBand,
         "random": RandomSearch,
+        "reinforce": Reinforce,
+        "transfer": Transfer,
     }
 )
 
@@ -64,7 +114,7 @@ def make_strategy(
     objectives: Sequence[Objective] = (Objective("accuracy", "max"),),
     constraints: Sequence[Constraint] = (),
     initial: Sequence[Proposal | Architecture] = (),
-    **options: float,
+    **options: object,
 ) -> Strategy:
     """Make a strategy from its name; an object that is one is returned as it is.
 
@@ -95,7 +145,16 @@ def make_strategy(
     return factory(space, seed=seed, objectives=objectives, constraints=constraints, initial=initial, **options)
 
 
-def _require_options(name: str, factory: Callable[..., Strategy], options: Mapping[str, float]) -> None:
+def has_fidelities(name: str) -> bool:
+    """Whether a strategy decides for how long each architecture is trained: it has an argument ``fidelities``.
+
+    Raises:
+        UsageError: an unknown name.
+    """
+    return "fidelities" in signature(_find(name)).parameters
+
+
+def _require_options(name: str, factory: Callable[..., Strategy], options: Mapping[str, object]) -> None:
     parameters = signature(factory).parameters
     if any(p.kind is Parameter.VAR_KEYWORD for p in parameters.values()):
         return

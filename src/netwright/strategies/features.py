@@ -11,7 +11,7 @@ Knows no scores and no strategy. An architecture is encoded once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,14 +22,16 @@ from netwright.types import Architecture
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
 
-PARTS = ("one-hot", "ordinal", "operation", "path")
-STRUCTURAL = frozenset({"operation", "path"})
+PARTS = ("one-hot", "ordinal", "operation", "path", "flow", "spread")
+STRUCTURAL = frozenset({"operation", "path", "flow", "spread"})
 SCORES = "scores"
 
 NUM_REFERENCE = 48
 """Random architectures by which parts are scaled and chosen."""
 
 EQUAL = 1e-9
+SAME = 1e-4
+"""Difference of scaled squared distances up to which two parts are the same."""
 
 
 class Features:
@@ -60,9 +62,9 @@ class Features:
         reference = [space.sample(rng) for _ in range(NUM_REFERENCE)]
         usable += [SCORES] if scores is not None else []
         encoded = [[self._coded(a, part) for part in usable] for a in reference]
-        scales = {part: _scale(np.stack([of_one[i] for of_one in encoded])) for i, part in enumerate(usable)}
-        self.parts = tuple(part for part in usable if scales[part] > 0) or ("one-hot",)
-        self._scales = [scales[part] or 1.0 for part in self.parts]
+        scales = _scales({part: np.stack([of_one[i] for of_one in encoded]) for i, part in enumerate(usable)})
+        self.parts = tuple(scales) or ("one-hot",)
+        self._scales = [scales.get(part, 1.0) for part in self.parts]
         self._points: list[np.ndarray] = [np.zeros((0, 0), np.float32) for _ in self.parts]
 
     def __len__(self) -> int:
@@ -79,17 +81,19 @@ class Features:
         """The architecture of a number."""
         return self._architectures[number]
 
-    def distances(self, left: np.ndarray, right: np.ndarray) -> list[np.ndarray]:
+    def distances(self, left: np.ndarray, right: np.ndarray, parts: Sequence[str] | None = None) -> list[np.ndarray]:
         """Squared distances between architectures, for each part.
 
         Args:
             left: numbers, shape (m,).
             right: numbers, shape (n,).
+            parts: those that are wanted; all by default.
 
         Returns:
             An array of shape (m, n) for each part.
         """
-        return [_squared_distances(points[left], points[right]) for points in self._points]
+        wanted = self._points if parts is None else [self._points[self.parts.index(part)] for part in parts]
+        return [_squared_distances(points[left], points[right]) for points in wanted]
 
     def rows(self, numbers: np.ndarray) -> np.ndarray:
         """All parts of architectures side by side, for models that take vectors; float32, shape (n, d)."""
@@ -111,16 +115,25 @@ class Features:
         self._architectures.extend(architectures)
 
 
-def _scale(points: np.ndarray) -> float:
-    """What brings the mean squared distance to 1; 0 where all distances are equal, and so say nothing."""
-    if points.shape[1] == 0:
-        return 0.0
-    distances = _squared_distances(points, points)
-    apart = distances[np.triu_indices(len(points), 1)]
-    different = apart[apart > EQUAL]
-    if not len(different) or (len(different) == len(apart) and np.ptp(apart) < EQUAL):
-        return 0.0
-    return float(1 / np.sqrt(apart.mean()))
+def _scales(points: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """What brings the mean squared distance of each part to 1, of the parts that say something of their own.
+
+    A part says nothing where all its distances are equal, and nothing of its own where they are those of an earlier
+    part (in a chain, the operations of an average path are all operations).
+    """
+    scales: dict[str, float] = {}
+    known: list[np.ndarray] = []
+    for part, rows in points.items():
+        distances = _squared_distances(rows, rows) if rows.shape[1] else np.zeros((len(rows), len(rows)))
+        apart = distances[np.triu_indices(len(rows), 1)]
+        different = apart[apart > EQUAL]
+        if not len(different) or (len(different) == len(apart) and np.ptp(apart) < EQUAL):
+            continue
+        shape = apart / apart.mean()
+        if not any(np.allclose(shape, other, atol=SAME) for other in known):
+            scales[part] = float(1 / np.sqrt(apart.mean()))
+            known.append(shape)
+    return scales
 
 
 def _squared_distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -32,12 +33,14 @@ class GaussianProcessSurrogate:
     Args:
         features: of the architectures.
         rng: draws the observations that hyper-parameters are found from, where there are many.
+        parts: those of the features that it sees; all by default.
     """
 
-    def __init__(self, features: Features, rng: np.random.Generator) -> None:
+    def __init__(self, features: Features, rng: np.random.Generator, parts: Sequence[str] | None = None) -> None:
         self._features = features
         self._rng = rng
-        self.process = GaussianProcess(len(features.parts))
+        self.parts = features.parts if parts is None else tuple(parts)
+        self.process = GaussianProcess(len(self.parts))
         self._jitter = JITTER
         self._forget()
 
@@ -56,7 +59,7 @@ class GaussianProcessSurrogate:
             chosen = np.concatenate([order[: MOST_TUNED // 2], rest])
             numbers, targets = numbers[chosen], targets[chosen]
             targets = (targets - targets.mean()) / (targets.std() or 1.0)
-        self.process.tune(self._features.distances(numbers, numbers), targets)
+        self.process.tune(self._features.distances(numbers, numbers, self.parts), targets)
         self._forget()
 
     def condition(self, numbers: np.ndarray, targets: np.ndarray) -> None:
@@ -137,7 +140,7 @@ class GaussianProcessSurrogate:
     def _kernel(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         if not len(left) or not len(right):
             return np.zeros((len(left), len(right)))
-        return self.process.covariance(self._features.distances(left, right))
+        return self.process.covariance(self._features.distances(left, right, self.parts))
 
 
 def _with_room(array: np.ndarray, rows: int, columns: int) -> np.ndarray:

@@ -24,6 +24,7 @@ from netwright.strategies.gaussian_surrogate import GaussianProcessSurrogate
 from netwright.strategies.pool import Pool, collect
 from netwright.strategies.score_ranks import ScoreRanks, Scores
 from netwright.strategies.surrogate import CannotLearn, Surrogate, SurrogateFactory
+from netwright.strategies.views import Views
 from netwright.types import Architecture, Constraint, Objective, Proposal, Trial
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class ModelSearch:
         constraints: Sequence[Constraint] = (),
         initial: Sequence[Proposal | Architecture] = (),
         num_initial: int = 5,
-        surrogate: SurrogateFactory = GaussianProcessSurrogate,
+        surrogate: SurrogateFactory = Views,
         acquisition: Acquisition = expected_improvement,
         scores: Scores | None = None,
     ) -> None:

@@ -17,22 +17,19 @@ from netwright.evaluation.base import Evaluator
 from netwright.evaluation.recipe import Recipe
 from netwright.python_files import import_file
 from netwright.space import SearchSpace
-from netwright.strategies import Strategy, SuccessiveHalving, make_strategy
+from netwright.strategies import Strategy, SuccessiveHalving, has_fidelities, make_strategy
+from netwright.strategies.auto import choose
+from netwright.strategies.successive_halving import rung_epochs
 from netwright.study.equal_time import EqualTime
 from netwright.study.plan import Plan, make_plan
 from netwright.study.preflight import require_device, require_networks, require_runtime, require_training
 from netwright.study.settings import Settings
 from netwright.tasks import load_task
-from netwright.types import Budget, Constraint, Objective, Proposal, digest
+from netwright.types import Budget, Constraint, Fidelity, Objective, Proposal, digest
 
 if TYPE_CHECKING:
     from netwright.spec import SearchSpec
     from netwright.tasks.image_classification import ImageClassification
-
-DEFAULT_STRATEGY = "local"
-"""What ``auto`` means for one objective: least regret at 10 to 150 queries in benchmarks/strategies_nb201.py."""
-
-DEFAULT_FOR_SEVERAL = "evolution"
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,7 @@ class Parts:
         task: the task; None with an evaluator of one's own.
         plan: how the budget is divided; None with an evaluator of one's own.
         code: digest of code that a person wrote for this search.
+        searched_by: the strategy, and why it was chosen; for people.
     """
 
     space: SearchSpace
@@ -58,6 +56,7 @@ class Parts:
     task: ImageClassification | None = None
     plan: Plan | None = None
     code: str = ""
+    searched_by: str = ""
 
 
 def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any]) -> Parts:
@@ -101,33 +100,46 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
             memory_bytes=settings.limits.memory_bytes,
         ),
     )
-    strategy = _strategy_of(spec, first, space, task, objects.get("strategy"))
-    return Parts(space, strategy, evaluator, goals, constraints, task, plan, code)
+    given = objects.get("strategy")
+    strategy = _strategy_of(spec, first, space, task, given)
+    searched_by = "" if given is not None else searcher(spec.strategy, goals)
+    return Parts(space, strategy, evaluator, goals, constraints, task, plan, code, searched_by)
 
 
 def _strategy_of(
     spec: SearchSpec, plan: Plan, space: SearchSpace, task: ImageClassification, given: Strategy | None
 ) -> Strategy:
-    """The strategy in its rungs; the plan is that of the budget which the search began with."""
+    """The strategy in its rungs; the plan is that of the budget which the search began with.
+
+    A strategy that decides on fidelities itself is given those of the rungs; others are wrapped by successive halving.
+    """
     constraints, goals = spec.limits, spec.goals
-    named = choose_strategy(goals) if spec.strategy == "auto" else spec.strategy
     initial = first_proposals(task, space)
+    min_epochs = plan.min_epochs if spec.halving else plan.max_epochs
+    options: dict[str, Any] = {}
+    if given is None and spec.strategy != "auto" and has_fidelities(spec.strategy):
+        options["fidelities"] = [Fidelity(e) for e in rung_epochs(min_epochs, plan.max_epochs, plan.eta)]
     inner = make_strategy(
-        named if given is None else given,
+        spec.strategy if given is None else given,
         space,
         seed=spec.seed,
         objectives=goals,
         constraints=constraints,
         initial=initial,
+        **options,
     )
-    strategy: Strategy = SuccessiveHalving(
-        inner,
-        max_epochs=plan.max_epochs,
-        min_epochs=plan.min_epochs if spec.halving else plan.max_epochs,
-        eta=plan.eta,
-        objectives=goals,
-        constraints=constraints,
-        first=0 if plan.search.time_s is None else len(initial),
+    strategy: Strategy = (
+        inner
+        if options
+        else SuccessiveHalving(
+            inner,
+            max_epochs=plan.max_epochs,
+            min_epochs=min_epochs,
+            eta=plan.eta,
+            objectives=goals,
+            constraints=constraints,
+            first=0 if plan.search.time_s is None else len(initial),
+        )
     )
     equal_time = plan.equal_time and [goal.metric for goal in goals] == ["accuracy"]
     return EqualTime(strategy, plan.least_cost) if equal_time else strategy
@@ -157,9 +169,11 @@ def _plan_of(spec: SearchSpec, budget: Budget, task: ImageClassification) -> Pla
     )
 
 
-def choose_strategy(goals: Sequence[Objective]) -> str:
-    """Name of the strategy that ``auto`` stands for."""
-    return DEFAULT_STRATEGY if len(goals) == 1 else DEFAULT_FOR_SEVERAL
+def searcher(strategy: str | Strategy, goals: Sequence[Objective]) -> str:
+    """The strategy in words; of ``auto`` what it stands for, and why."""
+    if strategy == "auto":
+        return f"strategy: {choose(goals)}"
+    return f"strategy: {strategy}" if isinstance(strategy, str) else ""
 
 
 def first_proposals(task: ImageClassification, space: SearchSpace) -> list[Proposal]:
@@ -235,9 +249,9 @@ def own_parts(options: Mapping[str, Any]) -> Parts:
     goals = tuple(map(parse_objective, _texts(options.get("objectives", ("accuracy",)))))
     limits = tuple(map(Constraint.parse, _texts(options.get("constraints", ()))))
     strategy = options.get("strategy", "auto")
-    name = choose_strategy(goals) if strategy == "auto" else strategy
-    made = make_strategy(name, space, seed=options.get("seed", 0), objectives=goals, constraints=limits)
-    return Parts(space, made, evaluator, goals, limits, code=code_digest(evaluator))
+    made = make_strategy(strategy, space, seed=options.get("seed", 0), objectives=goals, constraints=limits)
+    code = code_digest(evaluator)
+    return Parts(space, made, evaluator, goals, limits, code=code, searched_by=searcher(strategy, goals))
 
 
 def _texts(value: str | Sequence[str]) -> Sequence[str]:
