@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from netwright.errors import SpecError
 from netwright.spec import SearchSpec, load_spec, require_free, schema_text
+from netwright.strategies import strategy_names
 from netwright.types import Budget, Constraint, Objective
 
 BASE = {"task": "image-classification", "data": "digits", "out": "runs/x"}
@@ -200,7 +201,7 @@ def test_the_schema_accepts_what_the_model_accepts(values: dict[str, object], va
         ({"task": "speech"}, "task must be image-classification, got 'speech'"),
         (
             {"strategy": "randon"},
-            "unknown strategy 'randon'; did you mean 'random'? known: auto, bayesian, evolution, grid, local, random",
+            f"unknown strategy 'randon'; did you mean 'random'? known: {', '.join(strategy_names())}",
         ),
         ({"device": "gpu"}, "device must be cpu, cuda, cuda:0 or mps, got 'gpu'"),
         (
