@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from netwright.comparison.contestants import Contestant, Factory, Option, named, parse_strategies, require_usable
+from netwright.comparison.costs import require_costs
 from netwright.comparison.hypervolume import require_moocore
 from netwright.comparison.journal import Ending, SearchRun
 from netwright.comparison.parallel import Listener, Task, Work, num_cores, run_tasks
@@ -69,6 +70,7 @@ def compare(
     rules = make_rules(benchmark, settings)
     contestants = _contestants(strategies)
     require_usable(contestants, benchmark, rules)
+    notes = require_costs(benchmark, rules, simulated=settings.workers is not None)
     if len(rules.objectives) > 1:
         require_moocore()
     work = Work(benchmark, rules, find_truth(benchmark, rules))
@@ -90,6 +92,7 @@ def compare(
         contestants,
         {label: of(label, 0) for label in labels},
         {label: (of(label, 1), of(label, 2)) for label in labels} if settings.workers else {},
+        notes,
     )
 
 

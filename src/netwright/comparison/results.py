@@ -40,6 +40,7 @@ class Comparison:
         contestants: the strategies.
         runs: the searches of each, by label, in the order of the seeds.
         simulated: the searches with workers, and with one, by label; empty where none were asked for.
+        notes: what a reader has to know of the benchmark, a line each.
     """
 
     table: str
@@ -50,6 +51,7 @@ class Comparison:
     contestants: tuple[Contestant, ...]
     runs: Mapping[str, tuple[SearchRun, ...]]
     simulated: Mapping[str, tuple[tuple[SearchRun, ...], tuple[SearchRun, ...]]]
+    notes: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:

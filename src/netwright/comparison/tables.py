@@ -77,7 +77,8 @@ def worker_rows(comparison: Comparison) -> Table:
         hours = [f"{seconds / 3600:.4g}" for seconds in (scaling.alone_s, scaling.together_s)]
         same = scaling.same_regret.speed_up
         losses = [_plus_minus(m, m - low, _digits(comparison)) for m, low, _ in (scaling.loss, scaling.loss_on_the_way)]
-        gains = [f"{scaling.speed_up:.4g}", "-" if same is None else f"{same:.4g}"]
+        faster = f"{scaling.speed_up:.4g}" if math.isfinite(scaling.speed_up) else "-"
+        gains = [faster, "-" if same is None else f"{same:.4g}"]
         rows.append([label, *hours, *gains, *losses])
     return headers, rows
 
@@ -104,7 +105,7 @@ def pair_lines(comparison: Comparison) -> list[str]:
 
 def note_lines(comparison: Comparison) -> list[str]:
     """What a reader has to know beside the tables: where regret is measured from, early ends, crashes."""
-    lines = []
+    lines = list(comparison.notes)
     if comparison.best_value is None:
         lines.append("no search found anything: no query gave a number within the limits")
     elif comparison.truth.optimum is None:
