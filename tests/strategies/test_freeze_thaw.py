@@ -83,11 +83,22 @@ def test_a_promotion_names_the_trial_that_goes_on() -> None:
         assert promotion.fidelity == FULL
 
 
+def test_a_metric_that_is_known_fully_only_is_searched_for() -> None:
+    """Where every cheap evaluation fails, the search goes on at the full fidelity."""
+
+    def at_the_end(architecture: Architecture, fidelity: Fidelity) -> dict[str, float]:
+        return {"accuracy": float("nan")} if fidelity == LOW else by_width(architecture, fidelity)
+
+    simulation = Simulation(FreezeThaw(line_space(), fidelities=TWO_LEVELS), line_space(), at_the_end).run(12)
+    assert count(simulation, FULL) >= 6
+
+
+@pytest.mark.slow
 def test_a_fidelity_that_misleads_is_no_longer_paid_for() -> None:
-    """Of the later evaluations nearly all are full where the cheap ones say nothing."""
-    simulation = Simulation(FreezeThaw(line_space(), fidelities=TWO_LEVELS), line_space(), misleading).run(90)
-    later = simulation.asked[60:]
-    assert sum(p.fidelity == LOW for p in later) <= 10
+    """The cheap fidelity has fewer evaluations, for each full one, the longer it says nothing."""
+    simulation = Simulation(FreezeThaw(line_space(), fidelities=TWO_LEVELS), line_space(), misleading).run(180)
+    early, late = (sum(p.fidelity == LOW for p in simulation.asked[i : i + 60]) for i in (0, 120))
+    assert late < early / 2
 
 
 def test_a_single_fidelity_is_searched_as_without_fidelities() -> None:

@@ -110,6 +110,14 @@ class FidelityExperience:
             return len(self._levels) - 1
         return next((i for i, level in enumerate(self._levels) if level.fidelity == fidelity), NOWHERE)
 
+    def lowest_of_use(self) -> int:
+        """The lowest level at which not every evaluation failed; a metric may be known at the full one only."""
+        for number, level in enumerate(self._levels[:-1]):
+            sizes = {tier: len(seen) for tier, seen in level.tiers.items()}
+            if sizes.get(Tier.FAILED, 0) < FEWEST_FEASIBLE or len(sizes) > 1:
+                return number
+        return len(self._levels) - 1
+
     def ask(self, architecture: Architecture, level: int) -> None:
         """Note that an architecture is under way at a level."""
         canonical_id = self._space.canonical_id(architecture)

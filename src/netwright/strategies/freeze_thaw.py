@@ -29,6 +29,10 @@ from netwright.types import Architecture, Constraint, Fidelity, Objective, Propo
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
 
+HEAD_START = 2
+"""So many full evaluations' share of cheap ones comes before the first full evaluation: what is trained fully while
+little is known is soon beaten, and is most of the cost of a short search."""
+
 
 class FreezeThaw:
     """Gaussian-process search over architectures and fidelities.
@@ -41,6 +45,14 @@ class FreezeThaw:
         initial: proposed first, at their own fidelity where it is one of the search's, else at the cheapest.
         fidelities: the cheapest first, the last is the full one. Of many, a few far apart are used.
         num_initial: proposals before the first model, >= 1.
+
+    Attributes:
+        num_fallbacks: how often a random architecture was proposed since no model could be made.
+
+    References:
+        K. Swersky, J. Snoek and R. Adams, 2014, "Freeze-Thaw Bayesian Optimization"; K. Kandasamy et al., 2016,
+        "Gaussian Process Bandit Optimisation with Multi-fidelity Evaluations". Deviations: which fidelity comes next is
+        decided by shares (`fidelity_allocation`) instead of an entropy or a bound; ranks take the place of values.
     """
 
     def __init__(
@@ -95,9 +107,9 @@ class FreezeThaw:
         return Proposal(proposal.architecture, self._fidelities[0], proposal.parents, proposal.origin)
 
     def _unmodelled(self) -> Proposal | None:
-        """A random new architecture at the lowest level; when there is none, what can go on; None to wait for it."""
+        """A random new architecture at the lowest level of use, or else what can go on; None to wait for it."""
         try:
-            return Proposal(self._pool.sample(), self._fidelities[0], origin="random")
+            return Proposal(self._pool.sample(), self._fidelities[self._seen.lowest_of_use()], origin="random")
         except Exhausted:
             for level in range(len(self._fidelities)):
                 for progress in self._seen.promotable(level):
@@ -128,8 +140,11 @@ class FreezeThaw:
 
     def _due(self, shares: np.ndarray) -> int:
         """The level that is most behind its share of the evaluations."""
+        counts = self._seen.counts + 1
+        counts[-1] += HEAD_START
+        shares = np.where(np.arange(len(shares)) < self._seen.lowest_of_use(), 0.0, shares)
         with np.errstate(divide="ignore"):
-            return int(np.argmin((self._seen.counts + 1) / shares))
+            return int(np.argmin(counts / shares))
 
     def _choose(self, curves: LearningCurves, level: int) -> Proposal | None:
         frozen = {curves.features.numbers([p.architecture])[0]: p for p in self._seen.promotable(level)}
