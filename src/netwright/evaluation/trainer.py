@@ -74,6 +74,8 @@ class TrainerOptions:
         keep_weights: whether trained weights are saved.
         memory_bytes: most memory that a trial may use; None for the machine's. A network whose weights, gradients and
             optimiser state alone need more is refused before anything of it is allocated.
+        known_latency_ms: what this network was measured to take before, and accepted with; see
+            `TrainingEvaluator.measure_latencies`.
     """
 
     device: str = "cpu"
@@ -84,6 +86,7 @@ class TrainerOptions:
     threads: int = 1
     keep_weights: bool = True
     memory_bytes: int | None = None
+    known_latency_ms: float | None = None
 
 
 class TrainingEvaluator:
@@ -169,7 +172,7 @@ class TrainingEvaluator:
 
         Returns:
             accuracy, loss (on the validation images), params, macs, memory_bytes, depth, epochs, train_time_s, and
-            latency_ms where it is limited or asked for.
+            latency_ms where it is limited or asked for; latency_again_ms, see `measure_latencies`.
 
         Raises:
             ConstraintViolation: a limit is broken, or memory ran out.
@@ -186,7 +189,7 @@ class TrainingEvaluator:
         with _out_of_memory_is_infeasible(self._memory_bound(), metrics), _threads(self.options.threads):
             model = self._build(term, seed)
             if self._wants_latency():
-                metrics["latency_ms"] = self._latency(model)
+                metrics |= self.measure_latencies(model)
                 self._check(metrics)
             metrics |= self._train(model, arch, recipe, fidelity, seed)
         self._check(metrics)
@@ -272,6 +275,23 @@ class TrainingEvaluator:
         found = measure_latency(model, self.task.input_shape, self.options.latency)
         _log.log(logging.WARNING if found.noisy else logging.INFO, "latency %s", found)
         return found.median_ms
+
+    def measure_latencies(self, model: nn.Module) -> dict[str, float]:
+        """Measure how long the network takes, once; twice where it was known and now seems to be over the limit.
+
+        Other work on a machine only makes a network slower. So where both measurements are over the limit, and the
+        known one was not, the known one decides: it is ``latency_ms``, and the better of the new ones is told as
+        ``latency_again_ms``.
+        """
+        found = {"latency_ms": self._latency(model)}
+        known = {} if self.options.known_latency_ms is None else {"latency_ms": self.options.known_latency_ms}
+        if not known or self._holds(found) or not self._holds(known):
+            return found
+        again = {"latency_ms": min(found["latency_ms"], self._latency(model))}
+        return again if self._holds(again) else {**known, "latency_again_ms": again["latency_ms"]}
+
+    def _holds(self, metrics: Mapping[str, float]) -> bool:
+        return all(c.holds(metrics[c.metric]) for c in self.constraints if c.metric in metrics)
 
     def _wants_latency(self) -> bool:
         return self.options.latency is not None or any(c.metric == "latency_ms" for c in self.constraints)

@@ -218,6 +218,7 @@ class Card:
         versions: of netwright, torch, python and so on, of the search; the export fills in those missing.
         export: written by `export_network`.
         check: result of the verification at export.
+        remarks: what whoever uses the network should know, such as that it was not trained fully.
     """
 
     __pydantic_config__: ClassVar[dict[str, object]] = FORBID
@@ -236,6 +237,7 @@ class Card:
     versions: dict[str, str] = field(default_factory=dict)
     export: Export | None = None
     check: Check | None = None
+    remarks: tuple[str, ...] = ()
     format: Literal["netwright-card-1"] = FORMAT
 
     def __post_init__(self) -> None:

@@ -124,6 +124,7 @@ def export_trial(
         lineage=lineage(trial, trials),
         data=task.fingerprint(),
         versions={"netwright": version("netwright")},
+        remarks=() if comparisons is None else (*comparisons.warnings, *comparisons.notes),
     )
     export_network(term, weights, info=task.export_info(), out=out, card=card, examples=examples)
     return Card.from_json((out / "card.json").read_bytes())

@@ -7,7 +7,7 @@ finalists, export and check. A sitting may end anywhere; the next one goes on fr
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,18 @@ from netwright.storage import Store
 from netwright.study import leftovers
 from netwright.study.allowance import Allowance
 from netwright.study.clock import Clock, StopRequest
-from netwright.study.finals import best_references, choose_finalists, compare, feasible, pareto_front
-from netwright.study.loop import FINAL, Loop
+from netwright.study.final_phase import FinalPhase
+from netwright.study.finals import best_references, compare, feasible, pareto_front
+from netwright.study.loop import Loop
 from netwright.study.opening import log_file, prepare, prepare_again, record_of, run_folder, write_specification
-from netwright.study.plan import Plan, reserve_at_pace_s
+from netwright.study.plan import Plan
 from netwright.study.recorded import BUDGET, read_recorded
+from netwright.study.remarks import notes_of, warnings_of
 from netwright.study.result import Result
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts
 from netwright.study.standing import Standing
-from netwright.types import Fidelity, Proposal, Trial, TrialState, best_first
+from netwright.types import Proposal, Trial, TrialState, best_first
 
 _log = logging.getLogger(__name__)
 SPENT = "spent_s"
@@ -143,15 +145,18 @@ class Sitting:
         """
         if self._is_done():
             return self._result("it was finished before")
+        if self.parts.searched_by:
+            _log.info("%s", self.parts.searched_by)
+            self._tell(message=self.parts.searched_by)
         with self.stop.listening(lambda text: self._tell(message=text)):
             with self._executor() as executor:
                 loop = self._loop(executor)
                 loop.replay(self.store.started(), list(self.store.commits()))
                 loop.run(lambda: self.stop() or self._search_is_over())
-                self._drain(loop, self._search_ends_s())
+                self._drain(loop, self._search_ends_s)
                 stopped = self._why(loop)
             if self.parts.plan is not None:
-                self._finals(loop)
+                self._finals(loop, self.parts.plan)
             result = self._result(stopped)
         if self._trainer is not None:
             leftovers.clear(self._trainer, self.trials)
@@ -205,17 +210,25 @@ class Sitting:
         return self.clock.elapsed_s >= self.parts.plan.search.time_s - self.parts.plan.grace_s
 
     def _search_ends_s(self) -> float | None:
-        """Until when trials of the search phase may go on, in seconds of the clock; None for as long as it takes."""
-        if self.parts.plan is None or self.parts.plan.search.time_s is None:
-            return self.settings.budget.time_s
-        return self.parts.plan.search.time_s + self.parts.plan.grace_s
+        """Until when trials of the search phase may go on, in seconds of the clock; None for as long as it takes.
 
-    def _drain(self, loop: Loop, until_s: float | None) -> None:
+        As long as there is nothing to deliver, until half of what is left after the search phase is spent, too; the
+        other half is for a training that ends in time.
+        """
+        plan, limit_s = self.parts.plan, self.settings.budget.time_s
+        if plan is None or plan.search.time_s is None or limit_s is None:
+            return limit_s
+        end_s = plan.search.time_s + plan.grace_s
+        if feasible(self.trials, self.parts.constraints):
+            return end_s
+        return max(end_s, (end_s + limit_s - plan.reserve_s) / 2)
+
+    def _drain(self, loop: Loop, until_s: Callable[[], float | None]) -> None:
         """Let what runs end, as long as there is time; then stop here if a signal asked to.
 
         What has not ended by then is killed with the executor, and run again by a resume.
         """
-        while loop.running and (until_s is None or self.clock.elapsed_s < until_s):
+        while loop.running and ((end_s := until_s()) is None or self.clock.elapsed_s < end_s):
             self.num_running = len(loop.running)
             loop.collect()
         loop.running.clear()
@@ -251,39 +264,19 @@ class Sitting:
             self.standing.status(self.phase, self.clock, running=self.num_running, trial=trial, message=message)
         )
 
-    def _finals(self, loop: Loop) -> None:
-        """Train the finalists fully, one after the other on all cores; those that were before are not trained again."""
-        plan, evaluator = self.parts.plan, self._trainer
-        assert plan is not None
-        assert evaluator is not None
+    def _finals(self, loop: Loop, plan: Plan) -> None:
+        """Train what is delivered; see `FinalPhase`."""
+
+        def train(evaluator: TrainingEvaluator, proposal: Proposal) -> None:
+            with self._isolated(evaluator) as loop.executor:
+                loop.finish(proposal)
+                self._drain(loop, lambda: self.settings.budget.time_s)
+
         self.phase = "final"
-        finalists = self._finalists(plan)
-        for place, trial in enumerate(finalists):
-            fidelity = Fidelity(plan.final_epochs, trial.fidelity.data_share)
-            deadline_s = self.clock.deadline_after(self._reserve_s(plan, trial), parts=len(finalists) - place)
-            patient = evaluator.with_options(deadline_s=deadline_s, processes=self.settings.workers)
-            with self._isolated(patient) as loop.executor:
-                loop.finish(Proposal(trial.architecture, fidelity, (trial.id,), FINAL))
-                self._drain(loop, self.settings.budget.time_s)
-
-    def _reserve_s(self, plan: Plan, trial: Trial) -> float:
-        """Wall seconds that export and check of a trial's network will take, by how long its training took."""
-        task, trained = self.parts.task, trial.metrics.get("epochs", 0.0)
-        if task is None or trained <= 0:
-            return plan.reserve_s
-        num_images = trained * trial.fidelity.data_share * len(task.train()[1])
-        train_s = trial.metrics["train_time_s"] / num_images
-        return reserve_at_pace_s(plan, self.settings.budget, train_s, task.num_scored)
-
-    def _finalists(self, plan: Plan) -> list[Trial]:
-        searched = [t for t in feasible(self.trials, self.parts.constraints) if t.proposal.origin != FINAL]
-        done = {t.architecture for t in self.trials if t.proposal.origin == FINAL}
-        objective = self.parts.objectives[0]
-        equal_time = plan.equal_time and [o.metric for o in self.parts.objectives] in (["accuracy"], ["loss"])
-        chosen = choose_finalists(
-            searched, objective, plan.num_finalists, equal_time=equal_time, least_cost=plan.least_cost
-        )
-        return [trial for trial in chosen if trial.architecture not in done]
+        final = FinalPhase(plan, self.parts, self.settings, self.clock, self.trials, train)
+        if not feasible(self.trials, self.parts.constraints):
+            final.rescue(self.store.started())
+        final.run({started.proposal.architecture for started in loop.cut})
 
     def _result(self, stopped: str) -> Result:
         if not self.trials and self._search_is_over():
@@ -303,7 +296,12 @@ class Sitting:
             front=pareto_front(good, self.parts.objectives),
             num_trials=len(self.trials),
             stopped=stopped,
+            counts={state: self.standing.counts[state] for state in TrialState},
+            notes=notes_of(ranked[0], self.trials, self.parts, self.settings.budget),
+            warnings=warnings_of(ranked[0], self.trials, self.parts),
         )
+        for warning in () if self._is_done() else result.warnings:
+            self.warn(warning)
         if self.parts.task is None or self.run_folder is None:
             return result
         from netwright.study.delivery import deliver, recall

@@ -5,14 +5,21 @@ Which networks are trained fully, which one is best, and how it compares with th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 
 from netwright.strategies.operators import pareto_rank
 from netwright.study.equal_time import loss_at_equal_time
 from netwright.study.result import Comparison
 from netwright.types import Architecture, Constraint, Objective, Trial, TrialState, best_first
 
+FINAL = "final"
+"""Origin of trials that no strategy asked for: the last trainings of a search."""
+
 REFERENCE = "reference:"
+
+SHARED = 0.8
+"""What a further process adds to the speed of a training that shares its steps among several, at best."""
 
 
 def keeps(trial: Trial, constraints: Sequence[Constraint]) -> bool:
@@ -51,6 +58,74 @@ def choose_finalists(
             if len(chosen) < count:
                 chosen.setdefault(trial.architecture, trial)
     return list(chosen.values())
+
+
+def waiting_finalists(
+    ranked: Sequence[Trial],
+    trials: Iterable[Trial],
+    constraints: Sequence[Constraint],
+    count: int,
+    *,
+    replace: bool = True,
+) -> list[Trial]:
+    """The finalists whose last training is still to be made.
+
+    Args:
+        ranked: trials of the search, best first, see `choose_finalists`.
+        trials: the whole history, last trainings included.
+        constraints: limits.
+        count: networks that are to be trained fully.
+        replace: let the next one take the place of one whose last training failed.
+    """
+    ended: dict[Architecture, bool] = {}
+    for trial in trials:
+        if trial.proposal.origin == FINAL:
+            ended[trial.architecture] = ended.get(trial.architecture, False) or keeps(trial, constraints)
+    waiting, places = [], count
+    for trial in ranked:
+        if places == 0:
+            break
+        if trial.architecture not in ended:
+            waiting.append(trial)
+        places -= ended.get(trial.architecture, True) or not replace
+    return waiting
+
+
+def expected_epochs(trials: Sequence[Trial], time_s: float, processes: int, kept: float) -> float:
+    """Epochs that a last training comes to in a given time, at best; infinite where no pace is known.
+
+    Args:
+        trials: of this network, finished.
+        time_s: wall seconds.
+        processes: that share each step.
+        kept: share of the longest training that need not be made again.
+    """
+    known = [(t.metrics["epochs"], t.metrics["train_time_s"]) for t in trials if t.metrics.get("epochs", 0.0) > 0]
+    if not known:
+        return math.inf
+    pace_s = max(train_s / epochs for epochs, train_s in known)  # one that went on from another seems faster than it is
+    if pace_s <= 0:
+        return math.inf
+    return kept * longest_training(trials) + time_s * (1 + SHARED * (processes - 1)) / pace_s
+
+
+def longest_training(trials: Iterable[Trial]) -> float:
+    """Epochs of the longest of these trainings; 0 where there is none."""
+    return max((_epochs(trial) or 0.0 for trial in trials if trial.state is TrialState.FINISHED), default=0.0)
+
+
+def share_time(finalists: Sequence[Trial], gains: Callable[[Trial, int], bool]) -> list[Trial]:
+    """Those of the finalists that what is left is divided among, so that each gets more than it had in the search.
+
+    Args:
+        finalists: best first.
+        gains: whether a network will have been trained longer than before when it gets one of so many parts of the
+            time.
+    """
+    for count in range(len(finalists), 1, -1):
+        if all(gains(trial, count) for trial in finalists[:count]):
+            return list(finalists[:count])
+    return [trial for trial in finalists if gains(trial, 1)][:1]
 
 
 def pareto_front(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[Trial, ...]:

@@ -16,11 +16,9 @@ from netwright.execution import Executor, Job, require
 from netwright.storage import Started, Store
 from netwright.strategies import Exhausted, Strategy
 from netwright.study.allowance import Allowance
+from netwright.study.finals import FINAL
 from netwright.study.seeds import trial_seed
 from netwright.types import Proposal, Trial
-
-FINAL = "final"
-"""Origin of trials that no strategy asked for."""
 
 
 class Loop:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from netwright.types import Json, Objective, Trial
+from netwright.types import Json, Objective, Trial, TrialState
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,9 @@ class Result:
         stopped: why the search ended.
         card: card of the exported network; empty where nothing was exported.
         verified: the export was reloaded and gave the same outputs and metric.
-        notes: what a person should know (a limit that was never met, a check that was left out).
+        notes: what a person should know (a reference that broke a limit, a check that was left out).
+        counts: trials by how they ended.
+        warnings: what a person must know: that what is delivered was not trained fully.
     """
 
     run: Path | None
@@ -68,6 +70,8 @@ class Result:
     card: Mapping[str, Json] = field(default_factory=dict)
     verified: bool = False
     notes: tuple[str, ...] = ()
+    counts: Mapping[TrialState, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path | None:
@@ -77,18 +81,22 @@ class Result:
     def summary(self) -> str:
         """Text for people: what was found, what a reference network would have given, and where the files are."""
         main = self.objectives[0].metric
-        lines = [f"{self.num_trials} trials, stopped: {self.stopped}"]
+        lines = [f"{self.num_trials} trials{_endings(self.counts)}, stopped: {self.stopped}"]
         lines.append(f"best: trial {self.best.id}, {_numbers(self.best.metrics)}")
         metrics = self.card.get("metrics")
         if isinstance(metrics, dict):
             test = [f"{k.replace('_', ' ')} {v:.4f}" for k, v in metrics.items() if k.startswith("test_")]
             lines.extend([f"on the test split, read once: {', '.join(test)}"] if test else [])
-        if self.comparisons:
+        same = [name for name, trial in self.references if trial.architecture == self.best.architecture]
+        others = [comparison for comparison in self.comparisons if comparison.name not in same]
+        if others:
             lines.append("hand-made reference networks, at the longest training that both had:")
-            lines.extend(f"  {comparison}" for comparison in self.comparisons)
-            same = [name for name, trial in self.references if trial.architecture == self.best.architecture]
-            found = f"the best network IS the reference {same[0]}: nothing better was found" if same else ""
-            lines.append(found or _verdict(self.comparisons, main))
+            lines.extend(f"  {comparison}" for comparison in others)
+        if same:
+            lines.append(f"the best network IS the reference {same[0]}: nothing better was found")
+        elif others:
+            lines.append(_verdict(self.comparisons, main))
+        lines.extend(f"WARNING: {warning}" for warning in self.warnings)
         lines.extend(f"note: {note}" for note in self.notes)
         if self.folder is not None:
             state = "checked: it scores as it did in the search" if self.verified else "NOT verified"
@@ -104,9 +112,11 @@ class Result:
             "comparisons": [dict(vars(c)) for c in self.comparisons],
             "front": [trial.id for trial in self.front],
             "trials": self.num_trials,
+            "counts": {state.value: count for state, count in self.counts.items()},
             "stopped": self.stopped,
             "verified": self.verified,
             "notes": list(self.notes),
+            "warnings": list(self.warnings),
             "card": dict(self.card),
         }
 
@@ -128,7 +138,19 @@ def trial_dict(trial: Trial) -> dict[str, Json]:
 
 
 def _numbers(metrics: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+    return ", ".join(f"{name} {value:.{3 if name == 'epochs' else 4}g}" for name, value in metrics.items())
+
+
+def _endings(counts: Mapping[TrialState, int]) -> str:
+    """How many were trained, where that is not all: a network over a limit is refused, and not charged to a budget.
+
+    Example:
+        >>> _endings({TrialState.FINISHED: 5, TrialState.INFEASIBLE: 9})
+        ' (5 trained, 9 refused)'
+    """
+    words = {TrialState.FINISHED: "trained", TrialState.INFEASIBLE: "refused", TrialState.FAILED: "failed"}
+    parts = [f"{counts[state]} {word}" for state, word in words.items() if counts.get(state)]
+    return f" ({', '.join(parts)})" if len(parts) > 1 else ""
 
 
 def _verdict(comparisons: tuple[Comparison, ...], metric: str) -> str:

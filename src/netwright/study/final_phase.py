@@ -1,0 +1,167 @@
+"""The end of a search: the finalists' full training, one after the other on all cores, as far as there is time for it.
+
+Where nothing usable came out of the search phase, the time that is left goes to the cheapest hand-made network.
+Knows nothing of strategies; what is trained and in which order are pure functions of `netwright.study.finals`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import cast
+
+from netwright.evaluation.trainer import TrainingEvaluator
+from netwright.storage import Started
+from netwright.study.clock import Clock
+from netwright.study.finals import (
+    FINAL,
+    choose_finalists,
+    expected_epochs,
+    feasible,
+    longest_training,
+    share_time,
+    waiting_finalists,
+)
+from netwright.study.plan import Plan, reserve_at_pace_s
+from netwright.study.settings import Settings
+from netwright.study.setup import Parts, first_proposals
+from netwright.types import Architecture, Fidelity, Proposal, Trial, TrialState
+
+MOST_REPLACED = 3
+"""Finalists whose training failed that others are trained for."""
+
+LEAST_S = 3.0
+"""Wall seconds below which no training is begun."""
+
+
+class FinalPhase:
+    """Trains what is delivered.
+
+    Args:
+        plan: how the budget is divided.
+        parts: of the search.
+        settings: how it is run.
+        clock: what is spent.
+        trials: the history; what is trained here is added to it by ``train``.
+        train: runs a proposal with an evaluator, to its end.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        parts: Parts,
+        settings: Settings,
+        clock: Clock,
+        trials: Sequence[Trial],
+        train: Callable[[TrainingEvaluator, Proposal], None],
+    ) -> None:
+        assert parts.task is not None
+        self.plan, self.parts, self.settings, self.clock = plan, parts, settings, clock
+        self.trials, self._train = trials, train
+        self.task = parts.task
+        self.evaluator = cast(TrainingEvaluator, parts.evaluator)
+
+    def run(self, cut: Collection[Architecture] = ()) -> None:
+        """Train the finalists that wait; the next best where one fails.
+
+        Args:
+            cut: whose last training was interrupted, and goes on.
+        """
+        tried: set[Architecture] = set()
+        while waiting := [trial for trial in self.waiting() if trial.architecture not in tried]:
+            chosen = [t for t in waiting if t.architecture in cut] or share_time(waiting, self.gains)
+            if not chosen:
+                return
+            self._train_fully(chosen[0], parts=len(waiting) if chosen[0].architecture in cut else len(chosen))
+            tried.add(chosen[0].architecture)
+
+    def waiting(self) -> list[Trial]:
+        """The finalists whose last training is still to be made, best first."""
+        searched = [t for t in feasible(self.trials, self.parts.constraints) if t.proposal.origin != FINAL]
+        objectives = self.parts.objectives
+        equal_time = self.plan.equal_time and [o.metric for o in objectives] in (["accuracy"], ["loss"])
+        ranked = choose_finalists(
+            searched, objectives[0], len(searched), equal_time=equal_time, least_cost=self.plan.least_cost
+        )
+        return waiting_finalists(
+            ranked, self.trials, self.parts.constraints, self.plan.num_finalists, replace=self._may_replace()
+        )
+
+    def gains(self, trial: Trial, num_parts: int = 1) -> bool:
+        """Whether a last training of a network is longer than those it had, in one of so many parts of the time."""
+        theirs = [t for t in self.trials if t.architecture == trial.architecture and t.state is TrialState.FINISHED]
+        longest, expected = longest_training(theirs), self.plan.final_epochs
+        if any(t.fidelity.epochs is not None and t.fidelity.epochs >= expected for t in theirs):
+            return False
+        left_s = self._left_s(trial)
+        if left_s is not None:
+            kept = 1 - self.evaluator.recipe.decay_share if self._has_checkpoint(trial) else 0.0
+            part_s = left_s / num_parts
+            expected = min(expected, expected_epochs(theirs, part_s, self.settings.workers, kept))
+            return part_s >= LEAST_S and expected > longest
+        return True
+
+    def rescue(self, started: Sequence[Started]) -> None:
+        """Where nothing usable came out of the search: train the cheapest hand-made network in the time that is left.
+
+        Args:
+            started: trials, ended or not; one that was cut off goes on.
+        """
+        by_architecture = {s.proposal.architecture: s.trial_id for s in started if s.proposal.origin != FINAL}
+        for architecture in self._cheapest(by_architecture)[:MOST_REPLACED]:
+            left_s = self.clock.remaining_s
+            if left_s is None or left_s - self.plan.reserve_s < LEAST_S:
+                return
+            parent = by_architecture.get(architecture)
+            deadline_s = self.clock.deadline_after(self.plan.reserve_s)
+            proposal = Proposal(
+                architecture, Fidelity(self.plan.final_epochs), () if parent is None else (parent,), FINAL
+            )
+            self._train(self.evaluator.with_options(deadline_s=deadline_s, processes=self.settings.workers), proposal)
+            if feasible(self.trials, self.parts.constraints):
+                return
+
+    def _cheapest(self, started: Mapping[Architecture, int]) -> list[Architecture]:
+        """Hand-made networks, or where the space has none those that were begun, cheapest first; none that ended."""
+        ended = {trial.architecture for trial in self.trials}
+        made = [p.architecture for p in first_proposals(self.task, self.parts.space)] or list(started)
+        costs: list[tuple[float, int, Architecture]] = []
+        for place, architecture in enumerate(made):
+            if architecture not in ended:
+                sizes = self.evaluator.measure_sizes(self.task.network(self.parts.space, architecture))
+                if all(c.holds(sizes[c.metric]) for c in self.parts.constraints if c.metric in sizes):
+                    costs.append((sizes["train_cost"], place, architecture))
+        return [architecture for _, _, architecture in sorted(costs, key=lambda cost: cost[:2])]
+
+    def _train_fully(self, trial: Trial, parts: int) -> None:
+        fidelity = Fidelity(self.plan.final_epochs, trial.fidelity.data_share)
+        patient = self.evaluator.with_options(
+            deadline_s=self.clock.deadline_after(self._reserve_s(trial), parts=parts),
+            processes=self.settings.workers,
+            known_latency_ms=trial.metrics.get("latency_ms"),
+        )
+        self._train(patient, Proposal(trial.architecture, fidelity, (trial.id,), FINAL))
+
+    def _may_replace(self) -> bool:
+        """Whether there is budget for another finalist in the place of one that failed."""
+        finals = [trial for trial in self.trials if trial.proposal.origin == FINAL]
+        if len(finals) - len(feasible(finals, self.parts.constraints)) > MOST_REPLACED:
+            return False
+        most = self.settings.budget.trials
+        return most is None or sum(t.state is not TrialState.INFEASIBLE for t in self.trials) < most
+
+    def _left_s(self, trial: Trial) -> float | None:
+        """Wall seconds for last trainings, if this network is delivered; None without a limit."""
+        left_s = self.clock.remaining_s
+        return None if left_s is None else left_s - self._reserve_s(trial)
+
+    def _has_checkpoint(self, trial: Trial) -> bool:
+        return bool(self.evaluator.checkpoint_files(trial.architecture, trial.fidelity, trial.seed))
+
+    def _reserve_s(self, trial: Trial) -> float:
+        """Wall seconds that export and check of a trial's network will take, by how long its training took."""
+        trained = trial.metrics.get("epochs", 0.0)
+        if trained <= 0:
+            return self.plan.reserve_s
+        num_images = trained * trial.fidelity.data_share * len(self.task.train()[1])
+        train_s = trial.metrics["train_time_s"] / num_images
+        return reserve_at_pace_s(self.plan, self.settings.budget, train_s, self.task.num_scored)

@@ -1,0 +1,108 @@
+"""What a person should know of a result besides its numbers, as pure functions of the history.
+
+Warnings: what is delivered is not what a person would expect. Notes: what became of the hand-made references, and what
+was measured twice with different results.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from netwright.study.finals import FINAL, REFERENCE, feasible, keeps
+from netwright.study.setup import Parts, first_proposals
+from netwright.types import Budget, Constraint, Trial, TrialState
+
+SEARCHED = 3
+"""Networks of the strategy, after the hand-made ones, from which on one may speak of a search."""
+
+LEAST_EPOCHS = 1.0
+"""Below these a network has not seen all its training images once."""
+
+
+def warnings_of(best: Trial, trials: Sequence[Trial], parts: Parts) -> tuple[str, ...]:
+    """Why the best network is not as well trained as it could be; nothing where it is, or where nothing is trained."""
+    plan = parts.plan
+    if plan is None or "epochs" not in best.metrics:
+        return ()
+    epochs = best.metrics["epochs"]
+    finals = [trial for trial in trials if trial.proposal.origin == FINAL]
+    trained = f"trial {best.id} was trained for {epochs:.3g} epochs only"
+    short = best.fidelity.epochs is None or best.fidelity.epochs < plan.final_epochs
+    if best.proposal.origin != FINAL and plan.num_finalists and short and not feasible(finals, parts.constraints):
+        return (f"{trained}, not fully: {_why(finals, parts.constraints)}",)
+    if epochs < min(LEAST_EPOCHS, 0.9 * plan.final_epochs):
+        return (f"{trained}, since time ended its training; give a larger budget",)
+    return ()
+
+
+def _why(finals: Sequence[Trial], constraints: Sequence[Constraint]) -> str:
+    """Why no network was trained fully."""
+    if not finals:
+        return "there was no time for a longer training; give a larger budget (netwright resume --budget)"
+    told = [f"trial {trial.id} {_ending(trial, constraints)}" for trial in finals]
+    return f"the full training could not be made: {'; '.join(told)}"
+
+
+def _ending(trial: Trial, constraints: Sequence[Constraint]) -> str:
+    """How a trial that gave nothing ended."""
+    if trial.state is TrialState.FAILED:
+        return f"failed: {_first_line(trial)}"
+    broken = [str(c) for c in constraints if c.metric in trial.metrics and not c.holds(trial.metrics[c.metric])]
+    return f"broke a limit: {_first_line(trial) or ', '.join(broken)}"
+
+
+def _first_line(trial: Trial) -> str:
+    return trial.error.strip().partition("\n")[0][:200]
+
+
+def notes_of(best: Trial, trials: Sequence[Trial], parts: Parts, budget: Budget) -> tuple[str, ...]:
+    """What became of the references, whether anything was searched, and a latency that was not found again."""
+    notes = [*refused_references(trials, parts.constraints), *_measured_again(best, parts.constraints)]
+    if parts.plan is not None and parts.task is not None:
+        notes += _only_references(trials, parts, budget)
+    return tuple(notes)
+
+
+def refused_references(trials: Sequence[Trial], constraints: Sequence[Constraint] = ()) -> list[str]:
+    """The hand-made references none of whose trials is usable, with the reason."""
+    usable = {trial.architecture for trial in trials if keeps(trial, constraints)}
+    told: dict[str, str] = {}
+    for trial in trials:
+        if trial.proposal.origin.startswith(REFERENCE) and trial.architecture not in usable:
+            name = trial.proposal.origin.removeprefix(REFERENCE)
+            told[name] = f"the reference {name} is not compared with: it {_ending(trial, constraints)}"
+    return list(told.values())
+
+
+def _measured_again(best: Trial, constraints: Sequence[Constraint]) -> list[str]:
+    again = best.metrics.get("latency_again_ms")
+    if again is None:
+        return []
+    bounds = [c.bound for c in constraints if c.metric == "latency_ms"]
+    limit = f", beyond the limit of {min(bounds):g}" if bounds else ""
+    before = f"it was {best.metrics['latency_ms']:.3g} ms when the network was accepted"
+    cure = "other work slows a measurement: measure once more on an idle machine"
+    return [f"the latency was measured again: {again:.3g} ms{limit}; {before}; {cure}"]
+
+
+def _only_references(trials: Sequence[Trial], parts: Parts, budget: Budget) -> list[str]:
+    """That nothing but hand-made references was tried, and which budget a search needs."""
+    assert parts.task is not None
+    searched = [trial for trial in trials if trial.proposal.origin != FINAL]
+    first = first_proposals(parts.task, parts.space)
+    references = {p.architecture for p in first if p.origin.startswith(REFERENCE)}
+    ended = {trial.architecture for trial in trials}
+    if not references or not ended <= references:
+        return []
+    what = f"only the {len(ended)} references" if len(ended) > 1 else "only one reference network"
+    return [f"{what} fitted into the budget; give {_enough(budget, len(searched), len(first) + SEARCHED)} for a search"]
+
+
+def _enough(budget: Budget, num_ended: int, num_wanted: int) -> str:
+    """A budget in which so many trials end, when so many ended in this one."""
+    if budget.time_s is not None:
+        return f"{math.ceil(budget.time_s * num_wanted / max(1, num_ended) / 60)} minutes"
+    if budget.trials is not None:
+        return f"{num_wanted + 2} trials"
+    return f"{math.ceil((budget.epochs or 1.0) * num_wanted / max(1, num_ended))} epochs"

@@ -1,0 +1,288 @@
+"""The end of a search: who is trained fully, what happens when that fails, and what a person is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import netwright as nw
+from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator
+from netwright.storage import Started
+from netwright.study.clock import Clock
+from netwright.study.final_phase import FinalPhase
+from netwright.study.finals import FINAL, expected_epochs, share_time, waiting_finalists
+from netwright.study.opening import prepare
+from netwright.study.remarks import notes_of, warnings_of
+from netwright.study.result import Comparison, Result
+from netwright.study.settings import Settings
+from netwright.study.setup import Parts, first_proposals
+from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial, TrialState
+
+Train = Callable[[TrainingEvaluator, Proposal], None]
+
+
+@pytest.fixture(scope="module")
+def task() -> nw.ImageClassification:
+    return nw.ImageClassification.load("digits")
+
+
+def parts_of(task: nw.ImageClassification, out: Path, budget: str = "3m") -> tuple[Settings, Parts]:
+    """Settings and parts of a search with a limit on latency."""
+    options = {"task": task, "budget": budget, "constraints": ["latency_ms<=2"], "out": str(out)}
+    return prepare(None, options, Clock())
+
+
+def searched(parts: Parts, number: int, accuracy: float, epochs: float = 1.0, train_time_s: float = 1.0) -> Trial:
+    """A finished trial of the search: the first proposal of that number."""
+    assert parts.task is not None
+    proposal = first_proposals(parts.task, parts.space)[number]
+    metrics = {"accuracy": accuracy, "epochs": epochs, "train_time_s": train_time_s, "latency_ms": 1.0}
+    started = Proposal(proposal.architecture, Fidelity(epochs), (), proposal.origin)
+    return Trial(number, started, 7, TrialState.FINISHED, metrics)
+
+
+class Machine:
+    """Ends each final training as it is told to, and remembers what it was asked."""
+
+    def __init__(self, trials: list[Trial], *endings: TrialState) -> None:
+        self.trials, self.endings = trials, list(endings)
+        self.asked: list[tuple[TrainerOptions, Proposal]] = []
+
+    def __call__(self, evaluator: TrainingEvaluator, proposal: Proposal) -> None:
+        self.asked.append((evaluator.options, proposal))
+        state = self.endings.pop(0) if self.endings else TrialState.FINISHED
+        finished = {"accuracy": 0.99, "epochs": 30.0, "train_time_s": 9.0, "latency_ms": 1.0}
+        metrics = finished if state is TrialState.FINISHED else {"latency_ms": 2.035}
+        error = "" if state is TrialState.FINISHED else "latency_ms is 2.035, the limit is 2"
+        self.trials.append(Trial(100 + len(self.trials), proposal, 7, state, metrics, error))
+
+
+def phase(task: nw.ImageClassification, out: Path, clock: Clock, *endings: TrialState) -> tuple[FinalPhase, Machine]:
+    """A final phase after a search of four networks."""
+    settings, parts = parts_of(task, out)
+    trials = [searched(parts, i, accuracy) for i, accuracy in enumerate((0.9, 0.8, 0.7, 0.6))]
+    machine = Machine(trials, *endings)
+    assert parts.plan is not None
+    return FinalPhase(parts.plan, parts, settings, clock, trials, machine), machine
+
+
+def test_where_a_full_training_fails_the_next_best_takes_its_place(
+    task: nw.ImageClassification, tmp_path: Path
+) -> None:
+    """Two are to be trained fully; the first one is refused, so the third is trained, too."""
+    final, machine = phase(task, tmp_path / "run", Clock(180.0), TrialState.INFEASIBLE)
+    assert final.plan.num_finalists == 2
+    final.run()
+    assert [(0,), (1,), (2,)] == [proposal.parents for _, proposal in machine.asked]
+    assert {FINAL} == {proposal.origin for _, proposal in machine.asked}
+
+
+def test_failing_full_trainings_end(task: nw.ImageClassification, tmp_path: Path) -> None:
+    """Where each of them fails, it ends: when there is nothing more to train."""
+    final, machine = phase(task, tmp_path / "run", Clock(180.0), *[TrialState.FAILED] * 9)
+    final.run()
+    assert [(0,), (1,), (2,), (3,)] == [proposal.parents for _, proposal in machine.asked]
+    final.run()
+    assert len(machine.asked) == 4
+
+
+def test_the_accepted_latency_is_known_to_the_full_training(task: nw.ImageClassification, tmp_path: Path) -> None:
+    """The measurement of the search goes with the finalist."""
+    final, machine = phase(task, tmp_path / "run", Clock(180.0))
+    final.run()
+    assert [1.0, 1.0] == [options.known_latency_ms for options, _ in machine.asked]
+
+
+def test_a_training_that_would_be_shorter_than_an_existing_one_is_not_made(
+    task: nw.ImageClassification, tmp_path: Path
+) -> None:
+    """Both were trained for 10 epochs of 3 s; 40 s less the reserve give neither of them more in halves, one alone."""
+    final, machine = phase(task, tmp_path / "run", Clock(180.0, spent_s=180.0 - 60.0))
+    final.trials = machine.trials = [searched(final.parts, i, 0.9 - i / 10, 10.0, 30.0) for i in range(2)]
+    final.run()
+    assert [(0,)] == [proposal.parents for _, proposal in machine.asked][:1]
+    final, machine = phase(task, tmp_path / "run", Clock(180.0, spent_s=180.0 - 40.0))
+    final.trials = machine.trials = [searched(final.parts, i, 0.9 - i / 10, 10.0, 30.0) for i in range(2)]
+    final.run()
+    assert [] == machine.asked
+
+
+def test_where_nothing_usable_was_found_the_cheapest_reference_gets_the_time(
+    task: nw.ImageClassification, tmp_path: Path
+) -> None:
+    """It goes on with the training that the search had begun, and has a deadline; a refused one is left out."""
+    final, machine = phase(task, tmp_path / "run", Clock(120.0, spent_s=38.0))
+    machine.trials.clear()
+    proposals = first_proposals(task, final.parts.space)
+    costs = [
+        final.evaluator.measure_sizes(task.network(final.parts.space, p.architecture))["train_cost"] for p in proposals
+    ]
+    order = sorted(range(len(costs)), key=costs.__getitem__)
+    machine.trials.append(Trial(0, proposals[order[0]], 7, TrialState.INFEASIBLE, {}, "latency_ms is 3"))
+    final.rescue([Started(i, proposals[i], 7) for i in range(3)])
+    ((options, proposal),) = machine.asked
+    assert proposals[order[1]].architecture == proposal.architecture
+    assert ((order[1],) if order[1] < 3 else ()) == proposal.parents
+    assert options.deadline_s is not None
+
+
+def test_without_time_nothing_is_rescued(task: nw.ImageClassification, tmp_path: Path) -> None:
+    """A training that could not end in time is not begun."""
+    final, machine = phase(task, tmp_path / "run", Clock(120.0, spent_s=110.0))
+    machine.trials.clear()
+    final.rescue([])
+    assert [] == machine.asked
+
+
+def trial(number: int, name: str, state: TrialState = TrialState.FINISHED, origin: str = "") -> Trial:
+    metrics = {"accuracy": 0.5} if state is TrialState.FINISHED else {}
+    return Trial(number, Proposal(Architecture({"n": name}), Fidelity(1.0), (), origin), 0, state, metrics)
+
+
+def test_waiting_finalists_without_replacement() -> None:
+    """One whose training failed keeps its place where there is no budget for another."""
+    ranked = [trial(0, "a"), trial(1, "b"), trial(2, "c")]
+    failed = [*ranked, trial(3, "a", TrialState.FAILED, FINAL)]
+    assert [1, 2] == [t.id for t in waiting_finalists(ranked, failed, (), 2)]
+    assert [1] == [t.id for t in waiting_finalists(ranked, failed, (), 2, replace=False)]
+    done = [*ranked, trial(3, "a", TrialState.FINISHED, FINAL)]
+    assert [1] == [t.id for t in waiting_finalists(ranked, done, (), 2)]
+
+
+def test_the_pace_of_a_network_is_its_slowest() -> None:
+    """A promoted trial trains the difference alone, so its seconds an epoch are too few."""
+    first, promoted = (
+        Trial(i, Proposal(Architecture({})), 0, TrialState.FINISHED, {"epochs": e, "train_time_s": s})
+        for i, (e, s) in enumerate(((1.0, 10.0), (3.0, 20.0)))
+    )
+    assert 4.0 == expected_epochs([first, promoted], 40.0, 1, 0.0)
+    assert 4.6 == pytest.approx(expected_epochs([first, promoted], 40.0, 1, 0.2))
+    assert float("inf") == expected_epochs([], 40.0, 1, 0.0)
+
+
+def test_time_is_divided_among_as_many_as_gain_by_it() -> None:
+    """Two where both gain; else the best one that gains alone; else none."""
+    two = [trial(0, "a"), trial(1, "b")]
+    assert [0, 1] == [t.id for t in share_time(two, lambda t, n: True)]
+    assert [0] == [t.id for t in share_time(two, lambda t, n: n == 1)]
+    assert [1] == [t.id for t in share_time(two, lambda t, n: n == 1 and t.id == 1)]
+    assert [] == share_time(two, lambda t, n: False)
+
+
+@pytest.mark.parametrize(
+    ("measured", "known", "found"),
+    [
+        ([1.5], 1.0, {"latency_ms": 1.5}),
+        ([2.1], None, {"latency_ms": 2.1}),
+        ([2.1, 1.2], 1.0, {"latency_ms": 1.2}),
+        ([2.1, 2.05], 1.078, {"latency_ms": 1.078, "latency_again_ms": 2.05}),
+    ],
+)
+def test_a_noisy_second_measurement_does_not_refuse_an_accepted_network(
+    task: nw.ImageClassification,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    measured: list[float],
+    known: float | None,
+    found: dict[str, float],
+) -> None:
+    """Over the limit it is measured once more; if that is over it, too, the known one decides, and both are told."""
+    _, parts = parts_of(task, tmp_path / "run")
+    assert isinstance(parts.evaluator, TrainingEvaluator)
+    evaluator = parts.evaluator.with_options(known_latency_ms=known)
+    left = list(measured)
+    monkeypatch.setattr(evaluator, "_latency", lambda model: left.pop(0))
+    assert found == evaluator.measure_latencies(None)  # type: ignore[arg-type]
+    assert [] == left
+
+
+def test_a_network_that_was_not_trained_fully_is_told_loudly(task: nw.ImageClassification, tmp_path: Path) -> None:
+    """With the reason; not where its full training was merely worse."""
+    final, machine = phase(task, tmp_path / "run", Clock(180.0), *[TrialState.INFEASIBLE] * 9)
+    best = machine.trials[0]
+    (warning,) = warnings_of(best, machine.trials, final.parts)
+    assert warning.startswith(
+        "trial 0 was trained for 1 epochs only, not fully: there was no time for a longer training"
+    )
+    final.run()
+    (warning,) = warnings_of(best, machine.trials, final.parts)
+    assert "not fully: the full training could not be made: trial 104 broke a limit: latency_ms is 2.035" in warning
+    final, machine = phase(task, tmp_path / "run", Clock(180.0))
+    final.run()
+    assert () == warnings_of(machine.trials[0], machine.trials, final.parts)
+    cut = Trial(9, machine.asked[0][1], 7, TrialState.FINISHED, {"accuracy": 0.1, "epochs": 0.23})
+    assert "trial 9 was trained for 0.23 epochs only" in warnings_of(cut, [cut], final.parts)[0]
+
+
+def test_a_latency_beyond_the_limit_is_told(task: nw.ImageClassification, tmp_path: Path) -> None:
+    """What was measured at the end is not hidden."""
+    settings, parts = parts_of(task, tmp_path / "run")
+    best = searched(parts, 0, 0.9)
+    again = Trial(0, best.proposal, 7, best.state, {**best.metrics, "latency_again_ms": 2.035})
+    notes = notes_of(again, [again], parts, settings.budget)
+    assert notes[0].startswith("the latency was measured again: 2.04 ms, beyond the limit of 2; it was 1 ms when")
+
+
+def test_a_budget_that_fits_only_references_says_so(task: nw.ImageClassification, tmp_path: Path) -> None:
+    """With a budget that would be enough; and a reference that was refused is named with its reason."""
+    settings, parts = parts_of(task, tmp_path / "run")
+    refused = Trial(
+        1,
+        first_proposals(task, parts.space)[1],
+        7,
+        TrialState.INFEASIBLE,
+        {},
+        "params is 9e+06, the limit is 2e+05\n..",
+    )
+    trials = [searched(parts, 0, 0.9), refused, searched(parts, 2, 0.8)]
+    notes = notes_of(trials[0], trials, parts, settings.budget)
+    assert (
+        "the reference mobilenet is not compared with: it broke a limit: params is 9e+06, the limit is 2e+05" in notes
+    )
+    assert notes[-1].startswith("only the 3 references fitted into the budget; give ")
+    assert notes[-1].endswith(" minutes for a search")
+    trials.append(searched(parts, 3, 0.9))
+    assert not any("fitted" in note for note in notes_of(trials[0], trials, parts, settings.budget))
+
+
+def test_the_summary_counts_compares_and_warns() -> None:
+    """Trained and refused are told apart, a reference is not compared with itself, epochs are rounded."""
+    best = trial(3, "a", origin="reference:cnn")
+    best = Trial(3, best.proposal, 0, best.state, {"accuracy": 0.5, "epochs": 2.2058823})
+    rows = (
+        Comparison("cnn", "accuracy", 0.5, 0.5, 0.0, 1.0, 1.0),
+        Comparison("resnet", "accuracy", 0.4, 0.5, 0.1, 1.0, 1.0),
+    )
+    counts = {TrialState.FINISHED: 5, TrialState.FAILED: 0, TrialState.INFEASIBLE: 9}
+    result = Result(
+        None,
+        (Objective("accuracy", "max"),),
+        best,
+        (("cnn", best),),
+        rows,
+        num_trials=14,
+        stopped="x",
+        counts=counts,
+        warnings=("not trained fully",),
+    )
+    text = result.summary()
+    assert "14 trials (5 trained, 9 refused), stopped: x" in text
+    assert "epochs 2.21" in text
+    assert "WARNING: not trained fully" in text
+    assert "cnn: accuracy" not in text
+    assert "resnet: accuracy" in text
+    assert "beat the best" not in text
+
+
+def test_a_known_latency_over_the_limit_decides_nothing(
+    task: nw.ImageClassification, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what was accepted may stand in for a measurement."""
+    _, parts = parts_of(task, tmp_path / "run")
+    assert isinstance(parts.evaluator, TrainingEvaluator)
+    assert (Constraint.parse("latency_ms<=2"),) == parts.evaluator.constraints
+    evaluator = parts.evaluator.with_options(known_latency_ms=2.5)
+    monkeypatch.setattr(evaluator, "_latency", lambda model: 2.1)
+    assert {"latency_ms": 2.1} == evaluator.measure_latencies(None)  # type: ignore[arg-type]
