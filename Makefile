@@ -6,10 +6,11 @@ FIND_LINKS := $(if $(PIP_FIND_LINKS),--find-links $(PIP_FIND_LINKS))
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow lint format types layers check examples schema clean
+.PHONY: help env demo test test-slow lint format types layers check examples schema clean bench-queries bench-validation \
+	bench-proxies bench-robustness bench-pareto bench-fidelities bench-transfer bench-predictors
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(VENV)/.ready ## make the environment (a virtual environment in .venv)
 
@@ -48,6 +49,38 @@ examples: env ## run every example
 	for f in examples/*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
 
 check: lint types layers test examples ## all that CI checks
+
+DATA ?= ../shared/data
+SEEDS ?= 200
+NB201 = OMP_NUM_THREADS=1 $(BIN)/python benchmarks/strategies_nb201.py
+
+bench-queries: env ## queries to the optimum of NAS-Bench-201 (T1, T2, T13) into docs/figures/
+	$(NB201) queries --data $(DATA) --seeds $(SEEDS) --write docs/figures/queries.md
+
+bench-validation: env ## validation to test (T4)
+	$(NB201) validation --data $(DATA) --seeds $(SEEDS) --strategy random evolution local bayesian --write docs/figures/validation.md
+
+bench-proxies: env ## label-free scores, true and flipped (T3, T12)
+	$(NB201) proxies --data $(DATA) --seeds $(SEEDS) --queries 100 --strategy bayesian --write docs/figures/proxies.md
+
+bench-robustness: env ## shuffled and noisy labels (T12)
+	$(NB201) robustness --data $(DATA) --seeds $(SEEDS) --queries 100 --dataset cifar10 \
+		--strategy random local bayesian --write docs/figures/robustness.md
+
+bench-pareto: env ## share of the hypervolume on 27 devices (T9)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/pareto_nb201.py --data $(DATA) --seeds 50 --write docs/figures/pareto.md
+
+bench-fidelities: env ## full trainings until a regret of 0.1 points with low fidelities (T11), and with noise in their place
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fidelities_nb201.py --data $(DATA) --seeds 50 \
+		--strategy bayesian asha:inner=bayesian freeze-thaw bohb hyperband --write docs/figures/fidelities.md
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fidelities_nb201.py --data $(DATA) --seeds 50 --noise \
+		--strategy bayesian asha:inner=bayesian freeze-thaw --write docs/figures/fidelities_noise.md
+
+bench-transfer: env ## searches that begin with an earlier study
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/transfer_nb201.py --data $(DATA) --seeds $(SEEDS) --write docs/figures/transfer.md
+
+bench-predictors: env ## rank correlation and calibration of surrogates (T7)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/predictors_nb201.py --data $(DATA) --seeds 50 --write docs/figures/predictors.md
 
 schema: env ## write docs/spec.schema.json anew
 	$(BIN)/netwright schema > docs/spec.schema.json

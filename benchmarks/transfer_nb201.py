@@ -19,11 +19,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from strategies_nb201 import best_so_far, read_table
 
 from netwright.space import SearchSpace
 from netwright.space.remembering import RememberingSpace
-from netwright.strategies import BayesianOptimization, RandomSearch, RegularizedEvolution
+from netwright.strategies import BayesianOptimization, RandomSearch, RegularizedEvolution, Strategy
 from netwright.strategies.transfer import Transfer
 from netwright.testing import cell_space
 from netwright.types import Architecture, Trial, TrialState
@@ -49,6 +48,30 @@ def the_space() -> SearchSpace:
 def the_table(folder: Path, dataset: str) -> dict[Architecture, float]:
     """Accuracies in %."""
     return read_table(folder, dataset)
+
+
+def read_table(folder: Path, dataset: str) -> dict[Architecture, float]:
+    """Mean test accuracy in % after 200 epochs, by architecture of `cell_space`."""
+    with np.load(folder / "nasbench201" / "nasbench201.npz") as arrays:
+        names = [str(name) for name in arrays["op_names"]]
+        rows = arrays["ops"].tolist()
+        accuracies = arrays[f"{dataset}__test_200"].tolist()
+    return {
+        Architecture({f"edge{i}": names[op] for i, op in enumerate(ops)}): accuracy
+        for ops, accuracy in zip(rows, accuracies, strict=True)
+    }
+
+
+def best_so_far(strategy: Strategy, table: dict[Architecture, float], num_queries: int, optimum: float) -> np.ndarray:
+    """Best accuracy after each query, shape (num_queries,), in %; nothing is asked once the optimum was found."""
+    accuracies: list[float] = []
+    while len(accuracies) < num_queries and (not accuracies or max(accuracies) < optimum):
+        (proposal,) = strategy.ask(1)
+        query = len(accuracies)
+        accuracies.append(table[proposal.architecture])
+        metrics = {"accuracy": accuracies[-1] / 100}
+        strategy.tell([Trial(query, proposal, query, TrialState.FINISHED, metrics)])
+    return np.maximum.accumulate(np.pad(accuracies, (0, num_queries - len(accuracies)), mode="edge"))
 
 
 def earlier_study(folder: Path, kind: str, num_trials: int, seed: int) -> list[Trial]:

@@ -131,7 +131,7 @@ class SearchSpec(BaseModel):
     def _check_strategy(cls, value: str) -> str:
         from netwright.strategies import strategy_names
 
-        names = ["auto", *strategy_names()]
+        names = strategy_names()
         return _checked(value, lambda name: _require(name in names, unknown("strategy", name, names)))
 
     @field_validator("latency_runtime")

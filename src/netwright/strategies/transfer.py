@@ -23,6 +23,7 @@ from netwright.strategies.features import Features
 from netwright.strategies.model_search import ModelSearch
 from netwright.strategies.pool import Pool
 from netwright.strategies.ranked_ensemble import RankedEnsemble
+from netwright.strategies.views import Views
 from netwright.types import Architecture, Constraint, Objective, Proposal, Trial
 
 if TYPE_CHECKING:
@@ -90,7 +91,9 @@ class Transfer(ModelSearch):
             constraints=constraints,
             initial=[*initial, *_portfolio(space, [of_study[0] for of_study in lessons], num_portfolio, rng)],
             num_initial=num_initial,
-            surrogate=partial(RankedEnsemble, lessons=[lesson for of_study in lessons for lesson in of_study]),
+            surrogate=partial(RankedEnsemble, lessons=[x for of_study in lessons for x in of_study])
+            if lessons
+            else Views,
         )
 
     @property
