@@ -13,8 +13,8 @@ from netwright.errors import CapabilityError, UsageError
 from netwright.strategies import (
     NSGA3,
     STRATEGIES,
+    Asha,
     BayesianOptimization,
-    FreezeThaw,
     GridSearch,
     LocalSearch,
     RandomSearch,
@@ -42,7 +42,7 @@ def test_every_name_makes_its_strategy() -> None:
     ("options", "expected"),
     [
         ({}, BayesianOptimization),
-        ({"fidelities": (Fidelity(1.0), Fidelity(9.0))}, FreezeThaw),
+        ({"fidelities": (Fidelity(1.0), Fidelity(9.0))}, Asha),
         ({"num_trials": 30_000}, RegularizedEvolution),
         ({"objectives": [Objective(m, "min") for m in "abcd"], "num_trials": 1000}, NSGA3),
         ({"objectives": [Objective(m, "min") for m in "abcd"], "num_trials": 100}, BayesianOptimization),

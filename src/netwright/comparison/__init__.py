@@ -21,6 +21,7 @@ from netwright.comparison.results import Comparison, Summary
 from netwright.comparison.settings import Rules, Settings, make_rules
 from netwright.comparison.truth import find_truth, size_of
 from netwright.errors import UsageError, wrong
+from netwright.strategies.auto import choose
 
 if TYPE_CHECKING:
     from netwright.benchmarks.base import Benchmark
@@ -71,6 +72,8 @@ def compare(
     contestants = _contestants(strategies)
     require_usable(contestants, benchmark, rules)
     notes = require_costs(benchmark, rules, simulated=settings.workers is not None)
+    choice = choose(rules.objectives, benchmark.fidelities, rules.queries)
+    notes += tuple(f"{c.label} is {choice}" for c in contestants if c.strategy == "auto")
     if len(rules.objectives) > 1:
         require_moocore()
     work = Work(benchmark, rules, find_truth(benchmark, rules))

@@ -42,7 +42,5 @@ def require_costs(benchmark: Benchmark, rules: Rules, *, simulated: bool) -> tup
         raise DataError(f"{what} must be a number > 0 of some architecture, got {got}; name another column (--cost)")
     if known == len(costs):
         return ()
-    return (
-        f"the cost {rules.cost} of {len(costs) - known} of {len(costs)} architectures is not known: with workers, each "
-        "takes the mean of those before it in its search",
-    )
+    unknown = f"the cost {rules.cost} of {len(costs) - known} of {len(costs)} architectures is not known"
+    return (f"{unknown}: with workers, each takes the mean of those before it in its search",)

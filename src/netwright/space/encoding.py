@@ -88,7 +88,7 @@ class Encoder:
             moments = self._moments(arch)
             return np.append(moments.mean, moments.log_count)
         if kind == "spread":
-            return np.sqrt(self._moments(arch).variance)
+            return np.asarray(np.sqrt(self._moments(arch).variance))
         return path_counts(graph) if kind == "path" else self._adjacency(graph)
 
     def _laid_out(self, arch: Architecture) -> OperationGraph:

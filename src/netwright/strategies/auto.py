@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from netwright.errors import UsageError, wrong
+from netwright.strategies.asha import Asha
 from netwright.strategies.base import Strategy
 from netwright.strategies.bayesian import BayesianOptimization
 from netwright.strategies.evolution import RegularizedEvolution
-from netwright.strategies.freeze_thaw import FreezeThaw
 from netwright.strategies.nsga3 import NSGA3
 from netwright.strategies.score_ranks import Scores
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal
@@ -65,9 +66,8 @@ def choose(
     if len(objectives) >= MANY_OBJECTIVES and enough:
         return Choice("nsga3", f"{len(objectives)} objectives and {num_trials} trials fill a front of many directions")
     if len(fidelities) > 1:
-        return Choice(
-            "freeze-thaw", f"there are {len(fidelities)} fidelities, and a model learns what a short training is worth"
-        )
+        found = f"there are {len(fidelities)} fidelities: all are trained a little, the better ones longer"
+        return Choice("asha", f"{found}; a model of what was evaluated proposes them")
     return Choice("bayesian", "a model of what was evaluated needs the fewest trials")
 
 
@@ -100,9 +100,15 @@ def auto(
     if num_trials is not None and num_trials < 1:
         raise UsageError(wrong("num_trials", num_trials, ">= 1"))
     name = choose(objectives, fidelities, num_trials).name
-    if name == "freeze-thaw":
-        return FreezeThaw(
-            space, seed=seed, objectives=objectives, constraints=constraints, initial=initial, fidelities=fidelities
+    if name == "asha":
+        return Asha(
+            space,
+            seed=seed,
+            objectives=objectives,
+            constraints=constraints,
+            initial=initial,
+            fidelities=fidelities,
+            inner=partial(BayesianOptimization, scores=scores),
         )
     if name == "bayesian":
         return BayesianOptimization(
