@@ -8,6 +8,7 @@
     │   ├── CapabilityError   parts that do not fit together, found when a search is constructed
     │   └── MissingDependencyError   an optional dependency is not installed: names the extra
     ├── StoreError            the history cannot be read or written
+    │   ├── DiskFullError     no space is left; what was finished is stored, and a resume goes on
     │   └── StudyMismatchError   the folder holds another study, or this one with another space, data or code
     ├── TrialError            one trial went wrong; never ends a search
     │   └── ConstraintViolation  the architecture breaks a limit (size, latency, memory); not a failure
@@ -66,6 +67,10 @@ class MissingDependencyError(UsageError):
 
 class StoreError(NetwrightError):
     """The history cannot be read or written."""
+
+
+class DiskFullError(StoreError):
+    """No space is left for a file of the search; what was finished is stored."""
 
 
 class StudyMismatchError(StoreError):

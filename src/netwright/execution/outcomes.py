@@ -6,6 +6,7 @@ Knows nothing of processes. Everything here runs beside the evaluator, so that o
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import traceback
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,9 @@ from netwright.errors import ConstraintViolation, TrialError, wrong
 from netwright.execution.base import Outcome
 from netwright.execution.messages import Message
 from netwright.types import TrialState
+
+DISK_FULL = "the disk is full: "
+"""How the error of a trial begins that ended for want of space: the fault of the machine, not of its architecture."""
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -139,7 +143,8 @@ def judge_exception(error: BaseException) -> tuple[TrialState, dict[str, float],
     cause = _first_line(error)
     if is_out_of_memory(error):
         return TrialState.INFEASIBLE, {}, f"out of memory: {cause}\n{_details(error)}"
-    return TrialState.FAILED, {}, f"{cause}\n{_details(error)}"
+    prefix = DISK_FULL if is_disk_full(error) else ""
+    return TrialState.FAILED, {}, f"{prefix}{cause}\n{_details(error)}"
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -149,6 +154,16 @@ def is_out_of_memory(error: BaseException) -> bool:
         if isinstance(seen, MemoryError) or type(seen).__name__ == "OutOfMemoryError":
             return True
         if isinstance(seen, RuntimeError) and any(sign in _text(seen) for sign in _OUT_OF_MEMORY):
+            return True
+        seen = seen.__cause__
+    return False
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an exception, or what caused it, says that a disk is full, or a person's share of it used up."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
         seen = seen.__cause__
     return False

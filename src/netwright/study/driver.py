@@ -12,11 +12,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from netwright.errors import Interrupted, SearchError, SpecError, wrong
+from netwright.errors import (
+    DiskFullError,
+    Interrupted,
+    NetwrightError,
+    SearchError,
+    SpecError,
+    UsageError,
+    one_line,
+    wrong,
+)
 from netwright.evaluation.base import Evaluator
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.execution import Executor, FailurePolicy, InProcessExecutor, IsolatedExecutor
 from netwright.execution.failures import group_causes
+from netwright.execution.outcomes import is_disk_full
 from netwright.progress import Listener
 from netwright.spec import SearchSpec
 from netwright.storage import Store
@@ -91,7 +101,11 @@ def export_again(run: Path, trial_id: int, out: Path, objects: Mapping[str, Any]
 
 @contextmanager
 def _noting_interruption(run: Path | None) -> Iterator[None]:
-    """Say in one line of the log that a search was asked to stop; a program that set up no logging prints it."""
+    """Say how a search that was stopped goes on.
+
+    Where it was asked to, in one line of the log, which a program that set up no logging prints; where the disk is
+    full, in the error.
+    """
     try:
         yield
     except Interrupted as stop:
@@ -100,6 +114,13 @@ def _noting_interruption(run: Path | None) -> Iterator[None]:
             cure = f"what was finished is stored; go on with netwright.resume({str(run)!r}, ...)"
         _log.warning("%s; %s", stop, cure)
         raise
+    except (NetwrightError, OSError) as error:
+        if isinstance(error, UsageError) or not (isinstance(error, DiskFullError) or is_disk_full(error)):
+            raise
+        cure = "free space, then start it again"
+        if run is not None and (run / "study.db").is_file():
+            cure = f"what was finished is stored; free space, then go on with: netwright resume {one_line(run)}"
+        raise DiskFullError(f"the disk is full: {error}; {cure}") from error
 
 
 class Sitting:

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
-from netwright.errors import StudyMismatchError
+from netwright.errors import DiskFullError, StudyMismatchError
 from netwright.execution import Executor, Job, require
+from netwright.execution.outcomes import DISK_FULL
 from netwright.storage import Started, Store
 from netwright.strategies import Exhausted, Strategy
 from netwright.study.allowance import Allowance
@@ -136,19 +137,28 @@ class Loop:
         self.executor.submit(Job(started.trial_id, proposal.architecture, proposal.fidelity, started.seed))
 
     def collect(self, timeout_s: float = 0.5) -> list[Trial]:
-        """Wait for trials to end, and store them."""
-        trials = []
+        """Wait for trials to end, and store them.
+
+        Raises:
+            DiskFullError: one ended for want of space. It is not stored: a resume runs it again.
+        """
+        trials, full = [], ""
         outcomes = self.executor.wait(timeout_s)
         if not outcomes:
             self.on_wait()
         for outcome in (require(ended, self.needs) for ended in outcomes):
             started = self.running.pop(outcome.trial_id)
+            if outcome.error.startswith(DISK_FULL):
+                full = f"trial {outcome.trial_id}: {outcome.error.partition(chr(10))[0].removeprefix(DISK_FULL)}"
+                continue
             trial = started.end(outcome.state, outcome.metrics, outcome.error, outcome.duration_s)
             self.store.commit(trial)
             if trial.id in self.untold:
                 self.ended[trial.id] = trial
             trials.append(trial)
             self.on_end(trial)
+        if full:
+            raise DiskFullError(full)
         return trials
 
     def replay(self, history: Sequence[Started], ended: Iterable[Trial]) -> None:

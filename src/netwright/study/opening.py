@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -178,10 +178,22 @@ def write_specification(run: Path, text: str) -> None:
     temporary.replace(run / "spec.yaml")
 
 
+class _LogFile(logging.FileHandler):
+    """A log that stays short where the disk is full, and does not print tracebacks over it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that logging calls
+        """Leave it out."""
+
+    def close(self) -> None:
+        """Close it, whatever of it could not be written."""
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
     """Write what the library logs into a file, too, for the time of the block."""
-    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("netwright")
     logger.addHandler(handler)
