@@ -72,9 +72,10 @@ bench-pareto: env ## share of the hypervolume on 27 devices (T9)
 
 bench-fidelities: env ## full trainings until a regret of 0.1 points with low fidelities (T11), and with noise in their place
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fidelities_nb201.py --data $(DATA) --seeds 50 \
-		--strategy bayesian asha:inner=bayesian freeze-thaw bohb hyperband --write docs/figures/fidelities.md
+		--strategy bayesian asha:inner=bayesian,predictable=true freeze-thaw bohb hyperband --write docs/figures/fidelities.md
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fidelities_nb201.py --data $(DATA) --seeds 50 --noise \
-		--strategy bayesian asha:inner=bayesian freeze-thaw --write docs/figures/fidelities_noise.md
+		--strategy bayesian asha:inner=bayesian,predictable=true asha:inner=bayesian freeze-thaw \
+		--write docs/figures/fidelities_noise.md
 
 bench-transfer: env ## searches that begin with an earlier study
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/transfer_nb201.py --data $(DATA) --seeds $(SEEDS) --write docs/figures/transfer.md

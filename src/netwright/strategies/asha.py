@@ -13,6 +13,7 @@ from netwright.strategies.base import Strategy
 from netwright.strategies.brackets import Brackets
 from netwright.strategies.random import RandomSearch
 from netwright.strategies.rung_monitor import RungMonitor
+from netwright.strategies.rung_sense import RungSense
 from netwright.strategies.rungs import FULL
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial
 
@@ -37,6 +38,8 @@ class Asha(Brackets):
         eta: how much more a rung costs than the one below it, about, where the fidelities allow it; > 1.
         inner: proposes architectures: a name that `make_strategy` knows, or what makes a strategy.
         monitor: judges the rungs; one with its defaults when absent.
+        predictable: drop the lowest rung early where a model cannot predict its scores from the architectures, as where
+            they are noise (`rung_sense`): for inner strategies that learn from it.
 
     Attributes:
         monitor: judges the rungs; `agreements` tell what it knows.
@@ -70,6 +73,7 @@ class Asha(Brackets):
         eta: float = 3.0,
         inner: str | Callable[..., Strategy] = RandomSearch,
         monitor: RungMonitor | None = None,
+        predictable: bool = False,
     ) -> None:
         def make_source(rungs: Sequence[Fidelity]) -> LowestRung:
             given = {"seed": seed, "objectives": objectives, "constraints": constraints, "initial": initial}
@@ -86,6 +90,7 @@ class Asha(Brackets):
             objectives=objectives,
             constraints=constraints,
             monitor=monitor,
+            sense=RungSense(space, seed) if predictable else None,
         )
 
 

@@ -109,6 +109,7 @@ def auto(
             initial=initial,
             fidelities=fidelities,
             inner=partial(BayesianOptimization, scores=scores),
+            predictable=True,
         )
     if name == "bayesian":
         return BayesianOptimization(

@@ -20,9 +20,10 @@ import numpy as np
 
 from netwright.errors import SpaceError
 from netwright.strategies.base import Exhausted
-from netwright.strategies.operators import Scorer, Tier
+from netwright.strategies.operators import Scorer, Tier, Values
 from netwright.strategies.pool import admit_once, collect
 from netwright.strategies.rung_monitor import Agreement, RungMonitor
+from netwright.strategies.rung_sense import RungSense
 from netwright.strategies.rungs import Bracket, Known, spaced
 from netwright.strategies.successive_halving import Entry, Rung
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial
@@ -65,6 +66,7 @@ class Brackets:
         objectives: one, or several by Pareto rank and crowding.
         constraints: limits; infeasible and failed trials are never promoted.
         monitor: judges the rungs; one with its defaults when None.
+        sense: drops a lowest rung whose scores are noise; none by default.
 
     Attributes:
         monitor: as given; `RungMonitor.agreements` has its numbers.
@@ -83,7 +85,10 @@ class Brackets:
         objectives: Sequence[Objective],
         constraints: Sequence[Constraint],
         monitor: RungMonitor | None,
+        sense: RungSense | None = None,
     ) -> None:
+        self._sense = sense
+        self._first_values: dict[Architecture, Values] = {}
         self._space = space
         self._make_source = make_source
         self._living = list(spaced(fidelities, eta))
@@ -138,6 +143,7 @@ class Brackets:
         if score.tier is Tier.FEASIBLE:
             known.values[fidelity] = score.values
             self._compare(key, known, self._living.index(fidelity))
+            self._look_for_noise(trial, score.values)
 
     def _compare(self, key: str, known: Known, level: int) -> None:
         """Give the monitor what an architecture scored at neighbouring rungs, and drop a rung that misleads."""
@@ -147,6 +153,15 @@ class Brackets:
                 if self.monitor.agreement(low, high).misleads:
                     self._drop(low)
                     return
+
+    def _look_for_noise(self, trial: Trial, values: Values) -> None:
+        """Drop the lowest rung where a model cannot tell its scores from noise."""
+        lowest = self._living[0]
+        if self._sense is None or self.dropped or len(self._living) == 1 or trial.fidelity != lowest:
+            return
+        self._first_values.setdefault(trial.architecture, values)
+        if self._sense.is_noise(list(self._first_values), list(self._first_values.values())):
+            self._drop(lowest)
 
     def _links(self) -> list[tuple[Fidelity, Fidelity]]:
         return list(zip(self._living, self._living[1:], strict=False))
