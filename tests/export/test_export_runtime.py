@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import struct
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -302,3 +303,11 @@ def test_class_names_are_printed_in_any_terminal(
     """Control characters, and letters the terminal does not know, are written as escapes."""
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
     assert runtime.printable(name) == shown
+
+
+def test_a_reader_that_goes_away_is_no_error(model: ModuleType, exported: Exported, tmp_path: Path) -> None:
+    """``python model.py IMAGE | head -1`` ends well."""
+    (tmp_path / "image.pgm").write_bytes(b"P5 2 2 255\n" + bytes(4))
+    command = f"set -o pipefail; '{sys.executable}' '{model.__file__}' image.pgm | sleep 0"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=tmp_path)
+    assert (0, "", "") == (done.returncode, done.stderr, done.stdout)

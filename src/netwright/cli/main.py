@@ -6,6 +6,7 @@ something goes wrong. Nothing heavy is imported before a command needs it, so th
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -21,6 +22,9 @@ from netwright.cli.text import clean_indented
 from netwright.errors import NetwrightError
 
 MAX_LINES = 10
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What the system says where a disk takes no more."""
+
 HELP = """Neural architecture search: data and limits in, a better network out."""
 EPILOG = """\b
 Exit codes:
@@ -97,11 +101,17 @@ def run(argv: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO if debug else logging.ERROR, format="%(name)s: %(message)s")
     try:
         code = make_app()(args=args or ["--help"], prog_name="netwright", standalone_mode=False)
+        sys.stdout.flush()
     except BrokenPipeError:
         _forget_output()
         return 0
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        _forget_output()  # typer makes exit code 1 of it
+        return 0
     except (NetwrightError, OSError, MemoryError) as error:
-        return _report(error, str(error), exit_code(error), debug)
+        return _report(error, _output_text(error) or str(error), exit_code(error), debug)
     except ClickError as error:
         return _report(error, _usage_text(error), USAGE, debug)
     except (typer.Abort, KeyboardInterrupt):
@@ -135,6 +145,18 @@ def _report(error: BaseException, text: str, code: int, debug: bool, out: TextIO
         for line in "".join(traceback.format_exception(error)).splitlines():
             print(clean_indented(line), file=stream)
     return code
+
+
+def _output_text(cause: BaseException) -> str:
+    """What is wrong with standard output, if it is what could not be written: an error of a stream names no file."""
+    if not isinstance(cause, OSError) or cause.errno not in FULL or cause.filename is not None:
+        return ""
+    try:
+        print(flush=True)  # what was to be printed is gone from the buffer
+    except OSError as error:
+        _forget_output()
+        return f"standard output cannot be written: {error.strerror or error}; write to a disk that has room"
+    return ""
 
 
 def _forget_output() -> None:

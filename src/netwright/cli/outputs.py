@@ -68,8 +68,18 @@ def write_whole(path: Path, text: str) -> None:
     Args:
         path: the file; what it held is gone.
         text: what it is to hold.
+
+    Raises:
+        OSError: it cannot be written; names the file.
     """
-    target = path.resolve()
+    try:
+        _write_whole(path.resolve(), text)
+    except OSError as error:
+        reason = f"{one_line(path)} cannot be written: {error.strerror or error}"
+        raise OSError(f"{reason}; make room, or name a file elsewhere") from error
+
+
+def _write_whole(target: Path, text: str) -> None:
     if target.exists() and not target.is_file():
         target.write_text(text, encoding="utf-8")
         return

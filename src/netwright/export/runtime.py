@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import re
 import sys
 import warnings
@@ -202,8 +203,12 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{one_line(error)}\n")
         return 2
-    for index in probabilities.argsort(descending=True)[:5].tolist():
-        sys.stdout.write(f"{printable(CLASS_NAMES[index])}\t{probabilities[index]:.4f}\n")
+    try:
+        for index in probabilities.argsort(descending=True)[:5].tolist():
+            sys.stdout.write(f"{printable(CLASS_NAMES[index])}\t{probabilities[index]:.4f}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough; nothing is left to be written at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
