@@ -14,6 +14,8 @@ import jsonschema
 import pytest
 from cli_helpers import Answer
 
+from netwright.comparison import Settings, compare
+from netwright.errors import UsageError
 from netwright.strategies import RandomSearch
 from netwright.types import Proposal
 
@@ -264,3 +266,51 @@ def test_what_is_read_is_never_written_over(cli: Cli, csv: Path, tmp_path: Path,
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     assert f"{option}: {named} is " in clean_error(cli("bench", *words, option, named))
     assert before == {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+
+
+def test_what_was_read_is_said(cli: Cli, csv: Path) -> None:
+    """A column that was taken for something else is seen at once."""
+    csv.write_text("a,note,accuracy,latency_ms\n1,x,0.5,2\n1,y,0.6,1\n", encoding="utf-8")
+    options = ("--strategy", "random", "--metric", "accuracy", "--queries", 3, "--seeds", 2, "--jobs", 1)
+    about = "2 architectures in 2 rows; decisions a, note; metrics accuracy, latency_ms"
+    assert about == cli("bench", csv, *options).lines[1]
+
+
+def test_a_decision_that_was_forgotten_is_named(cli: Cli, csv: Path) -> None:
+    """With the options of the command line."""
+    options = ("--strategy", "random", "--metric", "accuracy", "--decisions", "a")
+    text = clean_error(cli("bench", csv, *options))
+    assert "line 2 and line 3 are the same architecture; they differ in b, test, latency_ms: is a decision" in text
+    assert "(--decisions)" in text
+    assert "(--seed-column NAME)" in text
+
+
+def test_the_example_of_the_documentation_prints_what_the_command_prints(
+    cli: Cli, csv: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In docs/cli.md, as it stands there but shorter; the times of the processor differ."""
+    monkeypatch.chdir(csv.parent)
+    csv.write_text(csv.read_text(encoding="utf-8").replace(",test,", ",test_accuracy,"), encoding="utf-8")
+    text = (SCHEMA.parent / "cli.md").read_text(encoding="utf-8")
+    example = text.split("```python\n")[1].split("```")[0]
+    capsys.readouterr()
+    exec(compile(example.replace("queries=100, seeds=30", "queries=9, seeds=3"), "cli.md", "exec"), {})
+    *printed, regret = capsys.readouterr().out.splitlines()
+    shown = cli("bench", csv, "--strategy", "random,local", "--metric", "accuracy", "--queries", 9, "--seeds", 3).lines
+    first = next(i for i, line in enumerate(shown) if "ask ms" in line)
+    for lines in (shown, printed):
+        del lines[first : first + 3]
+    assert shown == printed
+    assert 0 <= float(regret) < 1
+
+
+def test_what_cannot_be_compared_is_refused(csv: Path) -> None:
+    """A benchmark's name needs its data, and a list is neither a path nor a benchmark."""
+    with pytest.raises(UsageError, match=r"benchmark must be an object, .*load_benchmark\('nasbench201-cifar10', "):
+        compare("nasbench201-cifar10", "random")
+    with pytest.raises(UsageError, match=r"benchmark must be a benchmark, or the path of a table, got \[\]"):
+        compare([], "random")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="direction must be given together with a metric, got 'max'"):
+        compare(csv, "random", Settings(direction="max"))
+    with pytest.raises(UsageError, match="unknown benchmark 'nowhere'"):
+        compare("nowhere", "random")

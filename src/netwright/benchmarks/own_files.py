@@ -11,8 +11,9 @@ or declared. Every answer is the same whatever the order of the rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,10 @@ KINDS = {
 """How the names of the columns, and then the columns, of each kind of file are read, by the end of its name."""
 
 MOST_FIDELITIES = 1_000
+SHOWN = 10
+"""Names of columns that a line lists."""
+
+Differing = Callable[[tuple[int, int]], list[str]]
 
 
 def read_table(
@@ -80,7 +85,8 @@ def read_table(
     read_names, read_columns = KINDS[_kind(path)]
     if space is not None and decisions is None:
         decisions = list(space.choices)
-    roles = find_roles(path, read_names(path), Asked(decisions, metrics, fidelity, cost, seed_column, test_metric))
+    names = read_names(path)
+    roles = find_roles(path, names, Asked(decisions, metrics, fidelity, cost, seed_column, test_metric))
     coded = [*roles.decisions.values(), *([roles.seed] if roles.seed else [])]
     contents = read_columns(path, coded, [*roles.columns.values(), *([roles.fidelity] if roles.fidelity else [])])
     require_finite(contents)
@@ -91,9 +97,34 @@ def read_table(
     grouping = _group(columns)
     if space is not None:
         _require_inside(contents, space, grouping)
-    scores = _scores(contents, roles, grouping)
+    scores = _scores(contents, roles, grouping, partial(_differing, path, roles, names))
     meaning = Meaning(_name(path), roles.metrics, roles.cost)
-    return Table(meaning, space_of_columns(columns) if space is None else space, grouping.rows, scores)
+    declared = space_of_columns(columns) if space is None else space
+    return Table(meaning, declared, grouping.rows, scores, about=_about(roles, grouping))
+
+
+def _about(roles: Roles, grouping: Grouping) -> str:
+    """What was read, for people, who see by it whether a column was taken for something else."""
+    counts = f"{len(grouping.rows)} architectures in {len(grouping.group)} rows"
+    others = [("epochs", roles.fidelity), ("repeats", roles.seed)]
+    columns = "".join(f"; {what} {column}" for what, column in others if column is not None)
+    return f"{counts}; decisions {_listed(roles.decisions)}; metrics {_listed(roles.metrics)}{columns}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    first, rest = list(names)[:SHOWN], list(names)[SHOWN:]
+    return ", ".join(first) + (f" and {len(rest)} more" if rest else "")
+
+
+def _differing(path: Path, roles: Roles, names: Sequence[str], rows: tuple[int, int]) -> list[str]:
+    """The columns nobody named in which two rows differ: one of them may be a decision that was forgotten."""
+    used = {*roles.decisions.values(), *roles.columns.values(), roles.fidelity, roles.seed}
+    others = [name for name in names if name not in used]
+    try:
+        found = KINDS[_kind(path)][1](path, others, list(roles.columns.values())[:1]).coded
+    except DataError:  # a column that is neither text nor numbers
+        return []
+    return [name for name in others if found[name].codes[rows[0]] != found[name].codes[rows[1]]]
 
 
 def _kind(path: Path) -> str:
@@ -135,10 +166,10 @@ def _require_inside(contents: Contents, space: SearchSpace, grouping: Grouping) 
         raise DataError(f"{contents.path}, {contents.place(row)} is not in the declared space: {problem[1]}")
 
 
-def _scores(contents: Contents, roles: Roles, grouping: Grouping) -> dict[Fidelity, Scores]:
+def _scores(contents: Contents, roles: Roles, grouping: Grouping, differing: Differing) -> dict[Fidelity, Scores]:
     """What the architectures scored at each fidelity, the cheapest first."""
     fidelities, at = _fidelities(contents, roles.fidelity)
-    _require_different(contents, roles, grouping.group * len(fidelities) + at)
+    _require_different(contents, roles, grouping.group * len(fidelities) + at, differing)
     scores = {}
     for number, fidelity in enumerate(fidelities):
         here = Grouping(grouping.rows, grouping.group[at == number])
@@ -170,18 +201,20 @@ def _fidelities(contents: Contents, column: str | None) -> tuple[list[Fidelity],
     return [Fidelity(epochs=float(e)) for e in found], at.reshape(-1)
 
 
-def _require_different(contents: Contents, roles: Roles, keys: np.ndarray) -> None:
+def _require_different(contents: Contents, roles: Roles, keys: np.ndarray, differing: Differing) -> None:
     """Check that no evaluation stands in the file twice.
 
     Args:
         contents: of the file.
         roles: of its columns.
         keys: a number for each architecture at a fidelity, shape (rows,).
+        differing: names the other columns in which two rows differ.
 
     Raises:
         DataError: one does.
     """
-    cure = "remove one, or name the column that tells them apart with seed_column='NAME' to take their mean"
+    column = "seed_column='NAME' (--seed-column NAME)"
+    cure = f"remove one, or name the column that tells them apart with {column} to take their mean"
     if roles.seed is not None:
         seeds = contents.coded[roles.seed]
         keys = keys * (1 + len(seeds.values)) + seeds.codes
@@ -190,4 +223,6 @@ def _require_different(contents: Contents, roles: Roles, keys: np.ndarray) -> No
     if repeat is not None:
         first, second = map(contents.place, repeat)
         fidelity = "" if roles.fidelity is None else " at the same fidelity"
-        raise DataError(f"{contents.path}, {first} and {second} are the same architecture{fidelity}; {cure}")
+        others = differing(repeat)
+        hint = f"; they differ in {_listed(others)}: is a decision missing? (--decisions)" if others else ""
+        raise DataError(f"{contents.path}, {first} and {second} are the same architecture{fidelity}{hint}; {cure}")

@@ -209,7 +209,9 @@ def _directions(known: _Columns, asked: Asked, others: AbstractSet[str]) -> dict
             raise SpecError(wrong(f"direction of metric {name!r}", said, "'max' or 'min'", "say in which it is better"))
         directions[known.find("metric", name)] = cast(Direction, said)
     if not directions:
-        raise DataError(f"{known.path}: no column is a metric; name some with metrics={{'NAME': 'max'}}; {known}")
+        raise DataError(
+            f"{known.path}: no column is a metric; name some with metrics={{'NAME': 'max'}} (--metric NAME); {known}"
+        )
     if asked.test_metric is not None:
         directions.setdefault(known.find("test metric", asked.test_metric), next(iter(directions.values())))
     if asked.cost is not None:

@@ -77,6 +77,7 @@ class Table:
         space: the declaration.
         rows: the architectures, all of the space.
         scores: by fidelity, the cheapest first; the last fidelity is the full one.
+        about: what was read, in a line for people.
 
     Raises:
         DataError: there is no row or no fidelity, an array does not have a number for each row, or one is beyond 1e100.
@@ -92,13 +93,20 @@ class Table:
     """
 
     def __init__(
-        self, meaning: Meaning, space: SearchSpace, rows: CodedRows, scores: Mapping[Fidelity, Scores]
+        self,
+        meaning: Meaning,
+        space: SearchSpace,
+        rows: CodedRows,
+        scores: Mapping[Fidelity, Scores],
+        *,
+        about: str = "",
     ) -> None:
         if not scores or not len(rows):
             raise DataError(f"{meaning.name} has {len(rows)} architectures at {len(scores)} fidelities; give some")
         for of_fidelity in scores.values():
             _require_numbers(meaning, of_fidelity, len(rows))
         self.name = meaning.name
+        self.about = about
         self.metrics: Mapping[str, MetricInfo] = MappingProxyType(dict(meaning.metrics))
         self.cost = meaning.cost
         self.default_metric = meaning.default_metric

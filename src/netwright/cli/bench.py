@@ -150,7 +150,9 @@ def _print(comparison: Comparison) -> None:
     from netwright.comparison import tables
 
     print(clean(tables.headline(comparison)))
-    for rows_of in (tables.regret_rows, tables.hypervolume_rows, tables.search_rows, tables.worker_rows):
+    if comparison.about:
+        print(clean(comparison.about))
+    for rows_of in tables.ALL_ROWS:
         headers, rows = rows_of(comparison)
         if rows:
             print()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +44,7 @@ def open_table(options: TableOptions, settings: Settings) -> Benchmark:
         DataError: a file cannot be used.
     """
     from netwright.benchmarks import benchmark_names, load_benchmark
+    from netwright.comparison.opening import directions_of
 
     described = {
         "--decisions": options.decisions,
@@ -63,7 +63,7 @@ def open_table(options: TableOptions, settings: Settings) -> Benchmark:
         raise SpecError(wrong("--data", options.data, f"left out, except for {', '.join(benchmark_names())}", cure))
     columns: Columns = {
         "decisions": [name.strip() for name in options.decisions.split(",")] if options.decisions else None,
-        "metrics": _directions(settings),
+        "metrics": directions_of(settings),
         "fidelity": options.fidelity,
         "cost": settings.cost,
         "seed_column": options.seed,
@@ -71,25 +71,6 @@ def open_table(options: TableOptions, settings: Settings) -> Benchmark:
         "test_metric": settings.test_metric,
     }
     return load_benchmark(options.name, **columns)
-
-
-def _directions(settings: Settings) -> Mapping[str, str] | None:
-    """Direction of each metric that the settings name; None where they name none: then the columns' names say it."""
-    from netwright.benchmarks.roles import usual_direction
-    from netwright.types import Constraint
-
-    if settings.metric is None:
-        if settings.direction is not None:
-            raise SpecError(wrong("--direction", settings.direction, "given together with --metric"))
-        return None
-    directions = {settings.metric: settings.direction or usual_direction(settings.metric)}
-    for text in settings.objectives:
-        metric, colon, direction = text.rpartition(":")
-        metric, direction = (metric, direction) if colon else (text, usual_direction(text))
-        directions.setdefault(metric, direction)
-    for constraint in map(Constraint.parse, settings.constraints):
-        directions.setdefault(constraint.metric, "min" if constraint.relation == "<=" else "max")
-    return directions
 
 
 def declared_space(text: str) -> SearchSpace:

@@ -8,12 +8,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netwright.benchmarks.table import Table
 from netwright.comparison.contestants import Contestant, Factory, Option, named, parse_strategies, require_usable
 from netwright.comparison.costs import require_costs
 from netwright.comparison.hypervolume import require_moocore
 from netwright.comparison.journal import Ending, SearchRun
+from netwright.comparison.opening import opened
 from netwright.comparison.parallel import Listener, Task, Work, num_cores, run_tasks
 from netwright.comparison.plot import to_svg
 from netwright.comparison.report import to_dict
@@ -43,7 +46,7 @@ Strategies = str | Sequence[str] | Mapping[str, str | Factory]
 
 
 def compare(
-    benchmark: Benchmark,
+    benchmark: Benchmark | str | Path,
     strategies: Strategies,
     settings: Settings | None = None,
     *,
@@ -53,7 +56,8 @@ def compare(
     """Let strategies search on a benchmark, each over the same seeds.
 
     Args:
-        benchmark: what is asked.
+        benchmark: what is asked; or the path of a table, whose metrics are those of the settings (see
+            `netwright.benchmarks.load_benchmark`, also for what to do with a table that does not explain itself).
         strategies: names with options (``"random"``, ``"evolution:population=50,tournament=10"``), several in a text
             parted by commas or in a list; or, by label, names and whatever makes a strategy, such as its class.
         settings: metric, protocol, queries, seeds and the rest; `Settings()` when absent.
@@ -66,8 +70,10 @@ def compare(
 
     Raises:
         UsageError: something given is wrong; nothing ran.
+        DataError: a table cannot be used.
     """
     settings = settings or Settings()
+    benchmark = opened(benchmark, settings)
     rules = make_rules(benchmark, settings)
     contestants = _contestants(strategies)
     require_usable(contestants, benchmark, rules)
@@ -96,6 +102,7 @@ def compare(
         {label: of(label, 0) for label in labels},
         {label: (of(label, 1), of(label, 2)) for label in labels} if settings.workers else {},
         notes,
+        benchmark.about if isinstance(benchmark, Table) else "",
     )
 
 

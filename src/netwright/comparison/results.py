@@ -41,6 +41,7 @@ class Comparison:
         runs: the searches of each, by label, in the order of the seeds.
         simulated: the searches with workers, and with one, by label; empty where none were asked for.
         notes: what a reader has to know of the benchmark, a line each.
+        about: what was read of a file, in a line.
     """
 
     table: str
@@ -52,6 +53,16 @@ class Comparison:
     runs: Mapping[str, tuple[SearchRun, ...]]
     simulated: Mapping[str, tuple[tuple[SearchRun, ...], tuple[SearchRun, ...]]]
     notes: tuple[str, ...] = ()
+    about: str = ""
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def summary(self) -> str:
+        """The tables, tests and notes that ``netwright bench`` prints."""
+        from netwright.comparison.tables import summary
+
+        return summary(self)
 
     @property
     def labels(self) -> tuple[str, ...]:

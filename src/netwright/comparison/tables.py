@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from netwright.comparison.journal import Ending, SearchRun
 from netwright.comparison.results import Comparison
 from netwright.comparison.scaling import scaling_of
 from netwright.comparison.statistics import Curve, counts_up_to, median_of, percentile_95
+from netwright.errors import one_line
 
 MAX_CRASHES = 3
 """Crashed searches whose traceback is shown."""
+
+_NUMBER = re.compile(r"-|-?[0-9.]+(e[-+][0-9]+)?")
+MAX_CELL = 60
+"""Characters of a cell."""
 
 Table = tuple[list[str], list[list[str]]]
 """Headers, and rows of cells."""
@@ -25,6 +31,25 @@ def headline(comparison: Comparison) -> str:
     limits = "".join(f", {constraint}" for constraint in rules.constraints)
     searches = f"{_counted(settings.seeds, 'seed')} of {_counted(rules.queries, 'query', 'queries')}"
     return f"{comparison.table}, protocol {rules.protocol}: the searches read {read}{scored}{limits}; {searches}"
+
+
+def summary(comparison: Comparison) -> str:
+    """Everything there is to say, as one text."""
+    blocks = ["\n".join(filter(None, [headline(comparison), comparison.about]))]
+    blocks += [aligned(*rows_of(comparison)) for rows_of in ALL_ROWS if rows_of(comparison)[1]]
+    pairs, notes = pair_lines(comparison), note_lines(comparison)
+    text = "\n\n".join([*blocks, "\n".join(pairs)] if pairs else blocks)
+    return "\n".join(map(one_line, "\n".join([text, *notes]).splitlines()))
+
+
+def aligned(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in columns, those of numbers to the right, at most `MAX_CELL` characters of each cell."""
+    lines = [[cell if len(cell) <= MAX_CELL else cell[: MAX_CELL - 3] + "..." for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(headers, *lines, strict=True)]
+    right = [all(map(_NUMBER.fullmatch, column)) for column in zip(*lines, strict=True)]
+    forms = [f"{{:{'>' if number else '<'}{width}}}" for number, width in zip(right, widths, strict=True)]
+    padded = ([form.format(cell) for form, cell in zip(forms, row, strict=True)] for row in (headers, *lines))
+    return "\n".join("  ".join(row).rstrip() for row in padded)
 
 
 def regret_rows(comparison: Comparison) -> Table:
@@ -124,6 +149,10 @@ def note_lines(comparison: Comparison) -> list[str]:
         lines.append("the front is not known: hypervolumes are shares of that of all points found")
     lines += _crash_lines(comparison)
     return lines
+
+
+ALL_ROWS = (regret_rows, hypervolume_rows, search_rows, worker_rows)
+"""What makes each table, in the order in which they are told."""
 
 
 def _crash_lines(comparison: Comparison) -> list[str]:
