@@ -223,3 +223,17 @@ def test_verify_that_fails(cli: Cli, answer_of_check: Callable[[Check], None]) -
 def test_schema_is_printed(cli: Cli) -> None:
     """The schema on the terminal is the published one."""
     assert cli("schema").out == schema_text()
+
+
+def test_a_reference_that_broke_a_limit_is_named(cli: Callable[..., Answer], make_run: Callable[..., Path]) -> None:
+    """With the reason, instead of vanishing from the table; epochs have three digits."""
+    why = "params is 272474, the limit is 200000"
+    run = make_run(
+        make_trial(0, accuracy=0.9, epochs=2.2058823, origin="reference:cnn"),
+        make_trial(1, state=TrialState.INFEASIBLE, error=f"{why}\nmore", origin="reference:resnet"),
+    )
+    out = cli("show", run).out
+    assert f"the reference resnet is not compared with: it broke a limit: {why}" in out
+    assert "the reference cnn is" not in out
+    assert "2.21" in out
+    assert "2.2058" not in out

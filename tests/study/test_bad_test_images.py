@@ -11,7 +11,9 @@ import netwright as nw
 from netwright.errors import DataError, SpecError
 from netwright.export import Card
 from netwright.storage import Store
+from netwright.study.delivery import LEAST_CHECKED, images_in, sample
 from netwright.study.opening import run_folder
+from netwright.types import Architecture, Proposal, Trial, TrialState
 
 
 def write_data(path: Path, *, bad: bool) -> None:
@@ -46,6 +48,22 @@ def test_a_bad_test_image_loses_nothing_and_a_resume_finishes(tmp_path: Path) ->
     assert "test_accuracy" in Card.from_json((run / "best" / "card.json").read_bytes()).metrics
     with Store.open(run / "study.db", read_only=True) as store:
         assert history == list(store.history())
+
+
+def test_where_time_is_short_fewer_images_check_the_files() -> None:
+    """At 10 ms of training an image 50 s are enough for 5,000; a floor holds, and without a time there is no bound."""
+    trial = Trial(0, Proposal(Architecture({})), 0, TrialState.FINISHED, {"epochs": 2.0, "train_time_s": 20.0})
+    assert 5000 == pytest.approx(images_in(50.0, trial, 1000))
+    assert LEAST_CHECKED == images_in(0.0, trial, 1000)
+    assert float("inf") == images_in(None, trial, 1000)
+    examples = {
+        name: (np.arange(60).reshape(n, -1), np.arange(n) % 2) for name, n in (("validation", 20), ("test", 30))
+    }
+    metrics = {"validation_accuracy": 0.9}
+    remark = sample(examples, metrics, 10, lambda few: float(few[1].mean()))
+    assert {"validation_sample": 4, "test_sample": 6} == {name: len(y) for name, (_, y) in examples.items()}
+    assert {"validation_accuracy", "validation_sample_accuracy", "test_sample_accuracy"} == set(metrics)
+    assert "checked on 10 of 50 images" in remark
 
 
 def refuse(out: Path, *names: str) -> None:

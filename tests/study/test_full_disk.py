@@ -33,8 +33,14 @@ def test_a_full_disk_is_a_pause_that_a_resume_ends(tmp_path: Path, isolated: boo
         return {"accuracy": float(arch["x"]) / 1000}  # type: ignore[arg-type]
 
     def run(folder: str) -> nw.Result:
-        options = {"space": SPACE, "evaluator": writes, "budget": "12 trials", "strategy": "random"}
-        return nw.search(out=tmp_path / folder, isolated=isolated, **options)
+        return nw.search(
+            out=tmp_path / folder,
+            space=SPACE,
+            evaluator=writes,
+            budget="12 trials",
+            strategy="random",
+            isolated=isolated,
+        )
 
     with pytest.raises(DiskFullError, match=r"the disk is full: trial \d+: .*netwright resume ") as caught:
         run("run")

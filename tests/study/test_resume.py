@@ -72,6 +72,31 @@ def test_the_larger_budget_is_remembered(tmp_path: Path) -> None:
     assert (30, "it was finished before") == (len(history(tmp_path / "run")), again.stopped)
 
 
+def test_a_budget_that_is_spent_already_is_told(tmp_path: Path) -> None:
+    """A resume with less than was spent searches nothing, and says so."""
+    begin(tmp_path / "run")
+    said: list[str] = []
+    nw.resume(
+        tmp_path / "run",
+        budget="5 trials",
+        listener=lambda status: said.append(status.message),
+        space=make_space(),
+        evaluator=good,
+    )
+    expected = "warning: the budget of 5 trials is no more than what was spent already (12 trials); nothing is searched"
+    assert any(text.startswith(expected) for text in said)
+    assert len(history(tmp_path / "run")) == 12
+
+
+def test_the_time_of_a_search_is_noted_when_all_is_done(tmp_path: Path) -> None:
+    """The last thing that is stored before the end is the time, and the last thing that is told, too."""
+    said: list[str] = []
+    begin(tmp_path / "run", listener=lambda status: said.append(status.message))
+    with Store.open(tmp_path / "run" / "study.db", read_only=True) as store:
+        assert ["spent_s", "done"] == [event.kind for event in store.events()][-2:]
+    assert said[-1].startswith("done in ")
+
+
 def test_another_space_is_refused(tmp_path: Path) -> None:
     """A changed domain is refused, and named."""
     begin(tmp_path / "run")

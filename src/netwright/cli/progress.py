@@ -182,7 +182,7 @@ def trial_text(trial: Trial) -> str:
     epochs = trial.metrics.get("epochs", asked)
     what = f"trial {trial.id} {trial.state}"
     if epochs is not None:
-        what += f" after {epochs:g} epochs"
+        what += f" after {epochs:.3g} epochs"
     if trial.state is TrialState.FINISHED:
         return f"{what}: {metrics_text(trial.metrics)}"
     reason = trial.error.strip().splitlines()

@@ -54,6 +54,7 @@ def show(
     if len(goals) > 1:
         _section("Pareto front", pareto_front(trials, goals), goals)
     _section("reference networks", [trial for _, trial in references(trials)], goals)
+    _refused(trials, study)
     _failures(trials)
     _final(events, card)
     return 0
@@ -165,6 +166,14 @@ def _epochs(trial: Trial) -> str:
     return "-" if epochs is None else f"{epochs:.3g}"
 
 
+def _refused(trials: list[Trial], study: StudyRecord) -> None:
+    """The references that nothing can be compared with, and why."""
+    from netwright.study.finals import refused_references
+
+    for text in refused_references(trials, study.constraints):
+        print(clean(text))
+
+
 def _failures(trials: list[Trial]) -> None:
     failed = [trial for trial in trials if trial.state is TrialState.FAILED]
     if failed:
@@ -181,6 +190,9 @@ def _final(events: list[Event], card: object) -> None:
             print(f"{clean(kind, 40)}: {clean(json_line(body), 200)}")
     if isinstance(card, dict):
         print("\nexported (best/)")
+        remarks = card.get("remarks")
+        for remark in remarks if isinstance(remarks, list) else ():
+            print(f"NOTE: {clean(remark)}")
         metrics = card.get("metrics")
         for name, value in sorted(metrics.items()) if isinstance(metrics, dict) else ():
             shown = number(name, float(value)) if isinstance(value, (int, float)) else value

@@ -62,6 +62,8 @@ def number(metric: str, value: float) -> str:
     """
     if not math.isfinite(value):
         return str(value)
+    if metric == "epochs":
+        return f"{value:.3g}"
     if metric.endswith(("params", "macs", "_bytes")):
         for step, suffix in _STEPS:
             if abs(value) >= step:

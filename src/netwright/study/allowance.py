@@ -6,7 +6,9 @@ space in which nothing is feasible ends.
 
 from __future__ import annotations
 
-from netwright.types import Fidelity, Proposal, Trial, TrialState
+from collections.abc import Sequence
+
+from netwright.types import Budget, Fidelity, Proposal, Trial, TrialState
 
 INFEASIBLE_PER_TRIAL = 50
 
@@ -63,3 +65,27 @@ class Allowance:
             return
         self.num_charged += 1
         self.epochs_charged += cost
+
+
+def spent_already(budget: Budget, trials: Sequence[Trial], elapsed_s: float) -> str:
+    """What is said where a budget is no larger than what was spent; empty where there is something left.
+
+    Args:
+        budget: given to a resume.
+        trials: that ended.
+        elapsed_s: wall seconds of all earlier sittings.
+
+    Example:
+        >>> print(spent_already(Budget(time_s=60.0), [], 90.0))
+        the budget of 60s is no more than what was spent already (90 s); nothing is searched: give a larger one
+    """
+    charged = [trial for trial in trials if trial.state is not TrialState.INFEASIBLE]
+    spent = ""
+    if budget.time_s is not None and elapsed_s >= budget.time_s:
+        spent = f"{elapsed_s:.0f} s"
+    elif budget.trials is not None and len(charged) > budget.trials:
+        spent = f"{len(charged)} trials"
+    if not spent:
+        return ""
+    problem = f"the budget of {budget} is no more than what was spent already ({spent})"
+    return f"{problem}; nothing is searched: give a larger one"

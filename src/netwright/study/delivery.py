@@ -5,8 +5,9 @@ The test split is read here, once, through the exported files, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -15,6 +16,7 @@ import numpy as np
 
 from netwright.errors import DataError, ExportError, one_line
 from netwright.export import Ancestor, Card, Compared, Examples, Limit, export_network
+from netwright.study.plan import EXPORT_S, SCORING
 from netwright.study.result import Result
 from netwright.study.setup import Parts
 from netwright.types import Json, Trial
@@ -24,8 +26,24 @@ if TYPE_CHECKING:
     from netwright.space.terms import Term
     from netwright.tasks.image_classification import ImageClassification
 
+LEAST_CHECKED = 2000
+"""Images that the check of the exported files scores even where time is short."""
 
-def deliver(result: Result, parts: Parts, seed: int, trials: Sequence[Trial], out: Path) -> Result:
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the last step of a search is told.
+
+    Args:
+        tell: is told what is done next.
+        left_s: wall seconds that are left for it; None for as many as it takes.
+    """
+
+    tell: Callable[[str], None] = lambda text: None
+    left_s: Callable[[], float | None] = lambda: None
+
+
+def deliver(result: Result, parts: Parts, seed: int, trials: Sequence[Trial], out: Path, desk: Desk) -> Result:
     """Export the best trial of a search and read the test split.
 
     Args:
@@ -34,6 +52,7 @@ def deliver(result: Result, parts: Parts, seed: int, trials: Sequence[Trial], ou
         seed: of the search.
         trials: its history.
         out: folder for the files.
+        desk: is told how it goes.
 
     Returns:
         The result with card, check and notes.
@@ -45,18 +64,21 @@ def deliver(result: Result, parts: Parts, seed: int, trials: Sequence[Trial], ou
     """
     assert parts.task is not None
     problem, test = None, None
+    desk.tell("reading the test split")
     try:
         test = parts.task.test()
     except DataError as error:
         problem = error
-    card = export_trial(result.best, parts, seed, trials, out, comparisons=result, test=test)
+    card = export_trial(result.best, parts, seed, trials, out, comparisons=result, test=test, desk=desk)
     if problem is not None:
         raise DataError(_without_test(problem, result, out)) from problem
     check = card.check
     assert check is not None
+    desk.tell(f"the network is written and {'checked' if check.passed else 'NOT verified'}")
     notes = tuple(note for note in (card.export.onnx_note if card.export else "", *check.notes) if note)
+    new = tuple(remark for remark in card.remarks if remark not in (*result.warnings, *result.notes))
     plain = cast(Mapping[str, Json], _as_dict(card))
-    return replace(result, card=plain, verified=check.passed, notes=(*result.notes, *notes))
+    return replace(result, card=plain, verified=check.passed, notes=(*result.notes, *new, *notes))
 
 
 def _without_test(problem: DataError, result: Result, out: Path) -> str:
@@ -84,6 +106,7 @@ def export_trial(
     *,
     comparisons: Result | None = None,
     test: Examples | None = None,
+    desk: Desk | None = None,
 ) -> Card:
     """Export the network of a trial with the weights it had when it was measured.
 
@@ -95,8 +118,9 @@ def export_trial(
         out: folder for the files.
         comparisons: the result of the search, for the card.
         test: the test split, whose accuracy is written into the card; of the result of a search only.
+        desk: is told how it goes.
     """
-    task = parts.task
+    task, desk = parts.task, desk or Desk()
     assert task is not None
     evaluator = cast("TrainingEvaluator", parts.evaluator)
     weights = evaluator.weights_path(trial.architecture, trial.fidelity, trial.seed)
@@ -107,8 +131,14 @@ def export_trial(
     metrics = {("validation_accuracy" if n == "accuracy" else n): v for n, v in trial.metrics.items()}
     examples: dict[str, Examples] = {"validation": task.validation()}
     if test is not None:
+        desk.tell(f"scoring {len(test[1])} test images")
         examples["test"] = test
-        metrics["test_accuracy"] = accuracy_of(term, weights, task, examples["test"])
+        metrics["test_accuracy"] = accuracy_of(term, weights, task, test)
+    remarks = () if comparisons is None else (*comparisons.warnings, *comparisons.notes)
+    most = images_in(desk.left_s(), trial, len(task.train()[1]))
+    if sum(len(labels) for _, labels in examples.values()) > most:
+        remarks = (*remarks, sample(examples, metrics, most, lambda few: accuracy_of(term, weights, task, few)))
+    desk.tell(f"writing model.py, weights and ONNX, and checking them on {sum(map(_size, examples.values()))} images")
     reference = None
     if comparisons is not None and comparisons.comparisons:
         best = comparisons.comparisons[0]
@@ -124,10 +154,46 @@ def export_trial(
         lineage=lineage(trial, trials),
         data=task.fingerprint(),
         versions={"netwright": version("netwright")},
-        remarks=() if comparisons is None else (*comparisons.warnings, *comparisons.notes),
+        remarks=remarks,
     )
     export_network(term, weights, info=task.export_info(), out=out, card=card, examples=examples)
     return Card.from_json((out / "card.json").read_bytes())
+
+
+def images_in(left_s: float | None, trial: Trial, num_train: int) -> float:
+    """How many images the check of the files may score, at a network's pace; never fewer than `LEAST_CHECKED`.
+
+    Args:
+        left_s: wall seconds that are left; None for as many as it takes.
+        trial: of the network.
+        num_train: training images.
+    """
+    epochs = trial.metrics.get("epochs", 0.0)
+    if left_s is None or epochs <= 0 or trial.metrics.get("train_time_s", 0.0) <= 0:
+        return math.inf
+    train_s = trial.metrics["train_time_s"] / (epochs * trial.fidelity.data_share * num_train)
+    return max(LEAST_CHECKED, (left_s - EXPORT_S) / (SCORING * train_s))
+
+
+def sample(
+    examples: dict[str, Examples], metrics: dict[str, float], most: float, score: Callable[[Examples], float]
+) -> str:
+    """Leave so many of the examples to the check, with the accuracy on these; returns what is said of it."""
+    total = sum(map(_size, examples.values()))
+    for split, (images, labels) in list(examples.items()):
+        rows = np.linspace(0, len(labels) - 1, max(1, int(most * len(labels) / total)), dtype=np.int64)
+        few = images[rows], labels[rows]
+        del examples[split]
+        examples[f"{split}_sample"] = few
+        metrics[f"{split}_sample_accuracy"] = score(few)
+    return (
+        f"time was short: the exported files were checked on {sum(map(_size, examples.values()))} of {total} images; "
+        "netwright verify --data measures on all"
+    )
+
+
+def _size(examples: Examples) -> int:
+    return len(examples[1])
 
 
 def accuracy_of(term: Term, weights: Path, task: ImageClassification, examples: Examples | None = None) -> float:

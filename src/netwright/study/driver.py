@@ -31,7 +31,7 @@ from netwright.progress import Listener
 from netwright.spec import SearchSpec
 from netwright.storage import Store
 from netwright.study import leftovers
-from netwright.study.allowance import Allowance
+from netwright.study.allowance import Allowance, spent_already
 from netwright.study.clock import Clock, StopRequest
 from netwright.study.final_phase import FinalPhase
 from netwright.study.finals import best_references, compare, feasible, pareto_front
@@ -78,6 +78,7 @@ def restart(run: Path, budget: str | None, listener: Listener | None, objects: M
             store.append_event(BUDGET, str(settings.budget))
         sitting = Sitting(settings, parts, store, run, clock, listener)
         sitting.warn(recorded.warning)
+        sitting.warn("" if budget is None else spent_already(settings.budget, sitting.trials, clock.elapsed_s))
         return sitting.run()
 
 
@@ -181,6 +182,8 @@ class Sitting:
             result = self._result(stopped)
         if self._trainer is not None:
             leftovers.clear(self._trainer, self.trials)
+        self._note_time()
+        self._tell(message=f"done in {self.clock.elapsed_s:.0f} s, all sittings together")
         self.store.append_event("done", str(self.settings.budget))
         return result
 
@@ -325,13 +328,13 @@ class Sitting:
             self.warn(warning)
         if self.parts.task is None or self.run_folder is None:
             return result
-        from netwright.study.delivery import deliver, recall
+        from netwright.study.delivery import Desk, deliver, recall
 
         if self._is_done() and (self.run_folder / "best" / "card.json").is_file():
             return recall(result, self.run_folder / "best")
         self.phase = "export"
-        self._tell(message="writing and checking the network")
-        return deliver(result, self.parts, self.settings.seed, self.trials, self.run_folder / "best")
+        desk = Desk(lambda text: self._tell(message=text), lambda: self.clock.remaining_s)
+        return deliver(result, self.parts, self.settings.seed, self.trials, self.run_folder / "best", desk)
 
 
 def _spent_s(store: Store) -> float:

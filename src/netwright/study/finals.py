@@ -166,6 +166,29 @@ def _is_reference(trial: Trial) -> bool:
     return trial.proposal.origin.startswith(REFERENCE)
 
 
+def refused_references(trials: Sequence[Trial], constraints: Sequence[Constraint] = ()) -> list[str]:
+    """The hand-made references none of whose trials is usable, with the reason."""
+    usable = {trial.architecture for trial in trials if keeps(trial, constraints)}
+    told: dict[str, str] = {}
+    for trial in trials:
+        if trial.proposal.origin.startswith(REFERENCE) and trial.architecture not in usable:
+            name = trial.proposal.origin.removeprefix(REFERENCE)
+            told[name] = f"the reference {name} is not compared with: it {why_unusable(trial, constraints)}"
+    return list(told.values())
+
+
+def why_unusable(trial: Trial, constraints: Sequence[Constraint]) -> str:
+    """How a trial that gave nothing usable ended."""
+    if trial.state is TrialState.FAILED:
+        return f"failed: {_first_line(trial)}"
+    broken = [str(c) for c in constraints if c.metric in trial.metrics and not c.holds(trial.metrics[c.metric])]
+    return f"broke a limit: {_first_line(trial) or ', '.join(broken)}"
+
+
+def _first_line(trial: Trial) -> str:
+    return trial.error.strip().partition("\n")[0][:200]
+
+
 def compare(best: Trial, trials: Sequence[Trial], objective: Objective) -> tuple[Comparison, ...]:
     """The best network against each reference, at the most thorough fidelity at which both were evaluated."""
     mine = _by_cost([t for t in trials if t.architecture.id == best.architecture.id], objective)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from netwright.study.finals import FINAL, REFERENCE, feasible, keeps
+from netwright.study.finals import FINAL, REFERENCE, feasible, refused_references, why_unusable
 from netwright.study.setup import Parts, first_proposals
-from netwright.types import Budget, Constraint, Trial, TrialState
+from netwright.types import Budget, Constraint, Trial
 
 SEARCHED = 3
 """Networks of the strategy, after the hand-made ones, from which on one may speak of a search."""
@@ -40,20 +40,8 @@ def _why(finals: Sequence[Trial], constraints: Sequence[Constraint]) -> str:
     """Why no network was trained fully."""
     if not finals:
         return "there was no time for a longer training; give a larger budget (netwright resume --budget)"
-    told = [f"trial {trial.id} {_ending(trial, constraints)}" for trial in finals]
+    told = [f"trial {trial.id} {why_unusable(trial, constraints)}" for trial in finals]
     return f"the full training could not be made: {'; '.join(told)}"
-
-
-def _ending(trial: Trial, constraints: Sequence[Constraint]) -> str:
-    """How a trial that gave nothing ended."""
-    if trial.state is TrialState.FAILED:
-        return f"failed: {_first_line(trial)}"
-    broken = [str(c) for c in constraints if c.metric in trial.metrics and not c.holds(trial.metrics[c.metric])]
-    return f"broke a limit: {_first_line(trial) or ', '.join(broken)}"
-
-
-def _first_line(trial: Trial) -> str:
-    return trial.error.strip().partition("\n")[0][:200]
 
 
 def notes_of(best: Trial, trials: Sequence[Trial], parts: Parts, budget: Budget) -> tuple[str, ...]:
@@ -62,17 +50,6 @@ def notes_of(best: Trial, trials: Sequence[Trial], parts: Parts, budget: Budget)
     if parts.plan is not None and parts.task is not None:
         notes += _only_references(trials, parts, budget)
     return tuple(notes)
-
-
-def refused_references(trials: Sequence[Trial], constraints: Sequence[Constraint] = ()) -> list[str]:
-    """The hand-made references none of whose trials is usable, with the reason."""
-    usable = {trial.architecture for trial in trials if keeps(trial, constraints)}
-    told: dict[str, str] = {}
-    for trial in trials:
-        if trial.proposal.origin.startswith(REFERENCE) and trial.architecture not in usable:
-            name = trial.proposal.origin.removeprefix(REFERENCE)
-            told[name] = f"the reference {name} is not compared with: it {_ending(trial, constraints)}"
-    return list(told.values())
 
 
 def _measured_again(best: Trial, constraints: Sequence[Constraint]) -> list[str]:

@@ -85,7 +85,7 @@ class Result:
         lines.append(f"best: trial {self.best.id}, {_numbers(self.best.metrics)}")
         metrics = self.card.get("metrics")
         if isinstance(metrics, dict):
-            test = [f"{k.replace('_', ' ')} {v:.4f}" for k, v in metrics.items() if k.startswith("test_")]
+            test = [f"{k.replace('_', ' ')} {v:.4f}" for k, v in metrics.items() if _is_test(k)]
             lines.extend([f"on the test split, read once: {', '.join(test)}"] if test else [])
         same = [name for name, trial in self.references if trial.architecture == self.best.architecture]
         others = [comparison for comparison in self.comparisons if comparison.name not in same]
@@ -151,6 +151,10 @@ def _endings(counts: Mapping[TrialState, int]) -> str:
     words = {TrialState.FINISHED: "trained", TrialState.INFEASIBLE: "refused", TrialState.FAILED: "failed"}
     parts = [f"{counts[state]} {word}" for state, word in words.items() if counts.get(state)]
     return f" ({', '.join(parts)})" if len(parts) > 1 else ""
+
+
+def _is_test(metric: str) -> bool:
+    return metric.startswith("test_") and not metric.startswith("test_sample_")
 
 
 def _verdict(comparisons: tuple[Comparison, ...], metric: str) -> str:
