@@ -20,6 +20,7 @@ from netwright.benchmarks import (
     NotInBenchmark,
     Scores,
     Table,
+    load_benchmark,
     read_table,
 )
 from netwright.errors import DataError, MissingDependencyError, SpecError, UsageError
@@ -589,3 +590,25 @@ def test_too_many_decisions_are_refused_at_once(tmp_path: Path) -> None:
         read_table(path, metrics=["acc"])
     assert time.process_time() - start < 1
     assert 3 == len(read_table(path, decisions=names[:3], metrics=["acc"]).space.choices)
+
+
+def test_a_number_of_python_alone_is_no_number(tmp_path: Path) -> None:
+    """1_000 may be a thousand or a slip."""
+    with pytest.raises(DataError, match=r"line 3, column 'acc' must be a number, .*, got '1_000'"):
+        read_table(write(tmp_path, "w,acc\n1,1\n2,1_000\n"), metrics=["acc"])
+
+
+def test_a_damaged_npz_file_gives_no_advice_to_unpickle(tmp_path: Path) -> None:
+    """As numpy does of whatever begins like nothing it knows."""
+    (tmp_path / "table.npz").write_bytes(b"damaged" * 50)
+    with pytest.raises(DataError, match="it does not begin as one; it is damaged") as caught:
+        read_table(tmp_path / "table.npz")
+    assert "allow_pickle" not in str(caught.value)
+
+
+def test_a_path_that_is_too_long_is_shortened() -> None:
+    """And is an error like any other."""
+    for path in ("x" * 5000 + ".csv", Path("x" * 5000 + ".csv")):
+        with pytest.raises(DataError, match=r"the table 'xxx.*\.\.\. cannot be opened: File name too long") as caught:
+            load_benchmark(path)
+        assert len(str(caught.value)) < 300

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -314,3 +315,18 @@ def test_what_cannot_be_compared_is_refused(csv: Path) -> None:
         compare(csv, "random", Settings(direction="max"))
     with pytest.raises(UsageError, match="unknown benchmark 'nowhere'"):
         compare("nowhere", "random")
+
+
+def test_an_option_that_is_no_number_is_explained(cli: Cli, csv: Path) -> None:
+    """In words of the option, not of the comparison that failed."""
+    text = clean_error(cli("bench", csv, *GOOD[2:], "--strategy", "evolution:population=x"))
+    assert re.search("cannot be made of its options: population must be a number, such as [0-9]+, got 'x'", text)
+
+
+def test_a_second_objective_without_numbers_finds_nothing(cli: Cli, csv: Path) -> None:
+    """That the first has an optimum does not hide it."""
+    pytest.importorskip("moocore")
+    lines = csv.read_text(encoding="utf-8").splitlines()
+    csv.write_text("\n".join([lines[0] + ",size", *(f"{line},nan" for line in lines[1:])]), encoding="utf-8")
+    answer = cli("bench", csv, *GOOD, "--objective", "size:min", "--jobs", 1)
+    assert "no search found anything: no query gave a number within the limits" in answer.lines

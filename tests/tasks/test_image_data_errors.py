@@ -716,3 +716,26 @@ def test_a_size_is_for_image_files(tmp_path: Path) -> None:
     for data in (tmp_path / "set.npz", "digits"):
         with pytest.raises(SpecError, match="image_size must be left out, except for a folder of image files"):
             ImageClassification.load(data, image_size=8)
+
+
+def test_a_class_missing_in_the_test_part_is_a_note(tmp_path: Path) -> None:
+    """The figure at the end then says nothing of that class."""
+    np.savez(tmp_path / "set.npz", **{**good(), "y_test": np.ones(10, int)})
+    assert ("1 class(es) have no test images: '0'",) == ImageClassification.load(tmp_path / "set.npz").notes
+
+
+@pytest.mark.parametrize(("peak", "seen"), [(255, 0), (4095, 15)])
+def test_sixteen_bits_of_which_few_are_used_are_refused(tmp_path: Path, peak: int, seen: int) -> None:
+    """A network sees the upper eight: of 12-bit data four would be left, of 8-bit data none."""
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for row in range(4):
+            pixels = np.random.default_rng(row).integers(0, peak, (8, 6)).astype(np.uint16)
+            pixels[0, 0] = peak
+            Image.fromarray(pixels).save(tmp_path / name / f"{row}.png")
+    refused(tmp_path, rf"the 8 image\(s\) of 16 bits, such as '.*png', reach {peak} of 65535, .* {seen} of 255; save")
+
+
+def test_a_path_that_is_too_long_is_shortened() -> None:
+    """No message is a screenful."""
+    refused("x" * 5000 + ".npz", r"cannot read 'xxx.*\.\.\.: File name too long")

@@ -6,6 +6,7 @@ an entry point of the group ``netwright.benchmarks``: its name, and a function o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import entry_points
@@ -93,7 +94,7 @@ def load_benchmark(
     name = str(name_or_file)
     loader = None if isinstance(name_or_file, Path) else _loader(name)
     if loader is None:
-        if isinstance(name_or_file, str) and not name.lower().endswith(tuple(KINDS)) and not Path(name).exists():
+        if isinstance(name_or_file, str) and not name.lower().endswith(tuple(KINDS)) and not os.path.exists(name):  # noqa: PTH110 - Path.exists raises for names that are too long
             raise UsageError(f"{unknown('benchmark', name, benchmark_names())}; or a file: {', '.join(KINDS)}")
         return read_table(name_or_file, **columns)
     given = [key for key, value in columns.items() if value is not None]

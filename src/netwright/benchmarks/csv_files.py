@@ -10,7 +10,7 @@ import gzip
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Protocol
@@ -150,10 +150,11 @@ def _line_numbers(rows: Sequence[Sequence[str]], first: int, last: int) -> Seque
 
 
 def _numbers(path: Path, column: str, cells: Sequence[str], lines: Sequence[int]) -> np.ndarray:
-    try:
-        return np.fromiter(map(float, cells), dtype=np.float64, count=len(cells))
-    except ValueError:
-        row = next(row for row, cell in enumerate(cells) if not _is_number(cell))
+    with suppress(ValueError):
+        numbers = np.fromiter(map(float, cells), dtype=np.float64, count=len(cells))
+        if "_" not in "".join(cells):  # 1_000 is a number in Python alone
+            return numbers
+    row = next(row for row, cell in enumerate(cells) if not _is_number(cell))
     where = f"{path}, line {lines[row]}, column {column!r}"
     if not cells[row].strip():
         raise DataError(f"{where} is empty; give a number, or nan for an evaluation that failed")
@@ -166,7 +167,7 @@ def _is_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return False
-    return True
+    return "_" not in cell
 
 
 def _coded(texts: Iterable[str], codes: array[int]) -> Coded:

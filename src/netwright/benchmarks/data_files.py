@@ -93,6 +93,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
             return {name: _array(path, arrays, name) for name in arrays.files}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         reason = str(error) or type(error).__name__
+        if "allow_pickle" in reason:  # what numpy says of any file that begins like nothing it knows
+            reason = "it does not begin as one; it is damaged, or something else under this name"
         cure = "save plain arrays with numpy.savez; files with pickled objects are refused"
         raise DataError(f"{path} cannot be read as npz: {reason.splitlines()[0]}; {cure}") from error
 

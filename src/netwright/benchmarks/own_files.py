@@ -26,7 +26,7 @@ from netwright.benchmarks.own_space import declared_columns, inferred_columns, s
 from netwright.benchmarks.parquet_files import parquet_names, read_parquet
 from netwright.benchmarks.roles import Asked, Roles, find_roles
 from netwright.benchmarks.table import Meaning, Scores, Table
-from netwright.errors import DataError, wrong
+from netwright.errors import DataError, shorten, wrong
 from netwright.space import SearchSpace
 from netwright.space.rows import first_outside
 from netwright.types import Fidelity
@@ -133,12 +133,20 @@ def _kind(path: Path) -> str:
     Raises:
         DataError: the file is not there, or of no known kind.
     """
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(
+            f"the table {shorten(str(path))} cannot be opened: {reason}; give the path of a file"
+        ) from error
+    if not there:
         near = get_close_matches(
             path.name, [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else [], n=1
         )
         hint = f"did you mean {near[0]!r}?" if near else "give the path of a file"
-        raise DataError(f"the table {path} {'is a folder' if path.is_dir() else 'does not exist'}; {hint}")
+        name = str(path) if len(str(path)) < 500 else shorten(str(path))
+        raise DataError(f"the table {name} {'is a folder' if path.is_dir() else 'does not exist'}; {hint}")
     for kind in sorted(KINDS, key=len, reverse=True):
         if path.name.lower().endswith(kind):
             return kind

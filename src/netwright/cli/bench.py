@@ -30,7 +30,7 @@ REFRESH_S = 0.2
 
 def bench(
     name: Annotated[
-        str, typer.Argument(metavar="TABLE", help="Name of a benchmark, or a .csv, .parquet or .npz file.")
+        str, typer.Argument(metavar="TABLE", help="Name of a benchmark, or a .csv, .tsv, .parquet or .npz file.")
     ],
     strategy: Annotated[List, typer.Option(help="Such as random,local,evolution:population=50,tournament=10.")] = None,
     queries: Annotated[int, typer.Option(metavar="N", help="Evaluations of a search.")] = 300,
@@ -101,7 +101,7 @@ def _one_thread() -> None:
 def _inputs(name: str, data: str | None, space: str | None) -> dict[str, Path]:
     """What is read, and so is not written over, by what it is."""
     texts = {"the table itself": name, "the folder of --data": data, "the file of --space": space and _file_of(space)}
-    return {what: Path(text) for what, text in texts.items() if text}
+    return {what: Path(text) for what, text in texts.items() if text and os.path.exists(text)}  # noqa: PTH110 - Path.exists raises for long names
 
 
 def _file_of(space: str) -> str:

@@ -63,17 +63,23 @@ def domain_text(domain: Domain) -> str:
     """The values of a choice, as people write them.
 
     Example:
-        >>> from netwright.space.expressions import Categorical, Integer
+        >>> from netwright.space import choice
+        >>> from netwright.space.expressions import Categorical, Dependent, Integer
         >>> domain_text(Categorical((3, 5))), domain_text(Integer(1, 9, 2))
         ('3, 5', '1 to 9 by 2')
+        >>> domain_text(Dependent(choice("stride", [1, 2]), ((1, (8, 16)), (2, (32,)))))
+        '8, 16 if stride is 1; 32 if stride is 2'
     """
-    from netwright.space.expressions import Integer, Real
+    from netwright.space.expressions import Choice, Dependent, Integer, Real
 
     match domain:
         case Integer():
             return f"{domain.low} to {domain.high}" + (f" by {domain.step}" if domain.step != 1 else "")
         case Real():
             return f"{domain.low:g} to {domain.high:g}, real"
+        case Dependent():
+            on = domain.on.name if isinstance(domain.on, Choice) else str(domain.on)
+            return "; ".join(f"{', '.join(map(str, values))} if {on} is {key}" for key, values in domain.table)
         case _:
             values = getattr(domain, "values", None)
             return str(domain) if values is None else ", ".join(map(str, values))

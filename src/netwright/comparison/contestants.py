@@ -149,9 +149,21 @@ def require_usable(contestants: Iterable[Contestant], benchmark: Benchmark, rule
         try:
             made = contestant.make(benchmark, rules, seed=0)
         except (TypeError, ValueError) as error:
-            raise UsageError(f"the strategy {contestant.label!r} cannot be made of its options: {error}") from error
+            reason = _no_number(contestant) or error
+            raise UsageError(f"the strategy {contestant.label!r} cannot be made of its options: {reason}") from error
         if not isinstance(made, Strategy):
             raise UsageError(wrong(f"the strategy {contestant.label!r}", made, "an object with ask and tell"))
+
+
+def _no_number(contestant: Contestant) -> str:
+    """Which option is text where the strategy has a number, if one is."""
+    factory = STRATEGIES.get(contestant.strategy) if isinstance(contestant.strategy, str) else contestant.strategy
+    known = signature(factory).parameters if factory is not None else {}
+    for option, value in contestant.options:
+        default = known[option].default if option in known else None
+        if isinstance(value, str) and isinstance(default, (int, float)):
+            return wrong(option, value, f"a number, such as {default}")
+    return ""
 
 
 def _option(strategy: str, text: str, known: Mapping[str, Option]) -> tuple[str, Option]:

@@ -131,7 +131,8 @@ def pair_lines(comparison: Comparison) -> list[str]:
 def note_lines(comparison: Comparison) -> list[str]:
     """What a reader has to know beside the tables: where regret is measured from, early ends, crashes."""
     lines = list(comparison.notes)
-    if comparison.best_value is None:
+    runs = [run for label in comparison.labels for run in comparison.runs[label]]
+    if comparison.best_value is None or not any(math.isfinite(value) for run in runs for value in run.values):
         lines.append("no search found anything: no query gave a number within the limits")
     elif comparison.truth.optimum is None:
         lines.append(f"the optimum is not known: regret is from the best found, {comparison.best_value:g}")

@@ -324,10 +324,14 @@ class ImageClassification:
             )
 
     def _check_classes(self) -> list[str]:
-        """Say which classes the validation part lacks; that is allowed, since accuracy is still defined."""
-        absent = sorted(set(range(self.num_classes)) - set(self._validation[1].tolist()))
-        names = ", ".join(repr(self.class_names[number]) for number in absent[:_SHOWN])
-        return [f"{len(absent)} class(es) have no validation images: {names}"] if absent else []
+        """Say which classes a part lacks; that is allowed, since accuracy is still defined."""
+        notes = []
+        for part, labels in (("validation", self._validation[1]), ("test", self._encode_labels(self._test_part))):
+            absent = sorted(set(range(self.num_classes)) - set(labels.tolist()))
+            names = ", ".join(repr(self.class_names[number]) for number in absent[:_SHOWN])
+            if absent:
+                notes.append(f"{len(absent)} class(es) have no {part} images: {names}")
+        return notes
 
 
 def _check_counts(raw: RawData) -> None:

@@ -2,6 +2,7 @@
 
 Rules: hidden entries are ignored; so, with a note, are other files and folders inside class folders. A class folder
 without images, and an image that cannot be decoded, are errors: what is silently left out changes what is learned.
+Of images of 16 bits the upper 8 are kept; where these are nearly unused, the images are refused.
 Class names are data; they never become paths. Images of test/ are not opened before they are asked for.
 
 All images are brought to one size and one number of channels, read from the headers of the training and validation
@@ -20,7 +21,14 @@ from pathlib import Path
 import numpy as np
 
 from netwright.errors import DataError
-from netwright.tasks.formats.image_files import SUFFIXES, ImageForm, ImageHeader, decode_all, read_headers
+from netwright.tasks.formats.image_files import (
+    SUFFIXES,
+    ImageForm,
+    ImageHeader,
+    decode_all,
+    read_headers,
+    require_depth,
+)
 from netwright.tasks.formats.parts import IN_PYTHON, Array, Header, Indices, RawData, file_error, printable
 
 _SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
@@ -48,6 +56,8 @@ def read(folder: Path, image_size: tuple[int, int] | None = None) -> RawData:
     seen = [listed[split] for split in ("train", "val") if split in listed]
     headers = read_headers(list(chain.from_iterable(part.files for part in seen)))
     form = _form(headers, image_size)
+    files = chain.from_iterable(part.files for part in seen)
+    require_depth([file for file, header in zip(files, headers, strict=True) if header.deep])
     _check_memory(len(headers), form)
     if any((header.height, header.width) != (form.height, form.width) for header in headers):
         notes.append(f"images are resized to {form.height} x {form.width}")

@@ -27,6 +27,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 _MOST_PIXELS = 64_000_000
 _SHOWN = 5
+_SHALLOW = 1 << 14
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L")
 
 
@@ -37,6 +38,8 @@ class ImageHeader:
     height: int
     width: int
     grey: bool
+    deep: bool = False
+    """Whether a pixel has 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def read_headers(files: Sequence[Path]) -> list[ImageHeader]:
             with _opened(file) as image:
                 turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
                 width, height = reversed(image.size) if turned else image.size
-                headers.append(ImageHeader(height, width, image.mode in _GREY))
+                headers.append(ImageHeader(height, width, image.mode in _GREY, image.mode.startswith("I")))
         except _Unreadable as error:
             bad.append(f"{str(file)!r} ({error})")
     _refuse(bad)
@@ -99,6 +102,31 @@ def decode_all(files: Sequence[Path], form: ImageForm) -> Array:
         pixels[row] = decoded[None] if decoded.ndim == 2 else decoded.transpose(2, 0, 1)
     _refuse(bad)
     return pixels
+
+
+def require_depth(files: Sequence[Path]) -> None:
+    """Refuse images of 16 bits a pixel of which the upper ones are unused: a network sees the upper 8.
+
+    Args:
+        files: images of 16 bits a pixel.
+
+    Raises:
+        DataError: all their values are below a quarter of the range, or files are damaged.
+    """
+    peak = 0
+    bad: list[str] = []
+    for file in files:
+        try:
+            with _opened(file) as image:
+                peak = max(peak, int(np.asarray(image).max()))
+        except _Unreadable as error:
+            bad.append(f"{str(file)!r} ({error})")
+    _refuse(bad)
+    if files and peak < _SHALLOW:
+        raise DataError(
+            f"the {len(files)} image(s) of 16 bits, such as {str(files[0])!r}, reach {peak} of 65535, of which "
+            f"a network sees {peak >> 8} of 255; save them with 8 bits, or multiply them so that they reach 65535"
+        )
 
 
 class _Unreadable(Exception):

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.errors import DataError
+from netwright.errors import DataError, shorten
 
 Array = NDArray[Any]
 Indices = NDArray[np.int64]
@@ -113,4 +113,4 @@ def printable(name: str) -> str:
 def file_error(path: Path, error: BaseException) -> DataError:
     """Say which file cannot be read and why, in one line."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return DataError(f"cannot read {str(path)!r}: {reason}")
+    return DataError(f"cannot read {shorten(str(path))}: {reason}")
