@@ -739,3 +739,10 @@ def test_sixteen_bits_of_which_few_are_used_are_refused(tmp_path: Path, peak: in
 def test_a_path_that_is_too_long_is_shortened() -> None:
     """No message is a screenful."""
     refused("x" * 5000 + ".npz", r"cannot read 'xxx.*\.\.\.: File name too long")
+
+
+def test_a_line_says_where_each_part_comes_from(tmp_path: Path) -> None:
+    """Which examples are the test part is no guess: given, or split off by a seed that is told."""
+    np.savez(tmp_path / "set.npz", **good())
+    line = ImageClassification.load(tmp_path / "set.npz", seed=3).data_line()
+    assert line == "set: 3 x 6 x 5, 2 classes; train 30, validation 10 (split off by seed 3), test 10 (given)"

@@ -167,6 +167,8 @@ class Sitting:
         """
         if self._is_done():
             return self._result("it was finished before")
+        if self.parts.task is not None:
+            self._tell(message=f"data: {self.parts.task.data_line()}")
         if self.parts.searched_by:
             _log.info("%s", self.parts.searched_by)
             self._tell(message=self.parts.searched_by)

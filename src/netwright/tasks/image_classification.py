@@ -95,6 +95,7 @@ class ImageClassification:
         _check_counts(raw)
         self.classes = Classes.learn(raw.train.labels(), f"labels of {raw.train.where}")
         train, validation, self._test_part = self._split(raw)
+        self._given = (raw.validation is not None, raw.test is not None)
         parts = [(part, part.images()) for part in (train, validation)]
         shape = self._shape(train)
         self.input_shape: tuple[int, ...] = shape[:3]
@@ -259,6 +260,24 @@ class ImageClassification:
         """
         normalise = OpTerm("normalize", (("mean", self.mean), ("std", self.std)))
         return OpTerm("seq", children=(normalise, space.resolve(arch)))
+
+    def data_line(self) -> str:
+        """What is learned from, in one line: how many images of which shape, classes, and where each part comes from.
+
+        Example:
+            >>> ImageClassification.load("digits").data_line().split("; ")[0]
+            'digits: 1 x 8 x 8, 10 classes'
+        """
+        sizes = len(self._validation[1]), self._test_part.header().shape[0]
+        parts = [
+            f"{name} {size} ({'given' if given else f'split off by seed {seed}'})"
+            for name, size, given, seed in zip(
+                ("validation", "test"), sizes, self._given, (self.split.seed, TEST_SEED), strict=True
+            )
+        ]
+        shape = " x ".join(map(str, self.input_shape))
+        counts = ", ".join([f"train {len(self._train[1])}", *parts])
+        return f"{self.data_name}: {shape}, {self.num_classes} classes; {counts}"
 
     def summary(self) -> str:
         """What a person checks before a search: counts, shapes, classes, notes. The test images are not read."""
