@@ -246,9 +246,11 @@ def _distribution(question: Question) -> optuna.distributions.BaseDistribution:
 def _suggested(asked: optuna.Trial, question: Question) -> Value:
     name, options = question_name(question), question.options
     if isinstance(options, Continuous):
-        return asked.suggest_float(name, options.low, options.high, log=options.log)
+        real: float = asked.suggest_float(name, options.low, options.high, log=options.log)
+        return real
     if isinstance(options, Stepped):
-        return asked.suggest_int(name, options.low, _last(options), step=options.step, log=question.log)
+        whole: int = asked.suggest_int(name, options.low, _last(options), step=options.step, log=question.log)
+        return whole
     by_text = {_text(value): value for value in options.values}
     return by_text[asked.suggest_categorical(name, list(by_text))]
 
