@@ -243,6 +243,8 @@ def test_a_budget_that_fits_only_references_says_so(task: nw.ImageClassification
     )
     assert notes[-1].startswith("only the 3 references fitted into the budget; give ")
     assert notes[-1].endswith(" minutes for a search")
+    alone = Trial(0, Proposal(trials[0].architecture, Fidelity(30.0), (), FINAL), 7, trials[0].state, {"accuracy": 0.5})
+    assert notes_of(alone, [alone], parts, settings.budget)[-1].startswith("only one hand-made network fitted into the")
     trials.append(searched(parts, 3, 0.9))
     assert not any("fitted" in note for note in notes_of(trials[0], trials, parts, settings.budget))
 

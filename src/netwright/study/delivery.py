@@ -181,7 +181,7 @@ def sample(
     """Leave so many of the examples to the check, with the accuracy on these; returns what is said of it."""
     total = sum(map(_size, examples.values()))
     for split, (images, labels) in list(examples.items()):
-        rows = np.linspace(0, len(labels) - 1, max(1, int(most * len(labels) / total)), dtype=np.int64)
+        rows = np.linspace(0, len(labels) - 1, math.ceil(most * len(labels) / total), dtype=np.int64)
         few = images[rows], labels[rows]
         del examples[split]
         examples[f"{split}_sample"] = few

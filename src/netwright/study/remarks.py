@@ -70,9 +70,9 @@ def _only_references(trials: Sequence[Trial], parts: Parts, budget: Budget) -> l
     first = first_proposals(parts.task, parts.space)
     references = {p.architecture for p in first if p.origin.startswith(REFERENCE)}
     ended = {trial.architecture for trial in trials}
-    if not references or not ended <= references:
+    if not references or (searched and not ended <= references):
         return []
-    what = f"only the {len(ended)} references" if len(ended) > 1 else "only one reference network"
+    what = f"only the {len(ended)} references" if len(ended) > 1 else "only one hand-made network"
     return [f"{what} fitted into the budget; give {_enough(budget, len(searched), len(first) + SEARCHED)} for a search"]
 
 
