@@ -89,7 +89,7 @@ class SearchSpec(BaseModel):
     seed: int = Field(0, ge=0, lt=2**32, description="Of everything random.")
     out: PathText = Field(default_factory=_default_out, description="Folder of the run; new or empty.")
     space: PathText = Field("default", description="Name of a shipped search space, or FILE.py:NAME of your own.")
-    strategy: Short = Field("auto", description="Search strategy: auto, bayesian, evolution, local, ppo, ...; README lists all.")
+    strategy: Short = Field("auto", description="Search strategy: auto, bayesian, evolution, ...; README lists all.")
     halving: bool = Field(True, description="Stop hopeless trials early by successive halving.")
     min_epochs: float | None = Field(
         None, gt=0, le=1e6, description="Epochs of the shortest training; from the budget when absent."

@@ -37,7 +37,7 @@ def search(
     seed: Annotated[Text, typer.Option(metavar="N", help="Of everything random.  [default: 0]")] = None,
     out: Annotated[Text, typer.Option(help="Folder of the run, new or empty.  [default: runs/TIME]")] = None,
     space: Annotated[Text, typer.Option(help="A shipped search space (netwright spaces) or FILE.py:NAME.")] = None,
-    strategy: Annotated[Text, typer.Option(help="auto, bayesian, evolution, local, ppo, ...; README lists all.")] = None,
+    strategy: Annotated[Text, typer.Option(help="auto, bayesian, evolution, ...; README lists all.")] = None,
     halving: Annotated[bool | None, typer.Option("--halving/--no-halving", help="Stop hopeless trials early.")] = None,
     min_epochs: Annotated[Text, typer.Option(metavar="N", help="Epochs of the shortest training.")] = None,
     max_epochs: Annotated[Text, typer.Option(metavar="N", help="Epochs of the longest training.")] = None,

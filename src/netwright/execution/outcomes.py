@@ -19,8 +19,8 @@ from netwright.execution.base import Outcome
 from netwright.execution.messages import Message
 from netwright.types import TrialState
 
-DISK_FULL = "the disk is full: "
-"""How the error of a trial begins that ended for want of space: the fault of the machine, not of its architecture."""
+DISK_FULL = " (the disk is full)"
+"""How the first line of a trial's error ends where it was for want of space: the machine's fault, not a network's."""
 
 Ranges = Mapping[str, tuple[float, float]]
 
@@ -143,8 +143,8 @@ def judge_exception(error: BaseException) -> tuple[TrialState, dict[str, float],
     cause = _first_line(error)
     if is_out_of_memory(error):
         return TrialState.INFEASIBLE, {}, f"out of memory: {cause}\n{_details(error)}"
-    prefix = DISK_FULL if is_disk_full(error) else ""
-    return TrialState.FAILED, {}, f"{prefix}{cause}\n{_details(error)}"
+    ending = DISK_FULL if is_disk_full(error) else ""
+    return TrialState.FAILED, {}, f"{cause}{ending}\n{_details(error)}"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -148,8 +148,9 @@ class Loop:
             self.on_wait()
         for outcome in (require(ended, self.needs) for ended in outcomes):
             started = self.running.pop(outcome.trial_id)
-            if outcome.error.startswith(DISK_FULL):
-                full = f"trial {outcome.trial_id}: {outcome.error.partition(chr(10))[0].removeprefix(DISK_FULL)}"
+            cause = outcome.error.partition("\n")[0]
+            if cause.endswith(DISK_FULL):
+                full = f"trial {outcome.trial_id}: {cause.removesuffix(DISK_FULL)}"
                 continue
             trial = started.end(outcome.state, outcome.metrics, outcome.error, outcome.duration_s)
             self.store.commit(trial)
