@@ -7,7 +7,7 @@ import pytest
 
 from netwright.errors import UsageError
 from netwright.space import OneOf, Op, SearchSpace, choice, integer
-from netwright.strategies import BayesianOptimization
+from netwright.strategies import BayesianOptimization, make_strategy
 from netwright.strategies.features import Features
 from netwright.strategies.gaussian_process import GaussianProcess
 from netwright.testing import Simulation, cell_space, example_spaces, synthetic_metrics
@@ -138,3 +138,10 @@ def test_wrong_arguments_are_refused() -> None:
     """The number of first proposals is at least one."""
     with pytest.raises(UsageError, match="num_initial must be >= 1, got 0"):
         BayesianOptimization(cell_space(), num_initial=0)
+
+
+@pytest.mark.parametrize("part", ["surrogate", "acquisition"])
+def test_a_part_that_cannot_be_called_is_refused(part: str) -> None:
+    """As it is typed in a comparison, where options are text."""
+    with pytest.raises(UsageError, match=f"{part} must be a function or class of your own, got 'trees'"):
+        make_strategy("bayesian", cell_space(), **{part: "trees"})

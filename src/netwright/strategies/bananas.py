@@ -9,6 +9,7 @@ import numpy as np
 
 from netwright.strategies.model_search import ModelSearch
 from netwright.strategies.network_ensemble import NetworkEnsemble
+from netwright.strategies.score_ranks import Scores
 from netwright.types import Architecture, Constraint, Objective, Proposal
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Bananas(ModelSearch):
         constraints: limits.
         initial: proposed first.
         num_initial: proposals, ``initial`` included, before the first model, >= 1.
+        scores: tells label-free scores of an architecture; see `ModelSearch`.
 
     References:
         C. White, W. Neiswanger and Y. Savani, 2021, "BANANAS: Bayesian Optimization with Neural Architectures for
@@ -50,6 +52,7 @@ class Bananas(ModelSearch):
         constraints: Sequence[Constraint] = (),
         initial: Sequence[Proposal | Architecture] = (),
         num_initial: int = 10,
+        scores: Scores | None = None,
     ) -> None:
         super().__init__(
             space,
@@ -58,6 +61,7 @@ class Bananas(ModelSearch):
             constraints=constraints,
             initial=initial,
             num_initial=num_initial,
+            scores=scores,
             surrogate=NetworkEnsemble,
             acquisition=independent_thompson,
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from netwright.strategies.boosted_trees import BoostedTrees, require_sklearn
 from netwright.strategies.model_search import ModelSearch
+from netwright.strategies.score_ranks import Scores
 from netwright.types import Architecture, Constraint, Objective, Proposal
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class BoostedSearch(ModelSearch):
         constraints: limits.
         initial: proposed first.
         num_initial: proposals, ``initial`` included, before the first model, >= 1.
+        scores: tells label-free scores of an architecture; see `ModelSearch`.
 
     Raises:
         MissingDependencyError: scikit-learn is not installed.
@@ -40,6 +42,7 @@ class BoostedSearch(ModelSearch):
         constraints: Sequence[Constraint] = (),
         initial: Sequence[Proposal | Architecture] = (),
         num_initial: int = 10,
+        scores: Scores | None = None,
     ) -> None:
         require_sklearn("the strategy of boosted trees")
         super().__init__(
@@ -49,5 +52,6 @@ class BoostedSearch(ModelSearch):
             constraints=constraints,
             initial=initial,
             num_initial=num_initial,
+            scores=scores,
             surrogate=BoostedTrees,
         )

@@ -7,29 +7,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netwright.errors import SpaceError, UsageError, wrong
-from netwright.strategies.operators import Score, Scorer, Tier, best_first_order, tournament
+from netwright.errors import UsageError, wrong
+from netwright.strategies.children import Individual, new_child
+from netwright.strategies.operators import Scorer, best_first_order, tournament
 from netwright.strategies.pool import Pool, collect
 from netwright.types import Architecture, Constraint, Objective, Proposal, Trial
 
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
-
-TRIES = 20
-"""Children made before a random architecture is taken instead. They are duplicates only when the neighbourhood of the
-population is used up; from half of the tries on, two decisions are changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Individual:
-    """A member of the population: the trial it came from, and how that ended."""
-
-    trial_id: int
-    architecture: Architecture
-    score: Score
 
 
 class RegularizedEvolution:
@@ -78,7 +65,6 @@ class RegularizedEvolution:
             raise UsageError(wrong("population", population, f">= tournament ({tournament})", cure))
         if not 0 <= crossover <= 1:
             raise UsageError(wrong("crossover", crossover, "in [0, 1]"))
-        self._space = space
         self._score = Scorer(tuple(objectives), tuple(constraints))
         self._population: deque[Individual] = deque(maxlen=population)
         self._size = population
@@ -99,33 +85,8 @@ class RegularizedEvolution:
     def _propose(self) -> Proposal:
         proposal = self._pool.next_initial()
         if proposal is None and self._population and self._pool.num_seen >= self._size:
-            proposal = self._new_child()
+            proposal = new_child(self._pool, self._select, self._crossover, may_pair_with_itself=True)
         return proposal or self._pool.sample_proposal()
-
-    def _new_child(self) -> Proposal | None:
-        """A child that is new; None where that fails, or where the fittest failed and nothing can be learned yet."""
-        for number in range(TRIES):
-            parent = self._select()
-            if parent.score.tier is Tier.FAILED:
-                return None
-            child = self._child(parent, k=1 if number < TRIES // 2 else 2)
-            if child is not None and self._pool.claim(child.architecture):
-                return child
-        return None
-
-    def _child(self, parent: Individual, k: int) -> Proposal | None:
-        """A child with ``k`` decisions changed; None where no architecture of the space is that."""
-        rng = self._pool.rng
-        architecture, origin = parent.architecture, "mutation"
-        parents: tuple[int, ...] = (parent.trial_id,)
-        if self._crossover and rng.random() < self._crossover:
-            other = self._select()
-            architecture = self._space.crossover(architecture, other.architecture, rng)
-            parents, origin = (parent.trial_id, other.trial_id), "crossover"
-        try:
-            return Proposal(self._space.mutate(architecture, rng, k), parents=parents, origin=origin)
-        except SpaceError:
-            return None
 
     def _select(self) -> Individual:
         if not self._places:

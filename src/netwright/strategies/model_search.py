@@ -102,6 +102,9 @@ class ModelSearch:
     ) -> None:
         if num_initial < 1:
             raise UsageError(wrong("num_initial", num_initial, ">= 1"))
+        for name, part in (("surrogate", surrogate), ("acquisition", acquisition)):
+            if not callable(part):
+                raise UsageError(wrong(name, part, "a function or class of your own", "leave it out"))
         self._space = space
         self._pool = Pool(space, seed, initial)
         self._experience = Experience(tuple(objectives), tuple(constraints))

@@ -5,12 +5,12 @@ Knows architectures only through the space's mutation and crossover, and trials 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from netwright.errors import SpaceError, UsageError, wrong
-from netwright.strategies.evolution import TRIES, Individual
-from netwright.strategies.operators import Scorer, Tier, best_first_order, tournament
+from netwright.errors import UsageError, wrong
+from netwright.strategies.children import Individual, new_child
+from netwright.strategies.operators import Scorer, best_first_order, tournament
 from netwright.strategies.pool import Pool, collect
 from netwright.types import Architecture, Constraint, Objective, Proposal, Trial
 
@@ -87,35 +87,3 @@ class NSGA2:
 
     def _select(self) -> Individual:
         return self._best_first[tournament(range(len(self._best_first)), 2, self._pool.rng)]
-
-
-def new_child(pool: Pool, select: Callable[[], Individual], crossover: float) -> Proposal | None:
-    """A child that is new; None where that fails, or where the selected failed and nothing can be learned yet.
-
-    Args:
-        pool: knows what is new, and holds space and randomness.
-        select: gives a parent.
-        crossover: probability that there are two of them.
-    """
-    for number in range(TRIES):
-        parent = select()
-        if parent.score.tier is Tier.FAILED:
-            return None
-        other = select() if crossover and pool.rng.random() < crossover else None
-        child = _child(pool, parent, other, k=1 if number < TRIES // 2 else 2)
-        if child is not None and pool.claim(child.architecture):
-            return child
-    return None
-
-
-def _child(pool: Pool, parent: Individual, other: Individual | None, k: int) -> Proposal | None:
-    """A child with ``k`` decisions mutated; None where no architecture of the space is that."""
-    architecture, origin = parent.architecture, "mutation"
-    parents: tuple[int, ...] = (parent.trial_id,)
-    if other is not None and other is not parent:
-        architecture = pool.space.crossover(architecture, other.architecture, pool.rng)
-        parents, origin = (parent.trial_id, other.trial_id), "crossover"
-    try:
-        return Proposal(pool.space.mutate(architecture, pool.rng, k), parents=parents, origin=origin)
-    except SpaceError:
-        return None

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netwright.errors import UsageError, wrong
-from netwright.strategies.evolution import Individual
-from netwright.strategies.nsga2 import new_child
+from netwright.strategies.children import Individual, new_child
 from netwright.strategies.operators import Scorer, Tier, best_first_order, pareto_rank
 from netwright.strategies.pool import Pool, collect
 from netwright.types import Architecture, Constraint, Objective, Proposal, Trial
