@@ -23,7 +23,7 @@ def test_neighbours_of_the_best_are_among_them() -> None:
     features = Features(space, rng)
     best = [space.sample(rng) for _ in range(2)]
     numbers = features.numbers(best).tolist()
-    found = {features.architecture(n) for n in Candidates(space, features, rng).near(numbers).tolist()}
+    found = {features.architecture(n) for n in Candidates(space, features, rng).around(numbers, numbers).tolist()}
     assert {near for parent in best for near in space.neighbours(parent)} <= found
     assert sum(min(changes(a, parent) for parent in best) == 2 for a in found) >= 30
     assert len(found) > FIRST_RANDOM
@@ -35,9 +35,9 @@ def test_collections_grow_up_to_their_limits() -> None:
     features = Features(space, rng)
     candidates = Candidates(space, features, rng)
     parent = features.numbers([space.sample(rng)]).tolist()
-    before = set(candidates.near(parent).tolist())
+    before = set(candidates.around(parent, parent).tolist())
     for _ in range(200):
-        last = set(candidates.near(parent).tolist())
+        last = set(candidates.around(parent, parent).tolist())
     assert len(before) < len(last) <= 24 + MOST_FAR + MOST_RANDOM
 
 
@@ -48,6 +48,7 @@ def test_every_space_has_candidates(name: str) -> None:
     features = Features(space, rng)
     candidates = Candidates(space, features, rng)
     for _ in range(5):
-        near = candidates.near(features.numbers([space.sample(rng)]).tolist())
+        parent = features.numbers([space.sample(rng)]).tolist()
+        near = candidates.around(parent, parent)
         assert (np.diff(near) > 0).all()
         assert all(space.contains(features.architecture(n)) for n in near.tolist())

@@ -14,7 +14,8 @@ from typing import Annotated
 import typer
 
 from netwright.cli.codes import DIFFERENT
-from netwright.cli.text import clean, json_line, number
+from netwright.cli.text import clean, json_line
+from netwright.readable import number
 
 EXTRAS = {
     "vision": (("pillow", "scikit-learn"), "folders of images (jpg, png) and the embedded digits"),

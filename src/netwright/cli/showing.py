@@ -21,8 +21,9 @@ from netwright.cli.runs import (
     read_json,
     references,
 )
-from netwright.cli.text import FIRST, clean, duration, json_line, number, table, trial_object
+from netwright.cli.text import FIRST, clean, duration, json_line, table, trial_object
 from netwright.errors import SpecError, one_line
+from netwright.readable import number
 from netwright.types import Objective, Trial, TrialState, best_first
 
 if TYPE_CHECKING:

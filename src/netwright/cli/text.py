@@ -8,13 +8,13 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from netwright.readable import number
 from netwright.types import Trial, to_json_value
 
 FIRST = ("accuracy", "latency_ms", "params", "macs")
 
 _ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]|\x9b[0-?]*[ -/]*[@-~]")
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_STEPS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def clean(text: object, limit: int = 500) -> str:
@@ -51,25 +51,6 @@ def _finite(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_finite(item) for item in value]
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
-
-
-def number(metric: str, value: float) -> str:
-    """A metric's number as people read it.
-
-    Example:
-        >>> number("accuracy", 0.93456), number("params", 78123.0), number("latency_ms", 1.234)
-        ('0.9346', '78.1k', '1.234')
-    """
-    if not math.isfinite(value):
-        return str(value)
-    if metric == "epochs":
-        return f"{value:.3g}"
-    if metric.endswith(("params", "macs", "_bytes")):
-        for step, suffix in _STEPS:
-            if abs(value) >= step:
-                return f"{value / step:.1f}{suffix}"
-        return f"{value:.0f}"
-    return f"{value:.4g}" if abs(value) >= 1000 else f"{value:.4f}".rstrip("0").rstrip(".")
 
 
 def metrics_text(metrics: Mapping[str, float]) -> str:

@@ -53,17 +53,18 @@ class Candidates:
         self._mutations: dict[tuple[int, int], np.ndarray] = {}
         self._random: deque[int] = deque(maxlen=MOST_RANDOM)
 
-    def near(self, best_first: Sequence[int]) -> np.ndarray:
-        """Candidates around the best architectures, and random ones.
+    def around(self, near: Sequence[int], far: Sequence[int]) -> np.ndarray:
+        """Candidates around architectures, and random ones.
 
         Args:
-            best_first: numbers of what was evaluated, the best first.
+            near: numbers of those whose neighbours are candidates.
+            far: numbers of those of which architectures with two changes are candidates, too.
 
         Returns:
             Numbers, each once, ascending; evaluated architectures may be among them.
         """
-        found = [self._near(parent) for parent in best_first[:NUM_PARENTS]]
-        found += [self._grown(p, 2, FIRST_FAR, MORE_FAR, MOST_FAR) for p in best_first[:NUM_FAR_PARENTS]]
+        found = [self._near(parent) for parent in near]
+        found += [self._grown(parent, 2, FIRST_FAR, MORE_FAR, MOST_FAR) for parent in far]
         return np.unique(np.concatenate([*found, self._more_random()]))
 
     def _near(self, parent: int) -> np.ndarray:
@@ -98,3 +99,8 @@ class Candidates:
         drawn: list[Architecture] = [self._space.sample(self._rng) for _ in range(count)]
         self._random.extend(self._features.numbers(drawn).tolist())
         return np.array(self._random, dtype=np.intp)
+
+
+def parents_of(best_first: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+    """Of what was evaluated, the best first: near which to look, and of which to look a little farther off."""
+    return best_first[:NUM_PARENTS], best_first[:NUM_FAR_PARENTS]

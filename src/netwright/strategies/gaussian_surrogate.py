@@ -23,7 +23,7 @@ from netwright.strategies.surrogate import CannotLearn
 MOST_TUNED = 192
 """Observations that hyper-parameters are found from at most: their number is small, and the cost grows as n^3."""
 
-MOST_ROWS = 1024
+MOST_ROWS = 4096
 """Candidates whose solutions are kept."""
 
 

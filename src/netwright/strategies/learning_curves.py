@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netwright.strategies.acquisition import log_expected_improvement
-from netwright.strategies.candidates import Candidates
+from netwright.strategies.candidates import Candidates, parents_of
+from netwright.strategies.feasibility import Feasibility
 from netwright.strategies.features import Features
 from netwright.strategies.fidelity_allocation import shares
 from netwright.strategies.fidelity_experience import Learnt
 from netwright.strategies.fidelity_process import FidelityProcess, Observed
-from netwright.strategies.gaussian_surrogate import GaussianProcessSurrogate
-from netwright.strategies.model_search import ALWAYS_TUNED, FEWEST, HOPELESS, LAST, NOISE_OF_CLASSES, Learner
+from netwright.strategies.model_search import FEWEST
+from netwright.strategies.surrogate import ALWAYS_TUNED
 from netwright.types import Architecture
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class LearningCurves:
         self.shares = np.ones(len(costs))
         self._costs = costs
         self._candidates = Candidates(space, self.features, rng)
-        self._feasibility = Learner(GaussianProcessSurrogate(self.features, rng))
+        self._feasibility = Feasibility(self.features, rng)
         self._all = Fit(self.features, len(costs))
         self._trusted = Fit(self.features, len(costs))
         self._used = self._all
@@ -79,7 +80,7 @@ class LearningCurves:
 
     def new_candidates(self) -> np.ndarray:
         """Numbers of architectures that were not evaluated; some may be isomorphic to one that was."""
-        candidates = self._candidates.near(self._best_first.tolist())
+        candidates = self._candidates.around(*parents_of(self._best_first.tolist()))
         return candidates[~np.isin(candidates, self._seen)]
 
     def improvement(self, numbers: np.ndarray) -> np.ndarray:
@@ -100,15 +101,7 @@ class LearningCurves:
         Raises:
             CannotLearn: no model can be made.
         """
-        from scipy.special import log_ndtr
-
-        if good.all() or not good.any():
-            return np.zeros(len(numbers))
-        known = self.features.numbers(architectures)
-        self._feasibility.learn(known, np.where(good, 1.0, -1.0), np.zeros(0, dtype=np.intp))
-        mean, std = self._feasibility.surrogate.predict(numbers)
-        probability = log_ndtr(mean / np.sqrt(std**2 + NOISE_OF_CLASSES))
-        return np.asarray(np.where(probability < np.log(HOPELESS), LAST + probability, probability))
+        return self._feasibility.log_probability(architectures, good, numbers)
 
     def _predict(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self._used.predict(numbers, len(self._costs) - 1)

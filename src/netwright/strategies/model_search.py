@@ -10,29 +10,27 @@ The file is the loop of these three; it knows architectures only through the spa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from netwright.errors import UsageError, wrong
 from netwright.strategies.acquisition import log_expected_improvement
+from netwright.strategies.aims import UTILITY, Acquisition, Aim, BestValue, LargerFront
 from netwright.strategies.candidates import Candidates
-from netwright.strategies.experience import Experience, ranks_as_normal
+from netwright.strategies.experience import Experience, Observation
+from netwright.strategies.feasibility import Feasibility
 from netwright.strategies.features import Features
-from netwright.strategies.gaussian_surrogate import GaussianProcessSurrogate
+from netwright.strategies.operators import Tier
 from netwright.strategies.pool import Pool, collect
 from netwright.strategies.score_ranks import ScoreRanks, Scores
-from netwright.strategies.surrogate import CannotLearn, Surrogate, SurrogateFactory
+from netwright.strategies.surrogate import CannotLearn, Learner, SurrogateFactory
 from netwright.strategies.views import Views
 from netwright.types import Architecture, Constraint, Objective, Proposal, Trial
 
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
-
-Acquisition = Callable[[np.ndarray, np.ndarray, float, np.random.Generator], np.ndarray]
-"""What evaluations are expected to bring, the larger the better, shape (m,): of predicted means and standard
-deviations, shape (m,), the best target so far, and a source of randomness."""
 
 SCORED = 3
 """Of the first proposals, so many in a row have the best label-free scores, then one is random."""
@@ -40,17 +38,9 @@ SCORED = 3
 FEWEST = 3
 """Observations that a model is made of at least."""
 
-ALWAYS_TUNED = 25
-"""With fewer observations hyper-parameters are found anew for each proposal, with more after each tenth of them."""
-
-NOISE_OF_CLASSES = 0.01
-"""Variance that keeps the class of what was evaluated from being certain."""
-
-HOPELESS = 0.02
-"""A candidate whose probability to be feasible is below this comes after all others, whatever it would improve: once
-the feasible ones near the best are known their expected improvement falls below any probability."""
-
-LAST = -1e12
+MOST_MODELLED = 3
+"""Objectives up to which each has a model and the hypervolume counts; more become one under random weights, since the
+hypervolume of many is dear and says little."""
 
 
 def expected_improvement(mean: np.ndarray, std: np.ndarray, best: float, _rng: np.random.Generator) -> np.ndarray:
@@ -61,9 +51,9 @@ def expected_improvement(mean: np.ndarray, std: np.ndarray, best: float, _rng: n
 class ModelSearch:
     """Search guided by a surrogate, over one or several objectives and constraints.
 
-    Ranks take the place of the objective's values, so that any increasing transformation of it gives the same search,
-    and a few broken networks do not outweigh the differences between good ones. Several objectives become one by
-    random weights, drawn anew for each proposal. Pending architectures count as evaluated with what is predicted for
+    With one objective a better value is wanted, whatever its scale (`netwright.strategies.aims.BestValue`); with two or
+    three a larger front (`LargerFront`); with more, or with an acquisition of one's own, a better value under random
+    weights, drawn anew for each proposal. Pending architectures count as evaluated with what is predicted for
     them. The probability to be feasible multiplies the improvement, once a trial was infeasible or failed.
 
     Args:
@@ -73,10 +63,12 @@ class ModelSearch:
         constraints: limits.
         initial: proposed first.
         num_initial: proposals, ``initial`` included, before the first model, >= 1.
-        surrogate: makes the model.
+        surrogate: makes the models.
         acquisition: says what an evaluation is worth.
         scores: tells label-free scores of an architecture (zero-cost proxies, sizes); the best ones among random
             architectures are proposed first, and the model learns what the scores are worth, also that they mislead.
+        scalarize: one model of a value under random weights, instead of a model for each objective; by default with a
+            single objective, with more than `MOST_MODELLED`, and with an acquisition of one's own.
 
     Attributes:
         num_fallbacks: how often a random architecture was proposed since no model could be made.
@@ -99,6 +91,7 @@ class ModelSearch:
         surrogate: SurrogateFactory = Views,
         acquisition: Acquisition = expected_improvement,
         scores: Scores | None = None,
+        scalarize: bool | None = None,
     ) -> None:
         if num_initial < 1:
             raise UsageError(wrong("num_initial", num_initial, ">= 1"))
@@ -107,6 +100,7 @@ class ModelSearch:
                 raise UsageError(wrong(name, part, "a function or class of your own", "leave it out"))
         self._space = space
         self._pool = Pool(space, seed, initial)
+        self._scalarize = _must_scalarize(len(objectives), acquisition) if scalarize is None else scalarize
         self._experience = Experience(tuple(objectives), tuple(constraints))
         self._num_initial = num_initial
         self._num_proposed = 0
@@ -153,13 +147,13 @@ class ModelSearch:
         if len(known) < FEWEST:
             return None
         models = self._models = self._models or self._begin()
-        targets = ranks_as_normal(self._experience.utility(known, self._pool.rng))
+        aim = self._aim(known)
         numbers = models.features.numbers([o.architecture for o in known])
-        order = np.argsort(-targets, kind="stable")
-        candidates = models.candidates.near(numbers[order].tolist())
+        candidates = models.candidates.around(numbers[aim.near].tolist(), numbers[aim.far].tolist())
         candidates = candidates[~np.isin(candidates, numbers)]
         try:
-            worth = self._worth(models, numbers, targets, candidates)
+            worth = aim.worth(models.learner, numbers, candidates, models.features.numbers(list(self._pending)))
+            worth = worth + models.feasibility.log_probability(*self._experience.classes(self._pool.rng), candidates)
         except CannotLearn:
             self.num_fallbacks += 1
             return None
@@ -167,61 +161,36 @@ class ModelSearch:
         chosen = next((a for a in best_first if self._pool.claim(a)), None)
         return None if chosen is None else Proposal(chosen, origin="model")
 
+    def _aim(self, known: Sequence[Observation]) -> Aim:
+        if not self._scalarize and known[0].score.tier is Tier.FEASIBLE:
+            return LargerFront(known, self._pool.rng)
+        return BestValue(known, self._experience, self._acquisition, self._pool.rng)
+
     def _begin(self) -> Models:
         if self._scores is not None and self._ranks is None:
             self._ranks = ScoreRanks(self._space, self._scores, self._pool.rng)
         return Models(self._space, self._pool.rng, self._make_surrogate, self._ranks)
 
-    def _worth(self, models: Models, numbers: np.ndarray, targets: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-        """Acquisition values of candidates, with the probability that they are feasible; shape (m,)."""
-        models.objective.learn(numbers, targets, models.features.numbers(list(self._pending)))
-        mean, std = models.objective.surrogate.predict(candidates)
-        worth = self._acquisition(mean, std, float(targets.max()), self._pool.rng)
-        return np.asarray(worth + self._log_feasibility(models, candidates))
 
-    def _log_feasibility(self, models: Models, candidates: np.ndarray) -> np.ndarray:
-        """Logarithm of the probability to be feasible, by a model of its own; 0 while all trials were; shape (m,)."""
-        from scipy.special import log_ndtr
-
-        architectures, good = self._experience.classes(self._pool.rng)
-        if good.all() or not good.any():
-            return np.zeros(len(candidates))
-        numbers = models.features.numbers(architectures)
-        models.feasibility.learn(numbers, np.where(good, 1.0, -1.0), np.zeros(0, dtype=np.intp))
-        mean, std = models.feasibility.surrogate.predict(candidates)
-        probability = log_ndtr(mean / np.sqrt(std**2 + NOISE_OF_CLASSES))
-        return np.asarray(np.where(probability < np.log(HOPELESS), LAST + probability, probability))
+def _must_scalarize(num_objectives: int, acquisition: Acquisition) -> bool:
+    return not 1 < num_objectives <= MOST_MODELLED or acquisition is not expected_improvement
 
 
 class Models:
-    """What a search has learnt: features, candidates, and the surrogates of the objective and of feasibility."""
+    """What a search has learnt: features, candidates, and the surrogates of what is wanted and of feasibility."""
 
     def __init__(
         self, space: SearchSpace, rng: np.random.Generator, surrogate: SurrogateFactory, scores: ScoreRanks | None
     ) -> None:
         self.features = Features(space, rng, scores=scores)
         self.candidates = Candidates(space, self.features, rng)
-        self.objective = Learner(surrogate(self.features, rng))
-        self.feasibility = Learner(GaussianProcessSurrogate(self.features, rng))
+        self.feasibility = Feasibility(self.features, rng)
+        self._make = surrogate
+        self._rng = rng
+        self._learners = {UTILITY: Learner(surrogate(self.features, rng))}
 
-
-class Learner:
-    """A surrogate that is tuned when enough is new, and that takes pending architectures for evaluated."""
-
-    def __init__(self, surrogate: Surrogate) -> None:
-        self.surrogate = surrogate
-        self._tuned_at = 0
-
-    def learn(self, numbers: np.ndarray, targets: np.ndarray, pending: np.ndarray) -> None:
-        """Take in what was evaluated, and what is being evaluated with what is predicted for it.
-
-        Raises:
-            CannotLearn: no model can be made.
-        """
-        if len(numbers) < ALWAYS_TUNED or len(numbers) >= 1.1 * self._tuned_at or len(numbers) < self._tuned_at:
-            self.surrogate.tune(numbers, targets)
-            self._tuned_at = len(numbers)
-        self.surrogate.condition(numbers, targets)
-        if len(pending):
-            believed, _ = self.surrogate.predict(pending)
-            self.surrogate.condition(np.concatenate([numbers, pending]), np.concatenate([targets, believed]))
+    def learner(self, name: str) -> Learner:
+        """The model of something that is wanted, made when it is first asked for."""
+        if name not in self._learners:
+            self._learners[name] = Learner(self._make(self.features, self._rng))
+        return self._learners[name]

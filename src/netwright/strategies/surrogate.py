@@ -49,5 +49,46 @@ class Surrogate(Protocol):
         """Mean and standard deviation (> 0) of the scores of architectures, without noise; two arrays, shape (m,)."""
 
 
+ALWAYS_TUNED = 25
+"""With fewer observations hyper-parameters are found anew for each proposal, with more after each tenth of them."""
+
 SurrogateFactory = Callable[[Features, np.random.Generator], Surrogate]
 """Makes a surrogate over features; all its randomness comes from the generator."""
+
+
+class Learner:
+    """A surrogate that is tuned when enough is new, and that takes pending architectures for evaluated.
+
+    Args:
+        surrogate: that learns.
+    """
+
+    def __init__(self, surrogate: Surrogate) -> None:
+        self.surrogate = surrogate
+        self._tuned_at = 0
+
+    def predict(
+        self, numbers: np.ndarray, targets: np.ndarray, pending: np.ndarray, candidates: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Take in what was evaluated, and what is being evaluated with what is predicted for it; then predict.
+
+        Args:
+            numbers: of the observed architectures, shape (n,).
+            targets: what they scored, shape (n,).
+            pending: numbers of those that are being evaluated.
+            candidates: numbers, shape (m,).
+
+        Returns:
+            Means and standard deviations, two arrays of shape (m,).
+
+        Raises:
+            CannotLearn: no model can be made.
+        """
+        if len(numbers) < ALWAYS_TUNED or len(numbers) >= 1.1 * self._tuned_at or len(numbers) < self._tuned_at:
+            self.surrogate.tune(numbers, targets)
+            self._tuned_at = len(numbers)
+        self.surrogate.condition(numbers, targets)
+        if len(pending):
+            believed, _ = self.surrogate.predict(pending)
+            self.surrogate.condition(np.concatenate([numbers, pending]), np.concatenate([targets, believed]))
+        return self.surrogate.predict(candidates)

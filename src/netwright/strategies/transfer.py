@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netwright.errors import UsageError, wrong
+from netwright.strategies.aims import UTILITY
 from netwright.strategies.earlier_portfolio import make_portfolio
 from netwright.strategies.earlier_studies import CarriedStudy, EarlierStudy, Lesson, carry_over, lessons_of
 from netwright.strategies.features import Features
@@ -94,12 +95,13 @@ class Transfer(ModelSearch):
             surrogate=partial(RankedEnsemble, lessons=[x for of_study in lessons for x in of_study])
             if lessons
             else Views,
+            scalarize=True if lessons else None,  # lessons are about values under weights
         )
 
     @property
     def weights(self) -> tuple[float, ...]:
         """How far each lesson is trusted, then the present study's own model; empty before there is a model."""
-        ensemble = None if self._models is None else self._models.objective.surrogate
+        ensemble = None if self._models is None else self._models.learner(UTILITY).surrogate
         return tuple(ensemble.weights.tolist()) if isinstance(ensemble, RankedEnsemble) else ()
 
 

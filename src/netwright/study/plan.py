@@ -101,6 +101,8 @@ def make_plan(
         halving: trials begin with short trainings; False: all are trained as long as the highest rung.
     """
     full = max_epochs or _full_epochs(num_images)
+    if budget.trials == 1 and budget.time_s is None:  # the only one is trained fully at once
+        return _without_finals(budget, full, full, eta, 0.0)
     rate = NOMINAL_IMAGES_PER_S * min(2.0, 784 / pixels) / num_images * workers  # epochs a second
     time_s = _search_time_s(budget, full, rate)
     affordable = _affordable_epochs(budget, full) if time_s is None else time_s * rate

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from netwright.readable import number
 from netwright.types import Json, Objective, Trial, TrialState
 
 
@@ -138,7 +139,7 @@ def trial_dict(trial: Trial) -> dict[str, Json]:
 
 
 def _numbers(metrics: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:.{3 if name == 'epochs' else 4}g}" for name, value in metrics.items())
+    return ", ".join(f"{name} {number(name, value)}" for name, value in metrics.items())
 
 
 def _endings(counts: Mapping[TrialState, int]) -> str:
