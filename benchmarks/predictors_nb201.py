@@ -26,12 +26,12 @@ import numpy as np
 from scipy.stats import kendalltau, t
 
 from netwright.benchmarks import load_benchmark
-from netwright.strategies.boosted_trees import HALF_WIDTH, BoostedTrees
+from netwright.predictors.boosted_trees import HALF_WIDTH, BoostedTrees
+from netwright.predictors.features import Features
+from netwright.predictors.gaussian_surrogate import GaussianProcessSurrogate
+from netwright.predictors.network_ensemble import NetworkEnsemble
+from netwright.predictors.surrogate import SurrogateFactory
 from netwright.strategies.experience import ranks_as_normal
-from netwright.strategies.features import Features
-from netwright.strategies.gaussian_surrogate import GaussianProcessSurrogate
-from netwright.strategies.network_ensemble import NetworkEnsemble
-from netwright.strategies.surrogate import SurrogateFactory
 
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
 PREDICTORS: dict[str, SurrogateFactory] = {

@@ -11,9 +11,9 @@ from comparison_helpers import Square
 from netwright.comparison.contestants import Contestant, named, parse_strategies, require_usable
 from netwright.comparison.settings import Settings, make_rules
 from netwright.errors import UsageError
+from netwright.predictors.score_ranks import Scores
 from netwright.space import SearchSpace, real
 from netwright.strategies import RandomSearch, RegularizedEvolution
-from netwright.strategies.score_ranks import Scores
 
 
 def test_names_and_options_are_read() -> None:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from netwright.predictors.surrogate import Learner
 from netwright.strategies.aims import MOST_FRONT_PARENTS, BestValue, LargerFront, without_outliers
 from netwright.strategies.bayesian import BayesianOptimization
 from netwright.strategies.experience import Experience, Observation
 from netwright.strategies.model_search import ModelSearch, expected_improvement
 from netwright.strategies.random import RandomSearch
-from netwright.strategies.surrogate import Learner
 from netwright.testing import cell_space
 from netwright.types import Architecture, Objective, Trial, TrialState
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from netwright.errors import UsageError
+from netwright.predictors.features import Features
+from netwright.predictors.gaussian_process import GaussianProcess
 from netwright.space import OneOf, Op, SearchSpace, choice, integer
 from netwright.strategies import BayesianOptimization, make_strategy
-from netwright.strategies.features import Features
-from netwright.strategies.gaussian_process import GaussianProcess
 from netwright.testing import Simulation, cell_space, example_spaces, synthetic_metrics
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial, TrialState
 

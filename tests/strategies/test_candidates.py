@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from netwright.predictors.features import Features
 from netwright.strategies.candidates import FIRST_RANDOM, MOST_FAR, MOST_RANDOM, Candidates
-from netwright.strategies.features import Features
 from netwright.testing import cell_space, example_spaces
 from netwright.types import Architecture
 

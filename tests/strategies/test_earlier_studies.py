@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from netwright.predictors.features import Features
 from netwright.space import Op, SearchSpace, choice, flag, integer
 from netwright.strategies import RandomSearch
 from netwright.strategies.earlier_portfolio import make_portfolio
 from netwright.strategies.earlier_studies import EarlierStudy, Lesson, carry_over, lessons_of
-from netwright.strategies.features import Features
 from netwright.testing import Simulation, example_spaces
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial, TrialState
 

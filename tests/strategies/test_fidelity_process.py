@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from netwright.predictors.surrogate import CannotLearn
 from netwright.strategies.experience import ranks_as_normal
 from netwright.strategies.fidelity_process import FidelityProcess, Observed
-from netwright.strategies.surrogate import CannotLearn
 
 NUM_LOW, NUM_FULL = 40, 12
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from netwright.predictors.features import Features
+from netwright.predictors.gaussian_process import GaussianProcess
+from netwright.predictors.surrogate import Surrogate
 from netwright.strategies.earlier_studies import Lesson
 from netwright.strategies.experience import ranks_as_normal
-from netwright.strategies.features import Features
-from netwright.strategies.gaussian_process import GaussianProcess
 from netwright.strategies.ranked_ensemble import RankedEnsemble, leave_one_out, rank_weights
-from netwright.strategies.surrogate import Surrogate
 from netwright.testing import cell_space
 from netwright.types import Architecture
 

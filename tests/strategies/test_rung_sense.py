@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from netwright.predictors.features import Features
 from netwright.strategies import Asha, BayesianOptimization
-from netwright.strategies.features import Features
 from netwright.strategies.rung_sense import CHECKS, RungSense, predictability
 from netwright.testing import Simulation, cell_space
 from netwright.types import Architecture, Fidelity, digest

@@ -11,12 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from netwright.errors import UsageError, wrong
+from netwright.predictors.score_ranks import Scores
 from netwright.strategies.asha import Asha
 from netwright.strategies.base import Strategy
 from netwright.strategies.bayesian import BayesianOptimization
 from netwright.strategies.evolution import RegularizedEvolution
 from netwright.strategies.nsga3 import NSGA3
-from netwright.strategies.score_ranks import Scores
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal
 
 if TYPE_CHECKING:

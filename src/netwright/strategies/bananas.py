@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netwright.predictors.network_ensemble import NetworkEnsemble
+from netwright.predictors.score_ranks import Scores
 from netwright.strategies.model_search import ModelSearch
-from netwright.strategies.network_ensemble import NetworkEnsemble
-from netwright.strategies.score_ranks import Scores
 from netwright.types import Architecture, Constraint, Objective, Proposal
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from netwright.strategies.boosted_trees import BoostedTrees, require_sklearn
+from netwright.predictors.boosted_trees import BoostedTrees, require_sklearn
+from netwright.predictors.score_ranks import Scores
 from netwright.strategies.model_search import ModelSearch
-from netwright.strategies.score_ranks import Scores
 from netwright.types import Architecture, Constraint, Objective, Proposal
 
 if TYPE_CHECKING:

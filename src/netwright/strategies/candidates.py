@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netwright.errors import SpaceError
-from netwright.strategies.features import Features
+from netwright.predictors.features import Features
 from netwright.types import Architecture
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from netwright.predictors.features import Features
+from netwright.predictors.gaussian_surrogate import GaussianProcessSurrogate
+from netwright.predictors.surrogate import CannotLearn
 from netwright.strategies.earlier_studies import Lesson
-from netwright.strategies.features import Features
-from netwright.strategies.gaussian_surrogate import GaussianProcessSurrogate
-from netwright.strategies.surrogate import CannotLearn
 from netwright.types import Architecture
 
 MOST_OFFERED = 20

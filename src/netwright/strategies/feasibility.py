@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from netwright.strategies.features import Features
-from netwright.strategies.gaussian_surrogate import GaussianProcessSurrogate
-from netwright.strategies.surrogate import Learner
+from netwright.predictors.features import Features
+from netwright.predictors.gaussian_surrogate import GaussianProcessSurrogate
+from netwright.predictors.surrogate import Learner
 from netwright.types import Architecture
 
 NOISE_OF_CLASSES = 0.01

@@ -26,7 +26,7 @@ from typing import cast
 
 import numpy as np
 
-from netwright.strategies.surrogate import CannotLearn
+from netwright.predictors.surrogate import CannotLearn
 
 JITTER = 1e-6
 """Added to the diagonal of a covariance; ten times as much, and so on, where it still is singular."""

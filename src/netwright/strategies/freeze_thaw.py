@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netwright.errors import UsageError, wrong
+from netwright.predictors.surrogate import CannotLearn
 from netwright.strategies.base import Exhausted
 from netwright.strategies.fidelity_allocation import ladder
 from netwright.strategies.fidelity_experience import FidelityExperience, Progress
 from netwright.strategies.learning_curves import LearningCurves
 from netwright.strategies.model_search import FEWEST
 from netwright.strategies.pool import Pool, collect
-from netwright.strategies.surrogate import CannotLearn
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial
 
 if TYPE_CHECKING:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netwright.predictors.features import Features
+from netwright.predictors.surrogate import ALWAYS_TUNED
 from netwright.strategies.acquisition import log_expected_improvement
 from netwright.strategies.candidates import Candidates, parents_of
 from netwright.strategies.feasibility import Feasibility
-from netwright.strategies.features import Features
 from netwright.strategies.fidelity_allocation import shares
 from netwright.strategies.fidelity_experience import Learnt
 from netwright.strategies.fidelity_process import FidelityProcess, Observed
 from netwright.strategies.model_search import FEWEST
-from netwright.strategies.surrogate import ALWAYS_TUNED
 from netwright.types import Architecture
 
 if TYPE_CHECKING:

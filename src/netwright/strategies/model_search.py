@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netwright.errors import UsageError, wrong
+from netwright.predictors.features import Features
+from netwright.predictors.score_ranks import ScoreRanks, Scores
+from netwright.predictors.surrogate import CannotLearn, Learner, SurrogateFactory
+from netwright.predictors.views import Views
 from netwright.strategies.acquisition import log_expected_improvement
 from netwright.strategies.aims import UTILITY, Acquisition, Aim, BestValue, LargerFront
 from netwright.strategies.candidates import Candidates
 from netwright.strategies.experience import Experience, Observation
 from netwright.strategies.feasibility import Feasibility
-from netwright.strategies.features import Features
 from netwright.strategies.operators import Tier
 from netwright.strategies.pool import Pool, collect
-from netwright.strategies.score_ranks import ScoreRanks, Scores
-from netwright.strategies.surrogate import CannotLearn, Learner, SurrogateFactory
-from netwright.strategies.views import Views
 from netwright.types import Architecture, Constraint, Objective, Proposal, Trial
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from netwright.predictors.features import Features
+from netwright.predictors.gaussian_process import GaussianProcess
+from netwright.predictors.gaussian_surrogate import GaussianProcessSurrogate
+from netwright.predictors.surrogate import CannotLearn, Surrogate
 from netwright.strategies.earlier_studies import Lesson
-from netwright.strategies.features import Features
-from netwright.strategies.gaussian_process import GaussianProcess
-from netwright.strategies.gaussian_surrogate import GaussianProcessSurrogate
-from netwright.strategies.surrogate import CannotLearn, Surrogate
 
 NUM_RESAMPLES = 256
 """Bootstrap samples that weights are the mean of."""
@@ -46,7 +46,7 @@ class Line(NamedTuple):
 
 
 class RankedEnsemble:
-    """An ensemble of Gaussian processes; see `netwright.strategies.surrogate.Surrogate`.
+    """An ensemble of Gaussian processes; see `netwright.predictors.surrogate.Surrogate`.
 
     Args:
         features: of the architectures.

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netwright.predictors.features import Features
+from netwright.predictors.gaussian_process import JITTER, GaussianProcess
 from netwright.strategies.experience import ranks_as_normal
-from netwright.strategies.features import Features
-from netwright.strategies.gaussian_process import JITTER, GaussianProcess
 from netwright.strategies.operators import Values
 from netwright.types import Architecture
 

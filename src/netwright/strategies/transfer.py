@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netwright.errors import UsageError, wrong
+from netwright.predictors.features import Features
+from netwright.predictors.views import Views
 from netwright.strategies.aims import UTILITY
 from netwright.strategies.earlier_portfolio import make_portfolio
 from netwright.strategies.earlier_studies import CarriedStudy, EarlierStudy, Lesson, carry_over, lessons_of
-from netwright.strategies.features import Features
 from netwright.strategies.model_search import ModelSearch
 from netwright.strategies.pool import Pool
 from netwright.strategies.ranked_ensemble import RankedEnsemble
-from netwright.strategies.views import Views
 from netwright.types import Architecture, Constraint, Objective, Proposal, Trial
 
 if TYPE_CHECKING:

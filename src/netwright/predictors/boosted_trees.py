@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netwright.errors import MissingDependencyError
-from netwright.strategies.features import Features
-from netwright.strategies.surrogate import CannotLearn
+from netwright.predictors.features import Features
+from netwright.predictors.surrogate import CannotLearn
 
 if TYPE_CHECKING:
     from sklearn.ensemble import GradientBoostingRegressor
@@ -42,7 +42,7 @@ LEAST_STD = 1e-2
 
 
 class BoostedTrees:
-    """Boosted trees over `Features.rows`; see `netwright.strategies.surrogate.Surrogate`.
+    """Boosted trees over `Features.rows`; see `netwright.predictors.surrogate.Surrogate`.
 
     Args:
         features: of the architectures.

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from netwright.errors import UsageError
+from netwright.predictors.score_ranks import ScoreRanks
 from netwright.space import Op, SearchSpace, integer
 from netwright.strategies import BayesianOptimization
-from netwright.strategies.score_ranks import ScoreRanks
 from netwright.testing import Simulation, cell_space
 from netwright.types import Architecture, Fidelity
 

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from netwright.strategies.features import Features
+from netwright.predictors.features import Features
 
 
 class CannotLearn(Exception):

@@ -9,8 +9,8 @@ import pytest
 from scipy.optimize import check_grad
 from scipy.stats import norm
 
+from netwright.predictors.gaussian_process import GaussianProcess, SingularCovariance
 from netwright.strategies.acquisition import log_expected_improvement
-from netwright.strategies.gaussian_process import GaussianProcess, SingularCovariance
 
 
 def line(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

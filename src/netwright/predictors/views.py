@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from netwright.strategies.features import SCORES, Features
-from netwright.strategies.gaussian_surrogate import GaussianProcessSurrogate
+from netwright.predictors.features import SCORES, Features
+from netwright.predictors.gaussian_surrogate import GaussianProcessSurrogate
 
 VIEWS = (
     ("one-hot", "ordinal", "operation", "path", SCORES),
@@ -22,7 +22,7 @@ optimum, and the higher, the lower regret before; in turns they have the better 
 
 
 class Views:
-    """A Gaussian process for each view of the features; see `netwright.strategies.surrogate.Surrogate`.
+    """A Gaussian process for each view of the features; see `netwright.predictors.surrogate.Surrogate`.
 
     Which one is asked changes with the number of observations. Views that are the same in this space, since it lacks
     the parts in which they differ, are one.

@@ -16,9 +16,9 @@ from typing import cast
 
 import numpy as np
 
-from netwright.strategies.features import Features
-from netwright.strategies.gaussian_process import JITTER, MOST_JITTER, GaussianProcess
-from netwright.strategies.surrogate import CannotLearn
+from netwright.predictors.features import Features
+from netwright.predictors.gaussian_process import JITTER, MOST_JITTER, GaussianProcess
+from netwright.predictors.surrogate import CannotLearn
 
 MOST_TUNED = 192
 """Observations that hyper-parameters are found from at most: their number is small, and the cost grows as n^3."""
@@ -28,7 +28,7 @@ MOST_ROWS = 4096
 
 
 class GaussianProcessSurrogate:
-    """A `GaussianProcess` over `Features`; see `netwright.strategies.surrogate.Surrogate`.
+    """A `GaussianProcess` over `Features`; see `netwright.predictors.surrogate.Surrogate`.
 
     Args:
         features: of the architectures.

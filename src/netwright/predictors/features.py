@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netwright.strategies.score_ranks import ScoreRanks
+from netwright.predictors.score_ranks import ScoreRanks
 from netwright.types import Architecture
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from netwright.predictors.features import Features
+from netwright.predictors.gaussian_surrogate import GaussianProcessSurrogate
+from netwright.predictors.surrogate import Surrogate
+from netwright.predictors.views import VIEWS, Views
 from netwright.space import Op, SearchSpace, choice
-from netwright.strategies.features import Features
-from netwright.strategies.gaussian_surrogate import GaussianProcessSurrogate
-from netwright.strategies.surrogate import Surrogate
-from netwright.strategies.views import VIEWS, Views
 from netwright.testing import cell_space
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from netwright.strategies.features import Features
-from netwright.strategies.gaussian_process import GaussianProcess
-from netwright.strategies.gaussian_surrogate import MOST_ROWS, MOST_TUNED, GaussianProcessSurrogate
-from netwright.strategies.surrogate import CannotLearn, Surrogate
+from netwright.predictors.features import Features
+from netwright.predictors.gaussian_process import GaussianProcess
+from netwright.predictors.gaussian_surrogate import MOST_ROWS, MOST_TUNED, GaussianProcessSurrogate
+from netwright.predictors.surrogate import CannotLearn, Surrogate
 from netwright.testing import cell_space
 
 

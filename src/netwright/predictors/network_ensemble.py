@@ -16,8 +16,8 @@ from itertools import pairwise
 import numpy as np
 
 from netwright.errors import UsageError, wrong
-from netwright.strategies.features import Features
-from netwright.strategies.surrogate import CannotLearn
+from netwright.predictors.features import Features
+from netwright.predictors.surrogate import CannotLearn
 
 WIDTHS = (32, 32)
 """Units of the hidden layers."""
@@ -43,7 +43,7 @@ Weights = list[np.ndarray]
 
 
 class NetworkEnsemble:
-    """Networks of a few dense layers over `Features.rows`; see `netwright.strategies.surrogate.Surrogate`.
+    """Networks of a few dense layers over `Features.rows`; see `netwright.predictors.surrogate.Surrogate`.
 
     Args:
         features: of the architectures.
