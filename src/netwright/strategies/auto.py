@@ -1,6 +1,6 @@
 """The default strategy: which one suits a space, its objectives, its fidelities and the number of trials, and why.
 
-It holds no algorithm; the figures its rules rest on are in docs/strategies.md.
+It holds no algorithm; the figures its rules rest on are in docs/figures.md.
 """
 
 from __future__ import annotations
