@@ -106,6 +106,17 @@ def test_where_time_is_short_the_loss_of_short_trainings_decides() -> None:
     assert [math.exp(-0.36), math.exp(-0.34)] == [t.metrics["accuracy"] for t in recorder.told]
 
 
+def test_a_new_network_has_to_be_clearly_better_than_one_made_by_hand() -> None:
+    """Ahead by 2 % after a short training is what luck gives the best of several; 4 % are more; nobody doubts a known one."""
+    known = trial(0, "a", 0.9, origin="portfolio", train_cost=1e7, loss=0.40)
+    slightly, clearly = (trial(i, f"new{i}", 0.9, train_cost=1e7, loss=x) for i, x in ((1, 0.392), (2, 0.384)))
+    reference = trial(3, "b", 0.9, origin="reference:b", train_cost=1e7, loss=0.397)
+    assert [0, 1] == [t.id for t in choose_finalists([known, slightly], ACCURACY, 2, equal_time=True)]
+    assert [2, 3, 0, 1] == [
+        t.id for t in choose_finalists([known, slightly, clearly, reference], ACCURACY, 4, equal_time=True)
+    ]
+
+
 def test_a_strategy_is_told_what_counts_at_equal_time() -> None:
     """Accuracies are corrected by cost for the strategy, nothing else is, and failed trials pass as they are."""
     recorder = Recorder()

@@ -21,6 +21,7 @@ from netwright.strategies import Strategy, SuccessiveHalving, has_fidelities, ma
 from netwright.strategies.auto import choose
 from netwright.strategies.successive_halving import rung_epochs
 from netwright.study.equal_time import EqualTime
+from netwright.study.finals import PORTFOLIO, REFERENCE
 from netwright.study.plan import Plan, make_plan
 from netwright.study.preflight import require_device, require_networks, require_runtime, require_training
 from netwright.study.settings import Settings
@@ -178,8 +179,8 @@ def searcher(strategy: str | Strategy, goals: Sequence[Objective]) -> str:
 
 def first_proposals(task: ImageClassification, space: SearchSpace) -> list[Proposal]:
     """The hand-made references and the portfolio, as far as they are points of the space, as first trials."""
-    references = [Proposal(r.architecture, origin=f"reference:{r.name}") for r in task.references()]
-    portfolio = [Proposal(architecture, origin="portfolio") for architecture in task.portfolio()]
+    references = [Proposal(r.architecture, origin=f"{REFERENCE}{r.name}") for r in task.references()]
+    portfolio = [Proposal(architecture, origin=PORTFOLIO) for architecture in task.portfolio()]
     return [proposal for proposal in (*references, *portfolio) if space.contains(proposal.architecture)]
 
 
