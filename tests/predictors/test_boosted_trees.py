@@ -11,10 +11,10 @@ from scipy.special import ndtri
 from netwright.benchmarks import load_benchmark
 from netwright.benchmarks.table import Table
 from netwright.errors import MissingDependencyError
+from netwright.predictors import boosted_trees as module
 from netwright.predictors.boosted_trees import HALF_WIDTH, BoostedTrees, conformal_quantile, less_noise
 from netwright.predictors.features import Features
 from netwright.predictors.surrogate import CannotLearn, Surrogate
-from netwright.strategies import boosted_trees as module
 from netwright.testing import example_spaces
 
 pytest.importorskip("sklearn")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from netwright.errors import UsageError
+from netwright.predictors import network_ensemble as module
 from netwright.predictors.features import Features
 from netwright.predictors.network_ensemble import Adam, NetworkEnsemble, gradients, outputs
 from netwright.predictors.surrogate import CannotLearn, Surrogate
-from netwright.strategies import network_ensemble as module
 from netwright.testing import example_spaces
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from netwright.benchmarks import load_benchmark
 from netwright.errors import MissingDependencyError, UsageError
+from netwright.predictors import boosted_trees
 from netwright.space import SearchSpace
-from netwright.strategies import RandomSearch, Strategy, boosted_trees
+from netwright.strategies import RandomSearch, Strategy
 from netwright.strategies.bananas import Bananas, independent_thompson
 from netwright.strategies.boosted import BoostedSearch
 from netwright.testing import check_strategy, example_spaces, tiny_space

@@ -32,8 +32,8 @@ FAR_BELOW = 3.0
 that: how bad the bad ones are says nothing about the front."""
 
 BEYOND = 0.1
-"""Of the range of what was observed, how far beyond its worst the hypervolume is measured from: more than the front's
-own range, so that networks that widen the front count from the first."""
+"""Of the range of a front, how far beyond its worst the hypervolume is measured from. The front is the one that is
+expected, not the one that was found: networks that widen it count from the first."""
 
 
 class Aim(Protocol):
@@ -117,9 +117,36 @@ class LargerFront:
             for place, column in enumerate(self._targets.T)
         ]
         means, stds = (np.stack(columns, axis=1) for columns in zip(*predicted, strict=True))
-        worst = self._targets.min(axis=0)
-        reference = worst - BEYOND * np.maximum(self._targets.max(axis=0) - worst, 1.0)
-        return log_expected_hypervolume_improvement(means, stds, self._targets[self._front], reference)
+        front = self._targets[self._front]
+        expected = np.vstack([front, means])
+        reference = reference_point(expected[non_dominated(expected)])
+        return log_expected_hypervolume_improvement(means, stds, front, reference)
+
+
+def reference_point(front: np.ndarray) -> np.ndarray:
+    """Point from which the hypervolume of a front is measured: a little beyond the worst of it; shape (k,)."""
+    worst = front.min(axis=0)
+    spread = front.max(axis=0) - worst
+    return np.asarray(worst - BEYOND * np.where(spread > 0, spread, 1.0))
+
+
+def non_dominated(points: np.ndarray) -> np.ndarray:
+    """Numbers of the points that no other dominates, larger is better; shape (q,).
+
+    Args:
+        points: shape (n, k), n >= 1.
+
+    Example:
+        >>> non_dominated(np.array([[1.0, 4.0], [2.0, 2.0], [1.0, 3.0], [4.0, 1.0]])).tolist()
+        [0, 1, 3]
+    """
+    left = np.argsort(-points.sum(axis=1), kind="stable")  # whoever dominates comes before
+    found: list[int] = []
+    while len(left):
+        best = left[0]
+        found.append(int(best))
+        left = left[(points[left] > points[best]).any(axis=1)]
+    return np.sort(np.array(found, dtype=np.intp))
 
 
 def without_outliers(values: np.ndarray) -> np.ndarray:
@@ -129,6 +156,7 @@ def without_outliers(values: np.ndarray) -> np.ndarray:
         >>> without_outliers(np.array([1.0, 2.0, 3.0, -1000.0])).round(1).tolist()
         [-0.2, 0.6, 1.3, -1.7]
     """
+    values = values / (float(np.abs(values).max()) or 1.0)  # squares of any finite number are finite then
     median, quartile = np.quantile(values, (0.5, 0.75))
     upper = float(quartile - median) or float(values.max() - median)
     raised = np.maximum(values, median - FAR_BELOW * upper) if upper > 0 else values

@@ -38,6 +38,10 @@ SCORED = 3
 FEWEST = 3
 """Observations that a model is made of at least."""
 
+TURNS = 2
+"""With several objectives, of so many proposals one is by the hypervolume and the others by random weights: the one
+closes the gaps of a front, the others lengthen it."""
+
 MOST_MODELLED = 3
 """Objectives up to which each has a model and the hypervolume counts; more become one under random weights, since the
 hypervolume of many is dear and says little."""
@@ -51,9 +55,10 @@ def expected_improvement(mean: np.ndarray, std: np.ndarray, best: float, _rng: n
 class ModelSearch:
     """Search guided by a surrogate, over one or several objectives and constraints.
 
-    With one objective a better value is wanted, whatever its scale (`netwright.strategies.aims.BestValue`); with two or
-    three a larger front (`LargerFront`); with more, or with an acquisition of one's own, a better value under random
-    weights, drawn anew for each proposal. Pending architectures count as evaluated with what is predicted for
+    With one objective a better value is wanted, whatever its scale (`netwright.strategies.aims.BestValue`). With two or
+    three, in turns, a larger front (`LargerFront`) and a better value under random weights, drawn anew for each
+    proposal; with more, or with an acquisition of one's own, always the latter. Isomorphic architectures are different
+    ones then, since they may differ in latency. Pending architectures count as evaluated with what is predicted for
     them. The probability to be feasible multiplies the improvement, once a trial was infeasible or failed.
 
     Args:
@@ -67,8 +72,8 @@ class ModelSearch:
         acquisition: says what an evaluation is worth.
         scores: tells label-free scores of an architecture (zero-cost proxies, sizes); the best ones among random
             architectures are proposed first, and the model learns what the scores are worth, also that they mislead.
-        scalarize: one model of a value under random weights, instead of a model for each objective; by default with a
-            single objective, with more than `MOST_MODELLED`, and with an acquisition of one's own.
+        scalarize: a better value under random weights is always wanted, never a larger front; by default with a single
+            objective, with more than `MOST_MODELLED`, and with an acquisition of one's own.
 
     Attributes:
         num_fallbacks: how often a random architecture was proposed since no model could be made.
@@ -99,7 +104,7 @@ class ModelSearch:
             if not callable(part):
                 raise UsageError(wrong(name, part, "a function or class of your own", "leave it out"))
         self._space = space
-        self._pool = Pool(space, seed, initial)
+        self._pool = Pool(space, seed, initial, by_function=len(objectives) == 1)
         self._scalarize = _must_scalarize(len(objectives), acquisition) if scalarize is None else scalarize
         self._experience = Experience(tuple(objectives), tuple(constraints))
         self._num_initial = num_initial
@@ -162,7 +167,8 @@ class ModelSearch:
         return None if chosen is None else Proposal(chosen, origin="model")
 
     def _aim(self, known: Sequence[Observation]) -> Aim:
-        if not self._scalarize and known[0].score.tier is Tier.FEASIBLE:
+        by_front = not self._scalarize and self._num_proposed % TURNS == 0
+        if by_front and known[0].score.tier is Tier.FEASIBLE:
             return LargerFront(known, self._pool.rng)
         return BestValue(known, self._experience, self._acquisition, self._pool.rng)
 

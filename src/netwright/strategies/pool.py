@@ -1,7 +1,7 @@
 """The pool a strategy takes its proposals from: which architectures are new, and which trials were told.
 
-Every strategy of ours owns one. It keeps the promise that no canonical duplicate is proposed while new architectures
-exist, that what comes back is in the space, and that it comes back once. It does not know which architecture is good.
+Every strategy of ours owns one. It keeps the promise that no duplicate is proposed while new architectures exist, that
+what comes back is in the space, and that it comes back once. It does not know which architecture is good.
 """
 
 from __future__ import annotations
@@ -29,24 +29,35 @@ SWEEP = 20_000
 
 
 class Pool:
-    """New architectures of a space, each canonical id once.
+    """New architectures of a space, each once.
 
     Args:
         space: where from.
         seed: of all randomness, >= 0.
         initial: what is proposed before anything else; duplicates among them are dropped.
+        by_function: isomorphic architectures are the same one, since they compute the same function. False where more
+            than the function counts: they differ in latency, and a search after a front of accuracy and latency that
+            may try only one of them does not find the fastest.
 
     Raises:
         UsageError: the seed is negative.
         SpaceError: an initial architecture is not in the space.
     """
 
-    def __init__(self, space: SearchSpace, seed: int, initial: Sequence[Proposal | Architecture] = ()) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: int,
+        initial: Sequence[Proposal | Architecture] = (),
+        *,
+        by_function: bool = True,
+    ) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             raise UsageError(wrong("seed", seed, "a whole number >= 0"))
         self.space = space
         self.rng = np.random.Generator(np.random.PCG64(seed))
-        self._canonical_ids: dict[Architecture, str] = {}
+        self._identify = space.canonical_id if by_function else _own_id
+        self._ids: dict[Architecture, str] = {}
         self._seen: set[str] = set()
         self._told: set[int] = set()
         self._rest: Iterator[Architecture] | None = None
@@ -72,10 +83,10 @@ class Pool:
 
     def claim(self, architecture: Architecture) -> bool:
         """Take an architecture of the space as seen; returns whether it was new."""
-        canonical_id = self._canonical_id(architecture)
-        if canonical_id in self._seen:
+        known_as = self._id(architecture)
+        if known_as in self._seen:
             return False
-        self._seen.add(canonical_id)
+        self._seen.add(known_as)
         return True
 
     def sample(self) -> Architecture:
@@ -126,22 +137,26 @@ class Pool:
         """
         admit_once(trials, self._told)
         for trial in trials:
-            if trial.architecture not in self._canonical_ids:
+            if trial.architecture not in self._ids:
                 self._require_inside(trial.architecture, f"architecture of trial {trial.id}")
         self._told.update(trial.id for trial in trials)
         for trial in trials:
             self.claim(trial.architecture)
 
-    def _canonical_id(self, architecture: Architecture) -> str:
-        known = self._canonical_ids.get(architecture)
+    def _id(self, architecture: Architecture) -> str:
+        known = self._ids.get(architecture)
         if known is None:
-            known = self._canonical_ids[architecture] = self.space.canonical_id(architecture)
+            known = self._ids[architecture] = self._identify(architecture)
         return known
 
     def _require_inside(self, architecture: Architecture, name: str) -> None:
         reason = self.space.explain(architecture)
         if reason is not None:
             raise SpaceError(f"{name} must be in the search space: {reason}")
+
+
+def _own_id(architecture: Architecture) -> str:
+    return architecture.id
 
 
 def is_infinite(space: SearchSpace) -> bool:

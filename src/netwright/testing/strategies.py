@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -37,6 +38,7 @@ def check_strategy(
     spaces: Mapping[str, SearchSpace] | None = None,
     other_process: bool = True,
     uses_seed: bool = True,
+    by_function: bool = True,
 ) -> None:
     """Run every check on every space.
 
@@ -46,6 +48,8 @@ def check_strategy(
         other_process: also run in fresh interpreters with other hash seeds; the factory has to be importable by name
             (a function of a module, not a lambda), and the default spaces are used.
         uses_seed: whether different seeds give different searches; false for a strategy without randomness.
+        by_function: isomorphic architectures count as one, of which a second is a duplicate; false for a search after
+            more than what a network computes, such as a front of accuracy and latency.
 
     Raises:
         AssertionError: a check failed; the message says which, on which space, and what was seen.
@@ -57,15 +61,34 @@ def check_strategy(
         ...                other_process=False)
     """
     for name, space in (example_spaces() if spaces is None else spaces).items():
+        looked_at = space if by_function else cast(SearchSpace, ByArchitecture(space))
         for check in CHECKS:
             if check is check_seeds_differ and not uses_seed:
                 continue
             try:
-                check(factory, space)
+                check(factory, looked_at)
             except AssertionError as error:
                 raise AssertionError(f"{check.__name__} on the space {name!r}: {error}") from error
     if other_process:
         check_hash_seed(factory)
+
+
+class ByArchitecture:
+    """A space in which no two architectures are the same network.
+
+    Args:
+        space: everything else is its.
+    """
+
+    def __init__(self, space: SearchSpace) -> None:
+        self._space = space
+
+    def canonical_id(self, arch: Architecture) -> str:
+        """The architecture's own id."""
+        return arch.id
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._space, name)
 
 
 def check_protocol(factory: StrategyFactory, space: SearchSpace) -> None:
