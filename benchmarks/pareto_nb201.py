@@ -15,7 +15,7 @@ and a tenth of the front's range beyond it. A share depends neither on units nor
 depend on the reference point, and figures measured from another one cannot be compared with these.
 
 The front is that of all 15,625 strings. Isomorphic strings are one network, but in the table their latencies and
-accuracies differ. A strategy that evaluates only one of them (NSGA-II and all that search by one objective) cannot reach a
+accuracies differ. A strategy that evaluates only one of them (NSGA-II, all that search by one objective) cannot reach a
 share of 1; `bayesian` with several objectives takes them for different networks. For each device it is printed what
 share a search reaches that evaluates every network: by a random one of its strings (mean over 20 choices), and by the
 one of the lowest latency.
