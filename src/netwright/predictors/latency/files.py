@@ -1,0 +1,140 @@
+"""A latency predictor as a folder of two files.
+
+``latency.json`` says what was measured and which model is in use, ``latency.npz`` holds functions of other devices and
+fitted numbers. Nothing is pickled; other devices' tables themselves are not stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+
+from netwright.errors import DataError, wrong
+from netwright.predictors.latency.descriptors import Sizes
+from netwright.predictors.latency.knowledge import Knowledge
+from netwright.predictors.latency.predictor import LatencyPredictor, relative
+from netwright.predictors.latency.process import Posterior
+from netwright.predictors.latency.tables import LatencyTable
+from netwright.types import Architecture, to_json_value
+
+if TYPE_CHECKING:
+    from netwright.space import SearchSpace
+
+FORMAT = 1
+DESCRIPTION, ARRAYS = "latency.json", "latency.npz"
+CURE = "save the predictor again"
+
+
+class _Description(BaseModel):
+    """What ``latency.json`` holds."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    format: int
+    space: str
+    sizes: list[str]
+    seed: int
+    devices: list[str]
+    device: str
+    architectures: list[dict[str, JsonValue]]
+    latencies_ms: list[float]
+    model: str
+    left_out_errors: dict[str, float]
+
+
+def save_latency_predictor(predictor: LatencyPredictor, folder: Path) -> None:
+    """Write a predictor into a folder, which is made where it is missing.
+
+    Args:
+        predictor: to be stored.
+        folder: for the two files; older ones there are replaced.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    knowledge, table = predictor.knowledge, predictor.table
+    description = _Description(
+        format=FORMAT,
+        space=knowledge.descriptors.space.fingerprint(),
+        sizes=list(knowledge.descriptors.size_names),
+        seed=knowledge.seed,
+        devices=list(knowledge.devices),
+        device=table.device,
+        architectures=[_decisions(architecture) for architecture in table.architectures],
+        latencies_ms=list(table.latencies_ms),
+        model=predictor.model,
+        left_out_errors=dict(predictor.left_out_errors),
+    )
+    (folder / DESCRIPTION).write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    posterior = predictor.posterior
+    np.savez(folder / ARRAYS, functions=knowledge.functions, logs=posterior.logs, local=posterior.local)
+
+
+def load_latency_predictor(folder: Path, space: SearchSpace, sizes: Sizes | None = None) -> LatencyPredictor:
+    """Read what `save_latency_predictor` wrote.
+
+    Args:
+        folder: that holds the two files.
+        space: of the predictor.
+        sizes: as the predictor was made with.
+
+    Raises:
+        DataError: a file is missing or damaged, or is of another space or of other sizes.
+    """
+    told, arrays = _description(folder / DESCRIPTION), _arrays(folder / ARRAYS)
+    if told.space != space.fingerprint():
+        raise DataError(wrong(f"space of {folder}", told.space, f"the given one ({space.fingerprint()})"))
+    knowledge = Knowledge(space, sizes=sizes, seed=told.seed)
+    names = list(knowledge.descriptors.size_names)
+    if told.sizes != names:
+        raise DataError(wrong(f"sizes of {folder}", told.sizes, f"those given ({names})", "give the same sizes"))
+    width = knowledge.descriptors.reference.shape[1] + 1
+    _require_shape(folder, "functions", arrays, (width, len(told.devices)))
+    knowledge.restore(told.devices, arrays["functions"])
+    if told.model not in knowledge.models():
+        raise DataError(wrong(f"model in {folder / DESCRIPTION}", told.model, f"one of {knowledge.models()}", CURE))
+    table = LatencyTable.of(told.device, [Architecture(a) for a in told.architectures], told.latencies_ms)
+    scale_ms, targets = relative(knowledge, table)
+    rows = knowledge.rows(table.architectures)
+    kernels = knowledge.kernels(told.model, rows, rows)
+    _require_shape(folder, "logs", arrays, (len(kernels) + 1,))
+    _require_shape(folder, "local", arrays, (len(targets),))
+    posterior = Posterior(kernels, targets, arrays["logs"], arrays["local"])
+    return LatencyPredictor(knowledge, table, told.model, scale_ms, posterior, told.left_out_errors)
+
+
+def _decisions(architecture: Architecture) -> dict[str, JsonValue]:
+    return {name: to_json_value(value) for name, value in architecture.items()}
+
+
+def _description(path: Path) -> _Description:
+    try:
+        told = _Description.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist; give the folder that a latency predictor was saved in") from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        reason = str(error).replace("\n", " ")
+        raise DataError(f"{path} is not what was saved: {reason}; {CURE}") from error
+    if told.format != FORMAT:
+        raise DataError(wrong(f"format of {path}", told.format, str(FORMAT), CURE))
+    return told
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in ("functions", "logs", "local")}
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist; it stands beside {DESCRIPTION}; {CURE}") from error
+    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile) as error:
+        raise DataError(f"{path} cannot be read ({error}); {CURE}") from error
+
+
+def _require_shape(folder: Path, name: str, arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> None:
+    found = arrays[name]
+    if found.dtype.kind != "f" or found.shape != shape or not np.isfinite(found).all():
+        got = f"{found.dtype} of shape {found.shape}"
+        raise DataError(wrong(f"{name!r} in {folder / ARRAYS}", got, f"finite fractions of shape {shape}", CURE))
