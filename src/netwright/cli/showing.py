@@ -28,6 +28,7 @@ from netwright.types import Objective, Trial, TrialState, best_first
 
 if TYPE_CHECKING:
     from netwright.storage import Event, StudyRecord
+    from netwright.study.rung_audit import RungAgreement
 
 Run = Annotated[Path, typer.Argument(help="Folder of the run.", metavar="RUN")]
 MAX_COLUMNS = 6
@@ -55,6 +56,8 @@ def show(
     if len(goals) > 1:
         _section("Pareto front", pareto_front(trials, goals), goals)
     _section("reference networks", [trial for _, trial in references(trials)], goals)
+    for agreement in _rungs(trials, goals[0]):
+        print(f"\n{agreement}")
     _refused(trials, study)
     _failures(trials)
     _final(events, card)
@@ -140,6 +143,12 @@ def _progress(events: list[Event]) -> list[str]:
     return [f"state        {state}", *time]
 
 
+def _rungs(trials: list[Trial], goal: Objective) -> tuple[RungAgreement, ...]:
+    from netwright.study.rung_audit import rung_agreements  # numpy is not loaded for --help
+
+    return rung_agreements(trials, goal)
+
+
 def _section(title: str, trials: list[Trial], goals: tuple[Objective, ...]) -> None:
     if not trials:
         return
@@ -219,6 +228,7 @@ def _as_object(
         "best": ranked[0].id if ranked else None,
         "front": [trial.id for trial in pareto_front(trials, goals)],
         "references": {name: trial.id for name, trial in references(trials)},
+        "rungs": [agreement.to_dict() for agreement in _rungs(trials, goals[0])],
         "trials": [trial_object(trial) for trial in trials],
         "events": [{"kind": event.kind, "body": event.body} for event in events],
         "card": card,

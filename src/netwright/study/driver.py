@@ -41,6 +41,7 @@ from netwright.study.plan import Plan
 from netwright.study.recorded import BUDGET, read_recorded
 from netwright.study.remarks import notes_of, warnings_of
 from netwright.study.result import Result
+from netwright.study.rung_audit import rung_agreements
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts
 from netwright.study.standing import Standing
@@ -325,6 +326,7 @@ class Sitting:
             counts={state: self.standing.counts[state] for state in TrialState},
             notes=notes_of(ranked[0], self.trials, self.parts, self.settings.budget),
             warnings=warnings_of(ranked[0], self.trials, self.parts),
+            rungs=rung_agreements(self.trials, objective),
         )
         for warning in () if self._is_done() else result.warnings:
             self.warn(warning)

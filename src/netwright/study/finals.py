@@ -58,8 +58,7 @@ def choose_finalists(
         least_cost: see `netwright.study.equal_time.loss_at_equal_time`.
 
     References:
-        J. Smith and R. Winkler, 2006, "The Optimizer's Curse" (what leads by a noisy number is expected to be worse than
-        the number).
+        J. Smith and R. Winkler, 2006, "The Optimizer's Curse" (what leads by a noisy number is worse than it).
     """
     chosen: dict[Architecture, Trial] = {}
     vetted = {t.architecture for t in trials if t.proposal.origin.startswith((REFERENCE, PORTFOLIO))}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netwright.readable import number
+from netwright.study.rung_audit import RungAgreement
 from netwright.types import Json, Objective, Trial, TrialState
 
 
@@ -58,6 +59,7 @@ class Result:
         notes: what a person should know (a reference that broke a limit, a check that was left out).
         counts: trials by how they ended.
         warnings: what a person must know: that what is delivered was not trained fully.
+        rungs: how short trainings ranked networks, against the next longer ones.
     """
 
     run: Path | None
@@ -73,6 +75,7 @@ class Result:
     notes: tuple[str, ...] = ()
     counts: Mapping[TrialState, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    rungs: tuple[RungAgreement, ...] = ()
 
     @property
     def folder(self) -> Path | None:
@@ -97,6 +100,7 @@ class Result:
             lines.append(f"the best network IS the reference {same[0]}: nothing better was found")
         elif others:
             lines.append(_verdict(self.comparisons, main))
+        lines.extend(str(rung) for rung in self.rungs)
         lines.extend(f"WARNING: {warning}" for warning in self.warnings)
         lines.extend(f"note: {note}" for note in self.notes)
         if self.folder is not None:
@@ -118,6 +122,7 @@ class Result:
             "verified": self.verified,
             "notes": list(self.notes),
             "warnings": list(self.warnings),
+            "rungs": [rung.to_dict() for rung in self.rungs],
             "card": dict(self.card),
         }
 
