@@ -10,7 +10,8 @@ References:
     Performance Prediction with Neural Graph Features", section 3.1: operation counts, shortest paths over allowed
     operations, most operations on a path, degrees of nodes. Deviations of ours: operations are vertices and skips are
     edges in every space; with more than `MOST_SUBSETS` operations the sets are single ones, pairs, all but one, and
-    all; the fewest operations on a path, what feeds what, and sums of numeric arguments are added.
+    all; the fewest operations on a path, what feeds what, sums of numeric arguments, and what stands on an average way
+    (`netwright.predictors.way_statistics`) are added.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from itertools import combinations
 
 import numpy as np
 
+from netwright.predictors.way_statistics import way_names, way_statistics
 from netwright.space.graph import OperationGraph, Vertex
 
 MOST_OPERATIONS = 10
@@ -37,7 +39,7 @@ JOINTS = frozenset({"input", "output", "sum", "concat", "mean", "multiply", "cel
 """Vertices that are no operations."""
 
 NO_PATH = 64.0
-"""The length of a path that does not exist, and of the longest that are told apart."""
+"""The length of a path that does not exist, and of the longest that are told apart; models see ranks of it."""
 
 _NUMBER = re.compile(r"(\w+)=(-?\d+(?:\.\d+)?(?:e-?\d+)?)(?=[,)])")
 
@@ -108,6 +110,7 @@ class Vocabulary:
         return (
             *(f"count of {name}" for name in self.operations),
             *(f"{what} {name}" for what in ("fewest", "most", "shortest path in", "longest path in") for name in sets),
+            *way_names(self.operations, sets),
             *(f"{left} feeds {right}" for left in ends for right in ends),
             "vertices", "edges", "depth", "joints", "edges into joints", "most edges into a vertex",
             "most edges out of a vertex", "mean edges out of a vertex",
@@ -141,6 +144,7 @@ def graph_statistics(graph: OperationGraph, vocabulary: Vocabulary) -> np.ndarra
         [
             counts.astype(np.float64),
             _paths(graph, numbers, vocabulary.members),
+            way_statistics(graph, numbers, vocabulary.members),
             _links(graph, numbers, len(vocabulary.operations)),
             _shape(graph),
             _argument_statistics(graph, vocabulary.arguments),
