@@ -40,7 +40,7 @@ _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """What one family says of m curves: Gaussians, the most probable ones first; arrays of shape (components, m)."""
+    """What one family says of m curves: Gaussians; arrays of shape (components, m)."""
 
     scale: Scale
     log_weights: np.ndarray
@@ -70,7 +70,7 @@ def extrapolate(curve: Curve, horizon: float, direction: Direction) -> Forecast:
 
 
 def extrapolate_many(curves: Sequence[Curve], horizon: float, direction: Direction) -> list[Forecast]:
-    """The same for several curves; those measured at the same epochs share most of the work.
+    """The same for several curves, each alone; those measured at the same epochs share most of the work.
 
     Raises:
         SpecError: as for `extrapolate`.
@@ -102,10 +102,7 @@ def _group(epochs: np.ndarray, scores: np.ndarray, horizon: float, direction: Di
     for family in shapes(setting.epochs, horizon):
         if (placed := units.onto(family.scale, curves)) is not None:
             logs, means, stds = posterior(family.falls, placed[0], setting)
-            logs = logs - np.log(len(family.falls)) + placed[1]
-            best = np.argsort(-logs, axis=0, kind="stable")[:NUM_COMPONENTS]
-            kept = [np.take_along_axis(values, best, 0) for values in (logs, means, stds)]
-            families.append(_Family(family.scale, *kept))
+            families.append(_Family(family.scale, logs - np.log(len(family.falls)) + placed[1], means, stds))
     return _mixed(families, units)
 
 
@@ -123,13 +120,14 @@ def _thinned(epochs: np.ndarray, curves: np.ndarray, horizon: float) -> tuple[Se
 
 def _mixed(families: Sequence[_Family], units: Units) -> list[Forecast]:
     """Put the families together by their evidence, one forecast a curve."""
-    logs = np.concatenate([family.log_weights for family in families])
-    weights = np.exp(logs - logs.max(axis=0))
-    weights /= weights.sum(axis=0)
-    values = []
+    top = np.stack([family.log_weights.max(axis=0) for family in families]).max(axis=0)
+    values, shares = [], []
     for family in families:
-        nodes = family.means[..., None] + family.stds[..., None] * _NODES  # components, m, nodes
-        flat = nodes.transpose(1, 0, 2).reshape(nodes.shape[1], -1)
-        values.append(units.back(family.scale, flat))
-    shares = (weights[..., None] * _WEIGHTS).transpose(1, 0, 2).reshape(weights.shape[1], -1)
-    return [Forecast.of_mixture(*pair) for pair in zip(np.concatenate(values, axis=1), shares, strict=True)]
+        best = np.argsort(-family.log_weights, axis=0, kind="stable")[:NUM_COMPONENTS]
+        means, stds, logs = (np.take_along_axis(a, best, 0).T for a in (family.means, family.stds, family.log_weights))
+        nodes = means[..., None] + stds[..., None] * _NODES  # m, components, nodes
+        values.append(units.back(family.scale, nodes.reshape(len(nodes), -1)))
+        shares.append((np.exp(logs - top[:, None])[..., None] * _WEIGHTS).reshape(len(nodes), -1))
+    weights = np.concatenate(shares, axis=1)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return [Forecast.of_mixture(*pair) for pair in zip(np.concatenate(values, axis=1), weights, strict=True)]

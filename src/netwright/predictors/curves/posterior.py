@@ -24,7 +24,7 @@ SHRINKS = (0.0, 1.0)
 WANDERS = (0.3, 1.0, 3.0, 10.0)
 """Variance of the wander over a factor e of epochs, relative to that of the noise."""
 
-GAIN = (0.1, 0.2)
+GAIN = (0.1, 0.15)
 """A further gain is expected: mean and standard deviation over a factor e of epochs."""
 
 LEAST_STD = 0.05

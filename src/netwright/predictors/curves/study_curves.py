@@ -25,11 +25,11 @@ from netwright.errors import SpecError, wrong
 from netwright.predictors.curves.curve import Curve
 from netwright.predictors.curves.forecast import Direction, Forecast, require_direction
 from netwright.predictors.curves.order_process import OrderProcess
-from netwright.predictors.curves.parametric import extrapolate
 from netwright.predictors.curves.summary import Squash, summarise
+from netwright.predictors.curves.together import extrapolate_together
 
 FEWEST = 6
-"""With fewer finished curves a curve is extrapolated alone."""
+"""With fewer finished curves a curve is extrapolated, together with the beginnings of the others."""
 
 MOST = 64
 """Curves a model learns from at most: the finished ones first, of equals the latest."""
@@ -97,7 +97,9 @@ class StudyCurves:
             return Forecast.certain(seen.finite()[1][-1])
         model = self._model(seen.length)
         if model is None:
-            return extrapolate(seen, self.horizon, self.direction)
+            alike = [other.until(seen.length) for other in self._curves[:MOST] if other.length >= seen.length]
+            alike = [other for other in alike if len(other.finite()[1])]
+            return extrapolate_together([seen, *alike], self.horizon, self.direction)[0]
         values, weights = model.process.predict(model.numbers(summarise(seen, self._sign)))
         return Forecast.of_mixture(self._sign * model.finals.back(values[:, None])[:, 0], weights)
 
