@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn, TextIO
 
 import typer
 
-from netwright.cli import bench, doctor, exporting, searching, showing, spaces
+from netwright.cli import bench, doctor, exporting, scoring, searching, showing, spaces
 from netwright.cli.codes import INTERNAL, INTERRUPTED, USAGE, exit_code
 from netwright.cli.text import clean_indented
 from netwright.errors import NetwrightError
@@ -64,6 +64,7 @@ def make_app() -> typer.Typer:
     app.command("verify")(exporting.verify)
     app.command("spaces")(spaces.spaces)
     app.command("bench")(bench.bench)
+    app.command("score")(scoring.score)
     app.command("doctor")(doctor.doctor)
     app.command("schema")(showing.schema)
     return app

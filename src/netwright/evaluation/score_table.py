@@ -81,7 +81,7 @@ class ScoreTable:
 
     @property
     def time_s(self) -> float:
-        """Mean wall seconds that an architecture took."""
+        """Mean processor seconds that an architecture took."""
         return sum(row.time_s for row in self.scored) / len(self.scored)
 
     def correlation(self, a: str, b: str) -> float:

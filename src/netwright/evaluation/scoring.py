@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
-from time import perf_counter
+from time import process_time
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -68,7 +68,7 @@ class Scored:
         sizes: params, macs and depth; NaN where the network cannot be made.
         unusable: why a proxy is not for this network, by name.
         error: why the network could not be built or run; empty where it could.
-        time_s: processor-bound wall seconds of building and scoring it.
+        time_s: processor seconds of building and scoring it.
     """
 
     architecture: Architecture
@@ -212,7 +212,7 @@ class ProxyScorer:
 
     def prepare(self) -> None:
         """Choose the batch and import what scoring needs, without running a torch operation."""
-        for module in ("netwright.nn.building", "netwright.nn.profiling", "netwright.evaluation.proxies"):
+        for module in ("torch", "netwright.nn.building", "netwright.nn.profiling", "netwright.evaluation.proxies"):
             importlib.import_module(module)
         _ = self._chosen
 
@@ -247,7 +247,7 @@ class ProxyScorer:
         return to_input(torch.from_numpy(pixels), self.task.scale), torch.from_numpy(labels)
 
     def _score(self, architecture: Architecture) -> Scored:
-        begin_s = perf_counter()
+        begin_s = process_time()
         sizes = dict.fromkeys(SIZES, math.nan)
         try:
             term = self.task.network(self.space, architecture)
@@ -256,10 +256,10 @@ class ProxyScorer:
         except Exception as error:  # noqa: BLE001 - a network runs code of a person's own: it may raise anything, is counted
             reason = one_line(f"{type(error).__name__}: {error}")[:300]
             values = {name: sizes.get(name, math.nan) for name in self.names}
-            return Scored(architecture, values, sizes, {}, reason, perf_counter() - begin_s)
+            return Scored(architecture, values, sizes, {}, reason, process_time() - begin_s)
         told = {**sizes, **found.values}
         values = {name: float(told.get(name, math.nan)) for name in self.names}
-        return Scored(architecture, values, sizes, dict(found.unusable), "", perf_counter() - begin_s)
+        return Scored(architecture, values, sizes, dict(found.unusable), "", process_time() - begin_s)
 
     def _sizes(self, term: Term) -> dict[str, float]:
         from netwright.nn.profiling import profile
