@@ -129,10 +129,8 @@ def test_many_operations_are_told_apart_by_kind() -> None:
 
 def test_many_kinds_are_ten_at_most() -> None:
     """The rarest of 30 kinds are one operation, and sets are single ones, pairs, all but one, all, and none."""
-    vertices = [Vertex("input", "input")]
-    for number in range(60):
-        vertices.append(Vertex(f"op{number % 30}", f"op{number % 30}", (number,)))
-    graph = OperationGraph((*vertices, Vertex("output", "output", (60,))))
+    operations = [Vertex(f"op{number % 30}", f"op{number % 30}", (number,)) for number in range(60)]
+    graph = OperationGraph((Vertex("input", "input"), *operations, Vertex("output", "output", (60,))))
     vocabulary = Vocabulary.of([graph])
     assert (10, "(other)") == (len(vocabulary.operations), vocabulary.operations[-1])
     assert 1 + 10 + 45 + 10 + 1 == len(vocabulary.sets)

@@ -127,7 +127,7 @@ def load_predictor(path: str | Path, space: SearchSpace, *, scores: Scores | Non
             reference, _learnt(header, arrays, table), architectures, _numbers(arrays, "values", 1).tolist()
         )
     except (ValidationError, KeyError, RecursionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = _first_of(error) if isinstance(error, ValidationError) else str(error)
         raise DataError(f"{path} is no predictor, or is damaged ({reason}); save it again") from error
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
@@ -167,6 +167,11 @@ def _require_fitting(reference: Reference, space: SearchSpace) -> None:
     sorted_columns = len(table) > 0 and not np.isnan(table).any() and (table[1:] >= table[:-1]).all()
     if reference.widths != wanted or table.shape[1] != sum(wanted) or not sorted_columns:
         raise DataError("the columns of a predictor are not those of the space; save it again")
+
+
+def _first_of(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])[:80]}: {first['msg'][:120]}"
 
 
 def _numbers(arrays: Arrays, name: str, ndim: int, *, finite: bool = True) -> np.ndarray:

@@ -118,6 +118,7 @@ class Predictor:
         seed: decides all that is drawn.
         scores: tells label-free scores of an architecture; None without them. It is asked about 128 random
             architectures as well as about all that come.
+        inputs: of the same space and scores, where several predictors share what they see; made by default.
 
     Raises:
         UsageError: there is no such kind.
@@ -134,14 +135,22 @@ class Predictor:
         (True, 0.9)
     """
 
-    def __init__(self, space: SearchSpace, *, kind: str = DEFAULT, seed: int = 0, scores: Scores | None = None) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        kind: str = DEFAULT,
+        seed: int = 0,
+        scores: Scores | None = None,
+        inputs: Inputs | None = None,
+    ) -> None:
         if kind not in KINDS:
             raise UsageError(unknown("kind of predictor", kind, KINDS))
         self.kind = kind
         self.seed = seed
         self.space = space
         self._scores = scores
-        self._inputs: Inputs | None = None
+        self._inputs = inputs
         self._architectures: list[Architecture] = []
         self._values: list[float] = []
         self._learnt: Learnt | None = None
