@@ -4,7 +4,7 @@
         [--space nasbench201 fbnet] [--left-out chip kind help] [--write docs/figures/latency_transfer.md]
 
 FOLDER holds ``nasbench201/latency.npz``, ``nasbench201/nasbench201.npz`` and ``fbnet_latency/fbnet_latency.npz``. Other
-devices are those that are not of the same chip (``chip``), not of the same kind of machine (``kind``: GPUs, server CPUs,
+devices are those that are not of the same chip (``chip``), not of the same kind of machine (``kind``: GPUs, servers,
 phones and boards, accelerators), or the nine that HELP learns from (``help``; its test devices, six or three, and its
 held-out architectures, without the fastest and the slowest tenth). For each seed other candidates are drawn, of which
 ten, twenty or fifty are measured. Printed: Spearman's correlation of prediction and measurement on architectures that

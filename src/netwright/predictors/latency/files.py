@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from netwright.errors import DataError, wrong
 from netwright.predictors.latency.descriptors import Sizes
@@ -38,7 +38,7 @@ class _Description(BaseModel):
     format: int
     space: str
     sizes: list[str]
-    seed: int
+    seed: int = Field(ge=0)
     devices: list[str]
     device: str
     architectures: list[dict[str, JsonValue]]
@@ -125,7 +125,7 @@ def _description(path: Path) -> _Description:
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             return {name: stored[name] for name in ("functions", "logs", "local")}
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; it stands beside {DESCRIPTION}; {CURE}") from error

@@ -34,7 +34,9 @@ COVERAGE = 0.9
 LEAST_SHARE = 0.05
 """Of the lowest measured latency; predictions below it are bent to stay above 0, in their order."""
 
-MOST_TUNED = 256
+CLEARLY = 2.0
+
+MOST_TUNED = 200
 """Measurements that a model is fitted to at most; evenly spread ones of more."""
 
 
@@ -129,19 +131,17 @@ class LatencyPredictor:
         return LatencyPrediction(centre * self.scale_ms, np.minimum(low, centre) * self.scale_ms, high * self.scale_ms)
 
     def _half_width(self, coverage: float) -> float:
-        """Half of an interval in standard deviations: what left-out measurements needed, or that of Student's t.
+        """Half of an interval in standard deviations: that of Student's t, or what left-out measurements needed.
 
-        With too few measurements for their quantile to be one (fewer than 9 for nine of ten), the latter.
+        The larger of the two: variances that were tuned to few measurements are rather too small than too large.
         """
         from scipy.stats import t
 
-        count = len(self.table.values)
-        if np.ceil(coverage * (count + 1)) > count:
-            return float(t.ppf((1 + coverage) / 2, max(1, count - 1)))
         mean, variance = self.posterior.left_out()
-        regular = variance - self.posterior.noise * (self.posterior.local - 1)
-        off = np.abs(mean - self.posterior.targets) / np.sqrt(np.maximum(regular, 0.5 * self.posterior.noise))
-        return conformal_quantile(off, coverage)
+        usual = variance - self.posterior.noise * (self.posterior.local - 1)
+        off = np.abs(mean - self.posterior.targets) / np.sqrt(np.maximum(usual, 0.5 * self.posterior.noise))
+        expected = float(t.ppf((1 + coverage) / 2, max(1, len(off) - 1)))
+        return max(expected, conformal_quantile(off, coverage)) if len(off) > 1 else expected
 
 
 def relative(knowledge: Knowledge, table: LatencyTable) -> tuple[float, np.ndarray]:
@@ -154,7 +154,7 @@ def relative(knowledge: Knowledge, table: LatencyTable) -> tuple[float, np.ndarr
 def best_model(posteriors: Mapping[str, Posterior]) -> str:
     """The model under which left-out measurements are most probable.
 
-    It is the first one unless another is clearly better, by more than the standard error of the difference.
+    It is the first one unless another is clearly better, by more than `CLEARLY` standard errors of the difference.
 
     Args:
         posteriors: of the same measurements by name of the model.
@@ -167,7 +167,7 @@ def best_model(posteriors: Mapping[str, Posterior]) -> str:
     best, lead = default, 0.0
     for name in names[1:]:
         gain = densities[name] - densities[default]
-        clear = float(gain.mean() - gain.std(ddof=1) / np.sqrt(len(gain)))
+        clear = float(gain.mean() - CLEARLY * gain.std(ddof=1) / np.sqrt(len(gain)))
         if clear > lead:
             best, lead = name, clear
     return best
@@ -188,9 +188,8 @@ def _thinned(table: LatencyTable) -> LatencyTable:
 
 
 def _above_zero(values: np.ndarray, lowest: float) -> np.ndarray:
-    """Values, those below ``lowest`` bent to stay above 0 in their order."""
-    bent = lowest * np.exp(np.minimum(values - lowest, 0.0) / lowest)
-    return np.where(values < lowest, bent, values)
+    """Values, those below ``lowest`` (> 0) bent to stay above 0 in their order."""
+    return np.where(values < lowest, lowest / (1 + np.maximum(lowest - values, 0.0) / lowest), values)
 
 
 __all__ = ["COVERAGE", "MODELS", "LatencyPrediction", "LatencyPredictor", "best_model", "relative"]
