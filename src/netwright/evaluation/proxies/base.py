@@ -57,7 +57,7 @@ class Proxy:
         Args:
             probe: of the network.
         """
-        lacks = {
+        lacks: dict[Need, Callable[[], bool]] = {
             Need.LABELS: lambda: probe.labels is None,
             Need.WEIGHTS: lambda: not probe.weights,
             Need.SEVERAL: lambda: len(probe.inputs) < 2,

@@ -2,28 +2,27 @@
 
 Proxies ask a probe for what they need; each pass is made when it is first asked for and shared by all who ask. How a
 network is looked at is fixed here, since scores depend on it: weights as the network was built with, one batch in
-float32, BatchNorm on the statistics of the batch, dropout off. Knows no proxy.
+float32, everything in evaluation mode (no dropout, no dropped paths, no auxiliary heads) but BatchNorm, which uses the
+statistics of the batch as it does in training. Knows no proxy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
+from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from netwright.errors import CapabilityError, wrong
-
-RELU = frozenset({F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.relu6})
-"""Functions that are piecewise linear with a bend at zero, under all their names; modules call them."""
-
-OFF = (nn.modules.dropout._DropoutNd, nn.MultiheadAttention)
+from netwright.evaluation.proxies.recording import BATCH_NORMS, Output, ReluCodes, recorded_outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,21 @@ class Layer:
     gradient: Tensor
 
 
+@dataclass(frozen=True, slots=True)
+class _Forward:
+    """The pass that others go back through."""
+
+    inputs: Tensor
+    outputs: Tensor
+    layers: list[Output]
+    agreement: Tensor
+    num_relus: int
+
+
 class Probe(AbstractContextManager["Probe"]):
     """Passes over a network. Use it in a ``with`` block: at its end the network is as it was.
+
+    Left as found: weights and their gradients, buffers, modes, hooks, and torch's global random state.
 
     Args:
         model: with its first weights.
@@ -51,7 +63,7 @@ class Probe(AbstractContextManager["Probe"]):
         seed: of everything that a proxy draws, >= 0.
 
     Raises:
-        CapabilityError: the batch is empty, or the network does not give one row of numbers an example.
+        CapabilityError: the batch is empty, or inputs and labels differ in number.
     """
 
     def __init__(self, model: nn.Module, inputs: Tensor, labels: Tensor | None = None, *, seed: int = 0) -> None:
@@ -59,24 +71,30 @@ class Probe(AbstractContextManager["Probe"]):
             got = f"{len(inputs)} inputs, {None if labels is None else len(labels)} labels"
             raise CapabilityError(wrong("batch", got, "at least one input, and a label for each or none"))
         self.model, self.inputs, self.labels, self.seed = model, inputs, labels, seed
-        self._training = {module: module.training for module in model.modules()}
-        self._buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-        self._frozen = [p for p in model.parameters() if not p.requires_grad]
-        model.train()
-        for module in model.modules():
-            if isinstance(module, OFF) or type(module).__name__ == "DropPath":
-                module.eval()
+        self._training: dict[nn.Module, bool] = {}
+        self._buffers: list[tuple[nn.Module, str, Tensor, Tensor]] = []
+
+    def __enter__(self) -> Self:
+        self._training = {module: module.training for module in self.model.modules()}
+        self._buffers = [
+            (module, name, buffer, buffer.detach().clone())
+            for module in self._training
+            for name, buffer in module.named_buffers(recurse=False)
+        ]
+        for module in self._training:
+            module.training = isinstance(module, BATCH_NORMS)
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.__dict__ = {name: value for name, value in self.__dict__.items() if name not in PASSES}  # frees graphs
-        self.model.zero_grad(set_to_none=True)
+        for name in PASSES & self.__dict__.keys():  # frees their graphs
+            del self.__dict__[name]
         with torch.no_grad():
-            for name, buffer in self.model.named_buffers():
-                buffer.copy_(self._buffers[name])
-        for module, was in self._training.items():
-            module.training = was
+            for owner, name, buffer, was in self._buffers:
+                setattr(owner, name, buffer.copy_(was))
+        for module, training in self._training.items():
+            module.training = training
 
     @cached_property
     def weights(self) -> dict[str, nn.Parameter]:
@@ -89,26 +107,46 @@ class Probe(AbstractContextManager["Probe"]):
         return self._forward.num_relus
 
     @cached_property
-    def logits(self) -> Tensor:
-        """What the network gives for the batch, shape (batch, outputs), without a graph."""
-        return self._forward.logits.detach()
-
-    @cached_property
     def agreement(self) -> Tensor:
         """Number of ReLU units that agree on two examples whether they are active, shape (batch, batch), float64."""
         return self._forward.agreement
 
+    @property
+    def outputs(self) -> Tensor:
+        """What the network gives for the batch, shape (batch, outputs), with its graph: keep it when going back."""
+        return self._forward.outputs
+
     @cached_property
+    def logits(self) -> Tensor:
+        """What the network gives for the batch, shape (batch, outputs), without a graph."""
+        return self._forward.outputs.detach()
+
+    @cached_property
+    def loss(self) -> Tensor:
+        """Cross entropy on the batch, a mean over examples, with its graph: keep it when going back.
+
+        Raises:
+            CapabilityError: there are no labels, or one that the network has no output for.
+        """
+        if self.labels is None:
+            raise CapabilityError("a loss needs labels; this data has none")
+        classes = self.outputs.shape[1]
+        if self.labels.ndim != 1 or not 0 <= int(self.labels.min()) <= int(self.labels.max()) < classes:
+            got = f"{tuple(self.labels.shape)} from {int(self.labels.min())} to {int(self.labels.max())}"
+            raise CapabilityError(wrong("labels", got, f"one class in [0, {classes}) an example"))
+        return F.cross_entropy(self.outputs, self.labels)
+
+    @property
     def layers(self) -> list[Layer]:
         """Outputs of layers with weights, and the gradients of the loss by them, in the order of the pass."""
         return self._backward[1]
 
-    @cached_property
+    @property
     def gradients(self) -> dict[str, Tensor]:
         """Gradients of the cross entropy on the batch by `weights`; zeros where it does not depend on one.
 
         Raises:
-            CapabilityError: there are no labels.
+            CapabilityError: there are no labels, or one that the network has no output for.
         """
         return self._backward[0]
 
@@ -121,9 +159,7 @@ class Probe(AbstractContextManager["Probe"]):
         """
         if not self.inputs.is_floating_point():
             raise CapabilityError("gradients by the inputs need inputs that are real numbers, not tokens")
-        inputs = self._forward.inputs
-        (found,) = torch.autograd.grad(self._forward.logits.sum(), inputs, retain_graph=True, allow_unused=True)
-        return (torch.zeros_like(inputs) if found is None else found).flatten(1)
+        return gradients_of(self.outputs.sum(), [self._forward.inputs])[0].flatten(1)
 
     def block_names(self) -> list[str]:
         """Names of the blocks that the network is a chain of, first to last.
@@ -134,88 +170,79 @@ class Probe(AbstractContextManager["Probe"]):
         return list(_blocks(self.model, ""))
 
     def generator(self) -> torch.Generator:
-        """A new source of randomness, the same each time."""
+        """A new source of randomness on the processor, the same each time."""
         return torch.Generator().manual_seed(self.seed)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """The network's outputs for other inputs, as rows, shape (batch, values of an output)."""
-        return _rows(self.model(inputs))
+    def forward(self, inputs: Tensor, tensors: Mapping[str, Tensor] | None = None) -> Tensor:
+        """The network's outputs for other inputs, as rows, shape (batch, values of an output), with their graph.
+
+        Args:
+            inputs: a batch like the probe's.
+            tensors: parameters and buffers to use instead of the network's own, by name.
+
+        Raises:
+            CapabilityError: the network does not give one row of numbers an example, or cannot be run on one example.
+        """
+        with self.steady():
+            try:
+                found = functional_call(self.model, dict(tensors), (inputs,)) if tensors else self.model(inputs)
+            except ValueError as error:
+                if len(inputs) > 1:
+                    raise
+                raise CapabilityError(f"the network cannot be run on a batch of a single example: {error}") from error
+        return _rows(found, len(inputs))
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Within it the network draws the same each time, and only operations are used that go back twice."""
+        device = self.inputs.device
+        with ExitStack() as stack:
+            stack.enter_context(torch.random.fork_rng([device] if device.type == "cuda" else []))
+            torch.default_generator.manual_seed(self.seed)
+            if device.type == "cuda":
+                torch.cuda.manual_seed(self.seed)
+            stack.enter_context(torch.enable_grad())
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+            if any(isinstance(module, nn.RNNBase) for module in self._training):
+                stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
+                stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+            yield
 
     @cached_property
     def _forward(self) -> _Forward:
         inputs = self.inputs.detach().clone()
         if inputs.is_floating_point():
             inputs.requires_grad_(True)
-        outputs: list[tuple[str, Tensor]] = []
-        with _recorded_outputs(self.model, outputs), _ReluCodes(len(inputs)) as codes:
-            logits = self.forward(inputs)
-        return _Forward(inputs, logits, outputs, codes.agreement, codes.count)
+        with recorded_outputs(self.model) as layers, ReluCodes(len(inputs)) as codes:
+            outputs = self.forward(inputs.clone())  # a copy, which the network may change in place
+        return _Forward(inputs, outputs, layers, codes.agreement, codes.count)
 
     @cached_property
     def _backward(self) -> tuple[dict[str, Tensor], list[Layer]]:
-        if self.labels is None:
-            raise CapabilityError("a loss needs labels; this data has none")
-        forward, names = self._forward, list(self.weights)
-        loss = F.cross_entropy(forward.logits, self.labels)
-        wanted = [*self.weights.values(), *(output for _, output in forward.outputs)]
-        found = torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True)
-        given = [torch.zeros_like(w) if g is None else g for w, g in zip(wanted, found, strict=True)]
-        layers = zip(forward.outputs, given[len(names) :], strict=True)
+        names, layers = list(self.weights), self._forward.layers
+        found = gradients_of(self.loss, [*self.weights.values(), *(layer.value for layer in layers)])
+        shown = zip(layers, found[len(names) :], strict=True)
         return (
-            dict(zip(names, given[: len(names)], strict=True)),
-            [Layer(name, output.detach(), gradient) for (name, output), gradient in layers],
+            dict(zip(names, found[: len(names)], strict=True)),
+            [Layer(layer.name, layer.value.detach(), gradient) for layer, gradient in shown],
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Forward:
-    """The pass that others go back through."""
-
-    inputs: Tensor
-    logits: Tensor
-    outputs: list[tuple[str, Tensor]]
-    agreement: Tensor
-    num_relus: int
 
 
 PASSES = frozenset(name for name, value in vars(Probe).items() if isinstance(value, cached_property))
 
 
-class _ReluCodes(TorchFunctionMode):
-    """Counts, for each two examples, the ReLU units that are active on both or on neither."""
+def gradients_of(value: Tensor, wanted: Sequence[Tensor], *, create_graph: bool = False) -> list[Tensor]:
+    """Gradients of a number by tensors; zeros where it does not depend on one. The graph is kept.
 
-    def __init__(self, batch: int) -> None:
-        super().__init__()
-        self.agreement = torch.zeros(batch, batch, dtype=torch.float64)
-        self.count = 0
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # torch's protocol
-        if func in RELU and len(args[0]) == len(self.agreement):
-            with torch._C.DisableTorchFunction():
-                active = (args[0].detach() > 0).flatten(1).float()
-                both = active @ active.T + (1 - active) @ (1 - active).T
-            self.agreement += both.double().cpu()
-            self.count += 1
-        return func(*args, **(kwargs or {}))
-
-
-@contextmanager
-def _recorded_outputs(model: nn.Module, outputs: list[tuple[str, Tensor]]) -> Iterator[None]:
-    """Note what each plain layer with weights gives."""
-    handles = []
-    for name, module in model.named_modules():
-        if any(p.requires_grad and p.ndim >= 2 for p in module.parameters(recurse=False)):
-
-            def note(_module: nn.Module, _args: object, output: object, name: str = name) -> None:
-                if isinstance(output, Tensor) and output.requires_grad:
-                    outputs.append((name, output))
-
-            handles.append(module.register_forward_hook(note))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    Args:
+        value: a number, shape ().
+        wanted: leaves or parts of its graph.
+        create_graph: whether gradients can be differentiated again.
+    """
+    if not value.requires_grad or not wanted:
+        return [torch.zeros_like(w) for w in wanted]
+    found = torch.autograd.grad(value, wanted, retain_graph=True, create_graph=create_graph, allow_unused=True)
+    return [torch.zeros_like(w) if g is None else g for w, g in zip(wanted, found, strict=True)]
 
 
 def _blocks(module: nn.Module, name: str) -> Iterator[str]:
@@ -227,7 +254,9 @@ def _blocks(module: nn.Module, name: str) -> Iterator[str]:
             yield path
 
 
-def _rows(output: object) -> Tensor:
-    if not isinstance(output, Tensor) or output.ndim < 1 or not output.is_floating_point():
+def _rows(output: object, batch: int) -> Tensor:
+    if not isinstance(output, Tensor) or not output.is_floating_point():
         raise CapabilityError(f"proxies need networks that give one tensor of numbers, got {type(output).__name__}")
+    if output.ndim < 1 or len(output) != batch:
+        raise CapabilityError(f"proxies need an output an example, got shape {tuple(output.shape)} for {batch}")
     return output.flatten(1) if output.ndim > 1 else output[:, None]
