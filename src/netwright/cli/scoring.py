@@ -58,7 +58,7 @@ def _report(spec: SearchSpec, sample: int, proxies: str, batch: int, time_s: flo
     from netwright.cli.score_report import Report
     from netwright.evaluation.score_table import ScoreTable
     from netwright.evaluation.scoring import sample_architectures
-    from netwright.study.score_many import score_many
+    from netwright.study.isolated_scores import IsolatedScores
     from netwright.temporary import temporary_folder
 
     progress = _Progress()
@@ -67,7 +67,8 @@ def _report(spec: SearchSpec, sample: int, proxies: str, batch: int, time_s: flo
         drawn = sample_architectures(scorer.space, sample, spec.seed)
         begin_s = monotonic()
         try:
-            scored = score_many(scorer, drawn, folder, workers=spec.workers, time_s=time_s, listener=progress)
+            with IsolatedScores(scorer, folder, workers=spec.workers) as scores:
+                scored = scores.many(drawn, time_s=time_s, listener=progress)
         finally:
             progress.clear()
     if not scored:

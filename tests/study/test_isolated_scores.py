@@ -16,10 +16,11 @@ import pytest
 import torch
 
 from netwright import nn
-from netwright.evaluation.scoring import ProxyScorer, sample_architectures
-from netwright.space import SearchSpace, choice
-from netwright.study import score_many as module
-from netwright.study.score_many import ScoreFiles, score_many
+from netwright.evaluation.scoring import ProxyScorer, Scored, sample_architectures
+from netwright.space import SearchSpace, choice, integer
+from netwright.strategies import BayesianOptimization
+from netwright.study import isolated_scores as module
+from netwright.study.isolated_scores import IsolatedScores, Listener, ScoreFiles
 from netwright.tasks.image_classification import ImageClassification
 from netwright.types import Architecture, Fidelity
 
@@ -66,6 +67,19 @@ def space() -> SearchSpace:
 
 def scorer(task: ImageClassification, measure: Measure, *names: str) -> ProxyScorer:
     return ProxyScorer(task, space(), names or ("width",), batch_size=6, measure=measure)
+
+
+def score_many(
+    scores: ProxyScorer,
+    architectures: Sequence[Architecture],
+    folder: Path,
+    *,
+    workers: int = 1,
+    time_s: float | None = None,
+    listener: Listener | None = None,
+) -> list[Scored]:
+    with IsolatedScores(scores, folder, workers=workers) as isolated:
+        return isolated.many(architectures, time_s=time_s, listener=listener)
 
 
 ALL = [Architecture({"width": width}) for width in (10, 4, 8, 6)]
@@ -147,7 +161,7 @@ def test_files_are_whole_or_not_there(task: ImageClassification, tmp_path: Path)
 SCRIPT = """
 import sys, tempfile, pathlib
 from netwright.evaluation.scoring import ProxyScorer, sample_architectures
-from netwright.study.score_many import score_many
+from netwright.study.isolated_scores import IsolatedScores
 from netwright.tasks import load_task
 task = load_task("image-classification", "digits")
 class Measure:
@@ -157,7 +171,8 @@ class Measure:
         return Found
 space = task.default_space()
 scorer = ProxyScorer(task, space, ["a"], measure=Measure())
-found = score_many(scorer, sample_architectures(space, 2, 0), pathlib.Path(tempfile.mkdtemp()))
+with IsolatedScores(scorer, pathlib.Path(tempfile.mkdtemp())) as scores:
+    found = scores.many(sample_architectures(space, 2, 0))
 assert [s.error for s in found] == ["", ""], found
 assert "torch" not in sys.modules
 """
@@ -180,3 +195,30 @@ def test_samples_of_the_space_can_be_scored(task: ImageClassification, tmp_path:
     drawn = sample_architectures(space(), 3, 0)
     assert 3 == len(score_many(scorer(task, Measure()), drawn, tmp_path))
     assert [] == score_many(scorer(task, Measure()), [], tmp_path)
+
+
+def test_a_strategy_asks_one_after_the_other(task: ImageClassification, tmp_path: Path) -> None:
+    """The same processes score each, until they are closed; what was scored is known without them."""
+    scores = IsolatedScores(scorer(task, Measure({8: "dies"})), tmp_path)
+    assert [10.0, 4.0] == [scores(arch)["width"] for arch in ALL[:2]]
+    assert math.isnan(scores(ALL[2])["width"])
+    scores.close()
+    scores.close()
+    assert 10.0 == scores(ALL[0])["width"]
+    assert 6.0 == scores(ALL[3])["width"]
+    scores.close()
+
+
+def test_a_search_guided_by_scores_made_elsewhere_is_that_of_scores_made_here(
+    task: ImageClassification, tmp_path: Path
+) -> None:
+    """The proposals are the same, and again after a restart with the scores that were kept."""
+    wide = SearchSpace(nn.seq(nn.conv(integer("width", 2, 40)), nn.global_pool(), nn.linear(3)))
+    here = ProxyScorer(task, wide, ["width"], batch_size=6, measure=Measure())
+    expected = [p.architecture for p in BayesianOptimization(wide, seed=3, scores=here).ask(4)]
+    for _ in range(2):
+        elsewhere = ProxyScorer(task, wide, ["width"], batch_size=6, measure=Measure())
+        with IsolatedScores(elsewhere, tmp_path, workers=2) as scores:
+            strategy = BayesianOptimization(wide, seed=3, scores=scores)
+            assert expected == [p.architecture for p in strategy.ask(4)]
+    assert Architecture({"width": 40}) == expected[0]
