@@ -226,7 +226,30 @@ def test_the_schema_accepts_what_the_model_accepts(values: dict[str, object], va
             {"trial_memory_limit": "2"},
             "trial_memory_limit must be a size >= 1Mi such as 500M or 2Gi, got '2'; name the unit",
         ),
-        ({"latency_runtime": "tensorrt"}, "unknown latency_runtime 'tensorrt'; known: onnxruntime, torch"),
+        (
+            {"latency_runtime": "tensorrt"},
+            "unknown latency_runtime 'tensorrt'; "
+            "known: device, executorch, onnxruntime, openvino, torch, torch.compile",
+        ),
+        (
+            {"latency_runtime": "device"},
+            "latency_device_command must be a program and its arguments, such as 'bench.sh {onnx}', got ''",
+        ),
+        (
+            {"latency_runtime": "device", "latency_device_command": "a 'b"},
+            'latency_device_command must be a program and its arguments (No closing quotation), got "a \'b"; '
+            "close the quote",
+        ),
+        (
+            {"latency_device_command": "x"},
+            "latency_device_command must be absent with latency_runtime torch, got 'x'; set latency_runtime to device",
+        ),
+        (
+            {"latency_precision": "int8"},
+            "latency_precision must be float32 with latency_runtime torch, got 'int8'; "
+            "set latency_runtime to one of onnxruntime, openvino, device",
+        ),
+        ({"latency_precision": "fp16"}, "unknown latency_precision 'fp16'; known: float32, int8"),
         ({"halving": "yes"}, "halving must be true or false, got 'yes'; write it without quotes"),
         ({"data": "a\0b"}, "data: path must be text without NUL, got 'a\\x00b'"),
         ({"data": ""}, "data must be a path of 1 to 4096 characters, got ''"),

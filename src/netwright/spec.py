@@ -42,7 +42,9 @@ TRAINED = ("accuracy", "loss")
 LIMITED = tuple(name for name in METRICS if name not in TRAINED)
 """What a constraint may name: all that is known before a network is trained."""
 
-RUNTIMES = ("torch", "onnxruntime")
+RUNTIMES = ("torch", "torch.compile", "onnxruntime", "openvino", "executorch", "device")
+PRECISIONS = ("float32", "int8")
+INT8_RUNTIMES = ("onnxruntime", "openvino", "device")
 MAX_LINES = 10
 
 _BYTES = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?)\s*([KMGT]i?)B?\s*", re.IGNORECASE)
@@ -105,6 +107,14 @@ class SearchSpec(BaseModel):
     latency_runtime: Short = Field("torch", description=f"What latency is measured in: {', '.join(RUNTIMES)}.")
     latency_batch: int = Field(1, ge=1, le=65536, description="Examples a batch when latency is measured.")
     latency_threads: int = Field(1, ge=1, le=1024, description="Threads when latency is measured.")
+    latency_device_command: PathText | None = Field(
+        None,
+        validate_default=True,
+        description="With the runtime device: what measures {onnx} elsewhere and prints milliseconds.",
+    )
+    latency_precision: Short = Field(
+        "float32", description=f"Of the network that is measured: {', '.join(PRECISIONS)}; int8 in an ONNX runtime."
+    )
 
     @field_validator("data", "out", "space")
     @classmethod
@@ -138,6 +148,29 @@ class SearchSpec(BaseModel):
     @classmethod
     def _check_runtime(cls, value: str) -> str:
         return _checked(value, lambda name: _require(name in RUNTIMES, unknown("latency_runtime", name, RUNTIMES)))
+
+    @field_validator("latency_device_command")
+    @classmethod
+    def _check_device_command(cls, value: str | None, info: ValidationInfo) -> str | None:
+        runtime = info.data.get("latency_runtime")  # absent where it was refused
+        if runtime == "device":
+            from netwright.evaluation.latency.spec import split_command
+
+            return _checked(value, lambda command: split_command(command or "", "latency_device_command"))
+        if value is not None and runtime is not None:
+            allowed = f"absent with latency_runtime {runtime}"
+            raise _error(wrong("latency_device_command", value, allowed, "set latency_runtime to device"))
+        return value
+
+    @field_validator("latency_precision")
+    @classmethod
+    def _check_precision(cls, value: str, info: ValidationInfo) -> str:
+        _checked(value, lambda name: _require(name in PRECISIONS, unknown("latency_precision", name, PRECISIONS)))
+        runtime = info.data.get("latency_runtime", "device")
+        if value == "int8" and runtime not in INT8_RUNTIMES:
+            cure = f"set latency_runtime to one of {', '.join(INT8_RUNTIMES)}"
+            raise _error(wrong("latency_precision", value, f"float32 with latency_runtime {runtime}", cure))
+        return value
 
     @field_validator("device")
     @classmethod
@@ -310,6 +343,8 @@ _EXPECTED: Mapping[str, _Expected] = MappingProxyType(
         "latency_runtime": _Expected(f"one of {', '.join(RUNTIMES)}"),
         "latency_batch": _Expected("a whole number in [1, 65536]", "use 1"),
         "latency_threads": _Expected("a whole number in [1, 1024]", "use 1"),
+        "latency_device_command": _Expected("a program and its arguments, such as 'bench.sh {onnx}'"),
+        "latency_precision": _Expected(f"one of {', '.join(PRECISIONS)}"),
     }
 )
 

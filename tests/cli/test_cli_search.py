@@ -46,9 +46,11 @@ def test_command_line_file_and_python_give_equal_specifications(cli: Cli, fake_s
         "unordered": True,
         "trial_time_limit": "5m",
         "trial_memory_limit": "2Gi",
-        "latency_runtime": "onnxruntime",
+        "latency_runtime": "device",
         "latency_batch": 8,
         "latency_threads": 2,
+        "latency_device_command": "bench.sh {onnx}",
+        "latency_precision": "int8",
     }
     expected = SearchSpec.from_options(**options)
     argv = []
@@ -63,6 +65,14 @@ def test_command_line_file_and_python_give_equal_specifications(cli: Cli, fake_s
     assert cli("search", *argv).code == 0
     assert cli("search", "spec.yaml").code == 0
     assert [call[1][0] for call in fake_search.calls] == [expected, expected]
+
+
+def test_a_device_command_needs_no_runtime(cli: Cli, fake_search: FakeSearch) -> None:
+    """Given alone, its runtime is the device."""
+    given = ("--task", "image-classification", "--data", "digits", "--out", "r")
+    assert cli("search", *given, "--latency-device-command", "bench.sh {onnx}").code == 0
+    made = fake_search.calls[0][1][0]
+    assert (made.latency_runtime, made.latency_device_command) == ("device", "bench.sh {onnx}")
 
 
 def test_options_win_over_the_file(cli: Cli, fake_search: FakeSearch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +11,10 @@ import torch
 
 import netwright as nw
 from netwright import nn
-from netwright.errors import CapabilityError, MissingDependencyError, SpecError
+from netwright.errors import CapabilityError, SpecError
 from netwright.evaluation.recipe import Recipe
 from netwright.space import Node
-from netwright.study.preflight import require_device, require_networks, require_runtime, require_training
+from netwright.study.preflight import require_device, require_networks, require_training
 
 
 class Exiting(torch.nn.Module):
@@ -70,14 +69,6 @@ def test_a_device_must_be_there(monkeypatch: pytest.MonkeyPatch, device: str, fo
         return
     with pytest.raises(SpecError, match=rf"^device must be one that torch .* \({found}\), got '{device}'; use cpu"):
         require_device(device)
-
-
-def test_what_latency_is_measured_in_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing ONNX Runtime is said with the command that installs it; torch is there."""
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else name)
-    require_runtime("torch")
-    with pytest.raises(MissingDependencyError, match=r"latency in onnxruntime needs the package 'onnxruntime'"):
-        require_runtime("onnxruntime")
 
 
 @pytest.mark.parametrize(

@@ -46,15 +46,21 @@ def search(
     unordered: Annotated[bool | None, typer.Option("--unordered/--ordered", help="Faster, not reproducible.")] = None,
     trial_time_limit: Annotated[Text, typer.Option(help="Such as 5m.")] = None,
     trial_memory_limit: Annotated[Text, typer.Option(help="Such as 2Gi.")] = None,
-    latency_runtime: Annotated[Text, typer.Option(help="torch or onnxruntime.")] = None,
+    latency_runtime: Annotated[Text, typer.Option(help="torch, onnxruntime, ...: docs/latency.md.")] = None,
     latency_batch: Annotated[Text, typer.Option(metavar="N", help="Examples a batch when latency is measured.")] = None,
     latency_threads: Annotated[Text, typer.Option(metavar="N", help="Threads when latency is measured.")] = None,
+    latency_device_command: Annotated[
+        Text, typer.Option(help="Measures {onnx} elsewhere and prints milliseconds; its runtime is device.")
+    ] = None,
+    latency_precision: Annotated[Text, typer.Option(help="float32, or int8 in an ONNX runtime.")] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> int:
     """Search for a network: data and limits in; source, weights, ONNX and the evidence out."""
     options = {key: value for key, value in locals().items() if key not in ("spec", "quiet", "as_json")}
     options |= {key: _number(options[key]) for key in NUMBERS}
+    if latency_device_command is not None and latency_runtime is None:
+        options["latency_runtime"] = "device"
     options["constraints"], options["objectives"] = options.pop("constraint") or None, options.pop("objective") or None
 
     from netwright.spec import SearchSpec, load_spec, require_free

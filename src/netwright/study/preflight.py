@@ -7,7 +7,6 @@ operation. Nothing is trained and nothing is written.
 
 from __future__ import annotations
 
-import importlib.util
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,6 @@ import numpy as np
 from netwright.errors import (
     CapabilityError,
     ExportError,
-    MissingDependencyError,
     SpaceError,
     SpecError,
     shorten,
@@ -54,17 +52,6 @@ def require_device(device: str) -> None:
     if (device if number or kind == "mps" else f"{kind}:0") not in found:
         allowed = f"one that torch {torch.__version__} finds on this machine ({', '.join(['cpu', *found])})"
         raise SpecError(wrong("device", device, allowed, "use cpu, or install the torch that is built for the device"))
-
-
-def require_runtime(runtime: str) -> None:
-    """Check that what latency is measured in is installed.
-
-    Raises:
-        MissingDependencyError: it is not; names the package.
-    """
-    for package in ("onnx", "onnxruntime") if runtime == "onnxruntime" else ():
-        if importlib.util.find_spec(package) is None:
-            raise MissingDependencyError(package, "onnx", "latency in onnxruntime")
 
 
 def require_training(space: SearchSpace, recipe: Recipe) -> None:

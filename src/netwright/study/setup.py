@@ -23,7 +23,7 @@ from netwright.strategies.successive_halving import rung_epochs
 from netwright.study.equal_time import EqualTime
 from netwright.study.finals import PORTFOLIO, REFERENCE
 from netwright.study.plan import Plan, make_plan
-from netwright.study.preflight import require_device, require_networks, require_runtime, require_training
+from netwright.study.preflight import require_device, require_networks, require_training
 from netwright.study.settings import Settings
 from netwright.tasks import load_task
 from netwright.types import Budget, Constraint, Fidelity, Objective, Proposal, digest
@@ -71,17 +71,23 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
     Raises:
         UsageError: data, space, strategy or limits are wrong or do not fit together.
     """
-    from netwright.evaluation.latency import LatencySpec
+    from netwright.evaluation.latency import LatencySpec, require_runtime
     from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator
 
     require_device(spec.device)
     constraints, goals = spec.limits, spec.goals
     wanted = {c.metric for c in constraints} | {goal.metric for goal in goals}
+    latency = LatencySpec(
+        spec.latency_batch,
+        spec.latency_threads,
+        cast(Any, spec.latency_runtime),
+        precision=cast(Any, spec.latency_precision),
+        device_command=spec.latency_device_command or "",
+    )
     if "latency_ms" in wanted:
-        require_runtime(spec.latency_runtime)
+        require_runtime(latency)
     task = cast("ImageClassification", objects.get("task") or load_task(spec.task, spec.data, seed=spec.seed))
     space, code = _space_of(spec, task, objects)
-    latency = LatencySpec(spec.latency_batch, spec.latency_threads, cast(Any, spec.latency_runtime))
     first = _plan_of(spec, spec.spending, task)
     plan = _plan_of(spec, settings.budget, task)  # which divides a larger budget; the rungs stay those of the first
     plan = replace(

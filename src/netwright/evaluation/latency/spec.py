@@ -82,8 +82,12 @@ class LatencySpec:
         return split_command(self.device_command)
 
 
-def split_command(command: str) -> tuple[str, ...]:
+def split_command(command: str, argument: str = "device_command") -> tuple[str, ...]:
     """Split a command into program and arguments as a shell would, and run nothing.
+
+    Args:
+        command: the text.
+        argument: what messages call it.
 
     Raises:
         SpecError: it is empty, a quote is not closed, or it holds NUL.
@@ -96,7 +100,7 @@ def split_command(command: str) -> tuple[str, ...]:
         words = tuple(shlex.split(command)) if "\0" not in command else ()
     except ValueError as error:
         allowed = f"a program and its arguments ({error})"
-        raise SpecError(wrong("device_command", command, allowed, "close the quote")) from error
+        raise SpecError(wrong(argument, command, allowed, "close the quote")) from error
     if not words or not words[0]:
-        raise SpecError(wrong("device_command", command, "a program and its arguments, such as 'bench.sh {onnx}'"))
+        raise SpecError(wrong(argument, command, "a program and its arguments, such as 'bench.sh {onnx}'"))
     return words

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from netwright.errors import MissingDependencyError
 from netwright.evaluation.latency.base import Prepared, Runtime
+from netwright.evaluation.latency.device import require_program
 from netwright.evaluation.latency.runtimes import executorch, onnxruntime, openvino, torch_compile, torch_eager
 from netwright.evaluation.latency.spec import DEVICE, LatencySpec, RuntimeName
 
@@ -27,10 +28,11 @@ LOCAL: Mapping[RuntimeName, Runtime] = MappingProxyType(
 
 
 def require_runtime(spec: LatencySpec) -> None:
-    """Check, without importing any, that the packages which a measurement needs are installed.
+    """Check, without importing any, that the packages or the program which a measurement needs are there.
 
     Raises:
-        MissingDependencyError: one is not; names the package and the extra.
+        MissingDependencyError: a package is not installed; names it and the extra.
+        SpecError: there is no such program.
     """
     needed = (
         [(name, LOCAL[spec.runtime].extra) for name in LOCAL[spec.runtime].packages] if spec.runtime in LOCAL else []
@@ -40,6 +42,8 @@ def require_runtime(spec: LatencySpec) -> None:
     for package, extra in needed:
         if importlib.util.find_spec(package) is None:
             raise MissingDependencyError(package, extra, f"latency in {spec.runtime}")
+    if spec.runtime == DEVICE:
+        require_program(spec.device_command)
 
 
 __all__ = ["LOCAL", "Prepared", "Runtime", "require_runtime"]
