@@ -21,9 +21,9 @@ import numpy as np
 Scale = Literal["score", "exp", "log"]
 """On what a family is linear: the score, its exponential (log-log linear) or its logarithm (vapour pressure)."""
 
-EXPONENTS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+EXPONENTS = (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.4, 2.0)
 SHIFTS = (0.03, 0.15)
-RATES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+RATES = (0.02, 0.04, 0.07, 0.12, 0.2, 0.3, 0.45, 0.7, 1.1, 1.7)
 STRETCHES = (0.5, 1.0, 1.5)
 STEEPNESSES = (0.5, 1.0, 2.0)
 BALANCES = (0.0, 0.5, 0.8, 1.0)
@@ -56,7 +56,7 @@ def shapes(epochs: np.ndarray, horizon: float) -> list[Shapes]:
     reach = np.log(horizon / x)
     found: dict[str, list[np.ndarray]] = {
         "pow3": [x**-a for a in EXPONENTS],
-        "pow4": [(t + shift) ** -a for a, shift in product(EXPONENTS[2:], SHIFTS)],
+        "pow4": [(t + shift) ** -a for a, shift in product(EXPONENTS[3:], SHIFTS)],
         "weibull": [np.exp(-((t / k) ** d)) for k, d in product(RATES, STRETCHES)],
         "mmf": [1 / (1 + (t / k) ** d) for k, d in product(RATES, STEEPNESSES)],
         "ilog2": [1 / np.log(x + 1)],
