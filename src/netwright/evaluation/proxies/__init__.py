@@ -13,14 +13,40 @@ from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING
 
 from netwright.errors import CapabilityError, SpecError, unknown
-from netwright.evaluation.proxies import grad_norm
+from netwright.evaluation.proxies import (
+    epe_nas,
+    fisher,
+    grad_norm,
+    grasp,
+    jacob_cov,
+    l2,
+    naswot,
+    plain,
+    sizes,
+    snip,
+    synflow,
+    zen,
+)
 from netwright.evaluation.proxies.base import Need, Proxy
 from netwright.evaluation.proxies.probe import Probe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-MODULES: tuple[ModuleType, ...] = (grad_norm,)
+MODULES: tuple[ModuleType, ...] = (
+    sizes,
+    grad_norm,
+    plain,
+    l2,
+    snip,
+    grasp,
+    fisher,
+    synflow,
+    jacob_cov,
+    naswot,
+    epe_nas,
+    zen,
+)
 
 
 def _collect(modules: Sequence[ModuleType]) -> Mapping[str, Proxy]:

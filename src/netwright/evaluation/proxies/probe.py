@@ -8,6 +8,7 @@ statistics of the batch as it does in training. Knows no proxy.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -137,6 +138,11 @@ class Probe(AbstractContextManager["Probe"]):
         return F.cross_entropy(self.outputs, self.labels)
 
     @property
+    def layer_outputs(self) -> list[Output]:
+        """Outputs of layers with weights, with their graph, in the order of the pass; they need no labels."""
+        return self._forward.layers
+
+    @property
     def layers(self) -> list[Layer]:
         """Outputs of layers with weights, and the gradients of the loss by them, in the order of the pass."""
         return self._backward[1]
@@ -204,6 +210,7 @@ class Probe(AbstractContextManager["Probe"]):
             stack.enter_context(torch.enable_grad())
             stack.enter_context(sdpa_kernel(SDPBackend.MATH))
             if any(isinstance(module, nn.RNNBase) for module in self._training):
+                stack.enter_context(warnings.catch_warnings(action="ignore"))  # the next line sets more than it is told
                 stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
                 stack.enter_context(torch.backends.cudnn.flags(enabled=False))
             yield

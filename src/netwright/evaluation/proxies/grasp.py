@@ -1,0 +1,40 @@
+"""GraSP: how much the flow of gradients depends on the weights.
+
+References:
+    C. Wang et al., 2020, "Picking Winning Tickets Before Training by Preserving Gradient Flow", equation 8;
+    M. Abdelfattah et al., 2021, "Zero-Cost Proxies for Lightweight NAS", equation 1: the sum over weights of
+    -weight x (H g), with g the gradient of the loss and H its Hessian, both on one batch and at temperature 1 as in the
+    second paper (the first divides the outputs by 200). All weights of two dimensions or more count.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from netwright.errors import CapabilityError
+from netwright.evaluation.proxies.base import Need, Proxy
+from netwright.evaluation.proxies.probe import Probe, gradients_of
+
+
+def grasp(probe: Probe) -> float:
+    """Minus the sum over weights of weight times what the Hessian makes of the gradient.
+
+    Args:
+        probe: with labels.
+
+    Raises:
+        CapabilityError: the network has an operation that has no second derivative in torch.
+    """
+    weights = list(probe.weights.values())
+    try:
+        first = gradients_of(probe.loss, weights, create_graph=True)
+        flow = torch.stack([(grad.detach() * grad).sum() for grad in first]).sum()
+        second = gradients_of(flow, weights)
+    except RuntimeError as error:  # torch's way to say that a formula is missing; NotImplementedError is one
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise CapabilityError(f"an operation of it cannot be derived twice: {error}") from error
+    return -sum(float((weight.detach() * hg).sum()) for weight, hg in zip(weights, second, strict=True))
+
+
+PROXY = Proxy("grasp", grasp, frozenset({Need.LABELS, Need.WEIGHTS}), "Wang et al., 2020; Abdelfattah et al., 2021")
