@@ -9,7 +9,8 @@ from scipy.stats import spearmanr
 
 from netwright.errors import DataError, SpaceError, UsageError
 from netwright.predictors.latency import Knowledge, LatencyPredictor, LatencyTable
-from netwright.predictors.latency.predictor import MOST_TUNED
+from netwright.predictors.latency.predictor import MOST_TUNED, best_model
+from netwright.predictors.latency.process import Posterior
 from netwright.testing import example_spaces
 from netwright.types import Architecture
 
@@ -97,6 +98,29 @@ def test_more_measurements_than_are_used(knowledge: Knowledge) -> None:
     predictor = LatencyPredictor.fit(knowledge, table("board", drawn(400, 10)), model="transfer")
     assert len(predictor.table.values) == MOST_TUNED
     assert ranked(predictor, latencies(COSTS_MS["board"], OTHERS)) > 0.99
+
+
+def beliefs(errors: np.ndarray) -> Posterior:
+    """Independent measurements of 1, each believed with this variance: the smaller, the less probable."""
+    count = len(errors)
+    return Posterior(np.zeros((1, count, count)), np.ones(count), np.array([0.0, 0.0]), errors)
+
+
+def test_the_default_model_stays_unless_another_is_clearly_better() -> None:
+    """A lead that some measurements have and others do not is none; one that nearly all have is."""
+    default, mixed = beliefs(np.full(10, 0.1)), beliefs(np.array([0.1] * 8 + [0.3] * 2))
+    assert best_model({"default": default, "mixed": mixed}) == "default"
+    assert best_model({"default": default, "better": beliefs(np.linspace(0.9, 1.1, 10))}) == "better"
+    assert best_model({"default": beliefs(np.full(2, 0.1)), "better": beliefs(np.ones(2))}) == "default"
+
+
+def test_without_leaves_devices_out(knowledge: Knowledge) -> None:
+    """Less one device is the knowledge of the others, and the first is as it was."""
+    rows = knowledge.rows(OTHERS)
+    others = Knowledge(SPACE, [table(name, drawn(200, 1), 0.05) for name in ("gpu", "server")])
+    assert knowledge.without(["phone", "unknown"]).devices == ("gpu", "server")
+    np.testing.assert_allclose(others.average(rows), knowledge.without(["phone"]).average(rows))
+    assert knowledge.devices == ("gpu", "phone", "server")
 
 
 @pytest.mark.parametrize("name", example_spaces())
