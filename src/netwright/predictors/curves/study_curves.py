@@ -32,7 +32,8 @@ FEWEST = 6
 """With fewer finished curves a curve is extrapolated, together with the beginnings of the others."""
 
 MOST = 64
-"""Curves a model learns from at most: the finished ones first, of equals the latest."""
+"""Curves a model learns from at most: the latest, finished or not, so that the lucky are not too many; but `FEWEST`
+finished ones come before all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,7 @@ class StudyCurves:
         self.horizon, self.direction = float(horizon), direction
         self._sign = 1.0 if direction == "max" else -1.0
         known = [curve.until(horizon) for curve in reversed(curves)]
-        known = [curve for curve in known if len(curve.finite()[1])]
-        known.sort(key=lambda curve: curve.length < horizon)  # stable: the latest of equals stays the first
-        self._curves = tuple(known)
+        self._curves = tuple(curve for curve in known if len(curve.finite()[1]))  # the latest first
         self._models: dict[float, _Model | None] = {}
 
     @property
@@ -110,13 +109,12 @@ class StudyCurves:
 
     def _learn(self, epoch: float) -> _Model | None:
         """A model for curves that end here, from those that reach further."""
-        if self.num_finished < FEWEST:
-            return None
         longer = [curve for curve in self._curves if curve.length > epoch and len(curve.until(epoch).finite()[1])]
-        longer = longer[:MOST]
-        finished = np.array([curve.length >= self.horizon for curve in longer], dtype=bool)
-        if finished.sum() < FEWEST:
+        whole = [place for place, curve in enumerate(longer) if curve.length >= self.horizon][:FEWEST]
+        if len(whole) < FEWEST:
             return None
+        others = [place for place in range(len(longer)) if place not in whole]
+        longer = [longer[place] for place in (*whole, *others)][:MOST]
         forecasts = [self.forecast(curve) for curve in longer]
         summaries = np.stack([summarise(curve.until(epoch), self._sign) for curve in longer])
         numbers = Squash.of(summaries)
