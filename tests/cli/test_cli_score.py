@@ -46,8 +46,17 @@ def fake_score(
     if width == 4 and "picky" in names:
         raise ValueError("not \x1b[31mfour\x1b[0m")
     weights = sum(float(p.detach().abs().sum()) for p in model.parameters())
-    found = {"width": float(width), "narrow": -float(width), "noise": weights % 0.1, "picky": math.inf}
+    odd_width = width % 2 > 0
+    found = {
+        "even": math.nan if odd_width else width % 5.0,
+        "width": float(width),
+        "narrow": -float(width),
+        "noise": weights % 0.1,
+        "picky": math.inf,
+    }
     why = {"odd": "odd is not for this network: the network has no ReLU"} if "odd" in names else {}
+    if odd_width and "even" in names:
+        why["even"] = "even is not for this network: it is odd"
     return Found({name: found.get(name, math.nan) for name in names}, why)
 
 
@@ -62,7 +71,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, ensemble.__name__, ensemble)
     monkeypatch.setattr(proxies, "ensemble", ensemble, raising=False)
     monkeypatch.setattr(proxies, "score", fake_score, raising=False)
-    names = ["width", "narrow", "noise", "picky", "odd"]
+    names = ["width", "narrow", "noise", "picky", "odd", "even"]
     monkeypatch.setattr(proxies, "proxy_names", lambda: names, raising=False)
 
 
@@ -155,10 +164,7 @@ def test_what_is_not_usable_and_what_failed_is_said_with_the_reason(cli: Cli) ->
     answer = cli(*GOOD, "--space", "own.py:few", "--proxies", "all", "--json", "o.json")
     assert 0 == answer.code
     assert "the space has no more than 3 different networks, as far as drawing tells" in answer.lines
-    assert (
-        "odd is not usable for 2 of 3 architectures: odd is not for this network: the network has no ReLU"
-        in answer.lines
-    )
+    assert "odd is not usable for 2 of 3 architectures: the network has no ReLU" in answer.lines
     assert "1 of 3 architectures could not be built or run:" in answer.lines
     assert "  1 times ValueError: not \\x1b[31mfour\\x1b[0m" in answer.lines
     rows = column(answer.lines, "proxy")
@@ -167,6 +173,18 @@ def test_what_is_not_usable_and_what_failed_is_said_with_the_reason(cli: Cli) ->
     assert {"width": 4} == told["architectures"][-1]["architecture"]
     assert ["width", "noise"] == told["ensemble_of"]
     assert None is told["architectures"][0]["scores"]["picky"]
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_score_that_is_not_for_a_part_of_the_networks_does_not_rank_that_part_last(cli: Cli) -> None:
+    """It is left out of the ensemble, which says what it is made of."""
+    own_space()
+    answer = cli(*GOOD, "--space", "own.py:large", "--proxies", "even,width", "--csv", "o.csv")
+    assert "even is not usable for " in answer.out
+    assert "best by the ensemble of width:" in answer.lines
+    rows = list(csv.DictReader(Path("o.csv").read_text(encoding="utf-8").splitlines()))
+    assert sorted((float(row["width"]) for row in rows), reverse=True) == [float(row["width"]) for row in rows]
+    assert "" in {row["even"] for row in rows}
 
 
 @pytest.mark.usefixtures("fake")
@@ -184,7 +202,7 @@ def test_where_nothing_can_be_scored_the_exit_code_says_so(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--proxies", "widt"], "unknown proxy 'widt'; did you mean 'width'? known: all, default, depth, macs,"),
+        (["--proxies", "widt"], "unknown proxy 'widt'; did you mean 'width'? known: all, default, depth, even,"),
         (["--proxies", ""], "unknown proxy ''"),
         (["--proxies", "width,width"], "proxies must be names, each once, got ['width', 'width']"),
         (["--sample", "0"], "sample must be a whole number in [1, 1000000], got 0"),

@@ -14,7 +14,8 @@ import torch
 from netwright import nn
 from netwright.errors import SpecError
 from netwright.evaluation.score_table import ScoreTable
-from netwright.evaluation.scoring import ProxyScorer, Scored, balanced, sample_architectures
+from netwright.evaluation.scored import Scored
+from netwright.evaluation.scoring import ProxyScorer, balanced, sample_architectures
 from netwright.nn.building import build
 from netwright.predictors.score_ranks import ScoreRanks
 from netwright.space import SearchSpace, choice

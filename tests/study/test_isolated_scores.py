@@ -16,7 +16,8 @@ import pytest
 import torch
 
 from netwright import nn
-from netwright.evaluation.scoring import ProxyScorer, Scored, sample_architectures
+from netwright.evaluation.scored import Scored
+from netwright.evaluation.scoring import ProxyScorer, sample_architectures
 from netwright.space import SearchSpace, choice, integer
 from netwright.strategies import BayesianOptimization
 from netwright.study import isolated_scores as module

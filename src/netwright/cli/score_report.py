@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -15,12 +15,14 @@ import numpy as np
 from netwright.cli.text import clean, duration, table
 from netwright.evaluation.rank_statistics import spearman_interval
 from netwright.evaluation.score_table import TOP, ScoreTable
-from netwright.evaluation.scoring import SIZES, Conditions
+from netwright.evaluation.scored import SIZES, Conditions
 from netwright.readable import number
 from netwright.spec import SearchSpec
 from netwright.types import Json
 
 REASONS_SHOWN = 3
+MOST_UNUSABLE = 0.05
+"""Share of the architectures that a score of the ensemble may not be usable for."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,14 @@ class Report:
 def members(scores: ScoreTable) -> tuple[str, ...]:
     """Of which scores the ensemble is: those of the default one where all were asked for, else all that were.
 
-    Scores that do not tell the architectures apart are left out.
+    Left out are scores that do not tell the architectures apart, and those that are not for a part of the networks:
+    they would rank that part last for what it is (networks without ReLU, say).
     """
     from netwright.evaluation.proxies.ensemble import DEFAULT
 
     wanted = DEFAULT if set(DEFAULT) <= set(scores.names) else scores.names
-    return tuple(name for name in scores.usable if name in wanted)
+    most = MOST_UNUSABLE * len(scores.scored)
+    return tuple(n for n in scores.usable if n in wanted and sum(scores.summary(n).reasons.values()) <= most)
 
 
 def ensemble_worth(scores: ScoreTable) -> np.ndarray:
@@ -143,11 +147,7 @@ def _agreement(scores: ScoreTable) -> Iterator[str]:
 
 def _unusable(scores: ScoreTable) -> Iterator[str]:
     total = len(scores.scored)
-    told = [
-        f"{name} is not usable for {_share(sum(found.reasons.values()), total)}: {clean(next(iter(found.reasons)))}"
-        for name in scores.names
-        if (found := scores.summary(name)).reasons
-    ]
+    told = [line for name in scores.names for line in _reasons(name, scores.summary(name).reasons, total)]
     failed = scores.errors.most_common()
     if failed:
         told.append(f"{_share(scores.errors.total(), total)} could not be built or run:")
@@ -156,6 +156,14 @@ def _unusable(scores: ScoreTable) -> Iterator[str]:
     if told:
         yield ""
     yield from told
+
+
+def _reasons(name: str, reasons: Mapping[str, int], total: int) -> Iterator[str]:
+    """Why a proxy is not usable, in a line: the most frequent reason, and how many more there are."""
+    if reasons:
+        others = f" (and {len(reasons) - 1} other reasons)" if len(reasons) > 1 else ""
+        why = clean(next(iter(reasons)).removeprefix(f"{name} is not for this network: "))
+        yield f"{name} is not usable for {_share(sum(reasons.values()), total)}: {why}{others}"
 
 
 def _share(count: int, total: int) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from netwright.evaluation.rank_statistics import Column, explained, spearman, spearman_interval, top_share
-from netwright.evaluation.scoring import SIZES, Scored
+from netwright.evaluation.scored import SIZES, Scored
 
 TOP = 0.1
 """Share of the best within which a proxy is looked at once more: over all architectures, broken ones decide."""

@@ -11,7 +11,6 @@ import importlib
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
 from time import process_time
@@ -20,8 +19,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.errors import NetwrightError, SpecError, one_line, unknown, wrong
-from netwright.types import Architecture, Json, canonical_json, digest
+from netwright.errors import SpecError, one_line, unknown, wrong
+from netwright.evaluation.scored import SIZES, Conditions, Scored
+from netwright.types import Architecture
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from netwright.evaluation.trainer import ClassificationTask
     from netwright.space import SearchSpace
     from netwright.space.terms import Term
-
-SIZES = ("params", "macs", "depth")
-"""Baselines that every score is compared with; they are known without building a network."""
 
 BATCH_SIZE = 64
 MOST_EXAMPLES = 65_536
@@ -56,104 +53,6 @@ class Measure(Protocol):
     """Scores a network by proxies of these names; `netwright.evaluation.proxies.score` is one."""
 
     def __call__(self, model: nn.Module, inputs: Tensor, labels: Tensor, names: Sequence[str], seed: int) -> Found: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """What is known of an architecture without training it.
-
-    Args:
-        architecture: which.
-        values: score by name, larger is thought to be better; NaN where there is none.
-        sizes: params, macs and depth; NaN where the network cannot be made.
-        unusable: why a proxy is not for this network, by name.
-        error: why the network could not be built or run; empty where it could.
-        time_s: processor seconds of building and scoring it.
-    """
-
-    architecture: Architecture
-    values: Mapping[str, float]
-    sizes: Mapping[str, float]
-    unusable: Mapping[str, str]
-    error: str = ""
-    time_s: float = 0.0
-
-    @classmethod
-    def failed(cls, architecture: Architecture, names: Sequence[str], error: str, time_s: float = 0.0) -> Scored:
-        """Of an architecture of which nothing could be found out."""
-        nothing = dict.fromkeys(names, math.nan)
-        return cls(architecture, nothing, dict.fromkeys(SIZES, math.nan), {}, error, time_s)
-
-    def to_dict(self) -> dict[str, Json]:
-        """As JSON; numbers that JSON does not have are written as text."""
-        return {
-            "architecture": self.architecture.to_json(),
-            "values": {name: _json(value) for name, value in self.values.items()},
-            "sizes": {name: _json(value) for name, value in self.sizes.items()},
-            "unusable": dict(self.unusable),
-            "error": self.error,
-            "time_s": self.time_s,
-        }
-
-    @classmethod
-    def from_dict(cls, given: Mapping[str, Json]) -> Scored:
-        """Read what `to_dict` gave.
-
-        Raises:
-            ValueError: it is something else.
-
-        Example:
-            >>> scored = Scored(Architecture({"width": 8}), {"naswot": math.inf}, {"params": 10.0}, {})
-            >>> Scored.from_dict(scored.to_dict()) == scored
-            True
-        """
-        try:
-            return cls(
-                Architecture.from_json(str(given["architecture"])),
-                _numbers(given["values"]),
-                _numbers(given["sizes"]),
-                {name: str(reason) for name, reason in _mapping(given["unusable"]).items()},
-                str(given["error"]),
-                float(str(given["time_s"])),
-            )
-        except (KeyError, NetwrightError) as error:
-            raise ValueError(f"not the scores of an architecture: {error}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """How networks are looked at: scores made under other conditions cannot be compared with these.
-
-    Args:
-        proxies: names of the scores.
-        seed: of the first weights, of the choice of the batch, and of what proxies draw.
-        examples: training images in the batch.
-        classes: how many classes they are of.
-        data: fingerprint of the task.
-        space: fingerprint of the search space.
-        torch: version.
-        initialisation: of the weights.
-        batch: how the batch is chosen and prepared.
-        dtype: of weights and inputs.
-        batch_norm: which statistics it uses.
-    """
-
-    proxies: tuple[str, ...]
-    seed: int
-    examples: int
-    classes: int
-    data: str
-    space: str
-    torch: str
-    initialisation: str = "as each layer is built; every network from the same seed"
-    batch: str = "training images, as many of each class as can be; scaled as for training, not augmented"
-    dtype: str = "float32"
-    batch_norm: str = "statistics of the batch; dropout off"
-
-    @property
-    def digest(self) -> str:
-        """By which scores that were kept are known to be made under the same conditions."""
-        return digest(canonical_json(asdict(self)))
 
 
 class ProxyScorer:
@@ -193,7 +92,7 @@ class ProxyScorer:
         self.task, self.space, self.seed = task, space, seed
         self.names = tuple(proxies) if measure is not None else choose_proxies(proxies)
         self._batch_size = min(batch_size, len(task.train()[1]))
-        self._given = measure
+        self._by: Measure = _by_proxies if measure is None else measure
         self._known: dict[Architecture, Scored] = {}
         self.reasons: Counter[str] = Counter()
 
@@ -270,14 +169,10 @@ class ProxyScorer:
     def _measure(self, term: Term) -> Found:
         from netwright.nn.building import build
 
-        measure = self._given
-        if measure is None:
-            from netwright.evaluation.proxies import score as measure
         wanted = [name for name in self.names if name not in SIZES]
         inputs, labels = self._batch
-        return measure(
-            build(term, input_shape=self.task.input_shape, seed=self.seed), inputs, labels, wanted, self.seed
-        )
+        model = build(term, input_shape=self.task.input_shape, seed=self.seed)
+        return self._by(model, inputs, labels, wanted, self.seed)
 
 
 def _by_proxies(model: nn.Module, inputs: Tensor, labels: Tensor, names: Sequence[str], seed: int) -> Found:
@@ -298,14 +193,13 @@ def choose_proxies(names: Sequence[str]) -> tuple[str, ...]:
     from netwright.evaluation.proxies import proxy_names
     from netwright.evaluation.proxies.ensemble import DEFAULT
 
-    known = [*proxy_names(), *(name for name in SIZES if name not in proxy_names())]
-    found: list[str] = []
-    for name in names:
-        if name not in ("all", "default") and name not in known:
-            raise SpecError(unknown("proxy", name, [*known, "all", "default"]))
-        found += {"all": known, "default": list(DEFAULT)}.get(name, [name])
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if not found or twice:
+    known = list(dict.fromkeys([*proxy_names(), *SIZES]))
+    short = {"all": known, "default": list(DEFAULT)}
+    found = [proxy for name in names for proxy in short.get(name, [name])]
+    for name in found:
+        if name not in known:
+            raise SpecError(unknown("proxy", name, [*known, *short]))
+    if not found or len(set(names)) < len(names):
         raise SpecError(wrong("proxies", list(names), "names, each once", "write all, default or a,b"))
     return tuple(dict.fromkeys(found))
 
@@ -360,17 +254,3 @@ def balanced(labels: NDArray[np.int64], count: int, rng: np.random.Generator) ->
     turn = np.empty(len(labels), dtype=np.int64)
     turn[by_class] = np.arange(len(labels)) - np.searchsorted(sorted_labels, sorted_labels)
     return np.asarray(order[np.argsort(turn, kind="stable")[:count]])
-
-
-def _json(value: float) -> Json:
-    return value if math.isfinite(value) else str(value)
-
-
-def _mapping(value: Json) -> Mapping[str, Json]:
-    if not isinstance(value, dict):
-        raise ValueError(wrong("a part of the scores", value, "a JSON object"))
-    return value
-
-
-def _numbers(value: Json) -> dict[str, float]:
-    return {name: float(str(number)) for name, number in _mapping(value).items()}

@@ -14,7 +14,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Self
 
-from netwright.evaluation.scoring import ProxyScorer, Scored
+from netwright.evaluation.scored import Scored
+from netwright.evaluation.scoring import ProxyScorer
 from netwright.execution import Executor, InProcessExecutor, IsolatedExecutor, Job, Limits, Outcome
 from netwright.types import Architecture, Fidelity, Metrics, TrialState
 
