@@ -1,6 +1,6 @@
 """T7: how well predictors rank architectures of tables they have not seen, and what their intervals hold.
 
-    python benchmarks/predictors_nb201.py --data FOLDER [--seeds 50] [--labels 20 50 100 400] [--table nasbench-macro ...]
+    python benchmarks/predictors_nb201.py --data FOLDER [--seeds 50] [--labels 20 50 100 400] [--table accel-nasbench]
         [--predictor average process ...] [--held-out 0] [--pool 0] [--jobs 1] [--write docs/figures/predictors.md]
 
 A label is the accuracy the table holds: mean test accuracy after the longest training, validation on Accel-NASBench.

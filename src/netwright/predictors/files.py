@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from numpy.lib import format as npy
@@ -41,6 +41,9 @@ LARGEST_BYTES = 1 << 28
 """Of all arrays together; a predictor of thousands of observations takes a tenth."""
 
 
+Slope = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class Header(BaseModel):
     """What is no array."""
 
@@ -55,7 +58,7 @@ class Header(BaseModel):
     arguments: list[tuple[str, str]]
     score_names: list[str]
     widths: list[int]
-    slope: float = Field(gt=0, allow_inf_nan=False)
+    slopes: tuple[Slope, Slope]
     floor: float = Field(ge=0, allow_inf_nan=False)
     architectures: list[str]
 
@@ -83,7 +86,7 @@ def save_predictor(predictor: Predictor, path: str | Path) -> None:
         arguments=list(reference.vocabulary.arguments),
         score_names=list(reference.score_names),
         widths=list(reference.widths),
-        slope=learnt.scale.slope,
+        slopes=learnt.scale.slopes,
         floor=learnt.calibration.floor,
         architectures=[architecture.to_json() for architecture in architectures],
     )
@@ -143,7 +146,7 @@ def _learnt(header: Header, arrays: Arrays, table: np.ndarray) -> Learnt:
     num_columns = int((table[-1] > table[0]).sum())
     model = {name.removeprefix(MODEL): array for name, array in arrays.items() if name.startswith(MODEL)}
     learnt = KINDS[header.kind].read(model, num_columns)
-    return Learnt(TargetScale(values, targets, header.slope), learnt, Calibration(errors, header.floor))
+    return Learnt(TargetScale(values, targets, header.slopes), learnt, Calibration(errors, header.floor))
 
 
 def _require_known(header: Header, space: SearchSpace) -> None:

@@ -154,18 +154,42 @@ def _tuned(lesson: Lesson, chosen: np.ndarray) -> np.ndarray:
     expected = np.array([*EXPECTED, *[BLOCK_EXPECTED] * others])
     spread = np.array([*SPREAD, *[BLOCK_SPREAD] * others])
 
-    def loss(logs: np.ndarray) -> float:
-        factors = np.exp([0.0, *logs[NOISE + 1 :]])
-        distances, products = (sum(f * p[i] for f, p in zip(factors, pairs, strict=True)) for i in (0, 1))
-        noise = (np.exp(logs[NOISE]) + JITTER) * np.eye(len(targets))
-        try:
-            factor = np.linalg.cholesky(kernel(logs, np.asarray(distances), np.asarray(products)) + noise)
-        except np.linalg.LinAlgError:
-            return 1e10
-        solved = np.linalg.solve(factor, targets)
+    def loss(logs: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slopes = _misfit(logs, pairs, targets)
         off = (logs - expected) / spread
-        return float(0.5 * solved @ solved + np.log(np.diag(factor)).sum() + 0.5 * off @ off)
+        return value + float(0.5 * off @ off), slopes + off / spread
 
     bounds = [*BOUNDS, *[BLOCK_BOUNDS] * others]
-    found = minimize(loss, expected, method="L-BFGS-B", bounds=bounds, options={"maxiter": ITERATIONS})
+    found = minimize(loss, expected, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": ITERATIONS})
     return np.asarray(found.x if np.isfinite(found.x).all() else expected)
+
+
+def _misfit(
+    logs: np.ndarray, pairs: Sequence[tuple[np.ndarray, np.ndarray]], targets: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Negative logarithm of the marginal likelihood, and its gradient.
+
+    Args:
+        logs: of the hyper-parameters.
+        pairs: squared distances and products in each block, of shape (n, n).
+        targets: shape (n,).
+    """
+    factors = np.exp([0.0, *logs[NOISE + 1 :]])
+    distances, products = (np.einsum("b,bmn->mn", factors, np.stack([p[i] for p in pairs])) for i in (0, 1))
+    noise, straight = np.exp(logs[NOISE]), 2 * np.exp(logs[STRAIGHT])
+    try:
+        factor = np.linalg.cholesky(kernel(logs, distances, products) + (noise + JITTER) * np.eye(len(targets)))
+    except np.linalg.LinAlgError:
+        return 1e10, np.zeros_like(logs)
+    root = np.linalg.inv(factor)
+    inverse = root.T @ root
+    solved = inverse @ targets
+    outer = 0.5 * (inverse - np.outer(solved, solved))
+    far = distances * np.exp(-logs[LENGTH])
+    smooth = outer * np.exp(logs[SIGNAL]) / (1 + far)
+    closer = smooth / (1 + far)
+    slopes = [smooth.sum(), (closer * far).sum(), straight * np.vdot(outer, products), noise * np.trace(outer)]
+    for weight, (of_block, product) in zip(factors[1:], pairs[1:], strict=True):
+        nearer = -np.exp(-logs[LENGTH]) * np.vdot(closer, of_block)
+        slopes.append(weight * (nearer + straight * np.vdot(outer, product)))
+    return float(0.5 * targets @ solved + np.log(np.diag(factor)).sum()), np.array(slopes)

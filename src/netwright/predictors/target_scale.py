@@ -23,12 +23,12 @@ class TargetScale:
     Args:
         values: increasing, shape (k,), k >= 1.
         targets: increasing, shape (k,).
-        slope: targets per value beyond the ends, > 0.
+        slopes: targets per value below the lowest and above the highest one, > 0: those of the outer quarters.
     """
 
     values: np.ndarray
     targets: np.ndarray
-    slope: float
+    slopes: tuple[float, float]
 
     @classmethod
     def of(cls, values: np.ndarray) -> TargetScale:
@@ -50,23 +50,29 @@ class TargetScale:
         far = FAR * (np.median(np.abs(values - centre)) or np.ptp(values) or 1.0)
         targets = _standardised(0.5 * ranks + 0.5 * _standardised(np.clip(values, centre - far, centre + far)))
         distinct, first = np.unique(values, return_index=True)
-        upper = distinct >= np.median(distinct)
-        rise, run = np.ptp(targets[first][upper]), np.ptp(distinct[upper])
-        return cls(distinct, targets[first].astype(np.float64), float(rise / run) if rise > 0 < run else 1.0)
+        rising = targets[first].astype(np.float64)
+        quarter = max(1, len(distinct) // 4)
+        ends = slice(None, quarter + 1), slice(-quarter - 1, None)
+        low, high = (_slope(distinct[end], rising[end]) for end in ends)
+        return cls(distinct, rising, (low, high))
 
     def to_targets(self, values: np.ndarray) -> np.ndarray:
         """Targets of values, shape (n,)."""
-        return _through(values, self.values, self.targets, self.slope)
+        return _through(values, self.values, self.targets, self.slopes)
 
     def to_values(self, targets: np.ndarray) -> np.ndarray:
         """Values of targets, shape (n,); infinite ones stay so."""
-        return _through(targets, self.targets, self.values, 1 / self.slope)
+        low, high = self.slopes
+        return _through(targets, self.targets, self.values, (1 / low, 1 / high))
 
 
-def _through(x: np.ndarray, left: np.ndarray, right: np.ndarray, slope: float) -> np.ndarray:
-    inside = np.interp(x, left, right)
-    beyond = np.minimum(x - left[0], 0.0) + np.maximum(x - left[-1], 0.0)
-    return np.asarray(inside + slope * beyond)
+def _through(x: np.ndarray, left: np.ndarray, right: np.ndarray, slopes: tuple[float, float]) -> np.ndarray:
+    below, above = np.minimum(x - left[0], 0.0), np.maximum(x - left[-1], 0.0)
+    return np.asarray(np.interp(x, left, right) + slopes[0] * below + slopes[1] * above)
+
+
+def _slope(values: np.ndarray, targets: np.ndarray) -> float:
+    return float(np.ptp(targets) / np.ptp(values)) if len(values) > 1 else 1.0
 
 
 def _standardised(values: np.ndarray) -> np.ndarray:
