@@ -38,6 +38,23 @@ def test_doctor_says_what_a_missing_extra_would_give(cli: Cli, monkeypatch: pyte
     assert f"missing extra onnx would give {gives}: pip install 'netwright[onnx]'" in answer.lines
 
 
+def test_doctor_says_what_each_runtime_of_latency_needs(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A runtime whose packages are there is ready; what the others need is named, a compiler and a command too."""
+    monkeypatch.setattr(doctor, "installed", lambda name: None if name == "openvino" else "1.0")
+    monkeypatch.setattr(doctor, "_torch", lambda: ({}, [], []))
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    lines = cli("doctor").lines
+    start = lines.index("latency in") + 1
+    assert [line.split(maxsplit=1) for line in lines[start : start + 6]] == [
+        ["torch", "ready"],
+        ["torch.compile", "needs a C++ compiler"],
+        ["onnxruntime", "ready"],
+        ["openvino", "needs the package openvino"],
+        ["executorch", "ready"],
+        ["device", "needs a command of yours: --latency-device-command"],
+    ]
+
+
 def test_doctor_fails_where_torch_is_missing_or_too_old(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a torch that works, the exit code is 1 and the reason is printed."""
     monkeypatch.setattr(doctor, "installed", lambda name: None if name == "torch" else "1.0")

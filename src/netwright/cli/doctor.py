@@ -20,6 +20,8 @@ from netwright.readable import number
 EXTRAS = {
     "vision": (("pillow", "scikit-learn"), "folders of images (jpg, png) and the embedded digits"),
     "onnx": (("onnx", "onnxscript", "onnxruntime"), "model.onnx, its check, and latency in ONNX Runtime"),
+    "openvino": (("openvino",), "latency in OpenVINO"),
+    "executorch": (("executorch",), "latency in ExecuTorch"),
 }
 CORE = ("numpy", "torch", "sqlalchemy", "pydantic", "pyyaml", "rich", "safetensors", "typer")
 OLDEST_TORCH = (2, 6)
@@ -35,6 +37,7 @@ class Report:
         machine: facts by name.
         packages: version of each package, None where it is missing.
         extras: what a missing extra would give, by its name.
+        runtimes: what latency is measured in, and what each needs that is missing; empty where it is there.
         warnings: what works badly.
         problems: what does not work at all.
     """
@@ -42,6 +45,7 @@ class Report:
     machine: dict[str, object]
     packages: dict[str, str | None]
     extras: dict[str, str]
+    runtimes: dict[str, str]
     warnings: tuple[str, ...]
     problems: tuple[str, ...]
 
@@ -72,7 +76,7 @@ def examine() -> Report:
         machine |= facts
         warnings += more
         problems += broken
-    return Report(machine, packages, missing, tuple(warnings), tuple(problems))
+    return Report(machine, packages, missing, _runtimes(packages), tuple(warnings), tuple(problems))
 
 
 def installed(package: str) -> str | None:
@@ -81,6 +85,23 @@ def installed(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _runtimes(packages: dict[str, str | None]) -> dict[str, str]:
+    """What each runtime that latency is measured in still needs."""
+    from netwright.evaluation.latency import DEVICE, RUNTIMES
+    from netwright.evaluation.latency.runtimes import LOCAL
+
+    found = {}
+    for name in RUNTIMES:
+        needed = LOCAL[name].packages if name in LOCAL else ("onnx",)
+        lacking = [f"the package {package}" for package in needed if packages[package] is None]
+        if name == "torch.compile" and not any(map(shutil.which, (os.environ.get("CXX") or "c++", "g++", "clang++"))):
+            lacking.append("a C++ compiler")
+        if name == DEVICE and not lacking:
+            lacking.append("a command of yours: --latency-device-command")
+        found[str(name)] = " and ".join(lacking)
+    return found
 
 
 def usable_cores() -> int:
@@ -155,6 +176,9 @@ def _print(report: Report) -> None:
     print("packages")
     for name, found in report.packages.items():
         print(f"  {name:16} {clean(found or 'missing')}")
+    print("latency in")
+    for name, needed in report.runtimes.items():
+        print(f"  {name:16} {f'needs {needed}' if needed else 'ready'}")
     for extra, gives in report.extras.items():
         print(f"missing extra {extra} would give {gives}")
     for line in report.warnings:

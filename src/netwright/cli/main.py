@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn, TextIO
 
 import typer
 
-from netwright.cli import bench, doctor, exporting, scoring, searching, showing, spaces
+from netwright.cli import bench, doctor, exporting, latency, scoring, searching, showing, spaces
 from netwright.cli.codes import INTERNAL, INTERRUPTED, USAGE, exit_code
 from netwright.cli.text import clean_indented
 from netwright.errors import NetwrightError
@@ -62,6 +62,7 @@ def make_app() -> typer.Typer:
     app.command("diff")(showing.diff)
     app.command("export")(exporting.export)
     app.command("verify")(exporting.verify)
+    app.command("latency")(latency.latency)
     app.command("spaces")(spaces.spaces)
     app.command("bench")(bench.bench)
     app.command("score")(scoring.score)

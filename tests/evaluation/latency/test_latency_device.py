@@ -11,7 +11,7 @@ import pytest
 from torch import nn
 
 from netwright.errors import MissingDependencyError, SpecError, TrialError
-from netwright.evaluation.latency import LatencySpec, device, measure_latency, require_runtime
+from netwright.evaluation.latency import LatencySpec, measure_latency, require_runtime
 from netwright.evaluation.latency.device import ask_device, measure_on_device, require_program
 
 
@@ -173,8 +173,3 @@ def test_a_device_needs_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingDependencyError, match=r"latency in device needs the package 'onnx'.*netwright\[onnx\]"):
         require_runtime(LatencySpec(runtime="device", device_command="x"))
-
-
-def test_a_flood_on_disk_is_bounded() -> None:
-    """The bound on what a command prints is about a megabyte."""
-    assert device._MOST_OUTPUT_BYTES == 1 << 20
