@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+import netwright.evaluation.proxies as proxies
 from netwright import nn
 from netwright.errors import SpecError
 from netwright.evaluation.score_table import ScoreTable
-from netwright.evaluation.scored import Scored
+from netwright.evaluation.scored import SIZES, Scored
 from netwright.evaluation.scoring import ProxyScorer, balanced, sample_architectures
 from netwright.nn.building import build
 from netwright.predictors.score_ranks import ScoreRanks
@@ -236,3 +237,23 @@ def test_a_table_counts_what_failed() -> None:
     assert ("size", "small", "noise") == table().usable
     assert Counter({"E: bad": 1}) == table().errors
     assert 0.1 == pytest.approx(table().time_s)
+
+
+def test_the_proxies_of_the_package_score_what_was_built(task: ImageClassification) -> None:
+    """By name, all of them; sizes are those that are counted without building."""
+    scores = ProxyScorer(task, space(), ["all"], batch_size=16)
+    assert {*proxies.proxy_names(), *SIZES} == set(scores.names)
+    found = scores.score(drawn()[0])
+    assert "" == found.error
+    assert {name for name, value in found.values.items() if math.isnan(value)} >= set(found.unusable)
+    assert found.sizes == {name: found.values[name] for name in SIZES}
+    named = ProxyScorer(task, space(), ["synflow", "naswot"], batch_size=16)
+    assert {name: found.values[name] for name in ("synflow", "naswot")} == pytest.approx(dict(named(drawn()[0])))
+    assert all(math.isfinite(value) for value in named(drawn()[0]).values())
+
+
+@pytest.mark.parametrize("names", [["naswott"], ["naswot", "naswot"], []])
+def test_unknown_doubled_and_no_proxies_are_refused(task: ImageClassification, names: list[str]) -> None:
+    """Before anything is built."""
+    with pytest.raises(SpecError, match=r"did you mean 'naswot'\?|proxies must be names, each once"):
+        ProxyScorer(task, space(), names)
