@@ -10,10 +10,14 @@ References:
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from netwright.errors import CapabilityError
 from netwright.evaluation.proxies.base import Need, Proxy
 from netwright.evaluation.proxies.probe import Probe, gradients_of
+
+LOST = ("torch::autograd::Error", "torch::autograd::NotImplemented")
+"""Names of torch's nodes that stand where a formula is missing."""
 
 
 def grasp(probe: Probe) -> float:
@@ -29,12 +33,26 @@ def grasp(probe: Probe) -> float:
     try:
         first = gradients_of(probe.loss, weights, create_graph=True)
         flow = torch.stack([(grad.detach() * grad).sum() for grad in first]).sum()
+        _require_whole(flow)
         second = gradients_of(flow, weights)
     except RuntimeError as error:  # torch's way to say that a formula is missing; NotImplementedError is one
         if isinstance(error, torch.OutOfMemoryError):
             raise
         raise CapabilityError(f"an operation of it cannot be derived twice: {error}") from error
     return -sum(float((weight.detach() * hg).sum()) for weight, hg in zip(weights, second, strict=True))
+
+
+def _require_whole(value: Tensor) -> None:
+    """Refuse a graph with an end where torch lost the way, since gradients through it would silently be zero."""
+    seen, waiting = set(), [value.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node.name() in LOST:
+            raise CapabilityError("an operation of it can be derived once only")
+        waiting += [parent for parent, _ in node.next_functions]
 
 
 PROXY = Proxy("grasp", grasp, frozenset({Need.LABELS, Need.WEIGHTS}), "Wang et al., 2020; Abdelfattah et al., 2021")

@@ -74,6 +74,7 @@ class Probe(AbstractContextManager["Probe"]):
         self.model, self.inputs, self.labels, self.seed = model, inputs, labels, seed
         self._training: dict[nn.Module, bool] = {}
         self._buffers: list[tuple[nn.Module, str, Tensor, Tensor]] = []
+        self._grad = ExitStack()  # gradients are on within, whatever the caller's mode
 
     def __enter__(self) -> Self:
         self._training = {module: module.training for module in self.model.modules()}
@@ -84,11 +85,14 @@ class Probe(AbstractContextManager["Probe"]):
         ]
         for module in self._training:
             module.training = isinstance(module, BATCH_NORMS)
+        self._grad.enter_context(torch.inference_mode(False))
+        self._grad.enter_context(torch.enable_grad())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._grad.close()
         for name in PASSES & self.__dict__.keys():  # frees their graphs
             del self.__dict__[name]
         with torch.no_grad():
@@ -167,14 +171,6 @@ class Probe(AbstractContextManager["Probe"]):
             raise CapabilityError("gradients by the inputs need inputs that are real numbers, not tokens")
         return gradients_of(self.outputs.sum(), [self._forward.inputs])[0].flatten(1)
 
-    def block_names(self) -> list[str]:
-        """Names of the blocks that the network is a chain of, first to last.
-
-        A chain of chains is unrolled; a block is what is no chain (a cell, a residual) or a chain of plain layers only
-        (convolution, norm, activation), and has weights.
-        """
-        return list(_blocks(self.model, ""))
-
     def generator(self) -> torch.Generator:
         """A new source of randomness on the processor, the same each time."""
         return torch.Generator().manual_seed(self.seed)
@@ -207,7 +203,6 @@ class Probe(AbstractContextManager["Probe"]):
             torch.default_generator.manual_seed(self.seed)
             if device.type == "cuda":
                 torch.cuda.manual_seed(self.seed)
-            stack.enter_context(torch.enable_grad())
             stack.enter_context(sdpa_kernel(SDPBackend.MATH))
             if any(isinstance(module, nn.RNNBase) for module in self._training):
                 stack.enter_context(warnings.catch_warnings(action="ignore"))  # the next line sets more than it is told
@@ -250,15 +245,6 @@ def gradients_of(value: Tensor, wanted: Sequence[Tensor], *, create_graph: bool 
         return [torch.zeros_like(w) for w in wanted]
     found = torch.autograd.grad(value, wanted, retain_graph=True, create_graph=create_graph, allow_unused=True)
     return [torch.zeros_like(w) if g is None else g for w, g in zip(wanted, found, strict=True)]
-
-
-def _blocks(module: nn.Module, name: str) -> Iterator[str]:
-    for child_name, child in module.named_children():
-        path = f"{name}.{child_name}" if name else child_name
-        if isinstance(child, nn.Sequential) and any(list(part.children()) for part in child):
-            yield from _blocks(child, path)
-        elif any(p.ndim >= 2 for p in child.parameters()):
-            yield path
 
 
 def _rows(output: object, batch: int) -> Tensor:

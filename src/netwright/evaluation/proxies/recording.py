@@ -106,16 +106,17 @@ def without_norms(model: nn.Module) -> Iterator[None]:
         model: any network; afterwards it has the hooks it had.
     """
     kinds = (*BATCH_NORMS, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm)
-    handles = [
-        module.register_forward_hook(lambda _module, args, output: args[0] if args else output)
-        for module in model.modules()
-        if isinstance(module, kinds)
-    ]
+    norms = {module: module.training for module in model.modules() if isinstance(module, kinds)}
+    handles = [norm.register_forward_hook(lambda _norm, args, output: args[0] if args else output) for norm in norms]
     try:
+        for norm in norms:
+            norm.training = False  # one example has no statistics
         yield
     finally:
         for handle in handles:
             handle.remove()
+        for norm, training in norms.items():
+            norm.training = training
 
 
 BATCH_NORMS = (
