@@ -16,6 +16,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,6 +75,7 @@ class StudyCurves:
         known = [curve.until(horizon) for curve in reversed(curves)]
         self._curves = tuple(curve for curve in known if len(curve.finite()[1]))  # the latest first
         self._models: dict[float, _Model | None] = {}
+        self._ends: dict[int, Forecast] = {}
 
     @property
     def num_finished(self) -> int:
@@ -109,17 +111,33 @@ class StudyCurves:
 
     def _learn(self, epoch: float) -> _Model | None:
         """A model for curves that end here, from those that reach further."""
-        longer = [curve for curve in self._curves if curve.length > epoch and len(curve.until(epoch).finite()[1])]
-        whole = [place for place, curve in enumerate(longer) if curve.length >= self.horizon][:FEWEST]
-        if len(whole) < FEWEST:
+        places = self._to_learn_from(epoch)
+        if not places:
             return None
-        others = [place for place in range(len(longer)) if place not in whole]
-        longer = [longer[place] for place in (*whole, *others)][:MOST]
-        forecasts = [self.forecast(curve) for curve in longer]
-        summaries = np.stack([summarise(curve.until(epoch), self._sign) for curve in longer])
+        summaries = np.stack([summarise(self._curves[place].until(epoch), self._sign) for place in places])
+        forecasts = [self._end(place) for place in places]
         numbers = Squash.of(summaries)
         ends = [self._sign * np.array(forecast.values)[:, None] for forecast in forecasts]
         finals = Squash.of(np.array([np.median(end, axis=0) for end in ends]))
         squashed = [finals(end) for end in ends]
         targets, doubts = np.array([s.mean() for s in squashed]), np.array([s.var() for s in squashed])
         return _Model(numbers, finals, OrderProcess(numbers(summaries), targets, doubts))
+
+    def _to_learn_from(self, epoch: float) -> list[int]:
+        """Places of curves that reach further than an epoch; none where too few of them are finished."""
+        longer = [p for p, curve in enumerate(self._curves) if curve.length > epoch and _is_seen(curve, epoch)]
+        whole = [place for place in longer if self._curves[place].length >= self.horizon][:FEWEST]
+        if len(whole) < FEWEST:
+            return []
+        return [*whole, *(place for place in longer if place not in whole)][:MOST]
+
+    def _end(self, place: int) -> Forecast:
+        """What is known of the end of one of the study's curves."""
+        if place not in self._ends:
+            self._ends[place] = self.forecast(self._curves[place])
+        return self._ends[place]
+
+
+def _is_seen(curve: Curve, epoch: float) -> bool:
+    """Whether there is a finite score up to an epoch."""
+    return any(e <= epoch and math.isfinite(s) for e, s in zip(curve.epochs, curve.scores, strict=True))
