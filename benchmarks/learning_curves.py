@@ -1,6 +1,6 @@
 """Learning curves: how well their ends are told from their beginnings, and what stopping early saves and loses.
 
-    python benchmarks/learning_curves.py --data FOLDER [--seeds 50] [--sample 200] [--finished 10 30] [--trials 50]
+    python benchmarks/learning_curves.py --data FOLDER [--seeds 50] [--sample 100] [--finished 10 30] [--trials 50]
         [--metric accuracy] [--jobs 1] [--write docs/figures/learning_curves.md]
 
 FOLDER holds ``spikenas_curves/spikenas_cifar10.npz``: curves of 100 epochs of spiking networks on CIFAR-10. Those 690
@@ -205,7 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=50)
-    parser.add_argument("--sample", type=int, default=200, help="curves whose ends are told, for each seed")
+    parser.add_argument("--sample", type=int, default=100, help="curves whose ends are told, for each seed")
     parser.add_argument("--finished", type=int, nargs="+", default=[10, 30], help="whole curves that a study knows")
     parser.add_argument("--trials", type=int, default=50, help="of a stopping experiment")
     parser.add_argument("--metric", choices=("accuracy", "loss"), nargs="+", default=["accuracy", "loss"])
