@@ -23,7 +23,7 @@ import numpy as np
 
 from netwright.errors import UsageError, unknown, wrong
 from netwright.predictors.boosted_trees import conformal_quantile
-from netwright.predictors.latency.knowledge import MODELS, Knowledge
+from netwright.predictors.latency.knowledge import Knowledge
 from netwright.predictors.latency.process import Posterior, fit
 from netwright.predictors.latency.tables import LatencyTable
 from netwright.types import Architecture
@@ -35,6 +35,7 @@ LEAST_SHARE = 0.05
 """Of the lowest measured latency; predictions below it are bent to stay above 0, in their order."""
 
 CLEARLY = 2.0
+"""Standard errors by which a model has to be better than the default one."""
 
 MOST_TUNED = 200
 """Measurements that a model is fitted to at most; evenly spread ones of more."""
@@ -62,7 +63,7 @@ class LatencyPredictor:
     Args:
         knowledge: of the space and of other devices.
         table: measurements of the device that it rests on.
-        model: name of the one in use, of `MODELS`.
+        model: name of the one in use, of `Knowledge.models`.
         scale_ms: what latencies are relative to.
         posterior: after the measurements.
         left_out_errors: of each model that was compared, mean absolute error relative to the median latency, each
@@ -190,6 +191,3 @@ def _thinned(table: LatencyTable) -> LatencyTable:
 def _above_zero(values: np.ndarray, lowest: float) -> np.ndarray:
     """Values, those below ``lowest`` (> 0) bent to stay above 0 in their order."""
     return np.where(values < lowest, lowest / (1 + np.maximum(lowest - values, 0.0) / lowest), values)
-
-
-__all__ = ["COVERAGE", "MODELS", "LatencyPrediction", "LatencyPredictor", "best_model", "relative"]
