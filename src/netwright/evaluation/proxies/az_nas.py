@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from netwright.errors import CapabilityError
 from netwright.evaluation.proxies.base import Need, Proxy
-from netwright.evaluation.proxies.probe import Probe
+from netwright.evaluation.proxies.probe import Probe, gradients_of
 
 MOST_EXAMPLES = 16
 CHAINS = (nn.Sequential, nn.ModuleList, nn.TransformerEncoder)
@@ -161,9 +161,7 @@ def _entropy(rows: Tensor) -> float:
 def _keeps_size(found: Blocks, before: Tensor, after: Tensor, generator: torch.Generator) -> float | None:
     """2 - s - 1 / s, s being the largest singular value; None of a block that is an identity or cannot be compared."""
     signs = torch.randint(0, 2, after.shape, generator=generator).mul_(2).sub_(1).to(after)
-    gradient = torch.autograd.grad(after, before, signs, retain_graph=True, allow_unused=True)[0]
-    if gradient is None:
-        return -math.inf
+    gradient = gradients_of((after * signs).sum(), [before])[0]
     if gradient.shape == signs.shape and torch.equal(gradient, signs):
         return None
     small = _at_positions_of(gradient, signs)

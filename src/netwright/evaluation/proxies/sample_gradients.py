@@ -113,7 +113,7 @@ def _factor(module: Layer, inputs: Tensor) -> Tensor:
         positions = (extent - dilation * (kernel - 1) - 1) // stride + 1
         centre = dilation * (kernel // 2)
         index.append(slice(centre, centre + stride * (positions - 1) + 1, stride))
-    return padded[(slice(None), 0, *index)].flatten(1)
+    return padded[:, 0][(slice(None), *index)].flatten(1)
 
 
 def _padding(module: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> list[int]:
@@ -124,7 +124,8 @@ def _padding(module: nn.Conv1d | nn.Conv2d | nn.Conv3d) -> list[int]:
     if module.padding == "same":
         totals = [dilation * (kernel - 1) for kernel, dilation in sizes]
         return [part for total in reversed(totals) for part in (total // 2, total - total // 2)]
-    return [int(extent) for extent in reversed(module.padding) for _ in range(2)]
+    assert not isinstance(module.padding, str)
+    return [extent for extent in reversed(module.padding) for _ in range(2)]
 
 
 def _like_labels(logits: Tensor, generator: torch.Generator) -> Tensor:

@@ -51,7 +51,7 @@ class Patterns(TorchFunctionMode):
         pattern = torch.zeros(value[0].numel(), dtype=torch.int64, device=value.device)
         for bit, row in enumerate((value.detach() > 0).flatten(1)):
             pattern |= row.to(torch.int64) << bit
-        return pattern.unique()  # a layer's repeats are dropped at once: they are most of the memory
+        return _distinct(pattern)  # a layer's repeats are dropped at once: they are most of the memory
 
 
 def swap(probe: Probe) -> float:
@@ -63,7 +63,14 @@ def swap(probe: Probe) -> float:
     inputs = probe.inputs[:MOST_EXAMPLES]
     with Patterns(len(inputs)) as patterns, torch.no_grad():
         probe.forward(inputs)
-    return float(len(torch.cat(patterns.found).unique())) if patterns.found else 0.0
+    return float(len(_distinct(torch.cat(patterns.found)))) if patterns.found else 0.0
+
+
+def _distinct(values: Tensor) -> Tensor:
+    ordered = values.sort().values
+    new = torch.ones(len(ordered), dtype=torch.bool, device=ordered.device)
+    new[1:] = ordered[1:] != ordered[:-1]
+    return ordered[new]
 
 
 PROXY = Proxy("swap", swap, frozenset({Need.RELU, Need.SEVERAL}), "Peng et al., 2024")
