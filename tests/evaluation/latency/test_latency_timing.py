@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,9 +26,18 @@ def test_the_budget_is_kept() -> None:
     assert found.repeats + found.set_aside == 3
 
 
-def test_a_steady_time_needs_few_repeats() -> None:
-    """Repeats stop as soon as the interval is narrow."""
-    assert len(repeat(lambda: time.sleep(0.01), budget_s=30.0).times_s) <= 200
+def test_a_steady_time_needs_few_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repeats stop as soon as the interval is narrow, 20 are made and a quarter of a second has gone by."""
+    clock_s = [0.0]
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: clock_s[0])
+
+    def run(took_s: float) -> None:
+        clock_s[0] += took_s
+
+    assert len(repeat(lambda: run(0.01), budget_s=30.0).times_s) == 30
+    assert len(repeat(lambda: run(0.1), budget_s=30.0).times_s) == 20
+    took_s = iter(0.001 + 0.009 * np.random.default_rng(0).random(10_000))
+    assert sum(repeat(lambda: run(next(took_s)), budget_s=2.0).times_s) == pytest.approx(1.75, abs=0.02)
 
 
 def test_the_interval_covers_the_median() -> None:
@@ -47,10 +57,31 @@ def test_parts_of_a_drifting_machine_differ() -> None:
 def test_interrupted_runs_are_set_aside() -> None:
     """Their times are left out where enough others are left, and taken where not."""
     times_s = np.asarray([1.0] * 20 + [9.0] * 20)
-    few = Runs(times_s, times_s > 5)
+    few = Runs(times_s, times_s > 5, np.zeros(40))
     assert few.kept().tolist() == [1.0] * 20
-    most = Runs(times_s, np.arange(40) >= 5)
-    assert most.kept().tolist() == times_s.tolist()
+
+
+def test_waiting_is_taken_off_where_most_runs_were_interrupted() -> None:
+    """Runs longer than a turn on the processor keep what they took without the waiting, never less than nothing."""
+    times_s, interrupted = np.asarray([1.0] * 20 + [9.0] * 20), np.arange(40) >= 5
+    waited_s = np.where(times_s > 5, 8.0, 0.0)
+    waited_s[-1] = 10.0
+    assert Runs(times_s, interrupted, waited_s).kept().tolist() == [1.0] * 39 + [1e-7]
+
+
+def test_waiting_for_a_core_is_counted() -> None:
+    """It never shrinks, and is nothing where the system does not count it."""
+    before_s = timing._waited_s()
+    time.sleep(0.001)
+    assert timing._waited_s() >= before_s >= 0.0
+
+
+def test_waiting_is_unknown_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without the file of Linux, or with something else in it, no waiting is taken off."""
+    monkeypatch.setattr(timing, "_SCHEDULER", tmp_path / "none")
+    assert timing._waited_s() == 0.0
+    (tmp_path / "none").write_text("x")
+    assert timing._waited_s() == 0.0
 
 
 @pytest.mark.parametrize(
@@ -67,7 +98,7 @@ def test_each_disturbance_is_said(
     others: float, times_ms: list[float], interrupted: list[bool], reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other programs, interrupted runs, a changing speed and a wide interval make a measurement noisy."""
-    runs = Runs(np.asarray(times_ms) / 1e3, np.asarray(interrupted))
+    runs = Runs(np.asarray(times_ms) / 1e3, np.asarray(interrupted), np.zeros(len(times_ms)))
     monkeypatch.setattr(timing, "repeat", lambda run, budget_s: runs)
     monkeypatch.setattr(timing.Cores, "used_by_others", lambda self: others)
     assert reason in time_repeatedly(lambda: None, 1.0).noise

@@ -1,8 +1,10 @@
 """Repeats of one call until its time is certain, and whether the machine was quiet meanwhile.
 
 A run during which the system took the processor away from this process is set aside where enough others are left:
-its time is that of the other program, too. What cannot be set aside is said: other programs at work on the machine,
-parts of the measurement that differ, an interval that stayed wide. Knows nothing of networks.
+its time is that of the other program, too. Where too few are left, as of runs longer than a turn on the processor,
+the time that a run waited for a core is taken off, as Linux counts it for the calling thread. Either way it is said,
+as are other programs at work, parts of the measurement that differ, and an interval that stayed wide.
+Knows nothing of networks.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_REPEATS = 3
+_SCHEDULER = Path("/proc/thread-self/schedstat")
 _ENOUGH_REPEATS = 20
 _LEAST_S = 0.25
 _BLOCK = 10
@@ -28,6 +31,7 @@ _PARTS_DIFFER = 0.10
 _WIDE = 0.10
 _OTHERS_CORES = 0.5
 _KEPT_SHARE, _KEPT = 0.25, 10
+_CLOCK_S = 1e-7
 _Z = 1.96
 
 
@@ -59,15 +63,18 @@ class Runs:
     Args:
         times_s: (runs,) seconds.
         interrupted: (runs,) whether this process lost the processor to another meanwhile.
+        waited_s: (runs,) seconds that the calling thread waited for a core; 0 where it is not known.
     """
 
     times_s: NDArray[np.float64]
     interrupted: NDArray[np.bool_]
+    waited_s: NDArray[np.float64]
 
     def kept(self) -> NDArray[np.float64]:
-        """Times of the runs that were not interrupted; of all where too few are left."""
+        """Times of the runs that were not interrupted; of all, without the waiting, where too few are left."""
         quiet = self.times_s[~self.interrupted]
-        return quiet if len(quiet) >= max(_KEPT, _KEPT_SHARE * len(self.times_s)) else self.times_s
+        enough = len(quiet) >= max(_KEPT, _KEPT_SHARE * len(self.times_s))
+        return quiet if enough else np.maximum(self.times_s - self.waited_s, _CLOCK_S)
 
 
 def time_repeatedly(run: Callable[[], object], budget_s: float) -> Timing:
@@ -112,7 +119,7 @@ def repeat(run: Callable[[], object], budget_s: float) -> Runs:
     while time.perf_counter() - start_s < min(_WARM_SHARE * budget_s, _WARM_S):
         run()
     warm_s = time.perf_counter()
-    rows: list[tuple[float, bool]] = []
+    rows: list[tuple[float, bool, float]] = []
     while True:
         for _ in range(_BLOCK):
             rows.append(_time_once(run))
@@ -156,16 +163,18 @@ class Cores:
         return max(0.0, (busy_s - self._busy_s - (_own_s() - self._own_s)) / elapsed_s)
 
 
-def _time_once(run: Callable[[], object]) -> tuple[float, bool]:
-    lost = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+def _time_once(run: Callable[[], object]) -> tuple[float, bool, float]:
+    waited_s, lost = _waited_s(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
     before_s = time.perf_counter()
     run()
     after_s = time.perf_counter()
-    return after_s - before_s, resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw > lost
+    interrupted = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw > lost
+    return after_s - before_s, interrupted, _waited_s() - waited_s if interrupted else 0.0
 
 
-def _as_runs(rows: list[tuple[float, bool]]) -> Runs:
-    return Runs(np.asarray([row[0] for row in rows]), np.asarray([row[1] for row in rows]))
+def _as_runs(rows: list[tuple[float, bool, float]]) -> Runs:
+    times_s, interrupted, waited_s = zip(*rows, strict=True)
+    return Runs(np.asarray(times_s), np.asarray(interrupted), np.asarray(waited_s))
 
 
 def _is_certain(runs: Runs) -> bool:
@@ -187,6 +196,15 @@ def _disturbances(runs: Runs, times_s: NDArray[np.float64], others: float) -> li
     if high - low > _WIDE * float(np.median(times_s)):
         found.append(f"the interval is {(high - low) / float(np.median(times_s)):.0%} wide")
     return found
+
+
+def _waited_s() -> float:
+    """Seconds that this thread was ready to run and had no core, since it began; 0 where that is not known."""
+    try:
+        with _SCHEDULER.open("rb") as file:  # ran and waited, in nanoseconds, and turns
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _busy_s() -> float | None:
