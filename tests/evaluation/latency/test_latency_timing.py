@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -69,19 +69,14 @@ def test_waiting_is_taken_off_where_most_runs_were_interrupted() -> None:
     assert Runs(times_s, interrupted, waited_s).kept().tolist() == [1.0] * 39 + [1e-7]
 
 
-def test_waiting_for_a_core_is_counted() -> None:
-    """It never shrinks, and is nothing where the system does not count it."""
-    before_s = timing._waited_s()
-    time.sleep(0.001)
-    assert timing._waited_s() >= before_s >= 0.0
-
-
-def test_waiting_is_unknown_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without the file of Linux, or with something else in it, no waiting is taken off."""
-    monkeypatch.setattr(timing, "_SCHEDULER", tmp_path / "none")
-    assert timing._waited_s() == 0.0
-    (tmp_path / "none").write_text("x")
-    assert timing._waited_s() == 0.0
+def test_an_interrupted_run_counts_what_the_process_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a run of 9 s during which this process used 2 s, it waited for 7 s; a run that was left alone did not wait."""
+    for lost, expected in (([0, 3], (9.0, True, 7.0)), ([3, 3], (9.0, False, 0.0))):
+        switches, wall_s, used_s = iter(lost), iter([0.0, 9.0]), iter([1.0, 3.0])
+        monkeypatch.setattr(timing.resource, "getrusage", lambda _, s=switches: SimpleNamespace(ru_nivcsw=next(s)))
+        monkeypatch.setattr(timing.time, "perf_counter", lambda w=wall_s: next(w))
+        monkeypatch.setattr(timing.time, "process_time", lambda u=used_s: next(u))
+        assert timing._time_once(lambda: None) == expected
 
 
 @pytest.mark.parametrize(

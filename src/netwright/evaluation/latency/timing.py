@@ -2,9 +2,9 @@
 
 A run during which the system took the processor away from this process is set aside where enough others are left:
 its time is that of the other program, too. Where too few are left, as of runs longer than a turn on the processor,
-the time that a run waited for a core is taken off, as Linux counts it for the calling thread. Either way it is said,
-as are other programs at work, parts of the measurement that differ, and an interval that stayed wide.
-Knows nothing of networks.
+the time during which this process had no core is taken off, and it is said that they were interrupted. Also said are
+other programs at work, parts of the measurement that differ, and an interval that stayed wide. Knows nothing of
+networks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_REPEATS = 3
-_SCHEDULER = Path("/proc/thread-self/schedstat")
 _ENOUGH_REPEATS = 20
 _LEAST_S = 0.25
 _BLOCK = 10
@@ -63,7 +62,7 @@ class Runs:
     Args:
         times_s: (runs,) seconds.
         interrupted: (runs,) whether this process lost the processor to another meanwhile.
-        waited_s: (runs,) seconds that the calling thread waited for a core; 0 where it is not known.
+        waited_s: (runs,) seconds of an interrupted run during which no thread of this process was at work.
     """
 
     times_s: NDArray[np.float64]
@@ -164,12 +163,13 @@ class Cores:
 
 
 def _time_once(run: Callable[[], object]) -> tuple[float, bool, float]:
-    waited_s, lost = _waited_s(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+    lost, used_s = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw, time.process_time()
     before_s = time.perf_counter()
     run()
-    after_s = time.perf_counter()
+    took_s = time.perf_counter() - before_s
+    used_s = time.process_time() - used_s
     interrupted = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw > lost
-    return after_s - before_s, interrupted, _waited_s() - waited_s if interrupted else 0.0
+    return took_s, interrupted, max(0.0, took_s - used_s) if interrupted else 0.0
 
 
 def _as_runs(rows: list[tuple[float, bool, float]]) -> Runs:
@@ -196,15 +196,6 @@ def _disturbances(runs: Runs, times_s: NDArray[np.float64], others: float) -> li
     if high - low > _WIDE * float(np.median(times_s)):
         found.append(f"the interval is {(high - low) / float(np.median(times_s)):.0%} wide")
     return found
-
-
-def _waited_s() -> float:
-    """Seconds that this thread was ready to run and had no core, since it began; 0 where that is not known."""
-    try:
-        with _SCHEDULER.open("rb") as file:  # ran and waited, in nanoseconds, and turns
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return 0.0
 
 
 def _busy_s() -> float | None:
