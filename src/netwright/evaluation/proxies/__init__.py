@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from netwright.errors import CapabilityError, SpecError, unknown
 from netwright.evaluation.proxies import (
+    az_nas,
     epe_nas,
     fisher,
     grad_norm,
@@ -24,8 +25,11 @@ from netwright.evaluation.proxies import (
     plain,
     sizes,
     snip,
+    swap,
     synflow,
+    vkdnw,
     zen,
+    zico,
 )
 from netwright.evaluation.proxies.base import Need, Proxy
 from netwright.evaluation.proxies.probe import Probe
@@ -46,6 +50,10 @@ MODULES: tuple[ModuleType, ...] = (
     naswot,
     epe_nas,
     zen,
+    zico,
+    swap,
+    az_nas,
+    vkdnw,
 )
 
 
