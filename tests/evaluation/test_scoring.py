@@ -230,6 +230,20 @@ def test_a_table_says_which_score_repeats_size() -> None:
     assert low < table().correlation("noise", "params") < high
 
 
+def test_the_best_tenth_is_looked_at_where_it_is_large_enough() -> None:
+    """A score that repeats size but among the best ones, where it runs against it."""
+    for count, expected in ((100, -1.0), (90, math.nan)):
+        tenth = count - count // 10
+        scores = [float(w) if w < tenth else 2.0 * count - w for w in range(count)]
+        rows = [
+            Scored(Architecture({"w": w}), {"a": score}, {"params": float(w), "macs": 1.0, "depth": 1.0}, {})
+            for w, score in enumerate(scores)
+        ]
+        found = ScoreTable(["a"], rows).summary("a")
+        assert found.top_with_params == pytest.approx(expected, nan_ok=True)
+        assert 0.9 < found.with_size["params"] < 1.0
+
+
 def test_a_table_counts_what_failed() -> None:
     """A score that is infinite or not a number is not finite, and constant ones are no use to an ensemble."""
     odd = table().summary("odd")

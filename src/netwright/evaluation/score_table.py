@@ -19,6 +19,9 @@ from netwright.evaluation.scored import SIZES, Scored
 TOP = 0.1
 """Share of the best within which a proxy is looked at once more: over all architectures, broken ones decide."""
 
+FEWEST_TOP = 10
+"""So many architectures must be in it, or nothing is said of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProxySummary:
@@ -28,7 +31,7 @@ class ProxySummary:
         name: of the proxy.
         with_size: its Spearman correlation with params, macs and depth, by name; NaN where there is none.
         explained_by_size: share of the variance of its ranks that those of the three sizes explain, in [0, 1].
-        top_with_params: its correlation with params within its own best tenth.
+        top_with_params: its correlation with params within its own best tenth; NaN where that is too few to say.
         num_not_finite: architectures that it gave no finite number for.
         reasons: why it was not usable, and for how many architectures.
         best: number of the architecture that it likes best; None where it likes none.
@@ -102,7 +105,7 @@ class ScoreTable:
             name=name,
             with_size={size: self.correlation(name, size) for size in SIZES},
             explained_by_size=explained(column, list(self._sizes.values())),
-            top_with_params=spearman(column[top], self._sizes["params"][top]),
+            top_with_params=spearman(column[top], self._sizes["params"][top]) if top.sum() >= FEWEST_TOP else math.nan,
             num_not_finite=int((~np.isfinite(column)).sum()),
             reasons=dict(Counter(row.unusable[name] for row in self.scored if name in row.unusable).most_common()),
             best=int(np.argmax(ranked)) if np.isfinite(column).any() else None,
