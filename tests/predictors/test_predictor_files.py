@@ -128,7 +128,7 @@ def header(source: Path, **values: object) -> np.ndarray:
     ("values", "message"),
     [
         ({"format": "other 7"}, "unknown format 'other 7'"),
-        ({"kind": "processs"}, "did you mean 'process'"),
+        ({"kind": "processx"}, "did you mean 'process'"),
         ({"seed": "1"}, "seed"),
         ({"slopes": [1.0, -1.0]}, "slopes.1"),
         ({"slopes": [float("nan"), 1.0]}, "slopes.0|JSON"),
