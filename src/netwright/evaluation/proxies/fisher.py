@@ -1,7 +1,7 @@
 """Fisher: how much the loss would change if single channels were taken away.
 
 References:
-    L. Theis et al., 2018, "Faster gaze prediction with dense networks and Fisher pruning"; J. Turner et al., 2020,
+    J. Turner et al., 2020,
     "BlockSwap: Fisher-guided Block Substitution for Network Compression on a Budget", equation 2; M. Abdelfattah et
     al., 2021, "Zero-Cost Proxies for Lightweight NAS", equation 3: for each channel of a layer's output, half the mean
     over examples of the squared sum over positions of activation times gradient; summed over channels and layers.
