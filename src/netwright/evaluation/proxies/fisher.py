@@ -2,8 +2,9 @@
 
 References:
     J. Turner et al., 2020, "BlockSwap: Fisher-guided Block Substitution for Network Compression on a Budget",
-    equation 2; M. Abdelfattah et al., 2021, "Zero-Cost Proxies for Lightweight NAS", equation 3: for each channel of a layer's output, half the mean
-    over examples of the squared sum over positions of activation times gradient; summed over channels and layers.
+    equation 2; M. Abdelfattah et al., 2021, "Zero-Cost Proxies for Lightweight NAS", equation 3:
+    for each channel of a layer's output, half the mean over examples of the squared sum over positions of activation
+    times gradient; summed over channels and layers.
     Layers are all that hold weights of two dimensions or more (recurrent layers and attention too), and gradients are
     those of the mean loss, as in the second paper's code, so that scores depend on the size of the batch. Of a layer
     that gives several tensors the first is looked at: a recurrent layer of which only the last state is used adds 0.
