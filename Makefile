@@ -7,7 +7,8 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test test-slow lint format types layers check examples schema clean bench-queries bench-validation \
-	bench-proxies bench-robustness bench-pareto bench-fidelities bench-transfer bench-predictors
+	bench-proxies bench-robustness bench-pareto bench-fidelities bench-transfer bench-predictors bench-scores \
+	bench-curves bench-latency bench-latency-transfer
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +83,19 @@ bench-transfer: env ## searches that begin with an earlier study
 
 bench-predictors: env ## rank correlation and calibration of surrogates (T7)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/predictors_nb201.py --data $(DATA) --seeds 50 --write docs/figures/predictors.md
+
+bench-scores: env ## rank correlation of zero-cost proxies on NAS-Bench-201 (T5, T6); about half an hour
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies_nb201.py --data $(DATA) --sample 1000 --proxies all --jobs 2 \
+		--seconds 1800 --write docs/figures/proxy_correlations.md
+
+bench-curves: env ## extrapolated learning curves and stopping
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/learning_curves.py --data $(DATA) --jobs 2 --write docs/figures/learning_curves.md
+
+bench-latency: env ## whether two measurements of latency agree; on an idle machine
+	$(BIN)/python benchmarks/latency_agreement.py --write docs/figures/latency.md
+
+bench-latency-transfer: env ## latency of an unseen device from few measurements (T10)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/latency_transfer.py --data $(DATA) --write docs/figures/latency_transfer.md
 
 schema: env ## write docs/spec.schema.json anew
 	$(BIN)/netwright schema > docs/spec.schema.json

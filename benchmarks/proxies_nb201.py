@@ -184,7 +184,7 @@ def figures(score: np.ndarray, truth: np.ndarray) -> np.ndarray:
     for where in (np.ones(len(truth), dtype=bool), best):
         told += [spearmanr(score[where], truth[where]).statistic, kendalltau(score[where], truth[where]).statistic]
     gain = (truth - truth.min()) / np.ptp(truth)
-    count = max(10, len(truth) // 10)
+    count = min(len(truth), max(10, len(truth) // 10))
     discount = 1 / np.log2(np.arange(2, count + 2))
     liked = np.argsort(-score, kind="stable")
     ndcg = (gain[liked[:count]] * discount).sum() / (np.sort(gain)[::-1][:count] * discount).sum()

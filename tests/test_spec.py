@@ -228,8 +228,10 @@ def test_the_schema_accepts_what_the_model_accepts(values: dict[str, object], va
         ),
         (
             {"latency_runtime": "tensorrt"},
-            "unknown latency_runtime 'tensorrt'; "
-            "known: device, executorch, onnxruntime, openvino, torch, torch.compile",
+            (
+                "unknown latency_runtime 'tensorrt'; "
+                "known: device, executorch, onnxruntime, openvino, torch, torch.compile"
+            ),
         ),
         (
             {"latency_runtime": "device"},
@@ -237,8 +239,10 @@ def test_the_schema_accepts_what_the_model_accepts(values: dict[str, object], va
         ),
         (
             {"latency_runtime": "device", "latency_device_command": "a 'b"},
-            'latency_device_command must be a program and its arguments (No closing quotation), got "a \'b"; '
-            "close the quote",
+            (
+                'latency_device_command must be a program and its arguments (No closing quotation), got "a \'b"; '
+                "close the quote"
+            ),
         ),
         (
             {"latency_device_command": "x"},
@@ -246,8 +250,10 @@ def test_the_schema_accepts_what_the_model_accepts(values: dict[str, object], va
         ),
         (
             {"latency_precision": "int8"},
-            "latency_precision must be float32 with latency_runtime torch, got 'int8'; "
-            "set latency_runtime to one of onnxruntime, openvino, device",
+            (
+                "latency_precision must be float32 with latency_runtime torch, got 'int8'; "
+                "set latency_runtime to one of onnxruntime, openvino, device"
+            ),
         ),
         ({"latency_precision": "fp16"}, "unknown latency_precision 'fp16'; known: float32, int8"),
         ({"halving": "yes"}, "halving must be true or false, got 'yes'; write it without quotes"),

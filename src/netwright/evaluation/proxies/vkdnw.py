@@ -20,8 +20,8 @@ from netwright.evaluation.proxies.probe import Probe
 from netwright.evaluation.proxies.sample_gradients import fisher_gradients
 
 MOST_EXAMPLES = 16
-DRAWS = 4
-"""Times 16 examples they make 64 rows: of so many layers, evenly spaced, the spectrum is told."""
+DRAWS = 2
+"""Times 16 examples they make 32 rows: the spectrum is that of so many layers, evenly spaced."""
 
 
 def vkdnw(probe: Probe) -> float:
