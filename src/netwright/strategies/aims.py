@@ -154,7 +154,7 @@ def without_outliers(values: np.ndarray) -> np.ndarray:
 
     Example:
         >>> without_outliers(np.array([1.0, 2.0, 3.0, -1000.0])).round(1).tolist()
-        [-0.2, 0.6, 1.3, -1.7]
+        [-0.2, 0.5, 1.2, -1.5]
     """
     values = values / (float(np.abs(values).max()) or 1.0)  # squares of any finite number are finite then
     median, quartile = np.quantile(values, (0.5, 0.75))
