@@ -35,8 +35,8 @@ from netwright.predictors.gaussian_surrogate import GaussianProcessSurrogate
 from netwright.predictors.inputs import Inputs
 from netwright.predictors.network_ensemble import NetworkEnsemble
 from netwright.predictors.predictor import KINDS, Predictor
+from netwright.predictors.ranks import ranks_as_normal
 from netwright.predictors.surrogate import SurrogateFactory
-from netwright.strategies.experience import ranks_as_normal
 from netwright.types import Architecture, Metrics
 
 TABLES = (

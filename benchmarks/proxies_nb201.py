@@ -30,15 +30,11 @@ from scipy.stats import kendalltau, spearmanr
 
 from netwright.benchmarks.data_files import Arrays
 from netwright.benchmarks.nasbench201 import cell_edges
-from netwright.evaluation.proxies import PROXIES as REGISTERED
-from netwright.evaluation.proxies import az_nas, swap, vkdnw, zico
-from netwright.evaluation.proxies.base import Proxy
+from netwright.evaluation.proxies import PROXIES
 from netwright.evaluation.proxies.ensemble import DEFAULT, aggregate, num_not_finite
 
 SIZES = ("params", "macs", "depth")
 SETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "ImageNet16_120": "ImageNet16-120"}
-OWN = (*az_nas.PROXIES, swap.PROXY, vkdnw.PROXY, zico.PROXY)
-PROXIES: dict[str, Proxy] = {**REGISTERED, **{proxy.name: proxy for proxy in OWN}}
 PUBLISHED = {
     "params": 0.72,
     "macs": 0.69,

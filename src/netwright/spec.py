@@ -23,6 +23,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from netwright.errors import SpecError, one_line, unknown, wrong
+from netwright.runtimes import INT8_RUNTIMES, PRECISIONS, RUNTIMES
 from netwright.types import Budget, Constraint, Objective
 from netwright.yaml_files import read_mapping
 
@@ -42,9 +43,6 @@ TRAINED = ("accuracy", "loss")
 LIMITED = tuple(name for name in METRICS if name not in TRAINED)
 """What a constraint may name: all that is known before a network is trained."""
 
-RUNTIMES = ("torch", "torch.compile", "onnxruntime", "openvino", "executorch", "device")
-PRECISIONS = ("float32", "int8")
-INT8_RUNTIMES = ("onnxruntime", "openvino", "device")
 MAX_LINES = 10
 
 _BYTES = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?)\s*([KMGT]i?)B?\s*", re.IGNORECASE)

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from netwright.strategies.experience import MOST_LEARNT, Experience, ranks, ranks_as_normal
+from netwright.predictors.ranks import ranks, ranks_as_normal
+from netwright.strategies.experience import MOST_LEARNT, Experience
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial, TrialState
 
 ACCURACY = (Objective("accuracy", "max"),)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from netwright.predictors.ranks import ranks_as_normal
 from netwright.predictors.surrogate import CannotLearn
-from netwright.strategies.experience import ranks_as_normal
 from netwright.strategies.fidelity_process import FidelityProcess, Observed
 
 NUM_LOW, NUM_FULL = 40, 12

@@ -7,9 +7,9 @@ import pytest
 
 from netwright.predictors.features import Features
 from netwright.predictors.gaussian_process import GaussianProcess
+from netwright.predictors.ranks import ranks_as_normal
 from netwright.predictors.surrogate import Surrogate
 from netwright.strategies.earlier_studies import Lesson
-from netwright.strategies.experience import ranks_as_normal
 from netwright.strategies.ranked_ensemble import RankedEnsemble, leave_one_out, rank_weights
 from netwright.testing import cell_space
 from netwright.types import Architecture

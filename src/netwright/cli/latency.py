@@ -78,7 +78,7 @@ def make_specs(base: LatencySpec, runtime: str, precision: str, command: str | N
             runtime named has.
     """
     from netwright.evaluation.latency import DEVICE, PRECISIONS, RUNTIMES
-    from netwright.evaluation.latency.spec import INT8_RUNTIMES
+    from netwright.runtimes import INT8_RUNTIMES
 
     local = [name for name in RUNTIMES if name != DEVICE]
     names = local if runtime == ALL else [name.strip() for name in runtime.split(",")]

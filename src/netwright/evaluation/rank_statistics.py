@@ -11,6 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.predictors.ranks import ranks
+
 FEWEST = 3
 """Pairs that a correlation is made of at least."""
 
@@ -18,21 +20,6 @@ Z_95 = 1.959963984540054
 """The normal distribution's 97.5 % quantile."""
 
 Column = NDArray[np.float64]
-
-
-def ranks(values: Column) -> Column:
-    """Ranks from 1, equal values sharing the mean of theirs.
-
-    Args:
-        values: finite, shape (n,).
-
-    Example:
-        >>> ranks(np.array([5.0, 1.0, 5.0])).tolist()
-        [2.5, 1.0, 2.5]
-    """
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(count)
-    return np.asarray((ends - (count - 1) / 2)[place], dtype=np.float64)
 
 
 def spearman(a: Column, b: Column) -> float:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netwright.predictors.ranks import ranks_as_normal
+
 FAR = 4.0
 """Median absolute deviations from the median beyond which values count as equally far."""
 
@@ -42,10 +44,7 @@ class TargetScale:
             >>> scale.to_values(scale.to_targets(np.array([0.8, 0.95]))).round(6).tolist()
             [0.8, 0.95]
         """
-        from scipy.special import ndtri
-        from scipy.stats import rankdata
-
-        ranks = _standardised(ndtri((rankdata(values) - 0.5) / len(values)))
+        ranks = _standardised(ranks_as_normal(values))
         centre = np.median(values)
         far = FAR * (np.median(np.abs(values - centre)) or np.ptp(values) or 1.0)
         targets = _standardised(0.5 * ranks + 0.5 * _standardised(np.clip(values, centre - far, centre + far)))

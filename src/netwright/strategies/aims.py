@@ -11,9 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
+from netwright.predictors.ranks import ranks_as_normal
 from netwright.predictors.surrogate import Learner
 from netwright.strategies.candidates import NUM_FAR_PARENTS, NUM_PARENTS, parents_of
-from netwright.strategies.experience import Experience, Observation, ranks_as_normal
+from netwright.strategies.experience import Experience, Observation
 from netwright.strategies.hypervolume_improvement import log_expected_hypervolume_improvement
 from netwright.strategies.operators import best_first_order, pareto_rank
 

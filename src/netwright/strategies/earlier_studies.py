@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netwright.predictors.ranks import ranks, ranks_as_normal
 from netwright.space.draws import below, weighted
 from netwright.space.values import Continuous
-from netwright.strategies.experience import Experience, Observation, ranks, ranks_as_normal
+from netwright.strategies.experience import Experience, Observation
 from netwright.strategies.operators import Tier
 from netwright.types import Architecture, Constraint, Objective, Trial, Value
 

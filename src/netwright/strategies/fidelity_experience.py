@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netwright.strategies.experience import Experience, Observation, ranks_as_normal
+from netwright.predictors.ranks import ranks_as_normal
+from netwright.strategies.experience import Experience, Observation
 from netwright.strategies.operators import Scorer, Tier
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Trial
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from netwright.predictors.features import Features
 from netwright.predictors.gaussian_process import JITTER, GaussianProcess
-from netwright.strategies.experience import ranks_as_normal
+from netwright.predictors.ranks import ranks_as_normal
 from netwright.strategies.operators import Values
 from netwright.types import Architecture
 

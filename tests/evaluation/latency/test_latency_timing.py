@@ -19,11 +19,12 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_budget_is_kept() -> None:
-    """A function slower than the budget is called three times after the warm-up, not twenty times."""
+    """A function slower than the budget is measured once or twice, not twenty times, and that is said."""
     began_s = time.perf_counter()
     found = time_repeatedly(lambda: time.sleep(0.2), 0.1)
-    assert time.perf_counter() - began_s < 2.0
-    assert found.repeats + found.set_aside == 3
+    assert time.perf_counter() - began_s < 1.0
+    assert 1 <= found.repeats + found.set_aside <= 2
+    assert "run(s) fitted into the time" in found.noise
 
 
 def test_a_steady_time_needs_few_repeats(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,8 @@ from netwright.evaluation.latency.accuracy import Accuracy, measure_accuracy
 from netwright.evaluation.latency.measure import Latency, measure_latency
 from netwright.evaluation.latency.runtimes import require_runtime
 from netwright.evaluation.latency.several import Unavailable, measure_several
-from netwright.evaluation.latency.spec import DEVICE, PRECISIONS, RUNTIMES, LatencySpec, RuntimeName
+from netwright.evaluation.latency.spec import LatencySpec
+from netwright.runtimes import DEVICE, PRECISIONS, RUNTIMES, RuntimeName
 
 __all__ = [
     "DEVICE",

@@ -14,7 +14,8 @@ from netwright.evaluation.latency.base import Array
 from netwright.evaluation.latency.int8 import batches
 from netwright.evaluation.latency.measure import fitting_examples
 from netwright.evaluation.latency.runtimes import LOCAL, require_runtime
-from netwright.evaluation.latency.spec import DEVICE, LatencySpec
+from netwright.evaluation.latency.spec import LatencySpec
+from netwright.runtimes import DEVICE
 
 if TYPE_CHECKING:
     from torch import nn

@@ -12,9 +12,10 @@ from netwright.evaluation.latency.base import Array
 from netwright.evaluation.latency.device import measure_on_device
 from netwright.evaluation.latency.int8 import onnx_of
 from netwright.evaluation.latency.runtimes import LOCAL, Prepared, require_runtime
-from netwright.evaluation.latency.spec import DEVICE, LatencySpec
+from netwright.evaluation.latency.spec import LatencySpec
 from netwright.evaluation.latency.timing import Timing, time_repeatedly
 from netwright.evaluation.machine import Machine, describe_machine
+from netwright.runtimes import DEVICE
 from netwright.types import Json
 
 if TYPE_CHECKING:

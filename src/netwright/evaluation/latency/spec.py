@@ -5,20 +5,9 @@ from __future__ import annotations
 import math
 import shlex
 from dataclasses import dataclass
-from typing import Literal
 
 from netwright.errors import SpecError, unknown, wrong
-
-RuntimeName = Literal["torch", "torch.compile", "onnxruntime", "openvino", "executorch", "device"]
-Precision = Literal["float32", "int8"]
-
-DEVICE: RuntimeName = "device"
-"""The runtime that is a command of the user's, for a device elsewhere."""
-
-RUNTIMES: tuple[RuntimeName, ...] = ("torch", "torch.compile", "onnxruntime", "openvino", "executorch", DEVICE)
-PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
-INT8_RUNTIMES: tuple[RuntimeName, ...] = ("onnxruntime", "openvino", DEVICE)
-"""What runs a network quantised to 8 bits: all that run an ONNX file."""
+from netwright.runtimes import DEVICE, INT8_RUNTIMES, PRECISIONS, RUNTIMES, Precision, RuntimeName
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +18,8 @@ class LatencySpec:
         batch: images at once, >= 1.
         threads: of the runtime, >= 1.
         runtime: one of `RUNTIMES`.
-        budget_s: most seconds spent on repeats of one network, > 0; the least number of repeats may take longer, and
-            what a runtime does before the first one is not counted. A device is bounded by ``device_limit_s``.
+        budget_s: most seconds spent on repeats of one network, > 0; one run is always made, and what a runtime does
+            before the first one is not counted. A device is bounded by ``device_limit_s``.
         precision: ``float32``, or ``int8`` where the runtime is one of `INT8_RUNTIMES`.
         device_command: for the runtime ``device``: program and arguments, run without a shell. ``{onnx}`` stands for
             the path of the ONNX file, which is the last argument where it does not occur.

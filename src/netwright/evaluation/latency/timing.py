@@ -21,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEAST_REPEATS = 3
+"""With fewer runs nothing is known of their spread, and the number is called noisy."""
+
 _ENOUGH_REPEATS = 20
 _LEAST_S = 0.25
 _BLOCK = 10
@@ -81,7 +83,8 @@ def time_repeatedly(run: Callable[[], object], budget_s: float) -> Timing:
 
     A fifth of the budget, at most a quarter of a second, is warm-up. The function is then called for a quarter of a
     second and 20 times at least, until the interval of the median is narrower than 2 % of it. A budget that is too
-    short for this is kept, but for the least number of repeats (3).
+    short for this is kept, with one run at least, and it is said where so few are left that nothing is known of their
+    spread.
 
     Args:
         run: what is timed.
@@ -122,7 +125,7 @@ def repeat(run: Callable[[], object], budget_s: float) -> Runs:
     while True:
         for _ in range(_BLOCK):
             rows.append(_time_once(run))
-            if time.perf_counter() - start_s > budget_s and len(rows) >= LEAST_REPEATS:
+            if time.perf_counter() - start_s > budget_s:
                 return _as_runs(rows)
         long_enough = time.perf_counter() - warm_s >= min(_LEAST_S, budget_s / 2)
         if len(rows) >= _ENOUGH_REPEATS and long_enough and _is_certain(_as_runs(rows)):
@@ -189,6 +192,8 @@ def _disturbances(runs: Runs, times_s: NDArray[np.float64], others: float) -> li
         found.append(f"other programs used {others:.1f} core(s)")
     if runs.interrupted.any() and len(times_s) == len(runs.times_s):
         found.append(f"{int(runs.interrupted.sum())} of {len(times_s)} runs were interrupted")
+    if len(times_s) < LEAST_REPEATS:
+        found.append(f"only {len(times_s)} run(s) fitted into the time")
     apart = parts_differ_by(times_s)
     if apart > _PARTS_DIFFER:
         found.append(f"parts of the measurement differ by {apart:.0%}")

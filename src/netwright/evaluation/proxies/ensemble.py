@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from netwright.errors import UsageError, wrong
+from netwright.predictors.ranks import ranks
 
 DEFAULT = ("vkdnw", "jacob_cov", "expressivity", "trainability", "macs")
 """The scores of the default ensemble: no two of them measure the same, and all need one batch and no labels."""
@@ -63,8 +64,7 @@ def rank_shares(values: ArrayLike) -> NDArray[np.float64]:
     """
     column = np.asarray(values, dtype=np.float64)
     ordered = np.where(np.isfinite(column), column, -np.inf)
-    _, place, count = np.unique(ordered, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(count) - (count - 1) / 2)[place] / len(column))
+    return np.asarray(ranks(ordered) / len(column))
 
 
 def num_not_finite(scores: Mapping[str, ArrayLike]) -> dict[str, int]:

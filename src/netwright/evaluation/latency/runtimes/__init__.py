@@ -1,6 +1,6 @@
 """The runtimes that latency is measured in, by name; one file each.
 
-A further one is a function of `base.Prepare`'s kind and a line here and in `spec.RUNTIMES`.
+A further one is a function of `base.Prepare`'s kind and a line here and in `netwright.runtimes.RUNTIMES`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from netwright.errors import MissingDependencyError
 from netwright.evaluation.latency.base import Prepared, Runtime
 from netwright.evaluation.latency.device import require_program
 from netwright.evaluation.latency.runtimes import executorch, onnxruntime, openvino, torch_compile, torch_eager
-from netwright.evaluation.latency.spec import DEVICE, LatencySpec, RuntimeName
+from netwright.evaluation.latency.spec import LatencySpec
+from netwright.runtimes import DEVICE, RuntimeName
 
 LOCAL: Mapping[RuntimeName, Runtime] = MappingProxyType(
     {
