@@ -128,6 +128,7 @@ def enclosed(strategy: ModelSearch | RandomSearch, queries: int) -> float:
     return area
 
 
+@pytest.mark.slow
 def test_a_front_of_two_objectives_is_found_sooner_than_by_chance() -> None:
     """After 50 networks more is enclosed than by as many random ones, with each of five seeds."""
     space, seeds = cell_space(), range(5)
