@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import check_grad
 from scipy.stats import norm
 
-from netwright.predictors.gaussian_process import GaussianProcess, SingularCovariance
+from netwright.predictors.gaussian_process import GaussianProcess, SingularCovariance, _Pairs
 from netwright.strategies.acquisition import log_expected_improvement
 
 
@@ -45,8 +45,8 @@ def test_the_gradient_of_the_likelihood_is_that_of_finite_differences() -> None:
     rng = np.random.default_rng(1)
     for _ in range(10):
         place = model.log_parameters + rng.normal(0, 0.7, 5)
-        value = lambda t: model._loss(t, distances, targets)[0]  # noqa: E731
-        slope = lambda t: model._loss(t, distances, targets)[1]  # noqa: E731
+        value = lambda t: model._loss(t, _Pairs(distances), targets)[0]  # noqa: E731
+        slope = lambda t: model._loss(t, _Pairs(distances), targets)[1]  # noqa: E731
         assert check_grad(value, slope, place) < 1e-3
 
 
@@ -54,9 +54,9 @@ def test_tuning_raises_the_likelihood_and_finds_what_is_noise() -> None:
     """For a smooth function the noise falls under a hundredth, for shuffled targets it takes most of the variance."""
     distances, targets = line(40)
     smooth, shuffled = GaussianProcess(2), GaussianProcess(2)
-    before = smooth._loss(smooth.log_parameters, distances, targets)[0]
+    before = smooth._loss(smooth.log_parameters, _Pairs(distances), targets)[0]
     smooth.tune(distances, targets)
-    assert smooth._loss(smooth.log_parameters, distances, targets)[0] < before
+    assert smooth._loss(smooth.log_parameters, _Pairs(distances), targets)[0] < before
     assert math.exp(smooth.log_parameters[-1]) < 0.01
     noise = np.random.default_rng(0).permutation(targets)
     shuffled.tune(distances, noise)

@@ -7,7 +7,7 @@ import pytest
 
 from netwright.predictors.features import Features
 from netwright.predictors.gaussian_process import GaussianProcess
-from netwright.predictors.gaussian_surrogate import MOST_ROWS, MOST_TUNED, GaussianProcessSurrogate
+from netwright.predictors.gaussian_surrogate import LATELY, MANY_ROWS, MOST_ROWS, MOST_TUNED, GaussianProcessSurrogate
 from netwright.predictors.surrogate import CannotLearn, Surrogate
 from netwright.testing import cell_space
 
@@ -85,6 +85,23 @@ def test_kept_candidates_are_limited(features: Features) -> None:
     assert len(surrogate._rows) <= MOST_ROWS
     mean, _ = surrogate.predict(np.arange(400))
     np.testing.assert_allclose(fresh(features, surrogate, seen, targets, np.arange(400))[0], mean, atol=1e-5)
+
+
+def test_candidates_that_are_not_asked_for_any_more_are_dropped(features: Features) -> None:
+    """Candidates move on; those of long ago do not cost each further observation, and predictions stay right."""
+    space, rng = cell_space(), np.random.default_rng(6)
+    surrogate = GaussianProcessSurrogate(features, rng)
+    numbers = features.numbers([space.sample(rng) for _ in range(2 * MANY_ROWS)])
+    for count in range(8, 20):
+        seen, targets = np.arange(count), rng.normal(size=count)
+        surrogate.condition(seen, targets)
+        asked = numbers[100 * (count - 8) : 100 * (count - 8) + 900]
+        mean, std = surrogate.predict(asked)
+        expected_mean, expected_std = fresh(features, surrogate, seen, targets, asked)
+        np.testing.assert_allclose(expected_mean, mean, atol=1e-5)
+        np.testing.assert_allclose(expected_std, std, atol=1e-4)
+        assert len(surrogate._rows) <= 900 + 100 * (LATELY + 1)
+    assert numbers[0] not in surrogate._rows
 
 
 def test_many_observations_are_tuned_from_some(features: Features, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,10 +92,11 @@ class GaussianProcess:
             for bound, times in zip(BOUNDS, (self.num_parts, self.num_parts, 1), strict=True)
             for _ in range(times)
         ]
+        pairs = _Pairs(distances)
         found = minimize(
             self._loss,
             self.log_parameters,
-            args=(distances, targets),
+            args=(pairs, targets),
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
@@ -137,24 +138,55 @@ class GaussianProcess:
         weights, lengths = np.exp(logs[: self.num_parts]), np.exp(logs[self.num_parts : -1])
         return [w * np.exp(d * (-1 / length)) for w, length, d in zip(weights, lengths, distances, strict=True)]
 
-    def _loss(self, logs: np.ndarray, distances: Sequence[np.ndarray], targets: np.ndarray) -> tuple[float, np.ndarray]:
+    def _loss(self, logs: np.ndarray, pairs: _Pairs, targets: np.ndarray) -> tuple[float, np.ndarray]:
         """Negative logarithm of the posterior of the hyper-parameters, and its gradient."""
-        kernels, noise, count = self._kernels(distances, logs), np.exp(logs[-1]), len(targets)
+        parts = self.num_parts
+        weights, rates, noise = np.exp(logs[:parts]), np.exp(-logs[parts:-1]), np.exp(logs[-1])
+        kernels = weights[:, None] * np.exp(pairs.distances * -rates[:, None])
         try:
-            factor = _cholesky(cast(np.ndarray, sum(kernels)) + noise * np.eye(count))
+            factor = _cholesky(pairs.square(kernels.sum(axis=0)) + noise * np.eye(len(targets)))
         except SingularCovariance:
             return 1e10, np.zeros_like(logs)
-        solved, inverse = _solve(factor, targets), _solve(factor, np.eye(count))
-        outer = inverse - np.outer(solved, solved)
+        solved, inverse = _solve(factor, targets), _inverse(factor)
+        outer = pairs.twice(inverse - np.outer(solved, solved))
         gradient = np.empty_like(logs)
-        for part, (kernel, distance) in enumerate(zip(kernels, distances, strict=True)):
-            weighted = outer * kernel
-            gradient[part] = 0.5 * weighted.sum()
-            gradient[self.num_parts + part] = 0.5 * np.vdot(weighted, distance) * np.exp(-logs[self.num_parts + part])
-        gradient[-1] = 0.5 * noise * np.trace(outer)
+        gradient[:parts] = 0.5 * kernels @ outer
+        gradient[parts:-1] = 0.5 * rates * ((kernels * pairs.distances) @ outer)
+        gradient[-1] = 0.5 * noise * outer[pairs.diagonal].sum()
         off = (logs - self._expected) / self._spread
         loss = 0.5 * targets @ solved + np.log(np.diag(factor)).sum() + 0.5 * off @ off
         return float(loss), gradient + off / self._spread
+
+
+class _Pairs:
+    """Symmetric matrices as vectors of their lower triangles: half the work of the whole.
+
+    Args:
+        distances: one array of shape (n, n) for each part.
+
+    Attributes:
+        distances: shape (parts, n (n + 1) / 2).
+        diagonal: places of the diagonal in such a vector, shape (n,).
+    """
+
+    def __init__(self, distances: Sequence[np.ndarray]) -> None:
+        self._shape = distances[0].shape
+        rows, columns = np.tril_indices(len(distances[0]))
+        self._places = rows * self._shape[1] + columns
+        self.diagonal = np.flatnonzero(rows == columns)
+        self.distances = np.stack([part.ravel()[self._places] for part in distances])
+
+    def square(self, vector: np.ndarray) -> np.ndarray:
+        """The matrix, of which the part above the diagonal is left 0: a Cholesky factor does not read it."""
+        matrix = np.zeros(self._shape)
+        matrix.ravel()[self._places] = vector
+        return matrix
+
+    def twice(self, lower: np.ndarray) -> np.ndarray:
+        """Lower triangle of a matrix, with what is off the diagonal doubled, so that sums are those of the whole."""
+        vector = 2 * lower.ravel()[self._places]
+        vector[self.diagonal] /= 2
+        return np.asarray(vector)
 
 
 def _cholesky(covariance: np.ndarray) -> np.ndarray:
@@ -171,3 +203,11 @@ def _solve(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
     from scipy.linalg import cho_solve
 
     return cast(np.ndarray, cho_solve((factor, True), right, check_finite=False))
+
+
+def _inverse(factor: np.ndarray) -> np.ndarray:
+    """Lower triangle of the inverse of the matrix whose lower Cholesky factor is given; what is above is undefined."""
+    from scipy.linalg.lapack import dpotri
+
+    upper, _ = dpotri(factor.T, lower=False)  # in the order in which it stands in memory
+    return cast(np.ndarray, upper.T)

@@ -23,8 +23,15 @@ from netwright.predictors.surrogate import CannotLearn
 MOST_TUNED = 192
 """Observations that hyper-parameters are found from at most: their number is small, and the cost grows as n^3."""
 
+MANY_ROWS = 1024
+"""Where more candidates are kept than these, those not asked for lately are dropped, since each
+further observation is a number more for all that are kept."""
+
 MOST_ROWS = 4096
-"""Candidates whose solutions are kept."""
+"""With more than these only the candidates that are asked for now are kept."""
+
+LATELY = 4
+"""Predictions ago up to which a candidate was asked for lately."""
 
 
 class GaussianProcessSurrogate:
@@ -51,6 +58,8 @@ class GaussianProcessSurrogate:
         self._rows: dict[int, int] = {}
         self._candidates = np.zeros(0, dtype=np.intp)
         self._solutions = np.zeros((0, 0))
+        self._asked = np.zeros(0, dtype=np.intp)  # at which prediction each candidate was last asked for
+        self._num_asked = 0
 
     def tune(self, numbers: np.ndarray, targets: np.ndarray) -> None:
         if len(numbers) > MOST_TUNED:  # the best half of them, and as many of the others
@@ -123,11 +132,14 @@ class GaussianProcessSurrogate:
         """Where the solutions of candidates stand; those of new ones are worked out."""
         from scipy.linalg import solve_triangular
 
-        missing = np.array([n for n in numbers.tolist() if n not in self._rows], dtype=np.intp)
-        if len(missing) and len(self._rows) + len(missing) > MOST_ROWS:
-            self._rows, self._candidates, missing = {}, self._candidates[:0], np.unique(numbers)
+        self._num_asked += 1
+        missing = np.unique(np.array([n for n in numbers.tolist() if n not in self._rows], dtype=np.intp))
         if len(missing):
-            missing = np.unique(missing)
+            if len(self._rows) + len(missing) > MANY_ROWS:
+                self._asked[[self._rows[n] for n in numbers.tolist() if n in self._rows]] = self._num_asked
+                self._drop(LATELY)
+            if len(self._rows) + len(missing) > MOST_ROWS:
+                self._drop(0)
             used, count = len(self._candidates), len(self._seen)
             factor = self._factor[:count, :count]
             solved = solve_triangular(factor, self._kernel(self._seen, missing), lower=True, check_finite=False)
@@ -135,7 +147,20 @@ class GaussianProcessSurrogate:
             self._solutions[used : used + len(missing), :count] = solved.T
             self._rows.update((n, used + i) for i, n in enumerate(missing.tolist()))
             self._candidates = np.concatenate([self._candidates, missing])
-        return np.array([self._rows[n] for n in numbers.tolist()], dtype=np.intp)
+            self._asked = np.concatenate([self._asked, np.zeros(len(missing), dtype=np.intp)])
+        rows = np.array([self._rows[n] for n in numbers.tolist()], dtype=np.intp)
+        self._asked[rows] = self._num_asked
+        return rows
+
+    def _drop(self, ago: int) -> None:
+        """Keep candidates that were asked for in one of so many predictions before this one, or in this one."""
+        kept = np.flatnonzero(self._asked >= self._num_asked - ago)
+        self._solutions, self._candidates, self._asked = (
+            self._solutions[kept],
+            self._candidates[kept],
+            self._asked[kept],
+        )
+        self._rows = {n: row for row, n in enumerate(self._candidates.tolist())}
 
     def _kernel(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         if not len(left) or not len(right):

@@ -8,19 +8,20 @@ same counting the diagram does, so that a walk never has to turn back.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Union
 
 import numpy as np
 
 from netwright.errors import SpaceError
+from netwright.space.chain import Chain
 from netwright.space.constraints import holds
 from netwright.space.diagram import Diagram, Edge, State, walk
-from netwright.space.draws import below, weighted
+from netwright.space.draws import weighted
 from netwright.space.expressions import Choice, Expr
 from netwright.space.program import Program
-from netwright.space.values import Continuous, Values, each, typed
+from netwright.space.rules import Change, Keep, Rule, draw_allowed, draw_value, listed, number_of, permitted
+from netwright.space.values import typed
 from netwright.types import Architecture, Value
 
 ATTEMPTS = 1_000
@@ -28,25 +29,6 @@ ATTEMPTS = 1_000
 
 SETS = 32
 """How many sets of decisions to change are tried before all children are counted."""
-
-_SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
-
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """A decision must take one of these values."""
-
-    values: tuple[Value, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A decision must take another value than this."""
-
-    value: Value
-
-
-Rule = Union[Keep, Change]
 
 
 def fill_reals(
@@ -56,35 +38,8 @@ def fill_reals(
     if reals:
         for name in decisions:
             if name in reals:
-                decisions[name] = _draw(program.values(program.choices[name], {}), rng)
+                decisions[name] = draw_value(program.values(program.choices[name], {}), rng)
     return decisions
-
-
-def _draw(values: Values, rng: np.random.Generator) -> Value:
-    if isinstance(values, Continuous):
-        return values.at_share(rng.random())
-    return values.at(below(rng, values.size))
-
-
-def permitted(rule: Rule | None, edge: Edge) -> Sequence[Value] | int:
-    """Which values of an edge a rule allows: a list of them, or how many where they are too many to list."""
-    if edge.values is None:
-        return (edge.value,) if _allows(rule, edge.value) else ()
-    if rule is None:
-        return edge.width
-    if isinstance(rule, Keep):
-        return tuple(v for v in rule.values if edge.values.position(v) is not None)
-    if isinstance(edge.values, Continuous):
-        return int(edge.values.low < edge.values.high)
-    return edge.width - (edge.values.position(rule.value) is not None)
-
-
-def _allows(rule: Rule | None, value: Value) -> bool:
-    if rule is None:
-        return True
-    if isinstance(rule, Keep):
-        return value in rule.values  # values of one domain that are equal are the same
-    return value != rule.value
 
 
 Place = tuple[State, int]
@@ -92,10 +47,6 @@ Place = tuple[State, int]
 
 Way = tuple[Edge, Union[Sequence[Value], int], Place]
 """An edge, the values that a rule allows on it, and the place then."""
-
-
-def _number(allowed: Sequence[Value] | int) -> int:
-    return allowed if isinstance(allowed, int) else len(allowed)
 
 
 class Guide:
@@ -134,7 +85,7 @@ class Guide:
         rule = self._rules.get(state.choice.name)
         left = due & ~self._bits[state.choice.name]
         found = ((edge, permitted(rule, edge)) for edge in self._diagram.expand(state))
-        return [(edge, allowed, (edge.child, left)) for edge, allowed in found if _number(allowed)]
+        return [(edge, allowed, (edge.child, left)) for edge, allowed in found if number_of(allowed)]
 
     def count(self, place: Place) -> int:
         """How many completions follow the rules."""
@@ -154,7 +105,7 @@ class Guide:
                 if waiting:
                     stack.extend(waiting)
                 else:
-                    self._counts[top] = sum(_number(allowed) * self._counts[child] for _, allowed, child in ways)
+                    self._counts[top] = sum(number_of(allowed) * self._counts[child] for _, allowed, child in ways)
         return self._counts[place]
 
     def draw(self, rng: np.random.Generator) -> dict[str, Value]:
@@ -164,7 +115,7 @@ class Guide:
         while (choice := place[0].choice) is not None:
             rule = self._rules.get(choice.name)
             ways = [way for way in self.ways(place) if self.count(way[2])]
-            weights = [_number(a) if rule is not None else _number(a) * self.count(p) for _, a, p in ways]
+            weights = [number_of(a) if rule is not None else number_of(a) * self.count(p) for _, a, p in ways]
             edge, allowed, place = ways[weighted(rng, weights) if len(ways) > 1 else 0]
             decisions[choice.name] = draw_allowed(rule, edge, allowed, rng)
         return decisions
@@ -175,33 +126,8 @@ class Guide:
         rule = self._rules.get(choice.name) if choice is not None else None
         for edge, allowed, child in self.ways(place):
             if self.count(child):
-                for value in _listed(rule, edge, allowed):
+                for value in listed(rule, edge, allowed):
                     yield value, child
-
-
-def draw_allowed(rule: Rule | None, edge: Edge, allowed: Sequence[Value] | int, rng: np.random.Generator) -> Value:
-    """Draw evenly one of the values that a rule allows on an edge."""
-    if not isinstance(allowed, int):
-        return allowed[below(rng, len(allowed))]
-    values = edge.values
-    assert values is not None
-    if not isinstance(rule, Change):
-        return _draw(values, rng)
-    if isinstance(values, Continuous):
-        drawn = values.at_share(rng.random())
-        return drawn if drawn != rule.value else values.at_share(rng.random())
-    number, avoided = below(rng, allowed), values.position(rule.value)
-    return values.at(number + (avoided is not None and number >= avoided))
-
-
-def _listed(rule: Rule | None, edge: Edge, allowed: Sequence[Value] | int) -> Iterator[Value]:
-    if not isinstance(allowed, int):
-        yield from allowed
-    elif isinstance(edge.values, Continuous):
-        points = map(edge.values.at_share, _SHARES if rule is not None else (0.5,))
-        yield from (point for point in dict.fromkeys(points) if _allows(rule, point))
-    elif edge.values is not None:
-        yield from (value for value in each(edge.values) if _allows(rule, value))
 
 
 def _choice_at(place: Place) -> Choice | None:
@@ -221,6 +147,7 @@ class Moves:
         self._program = program
         self._diagram = diagram
         self._rejected = rejected
+        self._chain = Chain.of(diagram)
 
     @property
     def _root(self) -> State:
@@ -271,7 +198,12 @@ class Moves:
             if k > 1 and attempt:
                 order = rng.permutation(len(names))
             taken = order[attempt : attempt + 1] if k == 1 else order[:k]
-            guide = self._changing(arch, frozenset(names[i] for i in taken))
+            changing = frozenset(names[i] for i in taken)
+            if self._chain is not None:
+                if self._chain.can_change(arch, changing):
+                    yield partial(self._chain.draw, arch, changing, rng)
+                continue
+            guide = self._changing(arch, changing)
             if guide.count(guide.start):
                 yield partial(guide.draw, rng)
         if k > 1:
@@ -328,7 +260,7 @@ class ChangeCounts:
         totals = [0] * (self._k + 1)
         for edge, _, allowed, change in self._ways(state):
             for changes in range(change, self._k + 1):
-                totals[changes] += _number(allowed) * self._counts[edge.child][changes - change]
+                totals[changes] += number_of(allowed) * self._counts[edge.child][changes - change]
         return tuple(totals)
 
     def _ways(self, state: State) -> list[tuple[Edge, Rule | None, Sequence[Value] | int, int]]:
@@ -338,7 +270,7 @@ class ChangeCounts:
         if name in self._arch:
             rules = [(Keep((self._arch[name],)), 0), (Change(self._arch[name]), 1)]
         found = ((e, r, permitted(r, e), c) for e in self._diagram.expand(state) for r, c in rules)
-        return [way for way in found if _number(way[2])]
+        return [way for way in found if number_of(way[2])]
 
     def draw(self, state: State, rng: np.random.Generator) -> dict[str, Value]:
         """Draw evenly one of the children with exactly k changes."""
@@ -346,7 +278,7 @@ class ChangeCounts:
         left = self._k
         while state.choice is not None:
             ways = [way for way in self._ways(state) if way[3] <= left]
-            weights = [_number(a) * self._counts[e.child][left - change] for e, _, a, change in ways]
+            weights = [number_of(a) * self._counts[e.child][left - change] for e, _, a, change in ways]
             edge, rule, allowed, change = ways[weighted(rng, weights)]
             decisions[state.choice.name] = draw_allowed(rule, edge, allowed, rng)
             left -= change
