@@ -240,9 +240,9 @@ def test_epe_nas_with_many_classes_compares_classes() -> None:
 
 
 def test_zen_of_a_linear_layer_is_the_size_of_the_change() -> None:
-    """The outputs move by 0.01 times a sum of products of Gaussians, on average 0.01 E|g| sqrt(width)."""
+    """Each output moves by 0.01 times a sum of products of Gaussians, on average 0.01 E|g| sqrt(width); they add up."""
     wide = nn.Linear(400, 300)
-    expected = math.log(0.01 * math.sqrt(2 / math.pi) * math.sqrt(400))
+    expected = math.log(300 * 0.01 * math.sqrt(2 / math.pi) * math.sqrt(400))
     assert value("zen", wide, torch.zeros(50, 400), None) == pytest.approx(expected, abs=0.03)
 
 

@@ -102,6 +102,17 @@ def test_one_pass_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (model.passes, len(calls)) == (1, 4)
 
 
+def test_gradients_by_inputs_alone_note_nothing() -> None:
+    """Asked for alone they take one pass of their own, without the shared one, and are the same to the bit."""
+    model = seeded()
+    with Probe(model, IMAGES, LABELS) as probe:
+        alone = probe.input_gradients
+        assert (model.passes, "_forward" in vars(probe)) == (1, False)
+    with Probe(seeded(), IMAGES, LABELS) as probe:
+        assert probe.num_relus > 0  # makes the shared pass
+        assert torch.equal(alone, probe.input_gradients)
+
+
 def test_batch_norm_uses_the_batch_and_dropout_is_off() -> None:
     """What is looked at is the network in training, but for what is random in it."""
     model = seeded()

@@ -1,10 +1,12 @@
 """AZ-NAS: how rich the blocks' outputs are, whether they become richer, and whether gradients keep their size.
 
 References:
-    J. Lee and B. Ham, 2024, "AZ-NAS: Assembling Zero-Cost Proxies for Network Architecture Search", section 3.2.
-    Complexity, its fourth part, is ``macs``. Differences: real examples (there random inputs), at most 16; blocks
-    without any weights between ones with weights count; a block that gives what it gets is left out of trainability,
-    where there it makes the network the worst (harmless identities are blocks of many spaces).
+    J. Lee and B. Ham, 2024, "AZ-NAS: Assembling Zero-Cost Proxies for Network Architecture Search", section 3.1:
+    expressivity is equation 4 summed over blocks, progressivity equation 5, trainability equation 11. Its fourth score,
+    the complexity, is ``macs``. Differences: at most 16 examples; weights as the network was built with, where the
+    authors' code draws them from He's normal distribution; blocks without any weights between ones with weights count;
+    a block that gives what it gets counts `UNCHANGED` in trainability, where the authors' code makes the network the
+    worst, whatever its other blocks do.
 """
 
 from __future__ import annotations
@@ -26,6 +28,10 @@ MOST_EXAMPLES = 16
 CHAINS = (nn.Sequential, nn.ModuleList, nn.TransformerEncoder)
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _KEPT = "az_nas.blocks"
+
+UNCHANGED = -1.0
+"""What a block that gives what it gets counts in trainability. Its gradients keep their size, which would be 0, the
+best: but a block that does nothing is no reason to like a network. As bad as making gradients 2.6 times as large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +165,11 @@ def _entropy(rows: Tensor) -> float:
 
 
 def _keeps_size(found: Blocks, before: Tensor, after: Tensor, generator: torch.Generator) -> float | None:
-    """2 - s - 1 / s, s being the largest singular value; None of a block that is an identity or cannot be compared."""
+    """2 - s - 1 / s, s being the largest singular value; None of a block that cannot be compared."""
     signs = torch.randint(0, 2, after.shape, generator=generator).mul_(2).sub_(1).to(after)
     gradient = gradients_of((after * signs).sum(), [before])[0]
     if gradient.shape == signs.shape and torch.equal(gradient, signs):
-        return None
+        return UNCHANGED
     small = _at_positions_of(gradient, signs)
     if small is None:
         return None

@@ -3,11 +3,11 @@
 Pure arithmetic over a table of scores of several architectures; knows no networks and no labels, and fits nothing.
 
 References:
-    J. Lee and B. Ham, 2024, "AZ-NAS: Assembling Zero-Cost Proxies for Network Architecture Search", section 3.3 (the
-    sum over proxies of the logarithm of the rank). Here equal scores share the mean of their ranks,
-    where there the order of the table decides.
+    J. Lee and B. Ham, 2024, "AZ-NAS: Assembling Zero-Cost Proxies for Network Architecture Search", section 3.2,
+    equation 12 (the sum over proxies of the logarithm of the rank). Here equal scores share the mean of their ranks, as
+    in the second paper's code, where in a ranking by sorting the order of the table decides.
     O. Tybl and L. Neumann, 2025, "Training-free Neural Architecture Search through Variance of Knowledge of Deep
-    Network Weights" (which scores to put together).
+    Network Weights", equation 15 (the same over ``vkdnw``, ``jacob_cov``, ``expressivity``, ``trainability``, FLOPs).
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 from netwright.errors import UsageError, wrong
 from netwright.predictors.ranks import ranks
 
-DEFAULT = ("vkdnw", "jacob_cov", "expressivity", "trainability", "macs")
-"""The scores of the default ensemble: no two of them measure the same, and all need one batch and no labels."""
+DEFAULT = ("vkdnw", "jacob_cov", "synflow", "expressivity", "progressivity", "trainability", "macs")
+"""The scores of the default ensemble: those of both papers, and SynFlow, which alone looks at whole paths of weights.
+
+None measures what another does, all need one batch and no labels. What else was looked at: docs/figures.md."""
 
 
 def aggregate(scores: Mapping[str, ArrayLike]) -> NDArray[np.float64]:

@@ -1,8 +1,8 @@
 """Fisher: how much the loss would change if single channels were taken away.
 
 References:
-    J. Turner et al., 2020, "BlockSwap: Fisher-guided Block Substitution for Network Compression on a Budget",
-    equation 2; M. Abdelfattah et al., 2021, "Zero-Cost Proxies for Lightweight NAS", equation 3:
+    J. Turner et al., 2020, "BlockSwap: Fisher-guided Block Substitution for Network Compression on a Budget"
+    (its Fisher potential); M. Abdelfattah et al., 2021, "Zero-Cost Proxies for Lightweight NAS", section 3.2:
     for each channel of a layer's output, half the mean over examples of the squared sum over positions of activation
     times gradient; summed over channels and layers.
     Layers are all that hold weights of two dimensions or more (recurrent layers and attention too), and gradients are

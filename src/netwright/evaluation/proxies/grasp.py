@@ -1,10 +1,11 @@
 """GraSP: how much the flow of gradients depends on the weights.
 
 References:
-    C. Wang et al., 2020, "Picking Winning Tickets Before Training by Preserving Gradient Flow", equation 8;
-    M. Abdelfattah et al., 2021, "Zero-Cost Proxies for Lightweight NAS", equation 1: the sum over weights of
-    -weight x (H g), with g the gradient of the loss and H its Hessian, both on one batch and at temperature 1 as in the
-    second paper (the first divides the outputs by 200). All weights of two dimensions or more count.
+    C. Wang et al., 2020, "Picking Winning Tickets Before Training by Preserving Gradient Flow" (its importance of a
+    weight, and its code); M. Abdelfattah et al., 2021, "Zero-Cost Proxies for Lightweight NAS", section 3.2: the sum
+    over weights of -weight x (H g), with g the gradient of the loss and H its Hessian, both on one batch and at
+    temperature 1 as in the second paper's code (that of the first divides the outputs by 200, and draws the weights of
+    linear layers anew). All weights of two dimensions or more count.
 """
 
 from __future__ import annotations

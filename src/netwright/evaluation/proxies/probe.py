@@ -164,12 +164,21 @@ class Probe(AbstractContextManager["Probe"]):
     def input_gradients(self) -> Tensor:
         """Gradients of the sum of the outputs by the inputs, shape (batch, values of an input).
 
+        Where nobody has made the pass that others share, one is made in which parameters have no gradients and nothing
+        is noted: it takes half the time.
+
         Raises:
             CapabilityError: inputs are whole numbers.
         """
         if not self.inputs.is_floating_point():
             raise CapabilityError("gradients by the inputs need inputs that are real numbers, not tokens")
-        return gradients_of(self.outputs.sum(), [self._forward.inputs])[0].flatten(1)
+        if "_forward" in self.__dict__:
+            inputs, outputs = self._forward.inputs, self.outputs
+        else:
+            inputs = self.inputs.detach().clone().requires_grad_(True)
+            fixed = {name: parameter.detach() for name, parameter in self.model.named_parameters()}
+            outputs = self.forward(inputs.clone(), fixed)  # a copy, which the network may change in place
+        return gradients_of(outputs.sum(), [inputs])[0].flatten(1)
 
     def generator(self) -> torch.Generator:
         """A new source of randomness on the processor, the same each time."""

@@ -57,8 +57,9 @@ class ReluCodes(TorchFunctionMode):
         if value.ndim < 2 or len(value) != len(self.agreement):
             return
         active = (value.detach() > 0).flatten(1).float()
-        signs = 2 * active - 1  # products of signs are 1 where two agree and -1 where not
-        self.agreement += (signs @ signs.T).add_(signs.shape[1]).div_(2).double().cpu()
+        both = (active @ active.T).double().cpu()  # units that are active on both
+        counts = both.diagonal()
+        self.agreement += 2 * both - counts - counts[:, None] + active.shape[1]  # and those that are on neither
         self.count += 1
 
 

@@ -1,9 +1,10 @@
 """SWAP: how many different patterns ReLU units show over a batch.
 
 References:
-    Y. Peng et al., 2024, "SWAP-NAS: Sample-Wise Activation Patterns for Ultra-Fast NAS", the number of
-    distinct columns of the binary matrix (examples x units). Not regularised by the number of parameters,
-    whose centre and width there are tuned for each space. Units of one pass in the batch's order.
+    Y. Peng et al., 2024, "SWAP-NAS: Sample-Wise Activation Patterns for Ultra-fast NAS", definitions 3.2
+    and 3.3 (equation 4): the number of distinct columns of the binary matrix (examples x units). Not regularised by the
+    number of parameters (equations 5 and 6), whose centre and width there are tuned for each space. Units of one pass
+    in the batch's order.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
 References:
     O. Tybl and L. Neumann, 2025, "Training-free Neural Architecture Search through Variance of Knowledge of Deep
-    Network Weights": number of layers + entropy of the deciles of the eigenvalues of the Fisher information of one
-    weight a layer. Differences: only convolutions and linear layers (there scales and shifts of norms too); the weight
-    is the centre of a kernel (there its first); the Fisher information is that of real examples (there random inputs),
-    estimated from `DRAWS` draws an example, with BatchNorm using the statistics of the batch.
+    Network Weights", equation 12: number of layers + entropy (equation 11) of the deciles of the eigenvalues of the
+    Fisher information (equations 8 to 10) of one weight a layer. Differences: only convolutions and linear layers (in
+    the authors' code every parameter, scales and shifts of norms too); the weight is the centre of a kernel (there its
+    first); the Fisher information is that of 16 real examples (there 64 random inputs), estimated from `DRAWS` draws an
+    example (there from a root of the covariance of a label), and BatchNorm uses the statistics of the batch.
 """
 
 from __future__ import annotations

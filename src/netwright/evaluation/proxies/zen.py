@@ -4,11 +4,11 @@ References:
     M. Lin et al., 2021, "Zen-NAS: A Zero-Shot NAS for High-Performance Image Recognition", algorithm 1: weights and
     inputs are drawn from N(0, 1); the logarithm of the mean change of the last features, for a change of the inputs by
     0.01 times N(0, 1), plus for each BatchNorm the logarithm of the root of the mean variance that it divides by.
-    Deviations: drawn once, not 32 times; the change is the mean absolute one of the paper's code, not a norm; residual
-    connections stay, since not every network has one to take out (the published correlations on cell spaces leave
-    them too); LayerNorm and GroupNorm count like BatchNorm, so that the scale they take away is not lost; the last
-    features are those of the last layer before pooling that gives a value at more than one position, or else the
-    outputs. Labels and data are not used.
+    Deviations: drawn once, not 32 times; the change is the sum of the absolute ones of an example, as in the authors'
+    code, not their norm; residual connections stay, since not every network has one to take out (the published
+    correlations on cell spaces leave them too); LayerNorm and GroupNorm count like BatchNorm, so that the scale they
+    take away is not lost; the last features are those of the last layer before pooling that gives a value at more than
+    one position, or else the outputs. Labels and data are not used.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def zen(probe: Probe) -> float:
     moved = inputs + CHANGE * torch.randn(inputs.shape, generator=generator).to(inputs.device)
     with _variances(probe.model) as variances:
         before = _features(probe, inputs, tensors)
-    change = (_features(probe, moved, tensors) - before).abs().mean()
+    change = (_features(probe, moved, tensors) - before).abs().flatten(1).sum(1).mean()
     return float(change.double().log() + sum(variance.double().log() / 2 for variance in variances))
 
 

@@ -1,10 +1,11 @@
 """ZiCo: gradients that are large and agree from one batch to the next.
 
 References:
-    G. Li et al., 2023, "ZiCo: Zero-shot NAS via Inverse Coefficient of Variation on Gradients": the sum over layers
-    of log(sum over weights of mean |gradient| / standard deviation of the gradient), over batches. As in the authors'
-    code the batches are two; here they are halves of one of at most 32 examples. Every weight of two dimensions or more
-    counts, in the paper those of convolutions and linear layers.
+    G. Li et al., 2023, "ZiCo: Zero-shot NAS via Inverse Coefficient of Variation on Gradients" (its definition of ZiCo,
+    and its code): the sum over layers of log(sum over weights of mean |gradient| / standard deviation of the gradient),
+    over batches. The batches are two, halves of one of at most 32 examples; the standard deviation is that of the
+    population, and weights whose gradients do not vary are left out, as in the code. Every weight of two dimensions or
+    more counts, there those of convolutions and linear layers.
 """
 
 from __future__ import annotations
