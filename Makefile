@@ -84,9 +84,13 @@ bench-transfer: env ## searches that begin with an earlier study
 bench-predictors: env ## rank correlation and calibration of surrogates (T7)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/predictors_nb201.py --data $(DATA) --seeds 50 --write docs/figures/predictors.md
 
-bench-scores: env ## rank correlation of zero-cost proxies on NAS-Bench-201 (T5, T6); about half an hour
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies_nb201.py --data $(DATA) --sample 1000 --proxies all --jobs 2 \
-		--seconds 1800 --write docs/figures/proxy_correlations.md
+SCORES = OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies_nb201.py --data $(DATA) --seed 1
+
+bench-scores: env ## rank correlation of zero-cost proxies on two tables (T5, T6); about an hour
+	$(SCORES) --proxies default --scores runs/proxies.jsonl --write docs/figures/proxy_correlations.md
+	$(SCORES) --proxies all --sample 200 --scores runs/proxies_all.jsonl --write docs/figures/proxy_correlations_all.md
+	$(SCORES) --table nasbench-macro --proxies default --sample 500 --scores runs/proxies_macro.jsonl \
+		--write docs/figures/proxy_correlations_macro.md
 
 bench-curves: env ## extrapolated learning curves and stopping
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/learning_curves.py --data $(DATA) --jobs 2 --write docs/figures/learning_curves.md

@@ -187,6 +187,7 @@ def collect(args: argparse.Namespace, names: Sequence[str]) -> dict[int, dict]:
     known = read(args.scores, conditions)
     end_s = time.monotonic() + args.seconds
     if not known:
+        args.scores.parent.mkdir(parents=True, exist_ok=True)
         args.scores.write_text(json.dumps(conditions) + "\n", encoding="utf-8")
     text = args.scores.read_text(encoding="utf-8")
     args.scores.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")  # without a torn line
