@@ -90,6 +90,10 @@ class SearchSpec(BaseModel):
     out: PathText = Field(default_factory=_default_out, description="Folder of the run; new or empty.")
     space: PathText = Field("default", description="Name of a shipped search space, or FILE.py:NAME of your own.")
     strategy: Short = Field("auto", description="Search strategy: auto, bayesian, evolution, ...; README lists all.")
+    ladder: Short = Field(
+        "default",
+        description="Rungs that networks pass: default, none, or some of proxies, predictor, short, long, full.",
+    )
     halving: bool = Field(True, description="Stop hopeless trials early by successive halving.")
     min_epochs: float | None = Field(
         None, gt=0, le=1e6, description="Epochs of the shortest training; from the budget when absent."
@@ -141,6 +145,13 @@ class SearchSpec(BaseModel):
 
         names = strategy_names()
         return _checked(value, lambda name: _require(name in names, unknown("strategy", name, names)))
+
+    @field_validator("ladder")
+    @classmethod
+    def _check_ladder(cls, value: str) -> str:
+        from netwright.evaluation.ladder import parse_ladder
+
+        return _checked(value, parse_ladder)
 
     @field_validator("latency_runtime")
     @classmethod
@@ -213,6 +224,18 @@ class SearchSpec(BaseModel):
     def spending(self) -> Budget:
         """The budget, parsed."""
         return Budget.parse(self.budget)
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """Rungs of the ladder, the cheapest first; empty without one."""
+        from netwright.evaluation.ladder import parse_ladder
+
+        return parse_ladder(self.ladder)
+
+    @property
+    def halves(self) -> bool:
+        """Whether there are shorter trainings than the longest."""
+        return self.halving and (not self.rungs or "short" in self.rungs or "long" in self.rungs)
 
     @property
     def space_file(self) -> tuple[Path, str] | None:
@@ -330,6 +353,7 @@ _EXPECTED: Mapping[str, _Expected] = MappingProxyType(
         "out": _PATH,
         "space": _PATH,
         "strategy": _Expected("a name such as auto, bayesian, evolution or local", "use auto"),
+        "ladder": _Expected("default, none, or some of proxies, predictor, short, long, full", "use default"),
         "halving": _SWITCH,
         "min_epochs": _Expected("a number in (0, 1000000]", "leave it out"),
         "max_epochs": _Expected("a number in (0, 1000000]", "leave it out"),

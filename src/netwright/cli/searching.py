@@ -38,6 +38,9 @@ def search(
     out: Annotated[Text, typer.Option(help="Folder of the run, new or empty.  [default: runs/TIME]")] = None,
     space: Annotated[Text, typer.Option(help="A shipped search space (netwright spaces) or FILE.py:NAME.")] = None,
     strategy: Annotated[Text, typer.Option(help="auto, bayesian, evolution, ...; README lists all.")] = None,
+    ladder: Annotated[
+        Text, typer.Option(metavar="A,B,...", help="Rungs: proxies, predictor, short, long, full; or default, none.")
+    ] = None,
     halving: Annotated[bool | None, typer.Option("--halving/--no-halving", help="Stop hopeless trials early.")] = None,
     min_epochs: Annotated[Text, typer.Option(metavar="N", help="Epochs of the shortest training.")] = None,
     max_epochs: Annotated[Text, typer.Option(metavar="N", help="Epochs of the longest training.")] = None,

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Run = Annotated[Path, typer.Argument(help="Folder of the run.", metavar="RUN")]
 MAX_COLUMNS = 6
 MAX_ERRORS = 3
+TOLD = ("spent_s", "done", "budget", "scored", "ladder")
+"""Kinds of events that are told in words of their own."""
 
 
 def show(
@@ -56,7 +58,7 @@ def show(
     if len(goals) > 1:
         _section("Pareto front", pareto_front(trials, goals), goals)
     _section("reference networks", [trial for _, trial in references(trials)], goals)
-    for agreement in _rungs(trials, goals[0]):
+    for agreement in _rungs(trials, events, goals[0]):
         print(f"\n{agreement}")
     _refused(trials, study)
     _failures(trials)
@@ -143,10 +145,12 @@ def _progress(events: list[Event]) -> list[str]:
     return [f"state        {state}", *time]
 
 
-def _rungs(trials: list[Trial], goal: Objective) -> tuple[RungAgreement, ...]:
-    from netwright.study.rung_audit import rung_agreements  # numpy is not loaded for --help
+def _rungs(trials: list[Trial], events: list[Event], goal: Objective) -> tuple[RungAgreement, ...]:
+    """What the ladder measured, or without one what the trials say."""
+    from netwright.study.ladder_report import stored_agreements  # numpy is not loaded for --help
+    from netwright.study.rung_audit import rung_agreements
 
-    return rung_agreements(trials, goal)
+    return stored_agreements(events) or rung_agreements(trials, goal)
 
 
 def _section(title: str, trials: list[Trial], goals: tuple[Objective, ...]) -> None:
@@ -193,7 +197,7 @@ def _failures(trials: list[Trial]) -> None:
 
 
 def _final(events: list[Event], card: object) -> None:
-    others = {event.kind: event.body for event in events if event.kind not in ("spent_s", "done", "budget")}
+    others = {event.kind: event.body for event in events if event.kind not in TOLD}
     if others:
         print("\nother events, the last of each kind")
         for kind, body in others.items():
@@ -228,8 +232,8 @@ def _as_object(
         "best": ranked[0].id if ranked else None,
         "front": [trial.id for trial in pareto_front(trials, goals)],
         "references": {name: trial.id for name, trial in references(trials)},
-        "rungs": [agreement.to_dict() for agreement in _rungs(trials, goals[0])],
+        "rungs": [agreement.to_dict() for agreement in _rungs(trials, events, goals[0])],
         "trials": [trial_object(trial) for trial in trials],
-        "events": [{"kind": event.kind, "body": event.body} for event in events],
+        "events": [{"kind": event.kind, "body": event.body} for event in events if event.kind != "scored"],
         "card": card,
     }

@@ -57,15 +57,23 @@ class Inputs:
     Args:
         space: of the architectures.
         seed: draws those that ranks are taken among.
-        scores: tells label-free scores; None without them. It is asked about `NUM_REFERENCE` random architectures too.
+        scores: tells label-free scores; None without them. It is asked about the architectures that ranks are taken
+            among, too.
         reference: of a saved predictor, in place of random architectures.
+        among: random architectures that ranks are taken among, such as those whose scores are known; `NUM_REFERENCE`
+            are drawn when absent.
 
     Raises:
         UsageError: the scores have other names than those of the reference, or there are none.
     """
 
     def __init__(
-        self, space: SearchSpace, seed: int, scores: Scores | None = None, reference: Reference | None = None
+        self,
+        space: SearchSpace,
+        seed: int,
+        scores: Scores | None = None,
+        reference: Reference | None = None,
+        among: Sequence[Architecture] = (),
     ) -> None:
         self._space = space
         self._scores = scores
@@ -73,7 +81,7 @@ class Inputs:
         if (reference is not None) and bool(reference.score_names) != (scores is not None):
             names = ", ".join(reference.score_names) or "none"
             raise UsageError(wrong("scores", scores, f"those the predictor learnt from ({names})", "pass the same"))
-        self.reference = reference or self._drawn(np.random.default_rng(seed))
+        self.reference = reference or self._drawn(np.random.default_rng(seed), among)
         low, high = self.reference.table[0], self.reference.table[-1]
         self._columns = np.flatnonzero(high > low)
         self._scale = self._scales()
@@ -94,8 +102,8 @@ class Inputs:
             self._known.update(zip(new, self._quantiles(raw[:, self._columns]) * self._scale, strict=True))
         return np.stack([self._known[a] for a in architectures])
 
-    def _drawn(self, rng: np.random.Generator) -> Reference:
-        drawn = [self._space.sample(rng) for _ in range(NUM_REFERENCE)]
+    def _drawn(self, rng: np.random.Generator, among: Sequence[Architecture]) -> Reference:
+        drawn = list(among) or [self._space.sample(rng) for _ in range(NUM_REFERENCE)]
         graphs = [] if self._space.root is None else [self._space.graph(a) for a in drawn]
         vocabulary = Vocabulary.of(graphs)
         names = () if self._scores is None else tuple(sorted(self._scores(drawn[0])))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from netwright.study.seeds import CONTINUED
 from netwright.types import Budget, Fidelity, Proposal, Trial, TrialState
 
 INFEASIBLE_PER_TRIAL = 50
@@ -52,7 +53,7 @@ class Allowance:
     def reserve(self, trial_id: int, proposal: Proposal) -> None:
         """Count a trial as it is started; one that goes on with its parent's training costs the difference."""
         before = 0.0
-        if proposal.origin == "promotion" and proposal.parents[0] in self._fidelity:
+        if proposal.origin in CONTINUED and proposal.parents and proposal.parents[0] in self._fidelity:
             before = self._fidelity[proposal.parents[0]].cost
         self._fidelity[trial_id] = proposal.fidelity
         self._reserved[trial_id] = max(0.0, proposal.fidelity.cost - before)

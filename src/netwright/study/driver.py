@@ -35,6 +35,7 @@ from netwright.study.allowance import Allowance, spent_already
 from netwright.study.clock import Clock, StopRequest
 from netwright.study.final_phase import FinalPhase
 from netwright.study.finals import best_references, compare, feasible, pareto_front
+from netwright.study.ladder_report import LadderReport, stored_agreements
 from netwright.study.loop import Loop
 from netwright.study.opening import log_file, prepare, prepare_again, record_of, run_folder, write_specification
 from netwright.study.plan import Plan
@@ -42,6 +43,7 @@ from netwright.study.recorded import BUDGET, read_recorded
 from netwright.study.remarks import notes_of, warnings_of
 from netwright.study.result import Result
 from netwright.study.rung_audit import rung_agreements
+from netwright.study.scoring_phase import make_scores, store_scores, stored_scores
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts
 from netwright.study.standing import Standing
@@ -158,6 +160,7 @@ class Sitting:
         self.standing = Standing(parts.objectives, parts.constraints)
         for trial in self.trials:
             self.standing.add(trial)
+        self.ladder_report = None if parts.ladder is None else LadderReport(parts.ladder, store, self._say)
 
     def run(self) -> Result:
         """Drive the search to its end.
@@ -171,14 +174,16 @@ class Sitting:
         if self.parts.task is not None:
             self._tell(message=f"data: {self.parts.task.data_line()}")
         if self.parts.searched_by:
-            _log.info("%s", self.parts.searched_by)
-            self._tell(message=self.parts.searched_by)
+            self._say(self.parts.searched_by)
         with self.stop.listening(lambda text: self._tell(message=text)):
             with self._executor() as executor:
+                self._score_pool()
                 loop = self._loop(executor)
                 loop.replay(self.store.started(), list(self.store.commits()))
-                loop.run(lambda: self.stop() or self._search_is_over())
+                self._report(LadderReport.skip)
+                loop.run(self._search_may_end)
                 self._drain(loop, self._search_ends_s)
+                self._report(LadderReport.tell_new, LadderReport.keep)
                 stopped = self._why(loop)
             if self.parts.plan is not None:
                 self._finals(loop, self.parts.plan)
@@ -195,6 +200,10 @@ class Sitting:
         if text:
             _log.warning("%s", text)
             self._tell(message=f"warning: {text}")
+
+    def _say(self, text: str) -> None:
+        _log.info("%s", text)
+        self._tell(message=text)
 
     def _is_done(self) -> bool:
         """Whether an earlier sitting spent this very budget."""
@@ -229,6 +238,50 @@ class Sitting:
             on_end=self._ended,
             on_wait=self._tell,
         )
+
+    def _score_pool(self) -> None:
+        """Give the ladder the scores of its pool: those that the run holds, or new ones as far as there is time."""
+        screen = None if self.parts.ladder is None else self.parts.ladder.screen
+        if screen is None or not screen.num_to_score or self.run_folder is None or self.parts.task is None:
+            return
+        scored = stored_scores(self.store)
+        if scored is None:
+            self._tell(message=f"ladder: scoring {len(screen.to_score)} networks before the search")
+            folder = self.run_folder / "work" / "scores"
+            scored = make_scores(
+                self.parts.task,
+                self.parts.space,
+                screen.to_score,
+                folder=folder,
+                seed=self.settings.seed,
+                workers=self.settings.workers,
+                may_go_on=self._time_to_score(screen.most_s),
+            )
+            self._note_time()
+            self.stop.raise_if_asked()
+            store_scores(self.store, scored, folder)
+        self._tell(message=screen.fill(scored))
+
+    def _time_to_score(self, most_s: float) -> Callable[[], float]:
+        """Tells how much longer scoring may take: at most half of what is left to search, nothing after a signal."""
+        plan, begin_s = self.parts.plan, self.clock.elapsed_s
+        search_s = None if plan is None else plan.search.time_s
+        end_s = begin_s + (most_s if search_s is None else min(most_s, (search_s - begin_s) / 2))
+
+        def left_s() -> float:
+            self._note_time()
+            return 0.0 if self.stop() else end_s - self.clock.elapsed_s
+
+        return left_s
+
+    def _report(self, *does: Callable[[LadderReport], None]) -> None:
+        if self.ladder_report is not None:
+            for do in does:
+                do(self.ladder_report)
+
+    def _search_may_end(self) -> bool:
+        self._report(LadderReport.tell_new)
+        return self.stop() or self._search_is_over()
 
     def _search_is_over(self) -> bool:
         if self.parts.plan is None or self.parts.plan.search.time_s is None:
@@ -277,6 +330,7 @@ class Sitting:
         self.failures.add(trial)
         if self.clock.elapsed_s - self.noted_s >= NOTE_EVERY_S:
             self._note_time()
+            self._report(LadderReport.keep)
             if self._trainer is not None:
                 leftovers.make_room(self._trainer, self.trials, self.parts.objectives[0])
         self._tell(trial=trial)
@@ -326,7 +380,7 @@ class Sitting:
             counts={state: self.standing.counts[state] for state in TrialState},
             notes=notes_of(ranked[0], self.trials, self.parts, self.settings.budget),
             warnings=warnings_of(ranked[0], self.trials, self.parts),
-            rungs=rung_agreements(self.trials, objective),
+            rungs=stored_agreements(self.store.events()) or rung_agreements(self.trials, objective),
         )
         for warning in () if self._is_done() else result.warnings:
             self.warn(warning)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from netwright.errors import SpecError, StoreError, UsageError
+from netwright.evaluation.ladder import NONE
 from netwright.spec import SearchSpec, load_spec, require_free
 from netwright.storage import Store, StudyRecord
 from netwright.study.clock import Clock
@@ -89,11 +90,13 @@ def prepare_again(
     if recorded.own:
         return _prepare_own_again(run, recorded, budget, objects, clock)
     things, named = _objects_and_names({**objects, "out": str(run)})
+    if "ladder" not in recorded.stored:  # it began before there was one
+        named |= {"ladder": NONE}
     if recorded.warning:
         given = SearchSpec.from_options(**{**recorded.given, **named})
     else:
         given = load_spec(run / "spec.yaml", **named)
-    stored = SearchSpec.from_options(**recorded.stored)
+    stored = SearchSpec.from_options(**{"ladder": NONE, **recorded.stored})
     require_same_specification(stored.model_dump(), given.model_dump(), run)
     first = given.model_copy(update={"budget": stored.budget})  # which decided the rungs
     return _prepare_task(first, things, clock, budget or given.budget)

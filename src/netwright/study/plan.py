@@ -103,7 +103,7 @@ def make_plan(
     full = max_epochs or _full_epochs(num_images)
     if budget.trials == 1 and budget.time_s is None:  # the only one is trained fully at once
         return _without_finals(budget, full, full, eta, 0.0)
-    rate = NOMINAL_IMAGES_PER_S * min(2.0, 784 / pixels) / num_images * workers  # epochs a second
+    rate = nominal_rate(num_images, pixels) * workers
     time_s = _search_time_s(budget, full, rate)
     affordable = _affordable_epochs(budget, full) if time_s is None else time_s * rate
     num_rungs = 3 if max_epochs is None else 2  # between the lowest and the full training, if the budget allows
@@ -126,6 +126,29 @@ def make_plan(
         equal_time=budget.time_s is not None and not _is_ample(budget, full, rate),
         least_cost=0.0 if time_s is None else full_cost(_final_s(budget, time_s) * workers, num_images),
     )
+
+
+def nominal_rate(num_images: int, pixels: int) -> float:
+    """Epochs a second that one core should train a network of the default space.
+
+    Args:
+        num_images: training images.
+        pixels: of an image.
+    """
+    return NOMINAL_IMAGES_PER_S * min(2.0, 784 / pixels) / num_images
+
+
+def search_seconds(plan: Plan, budget: Budget, rate: float) -> float:
+    """Wall seconds that the search phase should take; of a budget without time an estimate.
+
+    Args:
+        plan: of the search.
+        budget: of the search.
+        rate: epochs a second of all workers together.
+    """
+    if plan.search.time_s is not None:
+        return plan.search.time_s
+    return _affordable_epochs(budget, plan.final_epochs) / rate
 
 
 def _num_steps(affordable: float, low: float, eta: int) -> int:

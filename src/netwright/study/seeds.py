@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from netwright.types import Proposal, digest
 
-CONTINUED = ("promotion", "final")
+CONTINUED = ("promotion", "probe", "final")
 """Origins of trials that go on with their parent's training, and so have its seed."""
 
 

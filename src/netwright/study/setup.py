@@ -14,6 +14,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from netwright.errors import CapabilityError, SpecError, one_line, unknown, wrong
 from netwright.evaluation.base import Evaluator
+from netwright.evaluation.ladder import (
+    DEFAULT,
+    LATE,
+    NONE,
+    SCORING_SHARE,
+    num_to_score,
+    score_seconds,
+    training_rungs,
+)
 from netwright.evaluation.recipe import Recipe
 from netwright.python_files import import_file
 from netwright.space import SearchSpace
@@ -22,11 +31,13 @@ from netwright.strategies.auto import choose
 from netwright.strategies.successive_halving import rung_epochs
 from netwright.study.equal_time import EqualTime
 from netwright.study.finals import PORTFOLIO, REFERENCE
-from netwright.study.plan import Plan, make_plan
+from netwright.study.ladder_screen import PREDICTOR, PROXIES, Screen
+from netwright.study.ladder_strategy import Ladder
+from netwright.study.plan import Plan, make_plan, nominal_rate, search_seconds
 from netwright.study.preflight import require_device, require_networks, require_training
 from netwright.study.settings import Settings
 from netwright.tasks import load_task
-from netwright.types import Budget, Constraint, Fidelity, Objective, Proposal, digest
+from netwright.types import Architecture, Budget, Constraint, Fidelity, Objective, Proposal, digest
 
 if TYPE_CHECKING:
     from netwright.spec import SearchSpec
@@ -47,6 +58,7 @@ class Parts:
         plan: how the budget is divided; None with an evaluator of one's own.
         code: digest of code that a person wrote for this search.
         searched_by: the strategy, and why it was chosen; for people.
+        ladder: the strategy within, where it is a ladder.
     """
 
     space: SearchSpace
@@ -58,6 +70,7 @@ class Parts:
     plan: Plan | None = None
     code: str = ""
     searched_by: str = ""
+    ladder: Ladder | None = None
 
 
 def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any]) -> Parts:
@@ -109,8 +122,11 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
     )
     given = objects.get("strategy")
     strategy = _strategy_of(spec, first, space, task, given)
+    ladder = strategy if isinstance(strategy, Ladder) else None
+    if first.equal_time and [goal.metric for goal in goals] == ["accuracy"]:
+        strategy = EqualTime(strategy, first.least_cost)
     searched_by = "" if given is not None else searcher(spec.strategy, goals)
-    return Parts(space, strategy, evaluator, goals, constraints, task, plan, code, searched_by)
+    return Parts(space, strategy, evaluator, goals, constraints, task, plan, code, searched_by, ladder)
 
 
 def _strategy_of(
@@ -118,38 +134,81 @@ def _strategy_of(
 ) -> Strategy:
     """The strategy in its rungs; the plan is that of the budget which the search began with.
 
-    A strategy that decides on fidelities itself is given those of the rungs; others are wrapped by successive halving.
+    A strategy that decides on fidelities itself is given those of the rungs; others are put on the ladder, or without
+    one are wrapped by successive halving.
+
+    Raises:
+        SpecError: rungs are chosen for a strategy that has rungs of its own.
     """
     constraints, goals = spec.limits, spec.goals
     initial = first_proposals(task, space)
-    min_epochs = plan.min_epochs if spec.halving else plan.max_epochs
+    min_epochs = plan.min_epochs if spec.halves else plan.max_epochs
+    epochs = rung_epochs(min_epochs, plan.max_epochs, plan.eta)
     options: dict[str, Any] = {}
     if given is None and spec.strategy != "auto" and has_fidelities(spec.strategy):
-        options["fidelities"] = [Fidelity(e) for e in rung_epochs(min_epochs, plan.max_epochs, plan.eta)]
-    inner = make_strategy(
-        spec.strategy if given is None else given,
-        space,
-        seed=spec.seed,
-        objectives=goals,
-        constraints=constraints,
-        initial=initial,
-        **options,
-    )
-    strategy: Strategy = (
-        inner
-        if options
-        else SuccessiveHalving(
-            inner,
-            max_epochs=plan.max_epochs,
-            min_epochs=min_epochs,
+        if spec.ladder not in (DEFAULT, NONE):
+            cure = "leave the ladder out, or take another strategy"
+            raise SpecError(wrong("ladder", spec.ladder, f"left out with the strategy {spec.strategy}", cure))
+        options["fidelities"] = [Fidelity(e) for e in epochs]
+
+    def make() -> Strategy:
+        return make_strategy(
+            spec.strategy if given is None else given,
+            space,
+            seed=spec.seed,
+            objectives=goals,
+            constraints=constraints,
+            initial=initial,
+            **options,
+        )
+
+    if options:
+        return make()
+    first = 0 if plan.search.time_s is None else len(initial)
+    if spec.rungs:
+        return Ladder(
+            make,
+            [Fidelity(e) for e in training_rungs(spec.rungs, epochs)],
             eta=plan.eta,
             objectives=goals,
             constraints=constraints,
-            first=0 if plan.search.time_s is None else len(initial),
+            first=first,
+            num_initial=len(initial),
+            screen=_screen_of(spec, plan, space, task, [proposal.architecture for proposal in initial]),
         )
+    return SuccessiveHalving(
+        make(),
+        max_epochs=plan.max_epochs,
+        min_epochs=min_epochs,
+        eta=plan.eta,
+        objectives=goals,
+        constraints=constraints,
+        first=first,
     )
-    equal_time = plan.equal_time and [goal.metric for goal in goals] == ["accuracy"]
-    return EqualTime(strategy, plan.least_cost) if equal_time else strategy
+
+
+def _screen_of(
+    spec: SearchSpec, plan: Plan, space: SearchSpace, task: ImageClassification, tried: Sequence[Architecture]
+) -> Screen | None:
+    """The rungs that train nothing: they rank by accuracy alone."""
+    rungs = [rung for rung in (PROXIES, PREDICTOR) if rung in spec.rungs]
+    if not rungs or [goal.metric for goal in spec.goals] != ["accuracy"]:
+        return None
+    pixels = math.prod(task.input_shape[1:])
+    rate = nominal_rate(len(task.train()[1]), pixels)
+    training_s = plan.min_epochs / rate
+    search_s = search_seconds(plan, spec.spending, rate * spec.workers)
+    num_scored = num_to_score(search_s, spec.workers, pixels, training_s, len(tried))
+    return Screen(
+        space,
+        seed=spec.seed,
+        tried=tried,
+        num_to_score=num_scored if PROXIES in rungs else 0,
+        predictor=PREDICTOR in rungs,
+        constraints=spec.limits,
+        cost_ratio=training_s / score_seconds(pixels),
+        most_s=LATE * SCORING_SHARE * search_s,
+    )
 
 
 def _space_of(spec: SearchSpec, task: ImageClassification, objects: Mapping[str, Any]) -> tuple[SearchSpace, str]:
@@ -172,7 +231,7 @@ def _plan_of(spec: SearchSpec, budget: Budget, task: ImageClassification) -> Pla
         eta=spec.eta,
         min_epochs=spec.min_epochs,
         max_epochs=spec.max_epochs,
-        halving=spec.halving,
+        halving=spec.halves,
     )
 
 

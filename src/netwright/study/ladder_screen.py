@@ -1,0 +1,282 @@
+"""The rungs of the ladder that train nothing: a pool of random networks, ranked by proxies and by a predictor.
+
+The best of the pool take turns with what the strategy proposes, and every third of the pool is drawn at random. What a
+network was said to be worth is noted before it is trained; said and found are compared over the networks that were not
+chosen for what was said of them, so that the comparison is honest. Networks that a search tries first in any case are
+scored, too, since they are the first that tell what scores are worth. A rung that is no better than the size is
+dropped. Scores that are no numbers rank last, and are counted.
+
+Knows no clocks and no processes: scores are given to it. Its state is a function of them and of what it was told.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netwright.evaluation.ladder import (
+    FEWEST,
+    FEWEST_SCORED,
+    MOST_SCORED,
+    believed,
+    is_worth_nothing,
+    passing_share,
+)
+from netwright.evaluation.scored import SIZES, Scored
+from netwright.evaluation.scoring import sample_architectures
+from netwright.predictors.inputs import Inputs
+from netwright.predictors.predictor import Predictor
+from netwright.study.rung_audit import RungAgreement, measure_agreement
+from netwright.types import Architecture, Constraint, Fidelity, Metrics, Proposal
+
+if TYPE_CHECKING:
+    from netwright.space import SearchSpace
+
+PROXIES = "proxies"
+PREDICTOR = "predictor"
+POOL = "pool"
+"""Origins of networks that were chosen by a rung, or from the pool by chance."""
+
+RANDOM_EVERY = 3
+FEWEST_LEARNT = 6
+MOST_LEARNT = 200
+"""Networks that the predictor is made of at least, and at most: the newest, so that proposals do not get slower."""
+
+MOSTLY = 0.95
+"""Where some proxies tell a number of so many networks, others are left out: they rank networks last for what they are,
+such as those without ReLU."""
+
+MOST_NOTED = 64
+"""Networks that the predictor is judged by at most: what is known of it by then does not change any more."""
+
+GROWTH = 1.1
+"""A predictor is made anew when there are more networks by this factor."""
+
+FEWEST_PASSING = 3
+
+
+class Screen:
+    """Chooses which networks of a pool are trained next.
+
+    Args:
+        space: where the pool is drawn from.
+        seed: of the draw.
+        tried: networks that the search tries in any case.
+        num_to_score: networks that are to be scored by proxies; 0 without that rung.
+        predictor: whether a model of what was trained ranks the pool.
+        constraints: networks whose known sizes break one are not in the pool.
+        cost_ratio: what the shortest training of a network costs, for each unit that its scores cost.
+        most_s: wall seconds that the scoring may take.
+
+    Attributes:
+        dropped: rungs that are not used any more.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        seed: int = 0,
+        tried: Sequence[Architecture] = (),
+        num_to_score: int = 0,
+        predictor: bool = True,
+        constraints: Sequence[Constraint] = (),
+        cost_ratio: float = 30.0,
+        most_s: float = math.inf,
+    ) -> None:
+        self._space, self._seed, self._tried = space, seed, tuple(tried)
+        self._constraints = [c for c in constraints if c.metric in SIZES]
+        self._cost_ratio = cost_ratio
+        self.num_to_score, self.most_s = num_to_score, most_s
+        self.living = [*([PROXIES] if num_to_score else []), *([PREDICTOR] if predictor else [])]
+        self.dropped: list[str] = []
+        self._scored: dict[Architecture, Scored] = {}
+        self._worth: dict[Architecture, float] = {}
+        self._predicted: dict[Architecture, float] = {}
+        self._chosen: set[Architecture] = set()
+        self._values: dict[Architecture, float] = {}
+        self._sizes: dict[Architecture, Metrics] = {}
+        self._num_picked = 0
+        self._predictor: Predictor | None = None
+        self._found: dict[str, RungAgreement] = {}
+
+    @cached_property
+    def pool(self) -> tuple[Architecture, ...]:
+        """The networks that it chooses among, in the order of the draw; each network once."""
+        count = self.num_to_score or MOST_SCORED
+        return tuple(sample_architectures(self._space, count, self._seed))
+
+    @property
+    def to_score(self) -> tuple[Architecture, ...]:
+        """Networks whose scores are wanted, in the order in which they are."""
+        return tuple(dict.fromkeys((*self._tried, *self.pool)))
+
+    def fill(self, scored: Sequence[Scored]) -> str:
+        """Take scores, as far as there are any; what is to be told of them.
+
+        With too few, or where none is a number, there is no rung of proxies.
+        """
+        from netwright.evaluation.proxies.ensemble import aggregate, num_not_finite
+
+        self._scored = {row.architecture: row for row in scored}
+        names = scored[0].values.keys() if scored else ()
+        columns = {name: [row.values.get(name, math.nan) for row in scored] for name in names}
+        shares = {name: float(np.isfinite(column).mean()) for name, column in columns.items()}
+        least = MOSTLY if any(share >= MOSTLY for share in shares.values()) else 0.0
+        usable = {name: columns[name] for name, share in shares.items() if share and share >= least}
+        if len(scored) < FEWEST_SCORED or not usable:
+            self._leave_out(PROXIES)
+            why = (
+                "no network has a score" if len(scored) >= FEWEST_SCORED else f"only {len(scored)} were scored in time"
+            )
+            return f"ladder: no proxies: {why}"
+        self._worth = dict(zip(self._scored, aggregate(usable).tolist(), strict=True))
+        missing = {name: count for name, count in num_not_finite(columns).items() if count and name in usable}
+        told = ", ".join(f"{name} of {count}" for name, count in missing.items())
+        return f"ladder: {len(scored)} networks scored by {', '.join(usable)}" + (
+            f"; no number, and ranked last: {told}" if told else ""
+        )
+
+    def pick(self, is_new: Callable[[Architecture], bool], fidelity: Fidelity) -> Proposal | None:
+        """The network of the pool that is to be trained next; None where none is.
+
+        Args:
+            is_new: whether a network may be proposed.
+            fidelity: of its training.
+        """
+        if not self.living or self._num_picked >= self.num_passing:
+            return None
+        left = [a for a in self.pool if is_new(a) and self._keeps_limits(a)]
+        origin, worth = self._ranking(left)
+        if not left or not origin:
+            return None
+        if self._num_picked % RANDOM_EVERY == RANDOM_EVERY - 1:
+            origin, chosen = POOL, left[0]  # the pool is in the order of its draw
+        else:
+            chosen = left[int(np.argmax(worth))]
+            self._chosen.add(chosen)
+        self._num_picked += 1
+        return Proposal(chosen, fidelity, origin=origin)
+
+    @property
+    def num_passing(self) -> int:
+        """How many of the pool are trained, by what its ranking is worth as far as that is known."""
+        return max(FEWEST_PASSING, math.ceil(self.passing * len(self.pool)))
+
+    @property
+    def passing(self) -> float:
+        """The same as a share."""
+        known = [self._found[rung] for rung in self.living if rung in self._found]
+        tau = max((believed(found.tau, found.num) for found in known), default=believed(math.nan, 0))
+        num = len(self.pool)
+        return passing_share(tau, self._cost_ratio, num * (1 + self._cost_ratio / 3), max(1, num // FEWEST_PASSING))
+
+    def note(self, architecture: Architecture) -> None:
+        """Note what the predictor says of a network that is about to be trained, whoever proposed it."""
+        if PREDICTOR in self.living and architecture not in self._predicted and len(self._predicted) < MOST_NOTED:
+            told = self._predict([architecture])
+            if told is not None:
+                self._predicted[architecture] = float(told[0])
+
+    def learn(self, architecture: Architecture, value: float, metrics: Metrics) -> None:
+        """Take in what a network came to in the shortest training.
+
+        Args:
+            architecture: which.
+            value: larger is better.
+            metrics: sizes among them.
+        """
+        self._values[architecture], self._sizes[architecture] = value, metrics
+        if self._predictor is not None and len(self._values) >= GROWTH * len(self._predictor):
+            self._predictor = None
+
+    def forget(self) -> None:
+        """Forget all results, since the shortest training is another one from now on."""
+        self._values.clear()
+        self._predicted.clear()
+        self._found.clear()
+        self._predictor = None
+
+    def judge(self, high: Fidelity) -> list[str]:
+        """Compare the rungs with the shortest training, and drop one that is worth nothing; what is to be told."""
+        told = []
+        for rung, said in ((PROXIES, self._worth), (PREDICTOR, self._predicted)):
+            if rung not in self.living:
+                continue
+            found = measure_agreement(rung, high, said, self._not_chosen(), self._sizes)
+            if found is None:
+                continue
+            self._found[rung] = found = replace(found, num_random=found.num)
+            if found.num >= FEWEST and is_worth_nothing(found.tau, found.upper, found.size_tau, found.num):
+                self._found[rung] = replace(found, dropped=True)
+                self._leave_out(rung)
+                told.append(f"ladder: {rung} dropped, no better than size: {found}")
+        return told
+
+    @property
+    def agreements(self) -> tuple[RungAgreement, ...]:
+        """What is known of each rung, dropped ones included."""
+        return tuple(
+            found if found.dropped else replace(found, passing=self.passing)
+            for found in (self._found[rung] for rung in (PROXIES, PREDICTOR) if rung in self._found)
+        )
+
+    def _not_chosen(self) -> dict[Architecture, float]:
+        """What networks came to that no rung chose."""
+        return {a: value for a, value in self._values.items() if a not in self._chosen}
+
+    def _leave_out(self, rung: str) -> None:
+        self.living = [name for name in self.living if name != rung]
+        self.dropped.append(rung)
+        self._predictor = None  # which may have seen its scores
+
+    def _keeps_limits(self, architecture: Architecture) -> bool:
+        row = self._scored.get(architecture)
+        sizes: Mapping[str, float] = {} if row is None else row.sizes
+        known = ((limit, sizes.get(limit.metric, math.nan)) for limit in self._constraints)
+        return all(math.isnan(size) or limit.holds(size) for limit, size in known)
+
+    def _ranking(self, left: Sequence[Architecture]) -> tuple[str, Sequence[float]]:
+        """Which rung ranks the rest of the pool, and what it says; the predictor as soon as it can."""
+        told = self._predict(left) if PREDICTOR in self.living and left else None
+        if told is not None:
+            return PREDICTOR, told
+        if PROXIES in self.living:
+            return PROXIES, [self._worth.get(architecture, -math.inf) for architecture in left]
+        return "", ()
+
+    def _predict(self, architectures: Sequence[Architecture]) -> list[float] | None:
+        """Predictions; None while too little was trained for them."""
+        if self._predictor is None:
+            newest = list(self._values)[-MOST_LEARNT:]
+            if len({self._space.canonical_id(a) for a in newest}) < FEWEST_LEARNT:
+                return None
+            self._predictor = Predictor(self._space, kind="process", seed=self._seed, inputs=self._inputs)
+            self._predictor.fit(newest, [self._values[a] for a in newest])
+        told: list[float] = self._predictor.predict(architectures).mean.tolist()
+        return told
+
+    @property
+    def _inputs(self) -> Inputs:
+        """What the predictor sees of a network: its graph, and its scores as long as they are worth something."""
+        with_scores = PROXIES in self.living and bool(self._scored)
+        if with_scores not in self._made:
+            scores = self._scores_of if with_scores else None
+            self._made[with_scores] = Inputs(self._space, self._seed, scores, among=self.pool)
+        return self._made[with_scores]
+
+    @cached_property
+    def _made(self) -> dict[bool, Inputs]:
+        return {}
+
+    def _scores_of(self, architecture: Architecture) -> Mapping[str, float]:
+        row = self._scored.get(architecture)
+        if row is None:
+            row = next(iter(self._scored.values()))
+            return dict.fromkeys((*row.values, *SIZES), math.nan)
+        return {**row.values, **row.sizes}
