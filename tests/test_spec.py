@@ -42,9 +42,10 @@ def test_defaults_are_the_documented_ones() -> None:
         made.space,
         made.strategy,
         made.device,
+        made.ladder,
         made.halving,
         made.unordered,
-    ) == ("10m", (), ("accuracy",), 1, 0, "default", "auto", "cpu", True, False)
+    ) == ("10m", (), ("accuracy",), 1, 0, "default", "auto", "cpu", "default", True, False)
 
 
 def test_values_are_parsed() -> None:
@@ -256,6 +257,25 @@ def test_the_schema_accepts_what_the_model_accepts(values: dict[str, object], va
             ),
         ),
         ({"latency_precision": "fp16"}, "unknown latency_precision 'fp16'; known: float32, int8"),
+        (
+            {"ladder": "shrot"},
+            (
+                "unknown rung of the ladder 'shrot'; did you mean 'short'? "
+                "known: constraints, default, full, long, none, predictor, proxies, short"
+            ),
+        ),
+        ({"ladder": "short,short"}, "ladder must be rungs, each once, got 'short,short'; name each once"),
+        (
+            {"ladder": "short,supernet"},
+            (
+                "ladder must be of constraints, proxies, predictor, short, long, full, got 'short,supernet'; "
+                "supernet is no rung yet: leave it out"
+            ),
+        ),
+        (
+            {"ladder": 3},
+            "ladder must be default, none, or some of proxies, predictor, short, long, full, got 3; use default",
+        ),
         ({"halving": "yes"}, "halving must be true or false, got 'yes'; write it without quotes"),
         ({"data": "a\0b"}, "data: path must be text without NUL, got 'a\\x00b'"),
         ({"data": ""}, "data must be a path of 1 to 4096 characters, got ''"),

@@ -38,6 +38,7 @@ def test_command_line_file_and_python_give_equal_specifications(cli: Cli, fake_s
         "out": "r",
         "space": "f.py:space",
         "strategy": "local",
+        "ladder": "short,full",
         "halving": False,
         "min_epochs": 0.5,
         "max_epochs": 4,

@@ -22,6 +22,7 @@ def make_small() -> None:
     for module in (ladder, ladder_screen):
         module.FEWEST_SCORED = 4  # type: ignore[attr-defined]  # where it is imported
     setup.num_to_score = lambda *args: NUM  # type: ignore[assignment]
+    setup.LATE = 1e9  # type: ignore[assignment]
 
 
 def kill_after(count: int) -> None:

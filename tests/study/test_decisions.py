@@ -213,13 +213,14 @@ def test_infeasible_trials_cost_nothing_but_end_a_hopeless_search() -> None:
     assert (0, True) == (allowance.num_charged, allowance.too_many_infeasible)
 
 
-def test_a_promotion_costs_the_epochs_it_adds() -> None:
-    """1 epoch, then 3 by promotion, are 3 epochs together."""
+@pytest.mark.parametrize("origin", ["promotion", "probe"])
+def test_a_promotion_costs_the_epochs_it_adds(origin: str) -> None:
+    """1 epoch, then 3 by going on, are 3 epochs together."""
     allowance = Allowance(epochs=3.5)
     first = Proposal(Architecture({}), Fidelity(1.0))
     allowance.reserve(0, first)
     allowance.settle(Trial(0, first, 0, TrialState.FINISHED))
-    second = Proposal(Architecture({}), Fidelity(3.0), (0,), "promotion")
+    second = Proposal(Architecture({}), Fidelity(3.0), (0,), origin)
     allowance.reserve(1, second)
     allowance.settle(Trial(1, second, 0, TrialState.FINISHED))
     assert 3.0 == allowance.epochs_charged
@@ -231,7 +232,8 @@ def test_seeds_follow_from_study_and_trial() -> None:
     plain = Proposal(Architecture({}))
     seeds = {i: trial_seed(0, i, plain, {}) for i in range(100)}
     assert 100 == len(set(seeds.values()))
-    assert seeds[3] == trial_seed(0, 7, Proposal(Architecture({}), parents=(3,), origin="final"), seeds)
+    for origin in ("promotion", "probe", "final"):
+        assert seeds[3] == trial_seed(0, 7, Proposal(Architecture({}), parents=(3,), origin=origin), seeds)
     assert seeds[3] != trial_seed(1, 3, plain, {})
 
 

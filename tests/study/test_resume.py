@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -196,6 +198,19 @@ def test_a_resume_divides_the_budget_as_the_start_did(tmp_path: Path, budget: st
     assert settings.text == settings_again.text
 
 
+def test_a_search_from_before_the_ladder_goes_on_without_one(tmp_path: Path) -> None:
+    """Its specification names none, in the store and in the file: the strategy is asked as it was then."""
+    run = tmp_path / "run"
+    options = {"task": "image-classification", "data": "digits", "budget": "8 trials", "out": run, "ladder": "none"}
+    settings, parts = prepare(None, options, Clock())
+    record = replace(record_of(settings, parts), spec=json.dumps(settings.text.replace("ladder: none\n", "")))
+    Store.create(run / "study.db", record).close()
+    write_specification(run, settings.text.replace("ladder: none\n", ""))
+    _, parts_again = again(run)
+    assert parts_again.ladder is None
+    assert type(parts.strategy) is type(parts_again.strategy)
+
+
 def test_a_larger_budget_keeps_the_rungs(tmp_path: Path) -> None:
     """The strategy is asked and told as at the start; only the end of the search is that of the larger budget."""
     _, parts = task_run(tmp_path / "run", "60s")
@@ -213,6 +228,7 @@ def test_a_larger_budget_keeps_the_rungs(tmp_path: Path) -> None:
     ("key", "before", "now"),
     [
         ("eta", "3", "4"),
+        ("ladder", "default", "full"),
         ("halving", "true", "false"),
         ("min_epochs", "null", "0.25"),
         ("strategy", "auto", "random"),

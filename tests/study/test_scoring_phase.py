@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import subprocess
 import sys
@@ -14,19 +13,14 @@ import pytest
 
 import netwright as nw
 from netwright import nn
-from netwright.cli.main import run as command
 from netwright.errors import StoreError
 from netwright.evaluation.scored import Scored
 from netwright.evaluation.scoring import sample_architectures
 from netwright.space import SearchSpace
 from netwright.storage import Store, StudyRecord
-from netwright.strategies import RandomSearch
-from netwright.study.ladder_report import LADDER, LadderReport, stored_agreements
-from netwright.study.ladder_screen import Screen
-from netwright.study.ladder_strategy import Ladder
 from netwright.study.scoring_phase import SCORED, make_scores, store_scores, stored_scores
 from netwright.tasks.image_classification import ImageClassification
-from netwright.types import Architecture, Fidelity, Trial, TrialState
+from netwright.types import Architecture
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of fork beside threads, Python 3.12
 
@@ -95,65 +89,6 @@ def test_scores_that_cannot_be_read_are_an_error(store: Store) -> None:
     store.close()
 
 
-def searched(num: int) -> Ladder:
-    """A ladder after a search with proxies and two lengths of training."""
-    space = SearchSpace(training={"good": nw.integer("good", 0, 400)})
-    first = [space.sample(np.random.default_rng(n)) for n in range(12)]
-    screen = Screen(space, tried=first, num_to_score=30, cost_ratio=3.0)
-    screen.fill([Scored(a, {"p": float(int(a["good"]))}, {"params": 1.0}, {}) for a in screen.to_score])
-    ladder = Ladder(lambda: RandomSearch(space, initial=first), [Fidelity(1.0), Fidelity(3.0)], screen=screen)
-    for number in range(num):
-        (proposal,) = ladder.ask(1)
-        metrics = {"accuracy": int(proposal.architecture["good"]) / 500, "params": 1.0}
-        ladder.tell([Trial(number, proposal, 0, TrialState.FINISHED, metrics)])
-    return ladder
-
-
-def test_what_rungs_are_worth_is_kept_and_read_again(store: Store) -> None:
-    """Correlations, intervals and shares, the last state only; again only where it changed."""
-    ladder = searched(60)
-    report = LadderReport(ladder, store, lambda text: None)
-    report.keep()
-    report.keep()
-    assert 1 == len(store.events(LADDER))
-    found = stored_agreements(store.events())
-    assert [str(a) for a in ladder.agreements] == [str(a) for a in found]
-    assert ["the proxies against 1 epochs", "the predictor against 1 epochs", "1 epochs against 3 epochs"] == [
-        str(a).partition(":")[0] for a in found
-    ]
-    store.close()
-
-
-def test_remarks_are_told_once(store: Store) -> None:
-    """What a replay finds out again was told before."""
-    ladder, told = searched(3), list[str]()
-    ladder.remarks += ["old"]
-    report = LadderReport(ladder, store, told.append)
-    report.skip()
-    ladder.remarks += ["new"]
-    report.tell_new()
-    report.tell_new()
-    assert ["new"] == told
-    store.close()
-
-
-def test_show_tells_what_rungs_are_worth(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With intervals, in words and as JSON; the scores of the pool are not printed."""
-    ladder = searched(60)
-    LadderReport(ladder, store, lambda text: None).keep()
-    store.append_event(SCORED, [])
-    store.close()
-    assert 0 == command(["show", str(tmp_path)])
-    out = capsys.readouterr().out
-    for agreement in ladder.agreements:
-        assert str(agreement) in out
-    assert "(90 %: " in out
-    assert "other events" not in out
-    assert 0 == command(["show", str(tmp_path), "--json"])
-    shown = json.loads(capsys.readouterr().out)
-    assert [a.to_dict() for a in ladder.agreements] == shown["rungs"]
-
-
 @pytest.mark.slow
 def test_a_search_killed_while_it_scores_is_the_same_search(tmp_path: Path) -> None:
     """A resume scores the rest; and one with a larger budget replays the history, though no file of a score is left."""
@@ -182,8 +117,8 @@ def history(run: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_a_short_search_keeps_its_time(tmp_path: Path) -> None:
-    """Thirty seconds on digits, ladder and all, and a network at the end."""
+    """Thirty seconds on digits, ladder and all, and a network at the end; a busy machine may add a fifth."""
     begin_s = time.monotonic()
     result = nw.search(task="image-classification", data="digits", budget="30s", out=tmp_path / "run")
-    assert time.monotonic() - begin_s < 33
+    assert time.monotonic() - begin_s < 36
     assert result.verified

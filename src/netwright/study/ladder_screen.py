@@ -57,6 +57,9 @@ MOST_NOTED = 64
 GROWTH = 1.1
 """A predictor is made anew when there are more networks by this factor."""
 
+JUDGED_AGAIN = 1.05
+"""Rungs are judged again when there are more networks by this factor."""
+
 FEWEST_PASSING = 3
 
 
@@ -101,7 +104,7 @@ class Screen:
         self._chosen: set[Architecture] = set()
         self._values: dict[Architecture, float] = {}
         self._sizes: dict[Architecture, Metrics] = {}
-        self._num_picked = 0
+        self._num_picked = self._num_judged = 0
         self._predictor: Predictor | None = None
         self._found: dict[str, RungAgreement] = {}
 
@@ -197,6 +200,7 @@ class Screen:
 
     def forget(self) -> None:
         """Forget all results, since the shortest training is another one from now on."""
+        self._num_judged = 0
         self._values.clear()
         self._predicted.clear()
         self._found.clear()
@@ -204,6 +208,9 @@ class Screen:
 
     def judge(self, high: Fidelity) -> list[str]:
         """Compare the rungs with the shortest training, and drop one that is worth nothing; what is to be told."""
+        if len(self._values) < JUDGED_AGAIN * self._num_judged:
+            return []
+        self._num_judged = len(self._values)
         told = []
         for rung, said in ((PROXIES, self._worth), (PREDICTOR, self._predicted)):
             if rung not in self.living:

@@ -27,6 +27,9 @@ SCORED = "scored"
 
 ENSEMBLE = ("default",)
 
+LONGEST_WAIT_S = 3600.0
+"""For a few networks, however large the budget: a system does not wait for months at a time."""
+
 
 def stored_scores(store: Store) -> list[Scored] | None:
     """The scores of the pool as an earlier sitting stored them; None where none did.
@@ -75,7 +78,7 @@ def make_scores(
             left_s = may_go_on()
             if left_s <= 0:
                 break
-            found += scores.many(pool[begin : begin + at_once], time_s=left_s)
+            found += scores.many(pool[begin : begin + at_once], time_s=min(left_s, LONGEST_WAIT_S))
     return found
 
 

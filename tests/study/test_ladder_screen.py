@@ -1,0 +1,109 @@
+"""The rungs that train nothing: who of the pool is chosen, what is no number, and what is dropped."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from ladder_cases import LENGTHS, filled, honest, ladder, run, scored, sizes, space, tried
+
+from netwright.evaluation.scored import Scored
+from netwright.study.ladder_screen import PREDICTOR, PROXIES, Screen
+from netwright.types import Architecture, Constraint
+
+
+def test_the_best_of_the_pool_take_turns_with_the_strategy() -> None:
+    """After what is tried in any case; every third of the pool is drawn by chance."""
+    strategy = ladder(LENGTHS[:1], filled(lambda a: float(int(a["good"]))))
+    trials = run(strategy, 20)
+    assert tried(12) == [t.architecture for t in trials[:12]]
+    assert ["random", PROXIES, "random", PROXIES, "random", "pool"] == [t.proposal.origin for t in trials[12:18]]
+    assert strategy.screen is not None
+    best = max(int(a["good"]) for a in strategy.screen.pool)
+    assert best == int(trials[13].architecture["good"])
+
+
+def test_proxies_that_mislead_are_dropped_and_told() -> None:
+    """Scores the wrong way round are not used any more, and the strategy goes on alone."""
+    strategy = ladder(LENGTHS[:1], filled(lambda a: -float(int(a["good"]))))
+    trials = run(strategy, 60)
+    assert strategy.screen is not None
+    assert [PROXIES] == strategy.screen.dropped
+    assert "ladder: proxies dropped, no better than size: the proxies against 1 epochs" in strategy.remarks[0]
+    assert {"random"} == {t.proposal.origin for t in trials[40:]}
+    assert strategy.agreements[0].dropped
+
+
+def test_proxies_that_say_what_the_size_says_are_dropped() -> None:
+    """After enough networks: they cost time, the size does not."""
+
+    def by_size(arch: Architecture, epochs: float) -> float:
+        return int(arch["size"]) / 50
+
+    strategy = ladder(LENGTHS[:1], filled(lambda a: float(int(a["size"]))))
+    run(strategy, 90, by_size)
+    assert strategy.screen is not None
+    assert [PROXIES] == strategy.screen.dropped
+
+
+def test_good_proxies_stay() -> None:
+    """Their correlation is told with its interval."""
+    strategy = ladder(LENGTHS[:1], filled(lambda a: float(int(a["good"]))))
+    run(strategy, 60)
+    (found,) = strategy.agreements
+    assert (PROXIES, 1.0, False) == (found.low, round(found.tau, 6), found.dropped)
+    assert found.num_random >= 1
+
+
+def test_scores_that_are_no_numbers_rank_last_and_are_counted() -> None:
+    """Networks that a proxy is not for are not chosen by it."""
+    screen = Screen(space(), num_to_score=40, predictor=False, cost_ratio=3.0)
+    told = screen.fill(scored(screen.pool, lambda a: math.nan if int(a["good"]) > 20 else float(int(a["good"]))))
+    missing = sum(int(a["good"]) > 20 for a in screen.pool)
+    assert told.endswith(f"no number, and ranked last: proxy of {missing}")
+    chosen = screen.pick(lambda arch: True, LENGTHS[0])
+    assert chosen is not None
+    assert int(chosen.architecture["good"]) <= 20
+
+
+def test_a_proxy_that_is_not_for_many_networks_is_left_out_beside_others() -> None:
+    """It would rank those last for what they are, not for what they are worth."""
+    screen = Screen(space(), num_to_score=40, predictor=False)
+    rows = [
+        Scored(a, {"all": float(int(a["good"])), "some": math.nan if int(a["size"]) % 2 else 1.0}, sizes(a), {})
+        for a in screen.pool
+    ]
+    assert screen.fill(rows) == "ladder: 40 networks scored by all"
+
+
+@pytest.mark.parametrize(
+    ("num", "score", "why"),
+    [(40, math.nan, "no network has a score"), (5, 1.0, "only 5 were scored in time")],
+)
+def test_without_scores_there_are_no_proxies(num: int, score: float, why: str) -> None:
+    """It is said, and the strategy goes on alone."""
+    screen = Screen(space(), num_to_score=40, predictor=False)
+    assert why in screen.fill(scored(screen.pool[:num], lambda a: score))
+    assert (screen.living, None) == ([], screen.pick(lambda arch: True, LENGTHS[0]))
+
+
+def test_the_predictor_ranks_the_pool_once_it_can() -> None:
+    """It learns from the search's own trials; what it said before a training is compared with what came out."""
+    strategy = ladder(LENGTHS[:1], Screen(space(), cost_ratio=1.0))
+    trials = run(strategy, 40)
+    chosen = [honest(t.architecture, 0) for t in trials if t.proposal.origin == PREDICTOR]
+    others = [honest(t.architecture, 0) for t in trials if t.proposal.origin == "random"]
+    assert len(chosen) >= 3
+    assert np.mean(chosen) > np.mean(others) + 0.1
+    found = strategy.agreements[0]
+    assert (PREDICTOR, True) == (found.low, found.tau > 0.4)
+
+
+def test_networks_over_a_known_limit_are_not_in_the_pool() -> None:
+    screen = Screen(
+        space(), num_to_score=40, predictor=False, constraints=[Constraint.parse("params<=10")], cost_ratio=1.0
+    )
+    screen.fill(scored(screen.pool, lambda a: float(int(a["size"]))))
+    chosen = [screen.pick(lambda arch: True, LENGTHS[0]) for _ in range(3)]
+    assert all(proposal is not None and int(proposal.architecture["size"]) <= 10 for proposal in chosen)
