@@ -69,6 +69,14 @@ def test_one_place_in_six_is_a_probe_and_later_one_in_twelve() -> None:
     assert [3, 9, 15, 21, 27, 39] == [place for place in range(1, 51) if is_probe(place)]
 
 
+@pytest.mark.parametrize("cost_ratio", [0.5, 2.0, 8.0, 20.0])
+def test_probes_cost_a_third_of_the_rung_at_most(cost_ratio: float) -> None:
+    """Whatever the next rung costs; and there are some."""
+    num = 1000
+    probes = sum(is_probe(place, cost_ratio) for place in range(1, num + 1))
+    assert 0 < probes * cost_ratio <= num / 3
+
+
 def test_an_assumption_gives_way_to_what_is_measured() -> None:
     """With nothing measured it is all there is; with much it hardly counts."""
     assert ASSUMED == believed(NAN, 5)

@@ -49,12 +49,16 @@ FEWEST_RANDOM = 3
 ENOUGH = 24
 """Networks after which a rung that was not trained for has to be better than size, not merely not known to be worse."""
 
+PROBES_COST = 1 / 3
+"""Of what a rung costs, so much may be spent on training networks further whatever the rung said of them."""
+
 PROBE_EVERY = 6
-PROBE_AT = 3
-MANY = 24
-"""Of so many networks that reach a rung the one at this place is trained further, whatever the rung said of it; half as
-many after `MANY` networks. The place is fixed before anything is known of the network, so that these are a fair draw of
-what was tried."""
+"""Of so many networks that reach a rung, one at most is such a probe.
+
+The place is fixed before anything is known of the network, so that probes are a fair draw of what was tried."""
+
+MANY = 4
+"""Probes after which they are half as many."""
 
 FEWEST_NEW = 6
 """Networks, after those that are tried first, that a search must have the time for before scoring is worth it."""
@@ -129,10 +133,22 @@ def training_rungs(rungs: Sequence[str], epochs: Sequence[float]) -> list[float]
     return sorted({*short, *long, epochs[-1]})
 
 
-def is_probe(place: int) -> bool:
-    """Whether the network that reached a rung at this place (from 1) is trained further in any case."""
-    every = PROBE_EVERY if place <= MANY else 2 * PROBE_EVERY
-    return place % every == PROBE_AT
+def is_probe(place: int, cost_ratio: float = 2.0) -> bool:
+    """Whether the network that reached a rung at this place (from 1) is trained further in any case.
+
+    Args:
+        place: from 1.
+        cost_ratio: what a network costs above the rung, for each unit that it costs at it; > 0.
+
+    Example:
+        >>> [place for place in range(1, 60) if is_probe(place)]
+        [3, 9, 15, 21, 27, 39, 51]
+        >>> [place for place in range(1, 60) if is_probe(place, cost_ratio=8.0)]
+        [12, 36]
+    """
+    every = max(PROBE_EVERY, round(cost_ratio / PROBES_COST))
+    first = every // 2
+    return place % (every if place <= MANY * every else 2 * every) == first
 
 
 def believed(tau: float, num: int, assumed: float = ASSUMED) -> float:

@@ -160,7 +160,9 @@ class Ladder:
         self._sizes[trial.architecture] = trial.metrics
         level.rung.add(score.values, trial)
         level.values[trial.architecture] = -score.values[0]
-        if is_probe(len(level.values)):
+        if place + 1 < len(self._lengths) and is_probe(
+            len(level.values), _cost_ratio(*self._lengths[place : place + 2])
+        ):
             level.probes.add(trial.architecture)
             level.waiting.append((score.values, trial.id, trial.architecture))
         if place == 0 and self.screen is not None:
@@ -241,8 +243,8 @@ class Ladder:
         found = self._measured.get((low, high))
         if found is None or not _is_known(found):
             return 1 / self._eta
-        ratio = (high.cost - low.cost) / low.cost
-        return passing_share(believed(found.tau, found.num, ASSUMED_BY_ETA), ratio, most=round(self._eta**2))
+        tau = believed(found.tau, found.num, ASSUMED_BY_ETA)
+        return passing_share(tau, _cost_ratio(low, high), most=round(self._eta**2))
 
     def _new(self) -> Proposal | None:
         """A new network, of the pool and of the strategy in turns; None while one is waited for."""
@@ -282,6 +284,11 @@ class Ladder:
 
     def _was_asked(self, proposal: Proposal, fidelity: Fidelity) -> bool:
         return (proposal.architecture, fidelity) in self._asked
+
+
+def _cost_ratio(low: Fidelity, high: Fidelity) -> float:
+    """What going on with a training costs, for each unit that it has cost."""
+    return (high.cost - low.cost) / low.cost
 
 
 def _is_known(found: RungAgreement) -> bool:
