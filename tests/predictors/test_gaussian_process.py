@@ -38,15 +38,17 @@ def test_predictions_are_those_of_the_formula() -> None:
     np.testing.assert_allclose(np.sqrt(1 - np.diag(cross @ inverse @ cross.T)), std, rtol=1e-6)
 
 
-def test_the_gradient_of_the_likelihood_is_that_of_finite_differences() -> None:
+@pytest.mark.parametrize("straight", [(), (1,), (0, 1)])
+def test_the_gradient_of_the_likelihood_is_that_of_finite_differences(straight: tuple[int, ...]) -> None:
     """In ten random places the analytic gradient agrees with differences."""
     distances, targets = line(15)
-    model = GaussianProcess(2)
+    model = GaussianProcess(2, straight)
+    pairs = _Pairs(distances, straight)
     rng = np.random.default_rng(1)
     for _ in range(10):
-        place = model.log_parameters + rng.normal(0, 0.7, 5)
-        value = lambda t: model._loss(t, _Pairs(distances), targets)[0]  # noqa: E731
-        slope = lambda t: model._loss(t, _Pairs(distances), targets)[1]  # noqa: E731
+        place = model.log_parameters + rng.normal(0, 0.7, 5 + len(straight))
+        value = lambda t: model._loss(t, pairs, targets)[0]  # noqa: E731
+        slope = lambda t: model._loss(t, pairs, targets)[1]  # noqa: E731
         assert check_grad(value, slope, place) < 1e-3
 
 
@@ -97,3 +99,18 @@ def test_the_improvement_grows_with_mean_and_deviation() -> None:
     assert (np.diff(log_expected_improvement(means, np.ones_like(means), 0.0)) > 0).all()
     stds = np.linspace(0.05, 3, 2001)
     assert (np.diff(log_expected_improvement(np.full_like(stds, -1.0), stds, 0.0)) > 0).all()
+
+
+def test_a_straight_part_goes_on_where_a_curved_one_returns_to_the_mean() -> None:
+    """As far beyond six points on a line as these reach, a straight part is nearer to the line than a curved one."""
+    x = np.linspace(0, 2.5, 11)
+    distances = ((x[:, None] - x) ** 2)[None]
+    targets = x - x[:6].mean()
+    curved, straight = GaussianProcess(1), GaussianProcess(1, [0])
+    errors = []
+    for model in (curved, straight):
+        model.tune(distances[:, :6, :6], targets[:6])
+        model.condition(distances[:, :6, :6], targets[:6])
+        mean, _ = model.predict(distances[:, 10:, :6])
+        errors.append(abs(float(mean[0] - targets[10])))
+    assert errors[1] < errors[0] * 2 / 3

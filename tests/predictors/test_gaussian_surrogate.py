@@ -26,7 +26,7 @@ def fresh(
     features: Features, surrogate: GaussianProcessSurrogate, seen: np.ndarray, targets: np.ndarray, asked: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predictions of a model of the same hyper-parameters that keeps nothing."""
-    model = GaussianProcess(len(features.parts))
+    model = GaussianProcess(len(features.parts), surrogate.process.straight)
     model.log_parameters = surrogate.process.log_parameters
     model.condition(features.distances(seen, seen), targets)
     return model.predict(features.distances(asked, seen))

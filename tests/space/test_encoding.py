@@ -151,3 +151,21 @@ def test_operation_entries() -> None:
     assert sorted(counts[counts > 0]) == [1, 1, 1, 2, 3]
     wider = SearchSpace(Op("seq", (), (conv, wide, wide, Op("relu"))))
     assert np.abs(counts - wider.encode(wider.architecture({}), "operation")).sum() == 2
+
+
+def test_statistics_are_those_of_the_network_and_the_same_in_every_space_object() -> None:
+    """Isomorphic cells have equal statistics, others that differ in function do not; a new object says the same."""
+    space, again = nasbench201(), nasbench201()
+    rng = np.random.default_rng(0)
+    by_id: dict[str, list[np.ndarray]] = {}
+    for _ in range(300):
+        arch = space.sample(rng)
+        coded = space.encode(arch, "statistics")
+        np.testing.assert_array_equal(coded, again.encode(arch, "statistics"))
+        by_id.setdefault(space.canonical_id(arch), []).append(coded)
+    twins = [rows for rows in by_id.values() if len(rows) > 1]
+    assert len(twins) > 10
+    for rows in twins:
+        np.testing.assert_array_equal(rows[0], rows[1])
+    different = np.unique(np.stack([rows[0] for rows in by_id.values()]), axis=0)
+    assert len(different) > 0.95 * len(by_id)

@@ -1,10 +1,10 @@
 """Architectures as points between which a surrogate measures distances, for any search space.
 
 A point has several parts, each an encoding of the space: which decisions differ, how far numbers are apart, which
-operations occur, which paths lead through the network. Where an encoding says nothing about a space (the paths of one
-without a network, the places of one without numbers, distances that are all equal) its part is left out. Each part is
-scaled so that two random architectures are at a squared distance of about 1. Scores that need no training (proxies,
-sizes) are a further part, as normal quantiles of their ranks among random architectures.
+operations occur, which paths lead through the network, what its graph is like. Where an encoding says nothing about a
+space (the paths of one without a network, the places of one without numbers, distances that are all equal) its part is
+left out. Each part is scaled so that two random architectures are at a squared distance of about 1. Scores that need
+no training (proxies, sizes) are a further part, as normal quantiles of their ranks among random architectures.
 
 Knows no scores and no strategy. An architecture is encoded once.
 """
@@ -22,12 +22,16 @@ from netwright.types import Architecture
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
 
-PARTS = ("one-hot", "ordinal", "operation", "path", "flow", "spread")
-STRUCTURAL = frozenset({"operation", "path", "flow", "spread"})
+STATISTICS = "statistics"
+PARTS = ("one-hot", "ordinal", "operation", "path", STATISTICS)
+STRUCTURAL = frozenset({"operation", "path", STATISTICS})
 SCORES = "scores"
 
 NUM_REFERENCE = 48
 """Random architectures by which parts are scaled and chosen."""
+
+MANY_COLUMNS = 256
+"""Parts of more columns are hashes, of which a few architectures fill only some."""
 
 EQUAL = 1e-9
 SAME = 1e-4
@@ -61,21 +65,22 @@ class Features:
         usable = [part for part in parts if space.root is not None or part not in STRUCTURAL]
         reference = [space.sample(rng) for _ in range(NUM_REFERENCE)]
         usable += [SCORES] if scores is not None else []
-        encoded = [[self._coded(a, part) for part in usable] for a in reference]
-        scales = _scales({part: np.stack([of_one[i] for of_one in encoded]) for i, part in enumerate(usable)})
+        scales = _scales({part: self._coded(reference, part) for part in usable})
         self.parts = tuple(scales) or ("one-hot",)
         self._scales = [scales.get(part, 1.0) for part in self.parts]
         self._points: list[np.ndarray] = [np.zeros((0, 0), np.float32) for _ in self.parts]
+        self._norms: list[np.ndarray] = [np.zeros(0, np.float32) for _ in self.parts]
 
     def __len__(self) -> int:
         return len(self._numbers)
 
     def numbers(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Numbers of architectures, encoded where they are new; shape (n,)."""
-        new = [a for a in dict.fromkeys(architectures) if a not in self._numbers]
-        if new:
-            self._encode(new)
-        return np.array([self._numbers[a] for a in architectures], dtype=np.intp)
+        known = [self._numbers.get(a) for a in architectures]
+        if None in known:
+            self._encode(list(dict.fromkeys(a for a, n in zip(architectures, known, strict=True) if n is None)))
+            known = [self._numbers[a] for a in architectures]
+        return np.array(known, dtype=np.intp)
 
     def architecture(self, number: int) -> Architecture:
         """The architecture of a number."""
@@ -92,25 +97,40 @@ class Features:
         Returns:
             An array of shape (m, n) for each part.
         """
-        wanted = self._points if parts is None else [self._points[self.parts.index(part)] for part in parts]
-        return [_squared_distances(points[left], points[right]) for points in wanted]
+        wanted = range(len(self.parts)) if parts is None else [self.parts.index(part) for part in parts]
+        return [self._between(number, left, right) for number in wanted]
+
+    def _between(self, number: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Squared distances in one part; only columns in which the right side has something are multiplied."""
+        points, norms = self._points[number], self._norms[number]
+        few = points[right]
+        if points.shape[1] > MANY_COLUMNS:
+            columns = np.flatnonzero(few.any(axis=0))
+            product = points[np.ix_(left, columns)] @ few[:, columns].T
+        else:
+            product = points[left] @ few.T
+        found = np.float64(norms[left, None] + norms[right])
+        found -= 2 * product
+        return np.asarray(np.maximum(found, 0.0, out=found))
 
     def rows(self, numbers: np.ndarray) -> np.ndarray:
         """All parts of architectures side by side, for models that take vectors; float32, shape (n, d)."""
         return np.concatenate([points[numbers] for points in self._points], axis=1)
 
-    def _coded(self, architecture: Architecture, part: str) -> np.ndarray:
+    def _coded(self, architectures: Sequence[Architecture], part: str) -> np.ndarray:
+        """One part of architectures, not scaled; shape (m, columns)."""
         if part == SCORES:
             assert self._scores is not None
-            return self._scores.quantiles(architecture)
-        return self._space.encode(architecture, part)
+            return np.stack([self._scores.quantiles(a) for a in architectures])
+        return np.stack([self._space.encode(a, part) for a in architectures])
 
     def _encode(self, architectures: Sequence[Architecture]) -> None:
         first = len(self._numbers)
-        encoded = [[self._coded(a, part) for part in self.parts] for a in architectures]
-        for part, scale in enumerate(self._scales):
-            rows = np.stack([of_one[part] for of_one in encoded]) * scale
-            self._points[part] = _appended(self._points[part], first, rows.astype(np.float32))
+        for number, (part, scale) in enumerate(zip(self.parts, self._scales, strict=True)):
+            rows = self._coded(architectures, part) * scale
+            self._points[number] = _appended(self._points[number], first, rows.astype(np.float32))
+            new = self._points[number][first : first + len(rows)]
+            self._norms[number] = np.concatenate([self._norms[number], np.einsum("md,md->m", new, new)])
         self._numbers.update((a, first + i) for i, a in enumerate(architectures))
         self._architectures.extend(architectures)
 
@@ -124,7 +144,7 @@ def _scales(points: Mapping[str, np.ndarray]) -> dict[str, float]:
     scales: dict[str, float] = {}
     known: list[np.ndarray] = []
     for part, rows in points.items():
-        distances = _squared_distances(rows, rows) if rows.shape[1] else np.zeros((len(rows), len(rows)))
+        distances = _squared_distances(rows) if rows.shape[1] else np.zeros((len(rows), len(rows)))
         apart = distances[np.triu_indices(len(rows), 1)]
         different = apart[apart > EQUAL]
         if not len(different) or (len(different) == len(apart) and np.ptp(apart) < EQUAL):
@@ -136,12 +156,10 @@ def _scales(points: Mapping[str, np.ndarray]) -> dict[str, float]:
     return scales
 
 
-def _squared_distances(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Shape (m, n); only the columns in which the smaller side has something take part in the product."""
-    columns = np.flatnonzero(right.any(axis=0))
-    product = left[:, columns] @ right[:, columns].T
-    norms = np.einsum("md,md->m", left, left)[:, None] + np.einsum("nd,nd->n", right, right)
-    return np.asarray(np.maximum(norms - 2 * product, 0.0), dtype=np.float64)
+def _squared_distances(rows: np.ndarray) -> np.ndarray:
+    """Between all rows, shape (n, n)."""
+    norms = np.einsum("nd,nd->n", rows, rows)
+    return np.asarray(np.maximum(norms[:, None] + norms - 2 * rows @ rows.T, 0.0))
 
 
 def _appended(points: np.ndarray, used: int, rows: np.ndarray) -> np.ndarray:

@@ -23,12 +23,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from netwright.errors import DataError, StudyMismatchError, unknown
 from netwright.predictors.conformal import Calibration
-from netwright.predictors.graph_features import MOST_OPERATIONS, Vocabulary
 from netwright.predictors.inputs import Reference
 from netwright.predictors.model import Arrays
 from netwright.predictors.predictor import KINDS, Learnt, Predictor
 from netwright.predictors.score_ranks import Scores
 from netwright.predictors.target_scale import TargetScale
+from netwright.space.graph_statistics import MOST_OPERATIONS, Vocabulary
 from netwright.types import Architecture
 
 if TYPE_CHECKING:

@@ -16,9 +16,12 @@ from typing import cast
 
 import numpy as np
 
-from netwright.predictors.features import Features
+from netwright.predictors.features import SCORES, Features
 from netwright.predictors.gaussian_process import JITTER, MOST_JITTER, GaussianProcess
 from netwright.predictors.surrogate import CannotLearn
+
+STRAIGHT_PARTS = ("one-hot", "ordinal", "statistics", SCORES)
+"""Parts of the features that are small enough for a straight line through them to mean something."""
 
 MOST_TUNED = 192
 """Observations that hyper-parameters are found from at most: their number is small, and the cost grows as n^3."""
@@ -47,7 +50,7 @@ class GaussianProcessSurrogate:
         self._features = features
         self._rng = rng
         self.parts = features.parts if parts is None else tuple(parts)
-        self.process = GaussianProcess(len(self.parts))
+        self.process = GaussianProcess(len(self.parts), [i for i, p in enumerate(self.parts) if p in STRAIGHT_PARTS])
         self._jitter = JITTER
         self._forget()
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netwright.errors import UsageError, wrong
-from netwright.predictors.graph_features import Vocabulary, graph_statistics
 from netwright.predictors.score_ranks import Scores
+from netwright.space.graph_statistics import Vocabulary, graph_statistics
+from netwright.space.quantiles import normal_quantiles
 from netwright.types import Architecture
 
 if TYPE_CHECKING:
@@ -125,16 +126,7 @@ class Inputs:
 
     def _quantiles(self, raw: np.ndarray) -> np.ndarray:
         """Normal quantiles of columns among those of the reference; the middle for what is no number."""
-        from scipy.special import ndtri
-
-        table = self.reference.table[:, self._columns]
-        count = len(table)
-        found = np.zeros(raw.shape)
-        for column in range(raw.shape[1]):
-            below = np.searchsorted(table[:, column], raw[:, column], "left")
-            not_above = np.searchsorted(table[:, column], raw[:, column], "right")
-            found[:, column] = ndtri((0.5 * (below + not_above) + 0.5) / (count + 1))
-        return np.where(np.isnan(raw), 0.0, found)
+        return normal_quantiles(raw, self.reference.table[:, self._columns])
 
     def _scales(self) -> np.ndarray:
         """What makes each column of variance 1, and each block of a mean squared distance of 1."""

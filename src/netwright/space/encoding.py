@@ -23,6 +23,11 @@
     series. `OPERATION_DIMENSION` + 1 entries.
 ``spread``
     The standard deviations of these counts from path to path. `OPERATION_DIMENSION` entries.
+``statistics``
+    What `netwright.space.graph_statistics` says of the operation graph: counts, shortest and longest ways through sets
+    of operations, what feeds what, degrees, sums of arguments. Each is told as a normal quantile: where the
+    architecture stands among `NUM_SAMPLED` random ones, the same ones in every process; operations that do not occur
+    in these are not told apart.
 
 References:
     C. White, W. Neiswanger and Y. Savani, 2021, BANANAS (path encoding). We count paths and hash them, so that one
@@ -31,6 +36,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import cast
 
@@ -40,9 +46,11 @@ from netwright.errors import SpaceError, unknown
 from netwright.space.diagram import Diagram
 from netwright.space.expressions import Choice, Dependent, Integer, Real, Subset
 from netwright.space.graph import OperationGraph, operation_graph
+from netwright.space.graph_statistics import Vocabulary, graph_statistics
 from netwright.space.nodes import Cell, Node, OneOf, Op, Repeat, child_nodes
 from netwright.space.path_moments import path_moments
 from netwright.space.program import Program
+from netwright.space.quantiles import StandardQuantiles
 from netwright.space.resolve import resolve
 from netwright.space.trampoline import Recursion, gather, run
 from netwright.space.values import Continuous, Listed, Subsets, typed, values_of
@@ -50,7 +58,8 @@ from netwright.types import Architecture, Value, digest
 
 PATH_DIMENSION = 512
 OPERATION_DIMENSION = 128
-KINDS = ("one-hot", "ordinal", "adjacency", "operation", "path", "flow", "spread")
+NUM_SAMPLED = 128
+KINDS = ("one-hot", "ordinal", "adjacency", "operation", "path", "flow", "spread", "statistics")
 
 
 class Encoder:
@@ -59,11 +68,15 @@ class Encoder:
     Args:
         program: the compiled space.
         diagram: of the space, counted.
+        sample: draws an architecture of the space.
     """
 
-    def __init__(self, program: Program, diagram: Diagram) -> None:
+    def __init__(
+        self, program: Program, diagram: Diagram, sample: Callable[[np.random.Generator], Architecture]
+    ) -> None:
         self._program = program
         self._diagram = diagram
+        self._sample = sample
         self._graph = lru_cache(maxsize=1)(self._laid_out)  # several encodings of one architecture share it
         self._moments = lru_cache(maxsize=1)(lambda arch: path_moments(self._graph(arch), OPERATION_DIMENSION))
 
@@ -89,11 +102,21 @@ class Encoder:
             return np.append(moments.mean, moments.log_count)
         if kind == "spread":
             return np.asarray(np.sqrt(self._moments(arch).variance))
+        if kind == "statistics":
+            return self._statistics(graph)
         return path_counts(graph) if kind == "path" else self._adjacency(graph)
 
     def _laid_out(self, arch: Architecture) -> OperationGraph:
         assert self._program.root is not None
         return operation_graph(resolve(self._program.root, arch))
+
+    @cached_property
+    def _statistics(self) -> Callable[[OperationGraph], np.ndarray]:
+        rng = np.random.Generator(np.random.PCG64(0))
+        graphs = [self._laid_out(self._sample(rng)) for _ in range(NUM_SAMPLED)]
+        vocabulary = Vocabulary.of(graphs)
+        quantiles = StandardQuantiles(np.stack([graph_statistics(graph, vocabulary) for graph in graphs]))
+        return lambda graph: quantiles(graph_statistics(graph, vocabulary)[None])[0]
 
     @cached_property
     def _blocks(self) -> tuple[Block, ...]:

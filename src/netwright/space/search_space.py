@@ -386,7 +386,8 @@ class SearchSpace:
 
         Args:
             arch: of this space.
-            kind: ``one-hot``, ``ordinal``, ``adjacency``, ``operation`` or ``path``; see `netwright.space.encoding`.
+            kind: ``one-hot``, ``ordinal``, ``adjacency``, ``operation``, ``path``, ``flow``, ``spread`` or
+                ``statistics``; see `netwright.space.encoding`.
 
         Returns:
             float64 array of shape (dimension,).
@@ -399,7 +400,7 @@ class SearchSpace:
 
     @cached_property
     def _encoder(self) -> Encoder:
-        return Encoder(self._program, self._folded[0])
+        return Encoder(self._program, self._folded[0], self.sample)
 
     def difference(self, a: Architecture, b: Architecture) -> Difference:
         """What two architectures of this space differ in.

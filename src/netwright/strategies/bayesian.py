@@ -1,6 +1,6 @@
 """Bayesian optimisation over architectures: a Gaussian process says which network is worth training next.
 
-The loop is that of `netwright.strategies.model_search`, the model that of `netwright.predictors.views`.
+The loop is that of `netwright.strategies.model_search`, the model that of `netwright.predictors.gaussian_surrogate`.
 """
 
 from __future__ import annotations

@@ -17,9 +17,9 @@ import numpy as np
 
 from netwright.errors import UsageError, wrong
 from netwright.predictors.features import Features
+from netwright.predictors.gaussian_surrogate import GaussianProcessSurrogate
 from netwright.predictors.score_ranks import ScoreRanks, Scores
 from netwright.predictors.surrogate import CannotLearn, Learner, SurrogateFactory
-from netwright.predictors.views import Views
 from netwright.strategies.acquisition import log_expected_improvement
 from netwright.strategies.aims import UTILITY, Acquisition, Aim, BestValue, LargerFront
 from netwright.strategies.candidates import Candidates
@@ -93,7 +93,7 @@ class ModelSearch:
         constraints: Sequence[Constraint] = (),
         initial: Sequence[Proposal | Architecture] = (),
         num_initial: int = 5,
-        surrogate: SurrogateFactory = Views,
+        surrogate: SurrogateFactory = GaussianProcessSurrogate,
         acquisition: Acquisition = expected_improvement,
         scores: Scores | None = None,
         scalarize: bool | None = None,

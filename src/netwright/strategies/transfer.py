@@ -18,7 +18,7 @@ import numpy as np
 
 from netwright.errors import UsageError, wrong
 from netwright.predictors.features import Features
-from netwright.predictors.views import Views
+from netwright.predictors.gaussian_surrogate import GaussianProcessSurrogate
 from netwright.strategies.aims import UTILITY
 from netwright.strategies.earlier_portfolio import make_portfolio
 from netwright.strategies.earlier_studies import CarriedStudy, EarlierStudy, Lesson, carry_over, lessons_of
@@ -94,7 +94,7 @@ class Transfer(ModelSearch):
             num_initial=num_initial,
             surrogate=partial(RankedEnsemble, lessons=[x for of_study in lessons for x in of_study])
             if lessons
-            else Views,
+            else GaussianProcessSurrogate,
             scalarize=True if lessons else None,  # lessons are about values under weights
         )
 

@@ -11,7 +11,7 @@ References:
     operations, most operations on a path, degrees of nodes. Deviations of ours: operations are vertices and skips are
     edges in every space; with more than `MOST_SUBSETS` operations the sets are single ones, pairs, all but one, and
     all; the fewest operations on a path, what feeds what, sums of numeric arguments, and what stands on an average way
-    (`netwright.predictors.way_statistics`) are added.
+    (`netwright.space.way_statistics`) are added.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from itertools import combinations
 
 import numpy as np
 
-from netwright.predictors.way_statistics import way_names, way_statistics
 from netwright.space.graph import OperationGraph, Vertex
+from netwright.space.way_statistics import way_names, way_statistics
 
 MOST_OPERATIONS = 10
 """Operations told apart; where there are more with their arguments, kinds are, and the rarest are one."""

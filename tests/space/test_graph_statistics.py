@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from netwright.predictors.graph_features import JOINTS, NO_PATH, Vocabulary, graph_statistics, numeric_arguments
 from netwright.space.graph import OperationGraph, Vertex
+from netwright.space.graph_statistics import JOINTS, NO_PATH, Vocabulary, graph_statistics, numeric_arguments
 from netwright.testing import cell_space, example_spaces
 from netwright.types import Architecture
 
