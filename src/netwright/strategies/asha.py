@@ -39,7 +39,8 @@ class Asha(Brackets):
         inner: proposes architectures: a name that `make_strategy` knows, or what makes a strategy.
         monitor: judges the rungs; one with its defaults when absent.
         predictable: drop the lowest rung early where a model cannot predict its scores from the architectures, as where
-            they are noise (`rung_sense`): for inner strategies that learn from it.
+            they are noise, and promote nothing from it while that is in doubt (`rung_sense`): for inner strategies that
+            learn from it.
 
     Attributes:
         monitor: judges the rungs; `agreements` tell what it knows.

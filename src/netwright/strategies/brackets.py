@@ -66,7 +66,8 @@ class Brackets:
         objectives: one, or several by Pareto rank and crowding.
         constraints: limits; infeasible and failed trials are never promoted.
         monitor: judges the rungs; one with its defaults when None.
-        sense: drops a lowest rung whose scores are noise; none by default.
+        sense: drops a lowest rung whose scores are noise, and holds promotions from it back where they may be; none by
+            default.
 
     Attributes:
         monitor: as given; `RungMonitor.agreements` has its numbers.
@@ -242,6 +243,8 @@ class Brackets:
             share: of a rung that may go on; the ratio of the costs when None.
         """
         for rung, above in reversed(list(zip(bracket.rungs, bracket.rungs[1:], strict=False))):
+            if rung.fidelity == self._living[0] and self._is_in_doubt():
+                continue
             while entry := rung.promotable(1 / (share or rung.fidelity.cost / above.fidelity.cost)):
                 entry, origin = self._maybe_random(rung, above, entry)
                 _, trial_id, architecture = entry
@@ -254,6 +257,10 @@ class Brackets:
                 self._ask_of(architecture, above.fidelity)
                 return Proposal(architecture, above.fidelity, parents=(trial_id,), origin=origin)
         return None
+
+    def _is_in_doubt(self) -> bool:
+        """Whether the lowest rung may yet turn out to be noise; once there are no new architectures that is all one."""
+        return self._sense is not None and self._sense.in_doubt and not self.dropped and not self._is_dry
 
     def _maybe_random(self, rung: Rung, above: Rung, best: Entry) -> tuple[Entry, str]:
         """The entry to promote: the best one, or where the monitor wants it one drawn from all of the rung.
