@@ -253,6 +253,22 @@ def test_zen_gives_back_the_scale_that_a_norm_takes() -> None:
     assert value("zen", normed, inputs, None) == pytest.approx(value("zen", plain, inputs, None), abs=0.01)
 
 
+def test_zen_of_a_network_with_a_branch_that_nothing_reaches() -> None:
+    """A norm that only ever sees zeros takes no scale away: the score is that of the network without the branch."""
+
+    class Branched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.norm = nn.Linear(12, 8, bias=False), nn.BatchNorm1d(12)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.body(x + self.norm(torch.zeros_like(x)))
+
+    inputs = torch.zeros(6, 12)
+    alone = value("zen", Branched().body, inputs, None)
+    assert value("zen", Branched(), inputs, None) == pytest.approx(alone, abs=1e-5)
+
+
 def test_zen_knows_no_weights_and_no_data() -> None:
     """It draws both; another seed draws others."""
     (one, _), (other, _) = images(0), images(1)

@@ -7,8 +7,8 @@ References:
     Deviations: drawn once, not 32 times; the change is the sum of the absolute ones of an example, as in the authors'
     code, not their norm; residual connections stay, since not every network has one to take out (the published
     correlations on cell spaces leave them too); LayerNorm and GroupNorm count like BatchNorm, so that the scale they
-    take away is not lost; the last features are those of the last layer before pooling that gives a value at more than
-    one position, or else the outputs. Labels and data are not used.
+    take away is not lost; a norm whose input never varies counts nothing; the last features are those of the last layer
+    before pooling that gives a value at more than one position, or else the outputs. Labels and data are not used.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _positions(shape: Sequence[int]) -> int:
 
 @contextmanager
 def _variances(model: nn.Module) -> Iterator[list[Tensor]]:
-    """Within it, each norm notes the mean of the variances that it divides by."""
+    """Within it, each norm whose input varies notes the mean of the variances that it divides by."""
     found: list[Tensor] = []
 
     def note(norm: nn.Module, args: tuple[Tensor, ...]) -> None:
@@ -91,7 +91,9 @@ def _variances(model: nn.Module) -> Iterator[list[Tensor]]:
             value, dims = value.reshape(len(value), norm.num_groups, -1), [2]
         else:
             dims = [dim for dim in range(value.ndim) if dim != 1]
-        found.append(value.var(dims, correction=0).mean())
+        variance = value.var(dims, correction=0).mean()
+        if variance > 0:  # of a branch that nothing reaches, a norm takes no scale away
+            found.append(variance)
 
     with ExitStack() as stack:
         for module in model.modules():
