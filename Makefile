@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
 .PHONY: help env demo test test-slow lint format types layers check examples schema clean bench-queries bench-validation \
 	bench-proxies bench-robustness bench-pareto bench-fidelities bench-transfer bench-predictors bench-scores \
-	bench-curves bench-latency bench-latency-transfer
+	bench-curves bench-latency bench-latency-transfer bench-ladder
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,13 @@ bench-robustness: env ## shuffled and noisy labels (T12)
 bench-pareto: env ## share of the hypervolume on 27 devices (T9)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/pareto_nb201.py --data $(DATA) --seeds 50 --write docs/figures/pareto.md
 
+bench-ladder: env ## full trainings that the ladder needs beside plain evolution, also with rungs that mislead
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/ladder_nb201.py --data $(DATA) --seeds 40 \
+		--arm evolution bayesian halving ladder ladder-evolution trainings flipped
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/ladder_nb201.py --data $(DATA) --seeds 40 --regret 1 \
+		--arm evolution halving ladder ladder-evolution trainings flipped
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/ladder_nb201.py --data $(DATA) --seeds 10 --equivalents 60 --arm bayesian noise
+
 bench-fidelities: env ## full trainings until a regret of 0.1 points with low fidelities (T11), and with noise in their place
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fidelities_nb201.py --data $(DATA) --seeds 50 \
 		--strategy bayesian asha:inner=bayesian,predictable=true freeze-thaw bohb hyperband --write docs/figures/fidelities.md
@@ -82,7 +89,9 @@ bench-transfer: env ## searches that begin with an earlier study
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/transfer_nb201.py --data $(DATA) --seeds $(SEEDS) --write docs/figures/transfer.md
 
 bench-predictors: env ## rank correlation and calibration of surrogates (T7)
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/predictors_nb201.py --data $(DATA) --seeds 50 --write docs/figures/predictors.md
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/predictors_nb201.py --data $(DATA) --seeds 50 --held-out 1000 \
+		--table nasbench201-cifar10 nasbench201-cifar100 nasbench201-imagenet16-120 nasbench-macro \
+		--predictor average average+scores params --write docs/figures/predictors.md
 
 SCORES = OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies_nb201.py --data $(DATA) --seed 1
 

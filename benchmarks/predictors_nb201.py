@@ -200,6 +200,7 @@ def main() -> None:
     args = parser.parse_args()
     versions = ", ".join(f"{name} {version(name)}" for name in ("netwright", "numpy", "scipy", "scikit-learn"))
     options = f"--seeds {args.seeds} --held-out {args.held_out} --pool {args.pool} --table {' '.join(args.table)}"
+    options += f" --predictor {' '.join(args.predictor)}"
     lines = ["# Accuracy predictors (T7)", "", f"{versions}; seeds 0 to {args.seeds - 1}; +- 95 % interval."]
     lines += ["Labelled ones are different networks; none of the held-out ones is one of them under another name.", ""]
     lines += [f"    python benchmarks/predictors_nb201.py --data FOLDER {options}", ""]
