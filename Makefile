@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test test-slow lint format types layers check examples schema clean bench-queries bench-validation \
-	bench-proxies bench-robustness bench-pareto bench-fidelities bench-transfer bench-predictors bench-scores \
+	bench-proxies bench-robustness bench-pareto bench-fidelities bench-priors bench-transfer bench-predictors bench-scores \
 	bench-curves bench-latency bench-latency-transfer bench-ladder
 
 help: ## print this list
@@ -74,16 +74,28 @@ bench-pareto: env ## share of the hypervolume on 27 devices (T9)
 bench-ladder: env ## full trainings that the ladder needs beside plain evolution, also with rungs that mislead
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/ladder_nb201.py --data $(DATA) --seeds 40 \
 		--arm evolution bayesian halving ladder ladder-evolution trainings flipped
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/ladder_nb201.py --data $(DATA) --table nasbench201-cifar100 --seeds 30 \
+		--arm evolution halving ladder trainings
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/ladder_nb201.py --data $(DATA) --seeds 40 --regret 1 \
 		--arm evolution halving ladder ladder-evolution trainings flipped
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/ladder_nb201.py --data $(DATA) --seeds 10 --equivalents 60 --arm bayesian noise
 
+FIDELITIES = OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fidelities_nb201.py --data $(DATA) --equivalents 150
+TRUE_OR_NOISE = bayesian asha:inner=bayesian,predictable=true
+
 bench-fidelities: env ## full trainings until a regret of 0.1 points with low fidelities (T11), and with noise in their place
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fidelities_nb201.py --data $(DATA) --seeds 50 \
-		--strategy bayesian asha:inner=bayesian,predictable=true freeze-thaw bohb hyperband --write docs/figures/fidelities.md
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fidelities_nb201.py --data $(DATA) --seeds 50 --noise \
-		--strategy bayesian asha:inner=bayesian,predictable=true asha:inner=bayesian freeze-thaw \
-		--write docs/figures/fidelities_noise.md
+	rm -f docs/figures/fidelities.md docs/figures/fidelities_noise.md
+	$(FIDELITIES) --seeds 200 --strategy $(TRUE_OR_NOISE) --write docs/figures/fidelities.md
+	$(FIDELITIES) --seeds 200 --noise --strategy $(TRUE_OR_NOISE) --write docs/figures/fidelities_noise.md
+	for set in cifar100 imagenet16-120; do \
+		$(FIDELITIES) --table nasbench201-$$set --strategy $(TRUE_OR_NOISE) --write docs/figures/fidelities.md; \
+		$(FIDELITIES) --table nasbench201-$$set --noise --strategy $(TRUE_OR_NOISE) --write docs/figures/fidelities_noise.md; \
+	done
+	$(FIDELITIES) --strategy bayesian freeze-thaw bohb hyperband --write docs/figures/fidelities.md
+	$(FIDELITIES) --noise --strategy bayesian freeze-thaw asha:inner=bayesian --write docs/figures/fidelities_noise.md
+
+bench-priors: env ## PriorBand with a good prior, a bad one and none
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/priorband_nb201.py --data $(DATA) --seeds 50 --write docs/figures/priors.md
 
 bench-transfer: env ## searches that begin with an earlier study
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/transfer_nb201.py --data $(DATA) --seeds $(SEEDS) --write docs/figures/transfer.md
