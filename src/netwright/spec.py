@@ -91,8 +91,7 @@ class SearchSpec(BaseModel):
     space: PathText = Field("default", description="Name of a shipped search space, or FILE.py:NAME of your own.")
     strategy: Short = Field("auto", description="Search strategy: auto, bayesian, evolution, ...; README lists all.")
     ladder: Short = Field(
-        "default",
-        description="Rungs that networks pass: default, none, or some of proxies, predictor, short, long, full.",
+        "default", description="Rungs that networks pass: default, none, or of proxies, predictor, short, long, full."
     )
     halving: bool = Field(True, description="Stop hopeless trials early by successive halving.")
     min_epochs: float | None = Field(
