@@ -17,12 +17,6 @@
 ``path``
     How many paths of operations lead from the input to the output, by a hash of the operations on the way, as
     log(1 + count). `PATH_DIMENSION` entries; each path falls on one of them.
-``flow``
-    How often each operation stands on a path from input to output on average over the paths, by the same hashes as
-    ``operation``, and log(1 + number of paths): of two networks with the same operations it tells which ones are in
-    series. `OPERATION_DIMENSION` + 1 entries.
-``spread``
-    The standard deviations of these counts from path to path. `OPERATION_DIMENSION` entries.
 ``statistics``
     What `netwright.space.graph_statistics` says of the operation graph: counts, shortest and longest ways through sets
     of operations, what feeds what, degrees, sums of arguments. Each is told as a normal quantile: where the
@@ -48,7 +42,6 @@ from netwright.space.expressions import Choice, Dependent, Integer, Real, Subset
 from netwright.space.graph import OperationGraph, operation_graph
 from netwright.space.graph_statistics import Vocabulary, graph_statistics
 from netwright.space.nodes import Cell, Node, OneOf, Op, Repeat, child_nodes
-from netwright.space.path_moments import path_moments
 from netwright.space.program import Program
 from netwright.space.quantiles import StandardQuantiles
 from netwright.space.resolve import resolve
@@ -59,7 +52,7 @@ from netwright.types import Architecture, Value, digest
 PATH_DIMENSION = 512
 OPERATION_DIMENSION = 128
 NUM_SAMPLED = 128
-KINDS = ("one-hot", "ordinal", "adjacency", "operation", "path", "flow", "spread", "statistics")
+KINDS = ("one-hot", "ordinal", "adjacency", "operation", "path", "statistics")
 
 
 class Encoder:
@@ -78,7 +71,6 @@ class Encoder:
         self._diagram = diagram
         self._sample = sample
         self._graph = lru_cache(maxsize=1)(self._laid_out)  # several encodings of one architecture share it
-        self._moments = lru_cache(maxsize=1)(lambda arch: path_moments(self._graph(arch), OPERATION_DIMENSION))
 
     def encode(self, arch: Architecture, kind: str) -> np.ndarray:
         """See `SearchSpace.encode`.
@@ -97,11 +89,6 @@ class Encoder:
         graph = self._graph(arch)
         if kind == "operation":
             return operation_counts(graph)
-        if kind == "flow":
-            moments = self._moments(arch)
-            return np.append(moments.mean, moments.log_count)
-        if kind == "spread":
-            return np.asarray(np.sqrt(self._moments(arch).variance))
         if kind == "statistics":
             return self._statistics(graph)
         return path_counts(graph) if kind == "path" else self._adjacency(graph)

@@ -386,8 +386,8 @@ class SearchSpace:
 
         Args:
             arch: of this space.
-            kind: ``one-hot``, ``ordinal``, ``adjacency``, ``operation``, ``path``, ``flow``, ``spread`` or
-                ``statistics``; see `netwright.space.encoding`.
+            kind: ``one-hot``, ``ordinal``, ``adjacency``, ``operation``, ``path`` or ``statistics``; see
+                `netwright.space.encoding`.
 
         Returns:
             float64 array of shape (dimension,).
