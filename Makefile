@@ -100,10 +100,13 @@ bench-priors: env ## PriorBand with a good prior, a bad one and none
 bench-transfer: env ## searches that begin with an earlier study
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/transfer_nb201.py --data $(DATA) --seeds $(SEEDS) --write docs/figures/transfer.md
 
-bench-predictors: env ## rank correlation and calibration of surrogates (T7)
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/predictors_nb201.py --data $(DATA) --seeds 50 --held-out 1000 \
-		--table nasbench201-cifar10 nasbench201-cifar100 nasbench201-imagenet16-120 nasbench-macro \
-		--predictor average average+scores params --write docs/figures/predictors.md
+PREDICTORS = OMP_NUM_THREADS=1 $(BIN)/python benchmarks/predictors_nb201.py --data $(DATA) --seeds 50 \
+	--predictor average average+scores params
+
+bench-predictors: env ## rank correlation and calibration of predictors (T7), alone and, after bench-scores, with proxies
+	$(PREDICTORS) --held-out 1000 --table nasbench201-cifar10 --write docs/figures/predictors.md
+	$(PREDICTORS) --proxy-scores runs/proxies.jsonl --write docs/figures/predictors_proxies.md \
+		--table nasbench201-cifar10 nasbench201-cifar100 nasbench201-imagenet16-120
 
 SCORES = OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies_nb201.py --data $(DATA) --seed 1
 

@@ -1,7 +1,8 @@
 """T7: how well predictors rank architectures of tables they have not seen, and what their intervals hold.
 
     python benchmarks/predictors_nb201.py --data FOLDER [--seeds 50] [--labels 20 50 100 400] [--table accel-nasbench]
-        [--predictor average process ...] [--held-out 0] [--pool 0] [--jobs 1] [--write docs/figures/predictors.md]
+        [--predictor average process ...] [--held-out 0] [--pool 0] [--proxy-scores proxies.jsonl] [--jobs 1]
+        [--write docs/figures/predictors.md]
 
 A label is the accuracy the table holds: mean test accuracy after the longest training, validation on Accel-NASBench.
 For each seed architectures are drawn uniformly; those to be learnt from are different networks (canonical ids), and
@@ -9,13 +10,15 @@ none of the held-out ones is the same network as one of them, under whatever nam
 (or of a pool drawn from it, or as many as asked for), each name counted. Printed are Kendall's tau between prediction
 and accuracy over the held-out ones, and over their best tenth, and the share of their accuracies inside 90 % intervals;
 means over seeds with 95 % intervals. ``+scores`` sees the table's label-free scores too (zc_*), where it has none its
-params and MACs. ``params`` and ``macs`` rank by size, without labels. gp, ensemble and trees are the surrogates of the
+params and MACs; with a file of proxies_nb201.py (of NAS-Bench-201), its networks are the pool, and ``+scores`` sees their
+zero-cost proxies and the default ensemble of these among the pool. ``params`` and ``macs`` rank by size, without labels. gp, ensemble and trees are the surrogates of the
 searches.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -25,6 +28,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from proxies_nb201 import columns, networks
 from scipy.stats import kendalltau, t
 
 from netwright.benchmarks import load_benchmark
@@ -68,6 +72,7 @@ class Pool:
     groups: np.ndarray
     metrics: list[Metrics]
     accuracies: np.ndarray
+    proxies: dict[Architecture, dict[str, float]] = field(default_factory=dict)
     inputs: dict[bool, Inputs] = field(default_factory=dict)
     features: Features | None = None
 
@@ -80,7 +85,9 @@ class Pool:
         return known, others[: held_out or None]
 
     def scores(self, architecture: Architecture) -> dict[str, float]:
-        """Label-free scores of the table, or the sizes where there are none."""
+        """Measured proxies; else label-free scores of the table, or the sizes where there are none."""
+        if self.proxies:
+            return self.proxies[architecture]
         found = self.table.query(architecture)
         return {n: v for n, v in found.items() if n.startswith("zc_")} or {name: found[name] for name in SIZES}
 
@@ -94,7 +101,8 @@ class Pool:
         kind, with_scores = name.removesuffix(SCORES), name.endswith(SCORES)
         scores = self.scores if with_scores else None
         if with_scores not in self.inputs:  # rows are made once for all seeds
-            self.inputs[with_scores] = Inputs(self.table.space, 0, scores)
+            among = self.architectures if self.proxies else ()  # others have no scores
+            self.inputs[with_scores] = Inputs(self.table.space, 0, scores, among=among)
         predictor = Predictor(self.table.space, kind=kind, seed=seed, scores=scores, inputs=self.inputs[with_scores])
         predictor.fit([self.architectures[i] for i in known], self.accuracies[known])
         told = predictor.predict([self.architectures[i] for i in others])
@@ -117,18 +125,29 @@ class Pool:
         return mean, low, high
 
 
-def draw(name: str, data: Path, count: int) -> Pool:
+def draw(name: str, args: argparse.Namespace) -> Pool:
     """The architectures of a table, or some of them, the same for every run."""
-    table = load_benchmark(name, data)
+    table = load_benchmark(name, args.data)
     assert isinstance(table, Table)
     metric = "test_accuracy" if "test_accuracy" in table.metrics else "val_accuracy"
     rows = np.flatnonzero(np.isfinite(table.column(metric)))
-    if count and count < len(rows):
-        rows = np.sort(np.random.default_rng(0).permutation(rows)[:count])
+    if args.pool and args.pool < len(rows):
+        rows = np.sort(np.random.default_rng(0).permutation(rows)[: args.pool])
     architectures = [table.architectures().architecture(int(row)) for row in rows]
+    proxies = measured(table, args.proxy_scores, args.data) if args.proxy_scores else {}
+    architectures = [a for a in architectures if a in proxies] if proxies else architectures
     _, groups = np.unique([table.space.canonical_id(a) for a in architectures], return_inverse=True)
     metrics = [table.query(a) for a in architectures]
-    return Pool(table, architectures, groups, metrics, table.column(metric)[rows])
+    return Pool(table, architectures, groups, metrics, np.array([m[metric] for m in metrics]), proxies)
+
+
+def measured(table: Table, path: Path, data: Path) -> dict[Architecture, dict[str, float]]:
+    """Proxies that proxies_nb201.py has measured on NAS-Bench-201, and their ensemble among themselves."""
+    lines = path.read_text(encoding="utf-8").split("\n")[1:-1]
+    found = {line["row"]: line for line in map(json.loads, lines)}
+    scores, decisions = columns(found), networks("nasbench201", data).decisions
+    architectures = [table.space.architecture(decisions[row]) for row in found]
+    return {a: {name: float(score[i]) for name, score in scores.items()} for i, a in enumerate(architectures)}
 
 
 def measure(pool: Pool, names: Sequence[str], labels: int, held_out: int, seed: int) -> np.ndarray:
@@ -193,6 +212,7 @@ def main() -> None:
     parser.add_argument("--labels", type=int, nargs="+", default=list(TARGETS))
     parser.add_argument("--held-out", type=int, default=0, help="of a seed; 0 for all others")
     parser.add_argument("--pool", type=int, default=0, help="architectures that seeds draw from; 0 for the whole table")
+    parser.add_argument("--proxy-scores", type=Path, help="file of proxies_nb201.py; its networks are the pool")
     parser.add_argument("--table", nargs="+", choices=TABLES, default=list(TABLES))
     parser.add_argument("--predictor", nargs="+", choices=NAMES, default=list(DEFAULT))
     parser.add_argument("--jobs", type=int, default=1)
@@ -200,13 +220,14 @@ def main() -> None:
     args = parser.parse_args()
     versions = ", ".join(f"{name} {version(name)}" for name in ("netwright", "numpy", "scipy", "scikit-learn"))
     options = f"--seeds {args.seeds} --held-out {args.held_out} --pool {args.pool} --table {' '.join(args.table)}"
+    options += f" --proxy-scores {args.proxy_scores.name}" if args.proxy_scores else ""
     options += f" --predictor {' '.join(args.predictor)}"
     lines = ["# Accuracy predictors (T7)", "", f"{versions}; seeds 0 to {args.seeds - 1}; +- 95 % interval."]
     lines += ["Labelled ones are different networks; none of the held-out ones is one of them under another name.", ""]
     lines += [f"    python benchmarks/predictors_nb201.py --data FOLDER {options}", ""]
     print("\n".join(lines))
     for name in args.table:
-        lines += (of_table := report(name, run(draw(name, args.data, args.pool), args), args.predictor))
+        lines += (of_table := report(name, run(draw(name, args), args), args.predictor))
         print("\n".join(of_table), flush=True)
         if args.write:
             args.write.write_text("\n".join(lines), encoding="utf-8")
