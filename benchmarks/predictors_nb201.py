@@ -10,9 +10,9 @@ none of the held-out ones is the same network as one of them, under whatever nam
 (or of a pool drawn from it, or as many as asked for), each name counted. Printed are Kendall's tau between prediction
 and accuracy over the held-out ones, and over their best tenth, and the share of their accuracies inside 90 % intervals;
 means over seeds with 95 % intervals. ``+scores`` sees the table's label-free scores too (zc_*), where it has none its
-params and MACs; with a file of proxies_nb201.py (of NAS-Bench-201), its networks are the pool, and ``+scores`` sees their
-zero-cost proxies and the default ensemble of these among the pool. ``params`` and ``macs`` rank by size, without labels. gp, ensemble and trees are the surrogates of the
-searches.
+params and MACs; with a file of proxies_nb201.py (of NAS-Bench-201), its networks are the pool, and ``+scores`` sees
+their zero-cost proxies and the default ensemble of these among the pool. ``params`` and ``macs`` rank by size, without
+labels. gp, ensemble and trees are the surrogates of the searches.
 """
 
 from __future__ import annotations

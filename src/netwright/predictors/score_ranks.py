@@ -73,7 +73,8 @@ class ScoreRanks:
         """Sum of the logarithms of the shares: high where no score is bad.
 
         References:
-            J. Lee and B. Ham, 2024, "AZ-NAS: Assembling Zero-Cost Proxies for Network Architecture Search", equation 12.
+            J. Lee and B. Ham, 2024, "AZ-NAS: Assembling Zero-Cost Proxies for Network Architecture Search",
+            equation 12.
         """
         return float(np.log(self.shares(architecture)).sum())
 
