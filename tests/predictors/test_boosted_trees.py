@@ -96,9 +96,12 @@ def test_intervals_of_a_synthetic_table_hold_nine_of_ten() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("labels", [20, 50, 100])
-def test_intervals_of_nas_bench_201_hold_nine_of_ten(labels: int, shared_data: Path) -> None:
-    """Over 40 seeds 88 to 92 % of the ranks of held-out cells of CIFAR-10 lie in 90 % intervals."""
+@pytest.mark.parametrize(("labels", "seeds"), [(20, 120), (50, 40), (100, 40)])
+def test_intervals_of_nas_bench_201_hold_nine_of_ten(labels: int, seeds: int, shared_data: Path) -> None:
+    """88 to 92 % of the ranks of held-out cells of CIFAR-10 lie in 90 % intervals.
+
+    With 20 labels the share varies by 8 points from seed to seed: 120 seeds tell it to 0.8, as 40 do with more labels.
+    """
     table = load_benchmark("nasbench201-cifar10", shared_data)
     assert isinstance(table, Table)
     draws = np.random.default_rng(0)
@@ -107,7 +110,7 @@ def test_intervals_of_nas_bench_201_hold_nine_of_ten(labels: int, shared_data: P
     numbers = features.numbers(cells)
     accuracies = np.array([table.query(cell)["test_accuracy"] for cell in cells])
     shares = []
-    for seed in range(40):
+    for seed in range(seeds):
         rng = np.random.default_rng(seed)
         order = rng.permutation(len(cells))
         known, others = order[:labels], order[labels:]
