@@ -42,6 +42,7 @@ from netwright.comparison.journal import Journal
 from netwright.comparison.truth import find_truth
 from netwright.evaluation.scored import Scored
 from netwright.strategies import BayesianOptimization, RegularizedEvolution, Strategy, SuccessiveHalving
+from netwright.strategies.rung_sense import RungSense
 from netwright.study.ladder_screen import Screen
 from netwright.study.ladder_strategy import Ladder
 from netwright.types import Architecture, Fidelity, Objective
@@ -105,7 +106,8 @@ def make(arm: Arm, table: Table, seed: int) -> Strategy:
     if arm.rungs == "ladder":
         screen = Screen(table.space, seed=seed, num_to_score=NUM_SCORED, cost_ratio=COST_RATIO)
         screen.fill([scored(table, arch, -1.0 if arm.flipped else 1.0) for arch in screen.to_score])
-    return Ladder(inner, lengths, eta=high / low, objectives=GOALS, screen=screen)
+    sense = partial(RungSense, table.space, seed)
+    return Ladder(inner, lengths, eta=high / low, objectives=GOALS, screen=screen, make_sense=sense)
 
 
 def needed(args: argparse.Namespace, arm: Arm, seed: int) -> tuple[float, list[str]]:

@@ -18,7 +18,7 @@ from netwright.study.ladder_report import LADDER, LadderReport, stored_agreement
 from netwright.study.ladder_screen import Screen
 from netwright.study.ladder_strategy import Ladder
 from netwright.study.scoring_phase import SCORED
-from netwright.types import Fidelity, Trial, TrialState
+from netwright.types import Architecture, Fidelity, Trial, TrialState
 
 
 @pytest.fixture
@@ -65,6 +65,23 @@ def test_remarks_are_told_once(store: Store) -> None:
     report.tell_new()
     report.tell_new()
     assert ["new"] == told
+    store.close()
+
+
+def test_what_learning_curves_saved_is_told(store: Store) -> None:
+    """At the end of a search, and kept; nothing where they saved nothing."""
+    ladder, told = searched(40), list[str]()
+    report = LadderReport(ladder, store, told.append)
+    report.tell_saved()
+    assert [] == told
+    ladder.stopped[Architecture({"good": 1}), Fidelity(1.0)] = None
+    ladder.epochs_saved = 2.0
+    report.tell_saved()
+    report.keep()
+    assert ["ladder: 1 not trained longer, since their learning curves stay below the best: 2 epochs saved"] == told
+    body = store.events(LADDER)[-1].body
+    assert isinstance(body, dict)
+    assert {"networks": 1, "epochs_saved": 2.0} == body["stopped"]
     store.close()
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 import pytest
-from ladder_cases import LENGTHS, filled, honest, ladder, plain, reversed_at_first, run, space
+from ladder_cases import LENGTHS, filled, honest, ladder, plain, reversed_at_first, run, space, trial
 from scipy.stats import kendalltau
 
 from netwright.errors import UsageError
 from netwright.space import SearchSpace, integer
 from netwright.strategies import RandomSearch
+from netwright.strategies.operators import Values
+from netwright.strategies.rung_sense import RungSense
 from netwright.study.ladder_screen import Screen
 from netwright.study.ladder_strategy import Ladder
 from netwright.testing.strategies import check_strategy
-from netwright.types import Architecture, Fidelity
+from netwright.types import Architecture, Fidelity, digest
 
 
 def test_it_keeps_the_contract_of_strategies() -> None:
@@ -122,6 +127,79 @@ def test_every_network_of_a_small_space_is_tried_once() -> None:
     strategy = Ladder(lambda: RandomSearch(small), LENGTHS[:1], screen=screen)
     trials = run(strategy, 100)
     assert 20 == len({t.architecture for t in trials}) == len(trials)
+
+
+DEAR = [Fidelity(1.0), Fidelity(17.0)]
+
+
+def hashed(arch: Architecture) -> float:
+    """A number that has nothing to do with what a network is."""
+    return int(digest(arch.id), 16) / 16.0**16
+
+
+def noise_at_first(arch: Architecture, epochs: float) -> float:
+    return honest(arch, epochs) if epochs > 1 else hashed(arch)
+
+
+def sensing(seed: int, lengths: list[Fidelity] = DEAR, in_space: SearchSpace | None = None) -> Ladder:
+    found = in_space or space()
+    make_sense = partial(RungSense, found, seed)
+    return Ladder(lambda: RandomSearch(found, seed=seed), lengths, eta=17.0, make_sense=make_sense)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_going_on_is_dear_noise_is_dropped_before_it_is_paid(seed: int) -> None:
+    """After at most 48 short trainings, with few long ones, and told; an honest training stays."""
+    trials = run(strategy := sensing(seed), 60, noise_at_first)
+    assert [DEAR[0]] == strategy.dropped
+    assert strategy.remarks[0].startswith(
+        "ladder: trainings of 1 epochs dropped, since they are noise: no model predicts"
+    )
+    before = [t for t in trials if t.fidelity == DEAR[0]]
+    assert len(before) <= 48
+    assert sum(t.fidelity == DEAR[1] for t in trials[: len(before)]) <= 3
+    again = sensing(seed)
+    for told in trials:
+        assert [told.proposal] == list(again.ask(1))
+        again.tell([told])
+    run(kept := sensing(seed), 60)
+    assert [] == kept.dropped
+
+
+def test_where_going_on_is_cheap_probes_tell() -> None:
+    """There they are many, and a model may fail to predict what is good all the same."""
+    run(strategy := sensing(0, LENGTHS), 20, noise_at_first)
+    assert [] == strategy.dropped
+
+
+class Doubtful(RungSense):
+    """In doubt after any trial."""
+
+    def is_noise(self, architectures: Sequence[Architecture], values: Sequence[Values]) -> bool:
+        self.in_doubt = True
+        return False
+
+
+def test_nothing_goes_on_from_a_rung_in_doubt() -> None:
+    """Unless there is nothing else to try."""
+    small = SearchSpace(training={"good": integer("good", 0, 4), "size": integer("size", 0, 3)})
+    lengths = [Fidelity(1.0), Fidelity(6.0)]
+    strategy = Ladder(lambda: RandomSearch(small), lengths, eta=2.0, make_sense=lambda: Doubtful(small, 0))
+    trials = run(strategy, 100)
+    assert [1.0] * 20 == [t.fidelity.epochs for t in trials[:20]]
+    assert len(trials) > 25
+    assert {6.0} == {t.fidelity.epochs for t in trials[20:]}
+
+
+def test_a_rung_that_is_measured_to_rank_well_is_no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that does not understand it says nothing against it."""
+    strategy = sensing(0)
+    run(strategy, 130)
+    assert strategy.agreements[0].lower > 0
+    monkeypatch.setattr(RungSense, "is_noise", lambda self, architectures, values: True)
+    (proposal,) = strategy.ask(1)
+    strategy.tell([trial(130, proposal, honest)])
+    assert [] == strategy.dropped
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from netwright.errors import SpecError
+from netwright.space import SearchSpace
 from netwright.spec import SearchSpec
 from netwright.strategies import FreezeThaw, Hyperband, SuccessiveHalving
+from netwright.strategies.rung_sense import RungSense
+from netwright.study import setup
 from netwright.study.ladder_strategy import Ladder
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts, searcher, task_parts
@@ -67,6 +70,22 @@ def test_the_rungs_that_are_chosen_are_trained(options: dict[str, object], epoch
     ladder = parts_of(tmp_path, **options).ladder
     assert ladder is not None
     assert epochs == [fidelity.epochs for fidelity in ladder.fidelities]
+
+
+def test_where_going_on_is_dear_noise_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 1 to 9 epochs; to 3 epochs probes are many."""
+    made: list[int] = []
+
+    class Noted(RungSense):
+        def __init__(self, space: SearchSpace, seed: int) -> None:
+            super().__init__(space, seed)
+            made.append(seed)
+
+    monkeypatch.setattr(setup, "RungSense", Noted)
+    parts_of(tmp_path, ladder="short,long,full", max_epochs=27.0, seed=7)
+    assert [] == made
+    parts_of(tmp_path, ladder="short,full", max_epochs=27.0, seed=7)
+    assert [7] == made
 
 
 def test_rungs_for_a_strategy_that_has_its_own_are_refused(tmp_path: Path) -> None:

@@ -151,6 +151,19 @@ def is_probe(place: int, cost_ratio: float = 2.0) -> bool:
     return place % (every if place <= MANY * every else 2 * every) == first
 
 
+def probes_are_rare(cost_ratio: float) -> bool:
+    """Whether probes are fewer than one in `PROBE_EVERY`, since going on is dear, so that a verdict comes late.
+
+    Args:
+        cost_ratio: what a network costs above the rung, for each unit that it costs at it; > 0.
+
+    Example:
+        >>> probes_are_rare(2.0), probes_are_rare(16.0)
+        (False, True)
+    """
+    return round(cost_ratio / PROBES_COST) > PROBE_EVERY
+
+
 def believed(tau: float, num: int, assumed: float = ASSUMED) -> float:
     """A correlation to act on: the measured one and the assumed one, by how much stands behind each.
 

@@ -183,7 +183,7 @@ class Sitting:
                 self._report(LadderReport.skip)
                 loop.run(self._search_may_end)
                 self._drain(loop, self._search_ends_s)
-                self._report(LadderReport.tell_new, LadderReport.keep)
+                self._report(LadderReport.tell_new, LadderReport.tell_saved, LadderReport.keep)
                 stopped = self._why(loop)
             if self.parts.plan is not None:
                 self._finals(loop, self.parts.plan)

@@ -39,11 +39,19 @@ class LadderReport:
             self._tell(self._ladder.remarks[self._num_told])
             self._num_told += 1
 
+    def tell_saved(self) -> None:
+        """Tell what learning curves saved; nothing where they saved nothing."""
+        count = len(self._ladder.stopped)
+        if count:
+            saved = f"{self._ladder.epochs_saved:.3g} epochs saved"
+            self._tell(f"ladder: {count} not trained longer, since their learning curves stay below the best: {saved}")
+
     def keep(self) -> None:
-        """Store what the rungs are worth, where that has changed."""
+        """Store what the rungs are worth, and what learning curves saved, where that has changed."""
         body: Json = {
             "rungs": [found.to_dict() for found in self._ladder.agreements],
             "remarks": cast("list[Json]", list(self._ladder.remarks)),
+            "stopped": {"networks": len(self._ladder.stopped), "epochs_saved": self._ladder.epochs_saved},
         }
         if body != self._last and self._ladder.agreements:
             self._store.append_event(LADDER, body)

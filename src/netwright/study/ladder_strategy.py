@@ -5,6 +5,11 @@ measured: some networks, at places that are fixed before anything is known of th
 scored (origin ``probe``). A rung that misleads is dropped: its trials are forgotten, and the strategy is made anew, so
 that what was only seen there is new again. What follows from a measurement is decided in `netwright.evaluation.ladder`.
 
+Where going on is dear probes are few and a verdict by them comes late. There the lowest rung is also looked at by
+itself (`netwright.strategies.rung_sense`): scores that no model can predict from the networks are noise, and while that
+is in doubt nothing is trained longer for them. A network of a rung above the lowest is not trained longer where the
+learning curves of the search say that it will not beat the best (`netwright.study.curve_stops`).
+
 Like every strategy it is a function of seed and history. Knows no clocks and no processes.
 
 References:
@@ -19,12 +24,23 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from netwright.errors import UsageError, wrong
-from netwright.evaluation.ladder import FEWEST, FEWEST_RANDOM, believed, is_probe, misleads, passing_share
+from netwright.evaluation.ladder import (
+    FEWEST,
+    FEWEST_RANDOM,
+    believed,
+    is_probe,
+    misleads,
+    passing_share,
+    probes_are_rare,
+)
 from netwright.strategies import Exhausted, Strategy
 from netwright.strategies.operators import Scorer, Tier
 from netwright.strategies.pool import admit_once, collect
+from netwright.strategies.rung_sense import RungSense
 from netwright.strategies.successive_halving import Entry, Rung
-from netwright.study.ladder_screen import Screen
+from netwright.study.curve_stops import CurveStops
+from netwright.study.ladder_screen import POOL, PREDICTOR, PROXIES, Screen
+from netwright.study.pool_turns import PoolTurns
 from netwright.study.rung_audit import PROBE, RungAgreement, measure_agreement
 from netwright.types import Architecture, Constraint, Fidelity, Metrics, Objective, Proposal, Trial
 
@@ -63,10 +79,16 @@ class Ladder:
         first: trials that must have ended before any is trained longer, as long as there are new ones.
         num_initial: proposals of the inner strategy before the pool has a turn.
         screen: the pool; None without one.
+        make_sense: makes what tells noise in the lowest rung from that rung alone, anew for each; it is asked where
+            going on is so dear that few probes do. None for never.
+        by_curves: whether learning curves end trainings, where there is one objective.
 
     Attributes:
         remarks: what a person should be told, such as that a rung was dropped, in the order in which it was found.
         dropped: lengths of training that are not used any more.
+        stopped: networks that would have been trained longer but for their learning curves, and the length at which
+            they ended, in the order in which it was found.
+        epochs_saved: what their next trainings would have cost.
 
     Raises:
         UsageError: an argument is out of range.
@@ -83,13 +105,15 @@ class Ladder:
         first: int = 0,
         num_initial: int = 0,
         screen: Screen | None = None,
+        make_sense: Callable[[], RungSense] | None = None,
+        by_curves: bool = True,
     ) -> None:
         if not eta > 1:
             raise UsageError(wrong("eta", eta, "> 1", "3 keeps one in three"))
         costs = [fidelity.cost for fidelity in fidelities]
         if not costs or any(low >= high for low, high in pairwise(costs)):
             raise UsageError(wrong("fidelities", list(fidelities), "at least one, each longer than the one before"))
-        self._make_inner = make_inner
+        self._make_inner, self._make_sense = make_inner, make_sense
         self._eta, self._first, self._num_initial = eta, first, num_initial
         self.screen = screen
         self._score = Scorer(tuple(objectives), tuple(constraints))
@@ -100,11 +124,13 @@ class Ladder:
         self._told: set[int] = set()
         self._history: list[Trial] = []
         self._sizes: dict[Architecture, Metrics] = {}
-        self._num_new = 0
         self._measured: dict[Pair, RungAgreement] = {}
         self._judged: dict[Pair, int] = {}
         self.remarks: list[str] = []
         self.dropped: list[Fidelity] = []
+        self._by_curves = by_curves and len(objectives) == 1
+        self.stopped: dict[tuple[Architecture, Fidelity], None] = {}
+        self.epochs_saved = 0.0
         self._begin()
 
     @property
@@ -133,18 +159,25 @@ class Ladder:
                 self._inner.tell([trial])
             self._place(trial)
             self._judge(trial.fidelity)
+            self._stop(trial.fidelity)
 
     # --- what trials say ---
 
     def _begin(self) -> None:
         """Make strategy and rungs of the lengths that are used, and give them the history."""
         self._levels = [Level(Rung(fidelity)) for fidelity in self._lengths]
+        self._turns = PoolTurns(self._num_initial)
+        self._curves = CurveStops(self._lengths[-1].cost)
+        is_dear = len(self._lengths) > 1 and probes_are_rare(_cost_ratio(*self._lengths[:2]))
+        self._sense = self._make_sense() if is_dear and self._make_sense is not None else None
         self._inner = self._make_inner()
         lowest = [trial for trial in self._history if trial.fidelity == self._lengths[0]]
         if lowest:
             self._inner.tell(lowest)
         for trial in self._history:
             self._place(trial)
+        for level in self._levels:
+            level.rung.promoted.update(a for a, length in self.stopped if length == level.rung.fidelity)
 
     def _place(self, trial: Trial) -> None:
         """Put a trial in its rung; every so manyth that gets there is a probe, whatever it scored."""
@@ -160,6 +193,7 @@ class Ladder:
         self._sizes[trial.architecture] = trial.metrics
         level.rung.add(score.values, trial)
         level.values[trial.architecture] = -score.values[0]
+        self._curves.learn(trial.architecture, trial.fidelity.cost, -score.values[0])
         if place + 1 < len(self._lengths) and is_probe(
             len(level.values), _cost_ratio(*self._lengths[place : place + 2])
         ):
@@ -167,6 +201,7 @@ class Ladder:
             level.waiting.append((score.values, trial.id, trial.architecture))
         if place == 0 and self.screen is not None:
             self.screen.learn(trial.architecture, -score.values[0], trial.metrics)
+            self._turns.learn(trial.architecture, -score.values[0])
 
     def _judge(self, fidelity: Fidelity) -> None:
         """Measure what rungs are worth that a trial at this fidelity may say something of."""
@@ -181,8 +216,40 @@ class Ladder:
                 continue
             self._measured[pair] = found
             if _is_known(found) and misleads(found.upper, found.size_tau):
-                self._drop(pair, found)
+                self._drop(pair, f"since they mislead: {found}")
                 return
+        self._look_for_noise(fidelity)
+
+    def _look_for_noise(self, fidelity: Fidelity) -> None:
+        """Drop the lowest rung where its scores are noise, unless it is measured to rank well."""
+        if self._sense is None or fidelity != self._lengths[0]:
+            return
+        values = self._levels[0].values
+        if not self._sense.is_noise(list(values), [(-value,) for value in values.values()]):
+            return
+        pair = (self._lengths[0], self._lengths[1])
+        found = self._measured.get(pair)
+        if found is not None and _is_known(found) and found.lower > 0:
+            return
+        told = f"no model predicts them ({len(values)} networks, tau {self._sense.found[len(values)]:.2f})"
+        self._drop(pair, f"since they are noise: {told}")
+
+    def _stop(self, fidelity: Fidelity) -> None:
+        """End trainings that may go on, but will not beat the best as far as a longer training now tells.
+
+        Found when results are told, never when something is asked for: asks that had no answer are not in a history.
+        """
+        if not self._by_curves or fidelity not in self._lengths[1:]:
+            return
+        for below, above in pairwise(self._levels[1:]):
+            length, next_length = below.rung.fidelity, above.rung.fidelity
+            num = int(self._share((length, next_length)) * len(below.rung.entries))
+            for _, _, architecture in below.rung.entries[:num]:
+                decided = architecture in below.rung.promoted or architecture in below.probes
+                if not decided and self._curves.verdict(architecture).stop:
+                    below.rung.promoted.add(architecture)
+                    self.stopped[architecture, length] = None
+                    self.epochs_saved += next_length.cost - length.cost
 
     def _has_grown(self, pair: Pair, num: int) -> bool:
         grown = num >= max(1, GROWTH * self._judged.get(pair, 0))
@@ -190,10 +257,11 @@ class Ladder:
             self._judged[pair] = num
         return grown
 
-    def _drop(self, pair: Pair, found: RungAgreement) -> None:
+    def _drop(self, pair: Pair, why: str) -> None:
         """Stop using the lower of two lengths."""
-        self._measured[pair] = replace(found, dropped=True)
-        self.remarks.append(f"ladder: trainings of {pair[0].epochs:.3g} epochs dropped, since they mislead: {found}")
+        if pair in self._measured:
+            self._measured[pair] = replace(self._measured[pair], dropped=True)
+        self.remarks.append(f"ladder: trainings of {pair[0].epochs:.3g} epochs dropped, {why}")
         is_lowest = pair[0] == self._lengths[0]
         self._lengths.remove(pair[0])
         self.dropped.append(pair[0])
@@ -204,7 +272,7 @@ class Ladder:
     # --- what is tried next ---
 
     def _propose(self) -> Proposal | None:
-        proposal = self._new_at_first() or self._longer() or self._new()
+        proposal = self._new_at_first() or self._longer() or self._new_or_any_longer()
         if proposal is not None:
             key = (proposal.architecture, proposal.fidelity)
             self._pending.add(key)
@@ -217,9 +285,25 @@ class Ladder:
         except Exhausted:
             return None
 
-    def _longer(self) -> Proposal | None:
-        """A network that goes on, from the highest rung that has one: a probe that waits, or the best that may pass."""
+    def _new_or_any_longer(self) -> Proposal | None:
+        """A new network; where there is none, one that goes on although its rung is in doubt."""
+        try:
+            return self._new()
+        except Exhausted:
+            proposal = self._longer(in_doubt=True)
+            if proposal is None:
+                raise
+            return proposal
+
+    def _longer(self, *, in_doubt: bool = False) -> Proposal | None:
+        """A network that goes on, from the highest rung that has one: a probe that waits, or the best that may pass.
+
+        Args:
+            in_doubt: also from a rung that may be noise.
+        """
         for below, above in reversed(list(pairwise(self._levels))):
+            if below is self._levels[0] and self._sense is not None and self._sense.in_doubt and not in_doubt:
+                continue
             while entry := self._next_of(below, above):
                 _, trial_id, architecture = entry
                 below.rung.promoted.add(architecture)
@@ -247,12 +331,13 @@ class Ladder:
         return passing_share(tau, _cost_ratio(low, high), most=round(self._eta**2))
 
     def _new(self) -> Proposal | None:
-        """A new network, of the pool and of the strategy in turns; None while one is waited for."""
+        """A new network, of the pool or of the strategy (`pool_turns`); None while one is waited for."""
         fidelity = self._lengths[0]
-        chosen = self._of_pool(fidelity) if self._num_new >= self._num_initial and self._num_new % 2 else None
+        chosen = self._of_pool(fidelity) if self._turns.is_the_pools else None
         chosen = chosen or self._of_strategy(fidelity)
         if chosen is not None:
-            self._num_new += 1
+            from_pool = chosen.origin in (PROXIES, PREDICTOR, POOL)
+            self._turns.note(chosen.architecture, from_pool=from_pool, by_chance=chosen.origin == POOL)
             if self.screen is not None:
                 self.screen.note(chosen.architecture)
         return chosen

@@ -9,6 +9,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,6 +29,7 @@ from netwright.python_files import import_file
 from netwright.space import SearchSpace
 from netwright.strategies import Strategy, SuccessiveHalving, has_fidelities, make_strategy
 from netwright.strategies.auto import choose
+from netwright.strategies.rung_sense import RungSense
 from netwright.strategies.successive_halving import rung_epochs
 from netwright.study.equal_time import EqualTime
 from netwright.study.finals import PORTFOLIO, REFERENCE
@@ -175,6 +177,7 @@ def _strategy_of(
             first=first,
             num_initial=len(initial),
             screen=_screen_of(spec, plan, space, task, [proposal.architecture for proposal in initial]),
+            make_sense=partial(RungSense, space, spec.seed),
         )
     return SuccessiveHalving(
         make(),
