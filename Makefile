@@ -117,6 +117,7 @@ bench-scores: env ## rank correlation of zero-cost proxies on two tables (T5, T6
 
 bench-curves: env ## extrapolated learning curves and stopping
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/learning_curves.py --data $(DATA) --jobs 2 --write docs/figures/learning_curves.md
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/ladder_curves.py --data $(DATA) --write docs/figures/ladder.md
 
 bench-latency: env ## whether two measurements of latency agree; on an idle machine
 	$(BIN)/python benchmarks/latency_agreement.py --write docs/figures/latency.md
