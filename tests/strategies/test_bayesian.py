@@ -145,3 +145,32 @@ def test_a_part_that_cannot_be_called_is_refused(part: str) -> None:
     """As it is typed in a comparison, where options are text."""
     with pytest.raises(UsageError, match=f"{part} must be a function or class of your own, got 'trees'"):
         make_strategy("bayesian", cell_space(), **{part: "trees"})
+
+
+def test_the_first_proposals_are_far_from_each_other() -> None:
+    """Of 50 seeds the five first proposals are farther apart, on average, than random architectures are."""
+    space, rng = cell_space(), np.random.default_rng(0)
+    features = Features(space, rng)
+
+    def nearest(architectures: list[Architecture]) -> float:
+        numbers = features.numbers(architectures)
+        apart = np.sum(features.distances(numbers, numbers), axis=0)
+        return float(apart[np.triu_indices(len(numbers), 1)].min())
+
+    ours = [nearest([p.architecture for p in BayesianOptimization(space, seed=s).ask(5)]) for s in range(50)]
+    drawn = [nearest([space.sample(rng) for _ in range(5)]) for _ in range(50)]
+    assert np.mean(ours) > 1.5 * np.mean(drawn)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_first_proposals_with_scores_are_both_ends(sign: int) -> None:
+    """The best and the worst by turns, so that scores of the wrong sign teach as much: the same two, exchanged."""
+    space = cell_space()
+
+    def scores(architecture: Architecture) -> dict[str, float]:
+        return {"convs": sign * sum("conv" in str(v) for v in architecture.values()) + 0.0}
+
+    asked = [p.architecture for p in BayesianOptimization(space, seed=3, scores=scores).ask(4)]
+    counts = [sign * scores(a)["convs"] for a in asked]
+    best, worst = counts[::2], counts[1::2]
+    assert min(best) - max(worst) >= 4 if sign > 0 else min(worst) - max(best) >= 4

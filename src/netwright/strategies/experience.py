@@ -50,6 +50,11 @@ class Experience:
     def __len__(self) -> int:
         return len(self._all)
 
+    @property
+    def architectures(self) -> list[Architecture]:
+        """Those of all trials, in the order in which they were told."""
+        return [observation.architecture for observation in self._all]
+
     def add(self, trial: Trial) -> None:
         """Score and keep a trial."""
         seen = Observation(trial.id, trial.architecture, trial.fidelity, self._score(trial))

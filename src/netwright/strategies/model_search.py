@@ -10,7 +10,8 @@ The file is the loop of these three; it knows architectures only through the spa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,8 +33,8 @@ from netwright.types import Architecture, Constraint, Objective, Proposal, Trial
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
 
-SCORED = 3
-"""Of the first proposals, so many in a row have the best label-free scores, then one is random."""
+FAR_OF = 32
+"""Random architectures of which the one farthest from what was proposed is the next of the first proposals."""
 
 FEWEST = 3
 """Observations that a model is made of at least."""
@@ -70,8 +71,9 @@ class ModelSearch:
         num_initial: proposals, ``initial`` included, before the first model, >= 1.
         surrogate: makes the models.
         acquisition: says what an evaluation is worth.
-        scores: tells label-free scores of an architecture (zero-cost proxies, sizes); the best ones among random
-            architectures are proposed first, and the model learns what the scores are worth, also that they mislead.
+        scores: tells label-free scores of an architecture (zero-cost proxies, sizes); the best and the worst among
+            random architectures are proposed first, and the model learns what the scores are worth, also that they
+            mislead.
         scalarize: a better value under random weights is always wanted, never a larger front; by default with a single
             objective, with more than `MOST_MODELLED`, and with an acquisition of one's own.
 
@@ -104,7 +106,8 @@ class ModelSearch:
             if not callable(part):
                 raise UsageError(wrong(name, part, "a function or class of your own", "leave it out"))
         self._space = space
-        self._pool = Pool(space, seed, initial, by_function=len(objectives) == 1)
+        self._by_function = len(objectives) == 1
+        self._pool = Pool(space, seed, initial, by_function=self._by_function)
         self._scalarize = _must_scalarize(len(objectives), acquisition) if scalarize is None else scalarize
         self._experience = Experience(tuple(objectives), tuple(constraints))
         self._num_initial = num_initial
@@ -113,8 +116,6 @@ class ModelSearch:
         self._make_surrogate = surrogate
         self._acquisition = acquisition
         self._scores = scores
-        self._ranks: ScoreRanks | None = None
-        self._models: Models | None = None
         self.num_fallbacks = 0
 
     def ask(self, n: int) -> Sequence[Proposal]:
@@ -133,16 +134,35 @@ class ModelSearch:
         return proposal
 
     def _first(self) -> Proposal:
-        """A random architecture, or one of the best label-free scores; of these `SCORED` in a row, then a random one.
+        """An architecture of which a model learns most: with label-free scores the best and the worst by turns.
 
-        Where the scores mislead the random ones show it.
+        Both ends tell what scores are worth, also where they mislead. Without scores one far from those before; with
+        several objectives a random one.
         """
-        if self._scores is not None and self._num_proposed % (SCORED + 1) < SCORED:
-            self._ranks = self._ranks or ScoreRanks(self._space, self._scores, self._pool.rng)
-            best = next((a for a in self._ranks.reference if self._pool.claim(a)), None)
-            if best is not None:
-                return Proposal(best, origin="scores")
-        return self._pool.sample_proposal()
+        chosen: Proposal | None = None
+        if self._num_proposed >= self._num_initial:  # no model can be made
+            return self._pool.sample_proposal()
+        if self._ranks is not None:
+            ends = self._ranks.reference if self._num_proposed % 2 == 0 else self._ranks.reference[::-1]
+            chosen = self._claimed(ends, "scores")
+        elif self._by_function:
+            chosen = self._claimed(self._far_off(), "random")
+        return chosen or self._pool.sample_proposal()
+
+    def _claimed(self, architectures: Iterable[Architecture], origin: str) -> Proposal | None:
+        """A proposal of the first of these that is new; None where none is."""
+        chosen = next((a for a in architectures if self._pool.claim(a)), None)
+        return None if chosen is None else Proposal(chosen, origin=origin)
+
+    def _far_off(self) -> list[Architecture]:
+        """Random architectures, those farthest from the nearest one that was proposed first."""
+        known = [*self._pending, *self._experience.architectures]
+        drawn = [self._space.sample(self._pool.rng) for _ in range(FAR_OF if known else 1)]
+        if not known:
+            return drawn
+        features = self._learnt.features
+        apart = np.sum(features.distances(features.numbers(drawn), features.numbers(known)), axis=0).min(axis=1)
+        return [drawn[i] for i in np.argsort(-apart, kind="stable").tolist()]
 
     def _modelled(self) -> Proposal | None:
         """The candidate that is expected to improve most; None where there is no model yet."""
@@ -151,7 +171,7 @@ class ModelSearch:
         known = self._experience.comparable(self._pool.rng)
         if len(known) < FEWEST:
             return None
-        models = self._models = self._models or self._begin()
+        models = self._learnt
         aim = self._aim(known)
         numbers = models.features.numbers([o.architecture for o in known])
         candidates = models.candidates.around(numbers[aim.near].tolist(), numbers[aim.far].tolist())
@@ -172,9 +192,12 @@ class ModelSearch:
             return LargerFront(known, self._pool.rng)
         return BestValue(known, self._experience, self._acquisition, self._pool.rng)
 
-    def _begin(self) -> Models:
-        if self._scores is not None and self._ranks is None:
-            self._ranks = ScoreRanks(self._space, self._scores, self._pool.rng)
+    @cached_property
+    def _ranks(self) -> ScoreRanks | None:
+        return None if self._scores is None else ScoreRanks(self._space, self._scores, self._pool.rng)
+
+    @cached_property
+    def _learnt(self) -> Models:
         return Models(self._space, self._pool.rng, self._make_surrogate, self._ranks)
 
 

@@ -101,7 +101,7 @@ class Transfer(ModelSearch):
     @property
     def weights(self) -> tuple[float, ...]:
         """How far each lesson is trusted, then the present study's own model; empty before there is a model."""
-        ensemble = None if self._models is None else self._models.learner(UTILITY).surrogate
+        ensemble = self._learnt.learner(UTILITY).surrogate if "_learnt" in vars(self) else None
         return tuple(ensemble.weights.tolist()) if isinstance(ensemble, RankedEnsemble) else ()
 
 
