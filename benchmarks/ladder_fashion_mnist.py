@@ -1,22 +1,25 @@
 """Does the ladder reach the accuracy of plain evolution in a third of the time?
 
-For each data set and seed, one after the other on the same machine: plain evolution with the whole budget, the default
-search (the ladder) with the whole budget, and the ladder with a third of it; loading, scoring by proxies, final
+For each data set and seed, one after the other on the same machine: plain evolution with the whole budget, and the
+default search (the ladder) with a third of it, with ``--arms`` also with the whole; loading, scoring by proxies, final
 training, export and check included. Plain evolution is ``--strategy evolution --ladder full``: no proxies, no
-predictor, no halving, every network trained as long as the longest training of the search, and the finalists fully, as
-in the other searches. ``--baseline halving`` compares with evolution in successive halving (``--ladder none``) instead.
+predictor, no halving, every network trained as long as the longest training of the search. With ``--max-epochs`` that
+is the same length for all: what is delivered was trained for so many epochs in each search, and time buys nothing but
+networks to choose from. Without it time also buys longer trainings, and more of it gives a better network whatever
+the search does. ``--baseline halving`` compares with evolution in successive halving (``--ladder none``) instead.
 
 Prints, with 95 % intervals over the seeds (Student's t):
-* the test accuracy of each search, and how much better the ladder is, with the same time and with a third of it;
+* the test accuracy and the best validation accuracy of each search, and how much better the ladder is;
 * the best validation accuracy so far (of any trained network, which is one that could be delivered) over time;
-* the time until the ladder has the best validation accuracy that evolution came to, as a share of the time evolution
-  took: the geometric mean, its interval, and in how many seeds the ladder got there at all. A seed in which it did not
-  counts with its whole budget, so that the ratio is then a lower bound.
+* the time until the ladder with the whole budget has the best validation accuracy that evolution came to, as a share
+  of the time evolution took: the geometric mean, its interval, and in how many seeds the ladder got there at all. A
+  seed in which it did not counts with its whole budget, so that the ratio is then a lower bound.
 
-    python benchmarks/ladder_fashion_mnist.py --budget 10m --seeds 0 1 2 3 4 --json ladder.json
-    python benchmarks/ladder_fashion_mnist.py --data digits --budget 60s --seeds 0 --json smoke.json      # a smoke test
+    python benchmarks/ladder_fashion_mnist.py --budget 6m --max-epochs 0.5 --seeds 0 1 2 3 4 --json ladder.json
+    python benchmarks/ladder_fashion_mnist.py --data digits --budget 60s --seeds 0 --json smoke.json  # a smoke test
 
-Fashion-MNIST: Debian package dataset-fashion-mnist. One run takes seeds x data sets x 2.33 x budget.
+Fashion-MNIST: Debian package dataset-fashion-mnist.
+One run takes seeds x data sets x 1.33 x budget (all arms: 2.33).
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ from netwright.types import Budget
 
 FASHION = "/usr/share/datasets/fashion-mnist"
 BASELINES = {"full": "full", "halving": "none"}
+ARMS = ("evolution", "ladder", "third")
 MARKS = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 """Shares of the budget at which the best so far is told."""
 
@@ -64,7 +68,7 @@ print(json.dumps({
 Row = dict[str, Any]
 
 
-def search(data: str, budget_s: float, seed: int, workers: int, folder: Path, arm: Mapping[str, str]) -> Row:
+def search(data: str, budget_s: float, seed: int, workers: int, folder: Path, arm: Mapping[str, Any]) -> Row:
     """Run a search in a process of its own, and return what it found and when."""
     options = {
         "task": "image-classification",
@@ -124,33 +128,42 @@ def ratio_line(rows: Sequence[Row], budget_s: float) -> str:
 
 def tell(name: str, rows: Sequence[Row], budget_s: float) -> None:
     """Print what all seeds of a data set say."""
+    arms = [arm for arm in ARMS if arm in rows[0]]
     print(f"\n{name}: {len(rows)} seeds, budget {budget_s:g} s")
-    for arm in ("evolution", "ladder", "third"):
-        print(f"  test accuracy of {arm:9} {interval([row[arm]['test_accuracy'] for row in rows], '.4f')}")
+    for arm in arms:
+        found = interval([row[arm]["test_accuracy"] for row in rows], ".4f")
+        best = interval([best_until(row[arm], math.inf) for row in rows], ".4f")
+        print(f"  {arm:9} test accuracy {found}; best validation accuracy {best}")
     for arm, words in (("ladder", "in the same time"), ("third", "in a third of the time")):
-        gains = [row[arm]["test_accuracy"] - row["evolution"]["test_accuracy"] for row in rows]
-        print(f"  ladder minus evolution, {words}: {interval(gains)}")
+        if arm in arms:
+            gains = [row[arm]["test_accuracy"] - row["evolution"]["test_accuracy"] for row in rows]
+            better = [best_until(row[arm], math.inf) - best_until(row["evolution"], math.inf) for row in rows]
+            print(f"  ladder minus evolution, {words}: test {interval(gains)}; validation {interval(better)}")
     print("  best validation accuracy so far, mean and 95 % interval:")
     for mark in MARKS:
         cells = []
-        for arm in ("evolution", "ladder"):
+        for arm in arms:
             known = [best for row in rows if not math.isnan(best := best_until(row[arm], mark * budget_s))]
             cells.append(f"{arm} {interval(known, '.4f') if len(known) == len(rows) else 'nothing yet in some'}")
         print(f"    {mark * budget_s:7.0f} s  {';  '.join(cells)}")
-    print(f"  {ratio_line(rows, budget_s)}")
+    if "ladder" in arms:
+        print(f"  {ratio_line(rows, budget_s)}")
 
 
 def run_seed(data: str, budget_s: float, seed: int, given: argparse.Namespace) -> Row:
     """All searches of a seed."""
-    plain = {"strategy": "evolution", "ladder": BASELINES[given.baseline]}
-    arms = (("evolution", plain, budget_s), ("ladder", {}, budget_s), ("third", {}, budget_s / 3))
+    shared = {} if given.max_epochs is None else {"max_epochs": given.max_epochs}
+    plain = {"strategy": "evolution", "ladder": BASELINES[given.baseline], **shared}
+    arms = (("evolution", plain, budget_s), ("ladder", shared, budget_s), ("third", shared, budget_s / 3))
     row: Row = {"seed": seed}
     for arm, options, time_s in arms:
+        if arm not in given.arms:
+            continue
         folder = given.runs / f"ladder-{Path(data).name}-{arm}-{seed}-{int(time.time())}"
         row[arm] = found = search(data, time_s, seed, given.workers, folder, options)
         print(
-            f"seed {seed} {arm:9} test {found['test_accuracy']:.4f}  {found['wall_s']:.0f} s of {time_s:.0f}  "
-            f"{found['trials']} trials, best by {found['origin'] or '-'}",
+            f"seed {seed} {arm:9} test {found['test_accuracy']:.4f}  validation {best_until(found, math.inf):.4f}  "
+            f"{found['wall_s']:.0f} s of {time_s:.0f}  {found['trials']} trials, best by {found['origin'] or '-'}",
             flush=True,
         )
         for rung in found["rungs"]:
@@ -166,15 +179,21 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--baseline", choices=list(BASELINES), default="full")
+    parser.add_argument("--max-epochs", type=float, help="of the full training, the same in all searches")
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=["evolution", "third"], help="evolution is needed")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     budget_s = Budget.parse(given.budget).time_s
     if budget_s is None:
         parser.error("--budget must be a time, such as 10m")
+    if "evolution" not in given.arms:
+        parser.error("--arms must hold evolution, which the others are compared with")
     versions = {name: version(name) for name in ("netwright", "torch")}
     print(
-        f"{versions}, python {platform.python_version()}, {platform.machine()}, baseline {given.baseline}", flush=True
+        f"{versions}, python {platform.python_version()}, {platform.machine()}, baseline {given.baseline}, "
+        f"full training {given.max_epochs or 'as long as there is time'}",
+        flush=True,
     )
     found: dict[str, list[Row]] = {}
     for data in given.data:
@@ -182,7 +201,8 @@ def main() -> None:
         for seed in given.seeds:
             rows.append(run_seed(data, budget_s, seed, given))
             if given.json:
-                kept = {"versions": versions, "budget_s": budget_s, "baseline": given.baseline, "rows": found}
+                kept = {"versions": versions, "budget_s": budget_s, "baseline": given.baseline}
+                kept |= {"max_epochs": given.max_epochs, "rows": found}
                 given.json.write_text(json.dumps(kept, indent=1))
         tell(data, rows, budget_s)
 

@@ -183,7 +183,7 @@ def test_the_schema_accepts_what_the_model_accepts(values: dict[str, object], va
             {"objectives": ["accuraci"]},
             (
                 "unknown metric of an objective 'accuraci'; did you mean 'accuracy'? "
-                "known: accuracy, depth, latency_ms, macs, memory_bytes, params"
+                "known: accuracy, depth, int8_accuracy, latency_ms, macs, memory_bytes, params"
             ),
         ),
         (
@@ -254,6 +254,13 @@ def test_the_schema_accepts_what_the_model_accepts(values: dict[str, object], va
             (
                 "latency_precision must be float32 with latency_runtime torch, got 'int8'; "
                 "set latency_runtime to one of onnxruntime, openvino, device"
+            ),
+        ),
+        (
+            {"objectives": ["accuracy", "int8_accuracy"]},
+            (
+                "latency_precision must be int8 with the objective int8_accuracy, got 'float32'; set latency_precision "
+                "to int8, and latency_runtime to one of onnxruntime, openvino, device"
             ),
         ),
         ({"latency_precision": "fp16"}, "unknown latency_precision 'fp16'; known: float32, int8"),

@@ -30,6 +30,7 @@ from netwright.yaml_files import read_mapping
 METRICS: Mapping[str, Literal["max", "min"]] = MappingProxyType(
     {
         "accuracy": "max",
+        "int8_accuracy": "max",
         "latency_ms": "min",
         "params": "min",
         "macs": "min",
@@ -39,9 +40,11 @@ METRICS: Mapping[str, Literal["max", "min"]] = MappingProxyType(
 )
 """What an objective may name, and the direction in which it is better."""
 
-TRAINED = ("accuracy", "loss")
+TRAINED = ("accuracy", "int8_accuracy", "loss")
 LIMITED = tuple(name for name in METRICS if name not in TRAINED)
 """What a constraint may name: all that is known before a network is trained."""
+
+INT8_GOAL = "int8_accuracy"
 
 MAX_LINES = 10
 
@@ -114,7 +117,9 @@ class SearchSpec(BaseModel):
         description="With the runtime device: what measures {onnx} elsewhere and prints milliseconds.",
     )
     latency_precision: Short = Field(
-        "float32", description=f"Of the network that is measured: {', '.join(PRECISIONS)}; int8 in an ONNX runtime."
+        "float32",
+        validate_default=True,
+        description=f"Of the network that is measured: {', '.join(PRECISIONS)}; int8 in an ONNX runtime.",
     )
 
     @field_validator("data", "out", "space")
@@ -178,6 +183,9 @@ class SearchSpec(BaseModel):
         if value == "int8" and runtime not in INT8_RUNTIMES:
             cure = f"set latency_runtime to one of {', '.join(INT8_RUNTIMES)}"
             raise _error(wrong("latency_precision", value, f"float32 with latency_runtime {runtime}", cure))
+        if value != "int8" and any(text.partition(":")[0] == INT8_GOAL for text in info.data.get("objectives", ())):
+            cure = f"set latency_precision to int8, and latency_runtime to one of {', '.join(INT8_RUNTIMES)}"
+            raise _error(wrong("latency_precision", value, f"int8 with the objective {INT8_GOAL}", cure))
         return value
 
     @field_validator("device")

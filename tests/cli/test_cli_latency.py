@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cli_helpers import Answer
 
@@ -94,12 +95,13 @@ def test_a_device_stands_beside_the_runtimes(cli: Cli, exported: Path, tmp_path:
     assert answer.lines[-1].endswith("failed with exit code 1; it said: no phone is there")
 
 
-def test_int8_comes_with_its_accuracy(cli: Cli, exported: Path) -> None:
-    """With the data of the search, float32 and int8 are asked the validation images."""
-    pytest.importorskip("onnxruntime")
+def test_int8_comes_with_its_accuracy(cli: Cli, exported: Path, tmp_path: Path) -> None:
+    """With the data of the search, float32 and int8 are asked the validation images; the file can be had."""
+    onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("sklearn")
+    saved = tmp_path / "int8.onnx"
     argv = ("--runtime", "torch,onnxruntime", "--precision", "all", "--data", "digits", "--json", *QUICK)
-    answer = cli("latency", exported, *argv)
+    answer = cli("latency", exported, *argv, "--batch", "2", "--save-int8", saved)
     assert answer.code == 0, answer.err
     found = json.loads(answer.out)["results"]
     assert [(one["runtime"], one["precision"]) for one in found] == [
@@ -110,6 +112,13 @@ def test_int8_comes_with_its_accuracy(cli: Cli, exported: Path) -> None:
     assert "accuracy" not in found[1]
     assert found[0]["examples"] == found[2]["examples"] > 100
     assert 0 <= found[2]["accuracy_interval"][0] <= found[2]["accuracy"] <= found[2]["accuracy_interval"][1] <= 1
+    session = onnxruntime.InferenceSession(saved, providers=["CPUExecutionProvider"])
+    (shape,) = (node.shape for node in session.get_inputs())
+    assert (shape[0], session.run(None, {session.get_inputs()[0].name: np.zeros(shape, np.float32)})[0].shape[0]) == (
+        2,
+        2,
+    )
+    assert b"QuantizeLinear" in saved.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -126,6 +135,8 @@ def test_int8_comes_with_its_accuracy(cli: Cli, exported: Path) -> None:
         (("--budget", "5 trials"), "--budget must be a time such as 5s or 2m"),
         (("--device-limit", "soon"), "--device-limit must be a time such as 5s or 2m"),
         (("--data", "no-such-data"), "no-such-data"),
+        (("--save-int8", "int8.onnx"), "--save-int8 must be given with --data"),
+        (("--save-int8", "no/int8.onnx", "--data", "digits"), "--save-int8 must be a new file in a folder that exists"),
     ],
 )
 def test_wrong_options_are_refused(cli: Cli, exported: Path, argv: tuple[str, ...], message: str) -> None:

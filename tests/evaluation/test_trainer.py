@@ -67,7 +67,9 @@ def never_trains(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_keeps_the_protocol(task: ImageClassification, tmp_path: Path) -> None:
     """It is an evaluator, declares every metric it gives, and gives numbers in the declared ranges."""
-    made = evaluator(task, tmp_path, latency=LatencySpec(budget_s=0.05))
+    pytest.importorskip("onnxruntime")
+    quantised = LatencySpec(runtime="onnxruntime", precision="int8")
+    made = evaluator(task, tmp_path, latency=LatencySpec(budget_s=0.05), quantised=quantised)
     made.prepare()
     metrics = made(ARCH, fidelity=SHORT, seed=0)
     assert isinstance(made, Evaluator)
@@ -135,6 +137,17 @@ def test_sizes_are_checked_before_training(task: ImageClassification, tmp_path: 
     assert caught.value.metric == metric
     assert set(caught.value.metrics) == {"params", "macs", "memory_bytes", "depth", "train_cost"}
     assert caught.value.metrics[metric] == caught.value.value > caught.value.bound
+
+
+def test_a_trained_network_is_scored_in_8_bits_too(task: ImageClassification, tmp_path: Path) -> None:
+    """Its accuracy in int8 is a metric like others, near that in float32, and the training is the same with it."""
+    pytest.importorskip("onnxruntime")
+    plain = evaluator(task, tmp_path / "plain")(ARCH, fidelity=SHORT, seed=0)
+    made = evaluator(task, tmp_path / "int8", quantised=LatencySpec(runtime="onnxruntime", precision="int8"))
+    found = dict(made(ARCH, fidelity=SHORT, seed=0))
+    assert found.pop("int8_accuracy") == pytest.approx(plain["accuracy"], abs=0.1)
+    assert scores(found) == scores(plain)
+    assert plain["accuracy"] > 0.5
 
 
 @pytest.mark.usefixtures("never_trains")

@@ -214,3 +214,19 @@ def test_a_search_on_a_task_killed_in_every_phase_is_the_same_search(
     assert (folder / "best" / "weights.safetensors").read_bytes() == (
         run[0] / "best" / "weights.safetensors"
     ).read_bytes()
+
+
+def test_a_search_for_8_bits_tells_what_they_answer(tmp_path: Path) -> None:
+    """Accuracy in int8 is an objective beside latency in int8, measured after each training and on the test images."""
+    pytest.importorskip("onnxruntime")
+    goals = {
+        "objectives": ["int8_accuracy", "latency_ms"],
+        "latency_runtime": "onnxruntime",
+        "latency_precision": "int8",
+    }
+    short = {"budget": "3 trials", "min_epochs": 0.5, "max_epochs": 0.5}
+    result = nw.search(**{**OPTIONS, **goals, **short}, out=tmp_path / "run")
+    assert result.best.metrics["int8_accuracy"] == max(trial.metrics["int8_accuracy"] for trial in result.front)
+    metrics = result.card["metrics"]
+    assert 0 <= metrics["int8_test_accuracy"] == pytest.approx(metrics["test_accuracy"], abs=0.1)
+    assert result.verified

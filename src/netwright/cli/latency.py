@@ -44,6 +44,7 @@ def latency(
     device_command: Annotated[str | None, typer.Option(help="Measures {onnx} elsewhere, prints milliseconds.")] = None,
     device_limit: Annotated[str, typer.Option(help="Most time for one call of that command.")] = "2m",
     data: Annotated[str | None, typer.Option(help="Data of the search, for the accuracy of int8.")] = None,
+    save_int8: Annotated[Path | None, typer.Option(help="Write the network in int8 as this ONNX file.")] = None,
     allow_edited: Annotated[bool, typer.Option("--allow-edited", help="Run a model.py that was edited.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
@@ -57,11 +58,40 @@ def latency(
     limit_s = _seconds("--device-limit", device_limit)
     base = LatencySpec(batch, threads, budget_s=_seconds("--budget", budget), device_limit_s=limit_s)
     specs = make_specs(base, runtime, precision, device_command)
+    if save_int8 is not None:
+        _check_place(save_int8, data)
     with redirect_stdout(sys.stderr), loaded(path, allow_edited=allow_edited) as network:
         images = None if data is None else images_of(network, data)
         rows = [_measure(network.model, network.input_shape, spec, images) for spec in specs]
+        if save_int8 is not None and images is not None:
+            _save(network.model, images, replace(base, runtime="onnxruntime", precision="int8"), save_int8)
     print(json_line({"results": [_as_object(row) for row in rows]}) if as_json else _as_text(rows))
     return FAILED if all(_reason(row) for row in rows) else 0
+
+
+def _check_place(path: Path, data: str | None) -> None:
+    """Refuse, before anything is measured, what could not be written.
+
+    Raises:
+        SpecError: there is something at the path, no folder for it, or no data to measure ranges on.
+    """
+    if data is None:
+        cure = "give the data of the search (--data): its training images give the ranges of int8"
+        raise SpecError(wrong("--save-int8", str(path), "given with --data", cure))
+    if path.exists() or not path.parent.is_dir():
+        raise SpecError(wrong("--save-int8", str(path), "a new file in a folder that exists", "name another"))
+
+
+def _save(model: nn.Module, images: Images, spec: LatencySpec, path: Path) -> None:
+    """Write the quantised network, for inputs of ``spec.batch``."""
+    from netwright.evaluation.latency import require_runtime
+    from netwright.evaluation.latency.int8 import onnx_of
+    from netwright.evaluation.latency.measure import fitting_examples
+
+    require_runtime(spec)
+    examples = fitting_examples(images.calibration.shape[1:], spec, images.calibration)
+    path.write_bytes(onnx_of(model.eval(), examples, spec))
+    print(f"int8, for inputs of {(spec.batch, *images.calibration.shape[1:])}: {path}", file=sys.stderr)
 
 
 def make_specs(base: LatencySpec, runtime: str, precision: str, command: str | None) -> list[LatencySpec]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from netwright.readable import number
 from netwright.types import Trial, to_json_value
 
-FIRST = ("accuracy", "latency_ms", "params", "macs")
+FIRST = ("accuracy", "int8_accuracy", "latency_ms", "params", "macs")
 
 _ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]|\x9b[0-?]*[ -/]*[@-~]")
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

@@ -40,6 +40,7 @@ MACS_A_BYTE = 5.0
 seconds an epoch within 10 % (nine networks of the default space, Fashion-MNIST, benchmarks/recipe_cost.py)."""
 
 _EVALUATION_RESERVE_S = 2.0
+_QUANTISED_RESERVE_S = 6.0
 
 
 class ClassificationTask(Protocol):
@@ -76,6 +77,7 @@ class TrainerOptions:
             optimiser state alone need more is refused before anything of it is allocated.
         known_latency_ms: what this network was measured to take before, and accepted with; see
             `TrainingEvaluator.measure_latencies`.
+        quantised: runtime in which the trained network is scored once more, in int8; None for not at all.
     """
 
     device: str = "cpu"
@@ -87,6 +89,7 @@ class TrainerOptions:
     keep_weights: bool = True
     memory_bytes: int | None = None
     known_latency_ms: float | None = None
+    quantised: LatencySpec | None = None
 
 
 class TrainingEvaluator:
@@ -108,6 +111,7 @@ class TrainingEvaluator:
 
     metric_ranges: Mapping[str, tuple[float, float]] = {
         "accuracy": (0.0, 1.0),
+        "int8_accuracy": (0.0, 1.0),
         "loss": (0.0, float("inf")),
         "params": (0.0, float("inf")),
         "macs": (0.0, float("inf")),
@@ -172,7 +176,8 @@ class TrainingEvaluator:
 
         Returns:
             accuracy, loss (on the validation images), params, macs, memory_bytes, depth, epochs, train_time_s, and
-            latency_ms where it is limited or asked for; latency_again_ms, see `measure_latencies`.
+            latency_ms where it is limited or asked for; latency_again_ms, see `measure_latencies`; int8_accuracy on
+            the validation images where the option ``quantised`` is given.
 
         Raises:
             ConstraintViolation: a limit is broken, or memory ran out.
@@ -192,6 +197,7 @@ class TrainingEvaluator:
                 metrics |= self.measure_latencies(model)
                 self._check(metrics)
             metrics |= self._train(model, arch, recipe, fidelity, seed)
+            metrics |= self._quantised(model)
         self._check(metrics)
         return metrics
 
@@ -241,7 +247,8 @@ class TrainingEvaluator:
         length = digest(canonical_json([fidelity.epochs, options.deadline_s is not None]))
         key, facts = self._key(arch, fidelity, seed), self._facts(arch, recipe, fidelity, seed)
         checkpoints = Checkpoints(self.checkpoints_folder, key, digest(canonical_json(facts), 32), length)
-        deadline = Deadline(options.deadline_s, _EVALUATION_RESERVE_S) if options.deadline_s is not None else None
+        reserve_s = _EVALUATION_RESERVE_S + (0.0 if options.quantised is None else _QUANTISED_RESERVE_S)
+        deadline = Deadline(options.deadline_s, reserve_s) if options.deadline_s is not None else None
         batches = self._batches(recipe, fidelity, seed)
         model = model.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
         how = TrainingOptions(checkpoints, options.checkpoint_every_s, deadline, options.processes)
@@ -253,6 +260,12 @@ class TrainingEvaluator:
             write_atomically(self.weights_path(arch, fidelity, seed), save(tensors))
         checkpoints.discard_decay()
         return {**scores, "epochs": trained.epochs, "train_time_s": trained.time_s}
+
+    def _quantised(self, model: nn.Module) -> dict[str, float]:
+        from netwright.evaluation.quantised import quantised_accuracy
+
+        spec = self.options.quantised
+        return {} if spec is None else {"int8_accuracy": quantised_accuracy(model, self.task, spec).value}
 
     def _batches(self, recipe: Recipe, fidelity: Fidelity, seed: int) -> Batches:
         height, width = self.task.input_shape[-2:]

@@ -22,6 +22,8 @@ from netwright.study.setup import Parts
 from netwright.types import Json, Trial
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from netwright.evaluation.trainer import TrainingEvaluator
     from netwright.space.terms import Term
     from netwright.tasks.image_classification import ImageClassification
@@ -122,6 +124,8 @@ def export_trial(
     """
     task, desk = parts.task, desk or Desk()
     assert task is not None
+    from netwright.evaluation.quantised import quantised_accuracy
+
     evaluator = cast("TrainingEvaluator", parts.evaluator)
     weights = evaluator.weights_path(trial.architecture, trial.fidelity, trial.seed)
     if not weights.is_file():
@@ -134,6 +138,8 @@ def export_trial(
         desk.tell(f"scoring {len(test[1])} test images")
         examples["test"] = test
         metrics["test_accuracy"] = accuracy_of(term, weights, task, test)
+        if (spec := evaluator.options.quantised) is not None:
+            metrics["int8_test_accuracy"] = quantised_accuracy(_trained(term, weights, task), task, spec, test).value
     remarks = () if comparisons is None else (*comparisons.warnings, *comparisons.notes)
     most = images_in(desk.left_s(), trial, len(task.train()[1]))
     if sum(len(labels) for _, labels in examples.values()) > most:
@@ -198,16 +204,21 @@ def _size(examples: Examples) -> int:
 
 def accuracy_of(term: Term, weights: Path, task: ImageClassification, examples: Examples | None = None) -> float:
     """Accuracy of the network as the search builds it; what the exported files are compared with."""
-    from safetensors.torch import load_file
-
     from netwright.evaluation.batches import Images
     from netwright.evaluation.training import evaluate
+
+    images, labels = task.test() if examples is None else examples
+    return evaluate(_trained(term, weights, task), Images(images, labels.astype(np.int64), task.scale))["accuracy"]
+
+
+def _trained(term: Term, weights: Path, task: ImageClassification) -> nn.Module:
+    from safetensors.torch import load_file
+
     from netwright.nn import build
 
     model = build(term, input_shape=task.input_shape, seed=0)
-    images, labels = task.test() if examples is None else examples
     model.load_state_dict(load_file(weights))
-    return evaluate(model, Images(images, labels.astype(np.int64), task.scale))["accuracy"]
+    return model
 
 
 def lineage(trial: Trial, trials: Sequence[Trial]) -> tuple[Ancestor, ...]:

@@ -99,7 +99,8 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
         precision=cast(Any, spec.latency_precision),
         device_command=spec.latency_device_command or "",
     )
-    if "latency_ms" in wanted:
+    quantised = latency.precision == "int8"
+    if "latency_ms" in wanted or quantised:
         require_runtime(latency)
     task = cast("ImageClassification", objects.get("task") or load_task(spec.task, spec.data, seed=spec.seed))
     space, code = _space_of(spec, task, objects)
@@ -119,6 +120,7 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
         options=TrainerOptions(
             device=spec.device,
             latency=latency if "latency_ms" in wanted else None,
+            quantised=latency if quantised else None,
             memory_bytes=settings.limits.memory_bytes,
         ),
     )

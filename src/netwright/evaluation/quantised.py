@@ -1,0 +1,60 @@
+"""What a trained classifier answers once it is quantised to 8 bits. Knows tasks by their images, no searches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.evaluation.latency import Accuracy, LatencySpec, measure_accuracy
+from netwright.evaluation.latency.int8 import MOST_EXAMPLES
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Labelled = tuple[NDArray[Any], NDArray[Any]]
+"""Images (N, C, H, W) as a task stores them, and their classes (N,)."""
+
+MOST_VALUES = 2**26
+"""Values of the images that are scored, all together: 256 MB. Larger images are a sample."""
+
+
+class ImageTask(Protocol):
+    """What is needed of a task."""
+
+    @property
+    def scale(self) -> float: ...
+    def train(self) -> Labelled: ...
+    def validation(self) -> Labelled: ...
+
+
+def quantised_accuracy(
+    model: nn.Module, task: ImageTask, spec: LatencySpec, examples: Labelled | None = None
+) -> Accuracy:
+    """Count right answers of a trained network in 8 bits.
+
+    Args:
+        model: trained; is moved to the CPU and put into evaluation mode.
+        task: the data; up to 256 of its training images give the ranges of activations.
+        spec: runtime; ``precision`` is int8.
+        examples: what is asked; the validation images where absent. Where they are more than 2^26 values, as many as
+            that, evenly spaced.
+
+    Raises:
+        MissingDependencyError: the runtime is not installed.
+        CapabilityError: the network cannot be exported or quantised.
+    """
+    images, labels = task.validation() if examples is None else examples
+    most = max(1, MOST_VALUES // max(1, int(np.prod(images.shape[1:]))))
+    if len(labels) > most:
+        rows = np.linspace(0, len(labels) - 1, most, dtype=np.int64)
+        images, labels = images[rows], labels[rows]
+    train, _ = task.train()
+    chosen = np.random.default_rng(0).permutation(len(train))[:MOST_EXAMPLES]
+    ranges = _inputs(train[chosen], task.scale)
+    return measure_accuracy(model.cpu(), _inputs(images, task.scale), labels, spec, calibration=ranges)
+
+
+def _inputs(images: NDArray[Any], scale: float) -> NDArray[np.float32]:
+    return np.ascontiguousarray(images, dtype=np.float32) / np.float32(scale)
