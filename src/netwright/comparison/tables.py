@@ -57,7 +57,8 @@ def regret_rows(comparison: Comparison) -> Table:
     counts = counts_up_to(comparison.rules.queries)
     digits = _digits(comparison)
     rows = [[label, *_at(comparison.summaries[label].regret, counts, digits)] for label in comparison.labels]
-    return ["regret after", *map(str, counts)], rows
+    of = f" of {comparison.rules.report}" if len(comparison.rules.objectives) > 1 else ""
+    return [f"regret{of} after", *map(str, counts)], rows
 
 
 def hypervolume_rows(comparison: Comparison) -> Table:
@@ -70,7 +71,7 @@ def hypervolume_rows(comparison: Comparison) -> Table:
 
 def search_rows(comparison: Comparison) -> Table:
     """Headers and rows of the table of queries to the optimum, failures and times."""
-    headers = ["strategy", "to the optimum: median", "p95", "reached", "ask ms", "late", "failed", "infeasible"]
+    headers = ["strategy", "to the optimum: median", "p95", "reached", "ask ms", "last tenth", "failed", "infeasible"]
     rows = []
     for label in comparison.labels:
         summary = comparison.summaries[label]
