@@ -323,6 +323,16 @@ def test_an_option_that_is_no_number_is_explained(cli: Cli, csv: Path) -> None:
     assert re.search("cannot be made of its options: population must be a number, such as [0-9]+, got 'x'", text)
 
 
+def test_a_metric_that_never_changes_is_told(cli: Cli, csv: Path) -> None:
+    """Where all architectures are alike, a regret of 0 is not what the strategies are worth."""
+    lines = csv.read_text(encoding="utf-8").splitlines()
+    csv.write_text("\n".join([lines[0] + ",auc", *(f"{line},0.5" for line in lines[1:])]), encoding="utf-8")
+    told = "every search had auc 0.5 from its first query on: all are alike"
+    argv = ("bench", csv, "--strategy", "random", "--queries", 9, "--seeds", 3, "--jobs", 1)
+    assert told in cli(*argv, "--metric", "auc").lines
+    assert not any("all are alike" in line for line in cli(*argv, "--metric", "accuracy").lines)
+
+
 def test_a_second_objective_without_numbers_finds_nothing(cli: Cli, csv: Path) -> None:
     """That the first has an optimum does not hide it."""
     pytest.importorskip("moocore")

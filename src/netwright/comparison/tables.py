@@ -133,10 +133,13 @@ def note_lines(comparison: Comparison) -> list[str]:
     """What a reader has to know beside the tables: where regret is measured from, early ends, crashes."""
     lines = list(comparison.notes)
     runs = [run for label in comparison.labels for run in comparison.runs[label]]
-    if comparison.best_value is None or not any(math.isfinite(value) for run in runs for value in run.values):
+    found = {value for run in runs for value in run.values if math.isfinite(value)}
+    if comparison.best_value is None or not found:
         lines.append("no search found anything: no query gave a number within the limits")
     elif comparison.truth.optimum is None:
         lines.append(f"the optimum is not known: regret is from the best found, {comparison.best_value:g}")
+    if len(found) == 1 and len(runs) > 1:
+        lines.append(f"every search had {comparison.rules.report} {found.pop():g} from its first query on: all are alike")
     if comparison.rules.queries > comparison.size:
         size = _counted(int(comparison.size), "architecture")  # fewer than the queries, so not infinite
         asked = f"for {comparison.rules.queries} queries a search"
