@@ -328,7 +328,7 @@ def test_a_metric_that_never_changes_is_told(cli: Cli, csv: Path) -> None:
     lines = csv.read_text(encoding="utf-8").splitlines()
     csv.write_text("\n".join([lines[0] + ",auc", *(f"{line},0.5" for line in lines[1:])]), encoding="utf-8")
     told = "every search had auc 0.5 from its first query on: all are alike"
-    argv = ("bench", csv, "--strategy", "random", "--queries", 9, "--seeds", 3, "--jobs", 1)
+    argv = ("bench", csv, "--decisions", "a,b", "--strategy", "random", "--queries", 9, "--seeds", 3, "--jobs", 1)
     assert told in cli(*argv, "--metric", "auc").lines
     assert not any("all are alike" in line for line in cli(*argv, "--metric", "accuracy").lines)
 

@@ -139,7 +139,8 @@ def note_lines(comparison: Comparison) -> list[str]:
     elif comparison.truth.optimum is None:
         lines.append(f"the optimum is not known: regret is from the best found, {comparison.best_value:g}")
     if len(found) == 1 and len(runs) > 1:
-        lines.append(f"every search had {comparison.rules.report} {found.pop():g} from its first query on: all are alike")
+        same = f"{comparison.rules.report} {found.pop():g}"
+        lines.append(f"every search had {same} from its first query on: all are alike")
     if comparison.rules.queries > comparison.size:
         size = _counted(int(comparison.size), "architecture")  # fewer than the queries, so not infinite
         asked = f"for {comparison.rules.queries} queries a search"
