@@ -37,6 +37,9 @@ MOST_RESERVED = 0.15
 MOST_AT_PACE = 0.5
 """Most of a time budget that is kept for export and check, as planned and once the pace of a network is known."""
 
+FEWEST_FULL = 5
+"""Full trainings that a worker could make in a time budget, and from which on the search itself makes them."""
+
 NUM_LOWEST = 30
 """Trainings of the lowest rung that a budget of trials or epochs pays for, promotions counted by their epochs."""
 
@@ -86,6 +89,7 @@ def make_plan(
     min_epochs: float | None = None,
     max_epochs: float | None = None,
     halving: bool = True,
+    climbs: bool | None = None,
 ) -> Plan:
     """Divide a budget.
 
@@ -99,6 +103,9 @@ def make_plan(
         max_epochs: of the longest training there may be, where a person gave it: that of the finalists, whom the
             highest rung leaves ``eta`` times as many epochs.
         halving: trials begin with short trainings; False: all are trained as long as the highest rung.
+        climbs: whether networks reach the longest training, where a person gave it, by the rungs of the search, as many
+            as deserve it, and none is trained at the end. None: where time is limited, and such a training would take
+            a worker at most about a quarter of it.
     """
     full = max_epochs or _full_epochs(num_images)
     if budget.trials == 1 and budget.time_s is None:  # the only one is trained fully at once
@@ -111,7 +118,9 @@ def make_plan(
     if max_epochs is None:
         high = max(low, _round(min(full, low * eta ** _num_steps(affordable / workers, low, eta))))
     else:
-        high = max(low, max_epochs / eta if halving else max_epochs)
+        if climbs is None:
+            climbs = budget.time_s is not None and max_epochs <= budget.time_s * rate / workers / FEWEST_FULL
+        high = max(low, max_epochs if climbs or not halving else max_epochs / eta)
     if max_epochs is not None and high >= full:
         return _without_finals(budget, low, high, eta, high * workers / rate)
     return Plan(

@@ -105,7 +105,8 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
     task = cast("ImageClassification", objects.get("task") or load_task(spec.task, spec.data, seed=spec.seed))
     space, code = _space_of(spec, task, objects)
     first = _plan_of(spec, spec.spending, task)
-    plan = _plan_of(spec, settings.budget, task)  # which divides a larger budget; the rungs stay those of the first
+    climbs = first.num_finalists == 0
+    plan = _plan_of(spec, settings.budget, task, climbs)  # divides a larger budget; the rungs stay those of the first
     plan = replace(
         plan,
         min_epochs=first.min_epochs,
@@ -227,7 +228,7 @@ def _space_of(spec: SearchSpec, task: ImageClassification, objects: Mapping[str,
     return space, code
 
 
-def _plan_of(spec: SearchSpec, budget: Budget, task: ImageClassification) -> Plan:
+def _plan_of(spec: SearchSpec, budget: Budget, task: ImageClassification, climbs: bool | None = None) -> Plan:
     return make_plan(
         budget,
         num_images=len(task.train()[1]),
@@ -237,6 +238,7 @@ def _plan_of(spec: SearchSpec, budget: Budget, task: ImageClassification) -> Pla
         min_epochs=spec.min_epochs,
         max_epochs=spec.max_epochs,
         halving=spec.halves,
+        climbs=climbs,
     )
 
 
