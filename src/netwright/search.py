@@ -5,7 +5,7 @@ proposes some of them, an *evaluator* says how good one is. `netwright.study` pu
 
 * `study.setup` makes the parts from a specification and finds everything that can be wrong with it;
 * `study.loop` asks the strategy, runs trials in processes of their own, stores how each ended, and tells the strategy;
-* `study.driver` leads the loop through its phases: search, full training of the finalists, export and check.
+* `study.sitting` leads the loop through its phases: search, full training of the finalists, export and check.
 
 This module imports nothing heavy, so that ``import netwright`` is fast.
 """

@@ -1,13 +1,9 @@
-"""One sitting of a search: makes or opens the run's folder, drives the loop through its phases, gives the result.
-
-The phases: the strategy's search (the hand-made reference networks are its first trials), the full training of the
-finalists, export and check. A sitting may end anywhere; the next one goes on from the stored history.
-"""
+"""Begins a search, goes on with one, exports a network of one: opens the run's folder, and has a `Sitting` run."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,42 +12,23 @@ from netwright.errors import (
     DiskFullError,
     Interrupted,
     NetwrightError,
-    SearchError,
     SpecError,
     UsageError,
     one_line,
-    wrong,
 )
-from netwright.evaluation.base import Evaluator
-from netwright.evaluation.trainer import TrainingEvaluator
-from netwright.execution import Executor, FailurePolicy, InProcessExecutor, IsolatedExecutor
-from netwright.execution.failures import group_causes
 from netwright.execution.outcomes import is_disk_full
 from netwright.progress import Listener
 from netwright.spec import SearchSpec
 from netwright.storage import Store
-from netwright.study import leftovers
-from netwright.study.allowance import Allowance, spent_already
-from netwright.study.clock import Clock, StopRequest
-from netwright.study.final_phase import FinalPhase
-from netwright.study.finals import best_references, compare, feasible, pareto_front
-from netwright.study.ladder_report import LadderReport, stored_agreements
-from netwright.study.loop import Loop
+from netwright.study.allowance import spent_already
+from netwright.study.clock import Clock
 from netwright.study.opening import log_file, prepare, prepare_again, record_of, run_folder, write_specification
-from netwright.study.plan import Plan
 from netwright.study.recorded import BUDGET, read_recorded
-from netwright.study.remarks import notes_of, warnings_of
 from netwright.study.result import Result
-from netwright.study.rung_audit import rung_agreements
-from netwright.study.scoring_phase import make_scores, store_scores, stored_scores
-from netwright.study.settings import Settings
-from netwright.study.setup import Parts
-from netwright.study.standing import Standing
-from netwright.types import Proposal, Trial, TrialState, best_first
+from netwright.study.sitting import SPENT, Sitting
+from netwright.types import TrialState
 
 _log = logging.getLogger(__name__)
-SPENT = "spent_s"
-NOTE_EVERY_S = 5.0
 
 
 def start(spec: SearchSpec | str | Path | None, options: Mapping[str, Any], listener: Listener | None) -> Result:
@@ -127,288 +104,7 @@ def _noting_interruption(run: Path | None) -> Iterator[None]:
         raise DiskFullError(f"the disk is full: {error}; {cure}") from error
 
 
-class Sitting:
-    """The phases of a search over an open store.
-
-    Args:
-        settings: how it is run.
-        parts: what it is made of.
-        store: its history.
-        run: folder of the run; None where nothing is kept.
-        clock: what was spent.
-        listener: is told how it stands.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        parts: Parts,
-        store: Store,
-        run: Path | None,
-        clock: Clock,
-        listener: Listener | None,
-    ) -> None:
-        self.settings, self.parts, self.store, self.run_folder = settings, parts, store, run
-        self.clock, self.listener = clock, listener or (lambda status: None)
-        self.clock.limit_s = settings.budget.time_s
-        self.stop = StopRequest()
-        self.trials = store.trials()
-        self.phase = "search"
-        self.failures = FailurePolicy()
-        self.num_running = 0
-        self.noted_s = clock.elapsed_s
-        self.standing = Standing(parts.objectives, parts.constraints)
-        for trial in self.trials:
-            self.standing.add(trial)
-        self.ladder_report = None if parts.ladder is None else LadderReport(parts.ladder, store, self._say)
-
-    def run(self) -> Result:
-        """Drive the search to its end.
-
-        Raises:
-            Interrupted: a signal asked to stop.
-            SearchError: no usable network.
-        """
-        if self._is_done():
-            return self._result("it was finished before")
-        if self.parts.task is not None:
-            self._tell(message=f"data: {self.parts.task.data_line()}")
-        if self.parts.searched_by:
-            self._say(self.parts.searched_by)
-        with self.stop.listening(lambda text: self._tell(message=text)):
-            with self._executor() as executor:
-                self._score_pool()
-                loop = self._loop(executor)
-                loop.replay(self.store.started(), list(self.store.commits()))
-                self._report(LadderReport.skip)
-                loop.run(self._search_may_end)
-                self._drain(loop, self._search_ends_s)
-                self._report(LadderReport.tell_new, LadderReport.tell_saved, LadderReport.keep)
-                stopped = self._why(loop)
-            if self.parts.plan is not None:
-                self._finals(loop, self.parts.plan)
-            result = self._result(stopped)
-        if self._trainer is not None:
-            leftovers.clear(self._trainer, self.trials)
-        self._note_time()
-        self._tell(message=f"done in {self.clock.elapsed_s:.0f} s, all sittings together")
-        self.store.append_event("done", str(self.settings.budget))
-        return result
-
-    def warn(self, text: str) -> None:
-        """Tell the log and the listener of something odd; nothing where there is no text."""
-        if text:
-            _log.warning("%s", text)
-            self._tell(message=f"warning: {text}")
-
-    def _say(self, text: str) -> None:
-        _log.info("%s", text)
-        self._tell(message=text)
-
-    def _is_done(self) -> bool:
-        """Whether an earlier sitting spent this very budget."""
-        return any(event.body == str(self.settings.budget) for event in self.store.events("done")[-1:])
-
-    @property
-    def _trainer(self) -> TrainingEvaluator | None:
-        """The evaluator, where it is this search's own and writes into its folder."""
-        evaluator = self.parts.evaluator
-        return evaluator if self.parts.task is not None and isinstance(evaluator, TrainingEvaluator) else None
-
-    def _executor(self) -> Executor:
-        if not self.settings.isolated:
-            return InProcessExecutor(self.parts.evaluator)
-        return self._isolated(self.parts.evaluator, self.settings.workers)
-
-    def _isolated(self, evaluator: Evaluator, workers: int = 1) -> IsolatedExecutor:
-        logs = None if self.run_folder is None else self.run_folder / "logs"
-        return IsolatedExecutor(evaluator, workers=workers, limits=self.settings.limits, log_dir=logs)
-
-    def _loop(self, executor: Executor) -> Loop:
-        search = self.settings.budget if self.parts.plan is None else self.parts.plan.search
-        return Loop(
-            self.parts.strategy,
-            executor,
-            self.store,
-            seed=self.settings.seed,
-            allowance=Allowance(search.trials, search.epochs),
-            lag=self.settings.lag,
-            ordered=self.settings.ordered,
-            needs=[objective.metric for objective in self.parts.objectives],
-            on_end=self._ended,
-            on_wait=self._tell,
-        )
-
-    def _score_pool(self) -> None:
-        """Give the ladder the scores of its pool: those that the run holds, or new ones as far as there is time."""
-        screen = None if self.parts.ladder is None else self.parts.ladder.screen
-        if screen is None or not screen.num_to_score or self.run_folder is None or self.parts.task is None:
-            return
-        scored = stored_scores(self.store)
-        if scored is None:
-            self._tell(message=f"ladder: scoring {len(screen.to_score)} networks before the search")
-            folder = self.run_folder / "work" / "scores"
-            scored = make_scores(
-                self.parts.task,
-                self.parts.space,
-                screen.to_score,
-                folder=folder,
-                seed=self.settings.seed,
-                workers=self.settings.workers,
-                may_go_on=self._time_to_score(screen.most_s),
-            )
-            self._note_time()
-            self.stop.raise_if_asked()
-            store_scores(self.store, scored, folder)
-        self._tell(message=screen.fill(scored))
-
-    def _time_to_score(self, most_s: float) -> Callable[[], float]:
-        """Tells how much longer scoring may take: at most half of what is left to search, nothing after a signal."""
-        plan, begin_s = self.parts.plan, self.clock.elapsed_s
-        search_s = None if plan is None else plan.search.time_s
-        end_s = begin_s + (most_s if search_s is None else min(most_s, (search_s - begin_s) / 2))
-
-        def left_s() -> float:
-            self._note_time()
-            return 0.0 if self.stop() else end_s - self.clock.elapsed_s
-
-        return left_s
-
-    def _report(self, *does: Callable[[LadderReport], None]) -> None:
-        if self.ladder_report is not None:
-            for do in does:
-                do(self.ladder_report)
-
-    def _search_may_end(self) -> bool:
-        self._report(LadderReport.tell_new)
-        return self.stop() or self._search_is_over()
-
-    def _search_is_over(self) -> bool:
-        if self.parts.plan is None or self.parts.plan.search.time_s is None:
-            limit = self.settings.budget.time_s
-            return limit is not None and self.clock.elapsed_s >= limit
-        return self.clock.elapsed_s >= self.parts.plan.search.time_s - self.parts.plan.grace_s
-
-    def _search_ends_s(self) -> float | None:
-        """Until when trials of the search phase may go on, in seconds of the clock; None for as long as it takes.
-
-        As long as there is nothing to deliver, until half of what is left after the search phase is spent, too; the
-        other half is for a training that ends in time.
-        """
-        plan, limit_s = self.parts.plan, self.settings.budget.time_s
-        if plan is None or plan.search.time_s is None or limit_s is None:
-            return limit_s
-        end_s = plan.search.time_s + plan.grace_s
-        if feasible(self.trials, self.parts.constraints):
-            return end_s
-        return max(end_s, (end_s + limit_s - plan.reserve_s) / 2)
-
-    def _drain(self, loop: Loop, until_s: Callable[[], float | None]) -> None:
-        """Let what runs end, as long as there is time; then stop here if a signal asked to.
-
-        What has not ended by then is killed with the executor, and run again by a resume.
-        """
-        while loop.running and ((end_s := until_s()) is None or self.clock.elapsed_s < end_s):
-            self.num_running = len(loop.running)
-            loop.collect()
-        loop.running.clear()
-        self._note_time()
-        self.stop.raise_if_asked()
-
-    def _why(self, loop: Loop) -> str:
-        if self._search_is_over():
-            return f"the time for searching is spent ({self.clock.elapsed_s:.0f} s)"
-        if loop.exhausted:
-            return "every architecture of the space was tried"
-        if loop.allowance.too_many_infeasible:
-            return "nearly all architectures break a limit"
-        return "the budget is spent"
-
-    def _ended(self, trial: Trial) -> None:
-        self.trials.append(trial)
-        self.standing.add(trial)
-        self.failures.add(trial)
-        if self.clock.elapsed_s - self.noted_s >= NOTE_EVERY_S:
-            self._note_time()
-            self._report(LadderReport.keep)
-            if self._trainer is not None:
-                leftovers.make_room(self._trainer, self.trials, self.parts.objectives[0])
-        self._tell(trial=trial)
-
-    def _note_time(self) -> None:
-        """Store how much time is spent, so that a resume after a kill knows."""
-        self.noted_s = self.clock.elapsed_s
-        self.store.append_event(SPENT, round(self.noted_s, 3))
-
-    def _tell(self, trial: Trial | None = None, message: str = "") -> None:
-        self.listener(
-            self.standing.status(self.phase, self.clock, running=self.num_running, trial=trial, message=message)
-        )
-
-    def _finals(self, loop: Loop, plan: Plan) -> None:
-        """Train what is delivered; see `FinalPhase`."""
-
-        def train(evaluator: TrainingEvaluator, proposal: Proposal) -> None:
-            with self._isolated(evaluator) as loop.executor:
-                loop.finish(proposal)
-                self._drain(loop, lambda: self.settings.budget.time_s)
-
-        self.phase = "final"
-        final = FinalPhase(plan, self.parts, self.settings, self.clock, self.trials, train)
-        if not feasible(self.trials, self.parts.constraints):
-            final.rescue(self.store.started())
-        final.run({started.proposal.architecture for started in loop.cut})
-
-    def _result(self, stopped: str) -> Result:
-        if not self.trials and self._search_is_over():
-            cure = f"it was spent after {self.clock.elapsed_s:.1f} s, before a trial ended; give minutes"
-            raise SpecError(wrong("budget", str(self.settings.budget), "long enough for a trial", cure))
-        good = feasible(self.trials, self.parts.constraints)
-        objective = self.parts.objectives[0]
-        ranked = best_first(good, objective)
-        if not ranked:
-            raise SearchError(_nothing(self.trials))
-        result = Result(
-            run=self.run_folder,
-            objectives=self.parts.objectives,
-            best=ranked[0],
-            references=best_references(good),
-            comparisons=compare(ranked[0], good, objective),
-            front=pareto_front(good, self.parts.objectives),
-            num_trials=len(self.trials),
-            stopped=stopped,
-            counts={state: self.standing.counts[state] for state in TrialState},
-            notes=notes_of(ranked[0], self.trials, self.parts, self.settings.budget),
-            warnings=warnings_of(ranked[0], self.trials, self.parts),
-            rungs=stored_agreements(self.store.events()) or rung_agreements(self.trials, objective),
-        )
-        for warning in () if self._is_done() else result.warnings:
-            self.warn(warning)
-        if self.parts.task is None or self.run_folder is None:
-            return result
-        from netwright.study.delivery import Desk, deliver, recall
-
-        if self._is_done() and (self.run_folder / "best" / "card.json").is_file():
-            return recall(result, self.run_folder / "best")
-        self.phase = "export"
-        desk = Desk(lambda text: self._tell(message=text), lambda: self.clock.remaining_s)
-        return deliver(result, self.parts, self.settings.seed, self.trials, self.run_folder / "best", desk)
-
-
 def _spent_s(store: Store) -> float:
     """Wall seconds of the earlier sittings, as they noted it."""
     noted = [event.body for event in store.events(SPENT)]
     return float(noted[-1]) if noted and isinstance(noted[-1], (int, float)) else 0.0
-
-
-def _nothing(trials: list[Trial]) -> str:
-    """Why there is no result."""
-    if not trials:
-        return "no usable network: the strategy proposed nothing"
-    counts = {state: sum(t.state is state for t in trials) for state in TrialState}
-    errors = [t.error.partition("\n")[0] for t in trials if t.state is not TrialState.FINISHED]
-    causes = group_causes(errors) if errors else "  all that finished are over a limit"
-    return (
-        f"no usable network: {counts[TrialState.INFEASIBLE]} of {len(trials)} trials broke a limit, "
-        f"{counts[TrialState.FAILED]} failed; loosen the limits or raise the budget. Causes:\n{causes}"
-    )
