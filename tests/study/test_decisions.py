@@ -295,14 +295,14 @@ def test_networks_climb_to_a_full_training_that_is_short_of_the_budget() -> None
     """Where a person's longest training is short, all of the search may come to it; else the end is left for it."""
     rich, poor = (
         make_plan(Budget.parse(budget), num_images=54_000, pixels=784, workers=2, max_epochs=0.5)
-        for budget in ("10m", "90s")
+        for budget in ("20m", "5m")
     )
     assert (0, 0.5) == (rich.num_finalists, rich.max_epochs)
     assert rich.search.time_s is not None
-    assert rich.search.time_s > 500
+    assert rich.search.time_s > 1000
     assert poor.num_finalists > 0
     assert poor.max_epochs == pytest.approx(0.5 / 3)
-    again = make_plan(Budget.parse("90s"), num_images=54_000, pixels=784, workers=2, max_epochs=0.5, climbs=True)
+    again = make_plan(Budget.parse("5m"), num_images=54_000, pixels=784, workers=2, max_epochs=0.5, climbs=True)
     assert (0, 0.5) == (again.num_finalists, again.max_epochs)  # the rungs of a search stay when its budget changes
 
 

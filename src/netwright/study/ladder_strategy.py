@@ -314,11 +314,14 @@ class Ladder:
         return None
 
     def _next_of(self, below: Level, above: Level) -> Entry | None:
-        while below.waiting:
-            entry = below.waiting.pop(0)
-            if entry[2] not in below.rung.promoted:
-                return entry
-        return below.rung.promotable(1 / self._share((below.rung.fidelity, above.rung.fidelity)))
+        """The next one to go on: the best that may pass and a probe by turns, the best first."""
+        gone = below.rung.promoted
+        while below.waiting and below.waiting[0][2] in gone:
+            below.waiting.pop(0)
+        best = below.rung.promotable(1 / self._share((below.rung.fidelity, above.rung.fidelity)))
+        if below.waiting and (best is None or len(gone - below.probes) > len(gone & below.probes)):
+            return below.waiting.pop(0)
+        return best
 
     def _share(self, pair: tuple[Fidelity | str, Fidelity]) -> float:
         """The share that passes: one in eta, until it is measured what the rung is worth."""

@@ -37,8 +37,9 @@ MOST_RESERVED = 0.15
 MOST_AT_PACE = 0.5
 """Most of a time budget that is kept for export and check, as planned and once the pace of a network is known."""
 
-FEWEST_FULL = 5
-"""Full trainings that a worker could make in a time budget, and from which on the search itself makes them."""
+FEWEST_FULL = 12
+"""Full trainings that a worker could make in a time budget, and from which on the search itself makes them. With fewer,
+those that measure the rungs would be most of them."""
 
 NUM_LOWEST = 30
 """Trainings of the lowest rung that a budget of trials or epochs pays for, promotions counted by their epochs."""
@@ -104,8 +105,8 @@ def make_plan(
             highest rung leaves ``eta`` times as many epochs.
         halving: trials begin with short trainings; False: all are trained as long as the highest rung.
         climbs: whether networks reach the longest training, where a person gave it, by the rungs of the search, as many
-            as deserve it, and none is trained at the end. None: where time is limited, and such a training would take
-            a worker at most about a quarter of it.
+            as deserve it, and none is trained at the end. None: where time is limited, and a worker could make
+            `FEWEST_FULL` such trainings in it.
     """
     full = max_epochs or _full_epochs(num_images)
     if budget.trials == 1 and budget.time_s is None:  # the only one is trained fully at once
