@@ -288,3 +288,22 @@ def test_a_known_latency_over_the_limit_decides_nothing(
     evaluator = parts.evaluator.with_options(known_latency_ms=2.5)
     monkeypatch.setattr(evaluator, "_latency", lambda model: 2.1)
     assert {"latency_ms": 2.1} == evaluator.measure_latencies(None)  # type: ignore[arg-type]
+
+
+def test_a_finalist_has_what_the_others_do_not_need(task: nw.ImageClassification, tmp_path: Path) -> None:
+    """A network that needs long gets more than its half where the other needs less than its own; else each has half."""
+    ends = {}
+    for other_s in (0.1, 1.0):
+        settings, parts = parts_of(task, tmp_path / f"{other_s}")
+        assert parts.plan is not None
+        trials = [searched(parts, 0, 0.95, train_time_s=4.0), searched(parts, 1, 0.9, train_time_s=other_s)]
+        machine = Machine(trials)
+        clock = Clock()
+        clock.limit_s = 60.0
+        FinalPhase(parts.plan, parts, settings, clock, trials, machine).run()
+        deadline_s = machine.asked[0][0].deadline_s
+        assert deadline_s is not None
+        ends[other_s] = (clock.deadline_s() or 0.0) - parts.plan.reserve_s - deadline_s
+    left_s = 60.0 - parts.plan.reserve_s
+    assert ends[1.0] == pytest.approx(left_s / 2, abs=1.0)
+    assert ends[0.1] < 12.0

@@ -40,11 +40,6 @@ class Clock:
         """The reading of ``time.monotonic()`` at which all but ``reserve_s`` is spent; None without a limit."""
         return None if self.limit_s is None else self._start_s + self.limit_s - reserve_s
 
-    def deadline_after(self, reserve_s: float, parts: int = 1) -> float | None:
-        """The reading of ``time.monotonic()`` at which an equal part of what is left, less the reserve, is spent."""
-        end_s, now_s = self.deadline_s(reserve_s), time.monotonic()
-        return None if end_s is None else now_s + max(0.0, end_s - now_s) / parts
-
 
 class StopRequest:
     """Whether a signal asked to stop. Once: what runs is finished and stored. Twice: at once."""

@@ -18,6 +18,7 @@ from netwright.study.finals import (
     expected_epochs,
     feasible,
     longest_training,
+    needed_s,
     share_time,
     waiting_finalists,
 )
@@ -71,7 +72,8 @@ class FinalPhase:
             chosen = [t for t in waiting if t.architecture in cut] or share_time(waiting, self.gains)
             if not chosen:
                 return
-            self._train_fully(chosen[0], parts=len(waiting) if chosen[0].architecture in cut else len(chosen))
+            others = [t for t in (waiting if chosen[0].architecture in cut else chosen) if t is not chosen[0]]
+            self._train_fully(chosen[0], others)
             tried.add(chosen[0].architecture)
 
     def waiting(self) -> list[Trial]:
@@ -94,9 +96,8 @@ class FinalPhase:
             return False
         left_s = self._left_s(trial)
         if left_s is not None:
-            kept = 1 - self.evaluator.recipe.decay_share if self._has_checkpoint(trial) else 0.0
             part_s = left_s / num_parts
-            expected = min(expected, expected_epochs(theirs, part_s, self.settings.workers, kept))
+            expected = min(expected, expected_epochs(theirs, part_s, self.settings.workers, self._kept(trial)))
             return part_s >= LEAST_S and expected > longest
         return True
 
@@ -112,7 +113,7 @@ class FinalPhase:
             if left_s is None or left_s - self.plan.reserve_s < LEAST_S:
                 return
             parent = by_architecture.get(architecture)
-            deadline_s = self.clock.deadline_after(self.plan.reserve_s)
+            deadline_s = self.clock.deadline_s(self.plan.reserve_s)
             proposal = Proposal(
                 architecture, Fidelity(self.plan.final_epochs), () if parent is None else (parent,), FINAL
             )
@@ -132,14 +133,28 @@ class FinalPhase:
                     costs.append((sizes["train_cost"], place, architecture))
         return [architecture for _, _, architecture in sorted(costs, key=lambda cost: cost[:2])]
 
-    def _train_fully(self, trial: Trial, parts: int) -> None:
+    def _train_fully(self, trial: Trial, others: Sequence[Trial]) -> None:
+        """Train a network in its part of the time, and in what the others do not need of theirs."""
         fidelity = Fidelity(self.plan.final_epochs, trial.fidelity.data_share)
+        left_s, reserve_s = self._left_s(trial), self._reserve_s(trial)
+        if left_s is not None:
+            part_s = max(0.0, left_s) / (len(others) + 1)
+            reserve_s += sum(min(part_s, self._needs_s(other)) for other in others)
         patient = self.evaluator.with_options(
-            deadline_s=self.clock.deadline_after(self._reserve_s(trial), parts=parts),
+            deadline_s=self.clock.deadline_s(reserve_s),
             processes=self.settings.workers,
             known_latency_ms=trial.metrics.get("latency_ms"),
         )
         self._train(patient, Proposal(trial.architecture, fidelity, (trial.id,), FINAL))
+
+    def _needs_s(self, trial: Trial) -> float:
+        """Wall seconds of the whole last training of a network."""
+        theirs = [t for t in self.trials if t.architecture == trial.architecture and t.state is TrialState.FINISHED]
+        return needed_s(theirs, self.plan.final_epochs, self.settings.workers, self._kept(trial))
+
+    def _kept(self, trial: Trial) -> float:
+        """Share of a network's training that its last one goes on from."""
+        return 1 - self.evaluator.recipe.decay_share if self._has_checkpoint(trial) else 0.0
 
     def _may_replace(self) -> bool:
         """Whether there is budget for another finalist in the place of one that failed."""

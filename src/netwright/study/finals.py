@@ -25,6 +25,9 @@ not been picked for it, relative. The best of several noisy numbers is too good,
 is picked for its number; a hand-made one is not. Two that led after 0.3 epochs of Fashion-MNIST by 2.0 and 2.4 % were
 1.2 and 2.4 % behind the hand-made one when both had been trained for ten minutes (`docs/figures.md`)."""
 
+AROUND_S = 5.0
+"""Wall seconds that a last training takes beside its steps, at most: a process is started, the network is scored."""
+
 SHARED = 0.8
 """What a further process adds to the speed of a training that shares its steps among several, at best."""
 
@@ -123,6 +126,21 @@ def expected_epochs(trials: Sequence[Trial], time_s: float, processes: int, kept
     if pace_s <= 0:
         return math.inf
     return kept * longest_training(trials) + time_s * (1 + SHARED * (processes - 1)) / pace_s
+
+
+def needed_s(trials: Sequence[Trial], epochs: float, processes: int, kept: float) -> float:
+    """Wall seconds that a last training of so many epochs takes; infinite where no pace is known.
+
+    Args:
+        trials: of this network, finished.
+        epochs: of the last training.
+        processes: that share each step.
+        kept: share of the longest training that need not be made again.
+    """
+    made = expected_epochs(trials, 1.0, processes, 0.0)  # in a second
+    if math.isinf(made):
+        return math.inf
+    return AROUND_S + max(0.0, epochs - kept * longest_training(trials)) / made
 
 
 def longest_training(trials: Iterable[Trial]) -> float:

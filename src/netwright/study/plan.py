@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from netwright.strategies.successive_halving import rung_epochs
 from netwright.study.equal_time import full_cost
 from netwright.types import Budget
 
@@ -122,6 +123,8 @@ def make_plan(
         if climbs is None:
             climbs = budget.time_s is not None and max_epochs <= budget.time_s * rate / workers / FEWEST_FULL
         high = max(low, max_epochs if climbs or not halving else max_epochs / eta)
+    if halving and min_epochs is None:
+        low = rung_epochs(low, high, eta)[0]  # rungs are counted from the highest, and none is below the lowest
     if max_epochs is not None and high >= full:
         return _without_finals(budget, low, high, eta, high * workers / rate)
     return Plan(
