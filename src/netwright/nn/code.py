@@ -7,7 +7,7 @@ Every value a person gave becomes text through `quote` or ``repr`` and nothing e
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Union
 
 from netwright.types import Value
@@ -33,11 +33,15 @@ class Raw:
 
 @dataclass(frozen=True)
 class Call:
-    """``func(args)``; the keyword of a positional argument is empty. ``target`` is the class, if it is one's own."""
+    """``func(args)``; the keyword of a positional argument is empty. ``target`` is the class, if it is one's own.
+
+    ``place`` tells which weights of the search space a layer with weights has; see `netwright.nn.places`.
+    """
 
     func: str
     args: tuple[tuple[str, Code], ...] = ()
     target: type | None = None
+    place: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,11 @@ def call(func: str, *args: Code, **named: Code | Value) -> Call:
     """Make a `Call`; plain keyword values become literals whose slot is the keyword."""
     named_codes = tuple((k, v if isinstance(v, CODE_TYPES) else Lit(v, k)) for k, v in named.items())
     return Call(func, (*(("", a) for a in args), *named_codes))
+
+
+def placed(layer: Call, place: str) -> Call:
+    """The same layer, with the weights of a place."""
+    return replace(layer, place=place) if place else layer
 
 
 CODE_TYPES = (Lit, Raw, Call, Items, Run, Composite)

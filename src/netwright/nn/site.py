@@ -125,8 +125,10 @@ STAGE_WIDTH = "@stage_width"
 class EmitTerm(Protocol):
     """Emits an operation inside another."""
 
-    def __call__(self, term: Term, flows: tuple[Flow, ...], path: str, *, width: int | None = ...) -> Emitted:
-        """Emit it; ``width`` is that of the stage around it, if it is another one than before."""
+    def __call__(
+        self, term: Term, flows: tuple[Flow, ...], path: str, *, width: int | None = ..., copy: str = ...
+    ) -> Emitted:
+        """Emit it; ``width`` and ``copy`` are those around it, if they are others than before (see `Site`)."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ class Site:
         emit_term: emits an operation inside it.
         tally: counts the layers written.
         width: channels of the stage around it, if there is one.
+        copy: tells apart the times that an operation is written which is declared once.
     """
 
     term: OpTerm
@@ -148,6 +151,15 @@ class Site:
     emit_term: EmitTerm
     tally: Tally
     width: int | None = None
+    copy: str = ""
+
+    def place(self, role: str) -> str:
+        """Name of the weights of one of its layers; empty where the network's operations do not know their sites.
+
+        Args:
+            role: of the layer in the operation.
+        """
+        return self.term.site and f"{self.term.site}{self.copy}:{role}"
 
     @property
     def flow(self) -> Flow:

@@ -47,12 +47,15 @@ class Written:
         output: what the network gives: shape without the batch, and dtype; its depth counts layers with weights.
         own_classes: classes of one's own that the text names, in the order of their use.
         size: what was counted on the way.
+        places: class and place of each layer with weights, in the order in which the modules are made; none where
+            operations do not know their sites.
     """
 
     text: str
     output: Flow
     own_classes: tuple[type, ...]
     size: Tally
+    places: tuple[tuple[str, str], ...] = ()
 
 
 def source(
@@ -121,7 +124,7 @@ def write(
         raise BuildError(f"class {name} of your own has the name of a part of generated source; rename it")
     body = "\n\n\n".join([*(HELPERS[name] for name in helpers), *blocks])
     header = _header(flow, out, body, pasted.imports)
-    return Written(f"{header}\n\n\n{body}\n", out, own, size)
+    return Written(f"{header}\n\n\n{body}\n", out, own, size, _places([code for _, code in parts]))
 
 
 def measure(term: Term, *, input_shape: tuple[int, ...], input_dtype: str = "float32") -> tuple[Tally, Flow]:
@@ -209,6 +212,11 @@ def _own_classes(codes: list[Code]) -> tuple[type, ...]:
                 if other is not inner.target:
                     raise BuildError(f"two classes of your own have the name {inner.func}; rename one")
     return tuple(found.values())
+
+
+def _places(codes: list[Code]) -> tuple[tuple[str, str], ...]:
+    calls = (inner for code in codes for inner in walk(code) if isinstance(inner, Call) and inner.place)
+    return tuple((layer.func.rpartition(".")[2], layer.place) for layer in calls)
 
 
 def _helpers_used(definitions: list[Definition], codes: list[Code]) -> list[str]:

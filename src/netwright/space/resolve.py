@@ -16,7 +16,7 @@ from netwright.space.values import typed
 from netwright.types import Value
 
 
-def resolve(node: Node, decisions: Mapping[str, Value]) -> Term:
+def resolve(node: Node, decisions: Mapping[str, Value], *, sited: bool = False) -> Term:
     """Replace every choice by its decision.
 
     A one-of becomes its branch, a repeat a ``seq`` of its items, a cell keeps the nodes and edges that are present.
@@ -24,35 +24,41 @@ def resolve(node: Node, decisions: Mapping[str, Value]) -> Term:
     Args:
         node: the declaration.
         decisions: a valid architecture.
+        sited: let operations know where they stand in the declaration (`OpTerm.site`): by the number of a child, the
+            value of a branch, and the numbers of a cell's nodes as declared.
 
     Example:
         >>> from netwright.space.declarations import choice
         >>> from netwright.space.nodes import Op
-        >>> resolve(Op("conv", (("width", choice("w", [16, 32]) * 2),)), {"w": 32})
+        >>> conv = Op("conv", (("width", choice("w", [16, 32]) * 2),))
+        >>> resolve(conv, {"w": 32})
         OpTerm(kind='conv', args=(('width', 64),), children=(), target=None)
+        >>> resolve(Op("seq", children=(conv, conv)), {"w": 32}, sited=True).children[1].site
+        'net.1'
     """
-    return run(_resolve(node, decisions))
+    return run(_resolve(node, decisions, "net" if sited else ""))
 
 
-def _resolve(node: Node, decisions: Mapping[str, Value]) -> Recursion[Term]:
-    if isinstance(node, (OneOf, Cell)):
-        inside = (
-            _resolve_cell(node, decisions)
-            if isinstance(node, Cell)
-            else _resolve(branch_of(node, decisions), decisions)
-        )
-        term: Term = yield inside
+def _resolve(node: Node, decisions: Mapping[str, Value], site: str) -> Recursion[Term]:
+    if isinstance(node, Cell):
+        cell: Term = yield _resolve_cell(node, decisions, site)
+        return cell
+    if isinstance(node, OneOf):
+        key, branch = branch_of(node, decisions)
+        term: Term = yield _resolve(branch, decisions, site and f"{site}.{key!r}")
         return term
     inner = node.items[: depth_of(node, decisions)] if isinstance(node, Repeat) else node.children
-    children: list[Term] = yield gather(_resolve(child, decisions) for child in inner)
+    children: list[Term] = yield gather(
+        _resolve(child, decisions, site and f"{site}.{i}") for i, child in enumerate(inner)
+    )
     if isinstance(node, Repeat):
-        return OpTerm("seq", children=tuple(children))
+        return OpTerm("seq", children=tuple(children), site=site)
     args = tuple((name, evaluate_argument(arg, decisions)) for name, arg in node.args)
-    return OpTerm(node.kind, args, tuple(children), node.target)
+    return OpTerm(node.kind, args, tuple(children), node.target, site)
 
 
-def branch_of(node: OneOf, decisions: Mapping[str, Value]) -> Node:
-    """The branch that is taken.
+def branch_of(node: OneOf, decisions: Mapping[str, Value]) -> tuple[Value, Node]:
+    """The branch that is taken, after the value it stands for.
 
     Raises:
         SpaceError: no branch stands for the selector's value.
@@ -60,18 +66,18 @@ def branch_of(node: OneOf, decisions: Mapping[str, Value]) -> Node:
     value = node.selector.evaluate(decisions)
     for key, branch in node.branches:
         if typed(key) == typed(value):
-            return branch
+            return key, branch
     raise SpaceError(uncovered(node, value))
 
 
-def _resolve_cell(cell: Cell, decisions: Mapping[str, Value]) -> Recursion[Term]:
+def _resolve_cell(cell: Cell, decisions: Mapping[str, Value], site: str) -> Recursion[Term]:
     numbers = {number: number for number in range(cell.num_inputs)}  # old number of a present node: its new one
     terms: list[NodeTerm] = []
     read: set[int] = set()
     for old, node in enumerate(cell.nodes, start=cell.num_inputs):
         if not is_present(node.present, decisions):
             continue
-        term: NodeTerm = yield _resolve_cell_node(node, numbers, decisions)
+        term: NodeTerm = yield _resolve_cell_node(node, numbers, decisions, site and f"{site}.n{old}")
         terms.append(term)
         read.update(source for source, _ in term.edges)
         numbers[old] = cell.num_inputs + len(terms) - 1
@@ -86,10 +92,10 @@ def _resolve_cell(cell: Cell, decisions: Mapping[str, Value]) -> Recursion[Term]
 
 
 def _resolve_cell_node(
-    node: CellNode, numbers: Mapping[int, int], decisions: Mapping[str, Value]
+    node: CellNode, numbers: Mapping[int, int], decisions: Mapping[str, Value], site: str
 ) -> Recursion[NodeTerm]:
-    present = [e for e in node.edges if e.source in numbers and is_present(e.present, decisions)]
-    ops: list[Term] = yield gather(_resolve(edge.op, decisions) for edge in present)
-    edges = tuple((numbers[edge.source], op) for edge, op in zip(present, ops, strict=True))
-    op = (yield _resolve(node.op, decisions)) if node.op is not None else None
+    present = [(i, e) for i, e in enumerate(node.edges) if e.source in numbers and is_present(e.present, decisions)]
+    ops: list[Term] = yield gather(_resolve(edge.op, decisions, site and f"{site}.e{i}") for i, edge in present)
+    edges = tuple((numbers[edge.source], op) for (_, edge), op in zip(present, ops, strict=True))
+    op = (yield _resolve(node.op, decisions, site and f"{site}.op")) if node.op is not None else None
     return NodeTerm(edges, node.combine, op)

@@ -338,14 +338,18 @@ class SearchSpace:
 
     # --- what an architecture is ---
 
-    def resolve(self, arch: Architecture) -> Term:
+    def resolve(self, arch: Architecture, *, sited: bool = False) -> Term:
         """The network without choices.
+
+        Args:
+            arch: an architecture of the space.
+            sited: let operations know where they stand in the declaration, see `OpTerm.site`.
 
         Raises:
             SpaceError: ``arch`` is not in the space, or the space has training choices only.
         """
         self._require(arch)
-        return resolve(self._network(), arch)
+        return resolve(self._network(), arch, sited=sited)
 
     def _network(self) -> Node:
         if self.root is None:

@@ -6,7 +6,7 @@ immutable, hashable and comparable.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Union
 
 from netwright.types import Value
@@ -14,12 +14,22 @@ from netwright.types import Value
 
 @dataclass(frozen=True)
 class OpTerm:
-    """An operation with decided arguments. ``seq`` runs its children in order; ``identity`` does nothing."""
+    """An operation with decided arguments. ``seq`` runs its children in order; ``identity`` does nothing.
+
+    Args:
+        kind: of the operation.
+        args: its arguments.
+        children: operations inside it.
+        target: a class of one's own.
+        site: where it stands in the declaration, which is the same for all architectures; empty where it was not asked
+            for. It is not part of what the operation is: terms that differ in it alone are equal.
+    """
 
     kind: str
     args: tuple[tuple[str, Value], ...] = ()
     children: tuple[Term, ...] = ()
     target: type | None = None
+    site: str = field(default="", compare=False, repr=False)
 
     def arg(self, name: str, default: Value = None) -> Value:
         """Value of an argument, or ``default``."""

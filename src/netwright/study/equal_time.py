@@ -41,18 +41,19 @@ IMAGES_PER_S = 700.0
 """Images that one core trains on in a second with a network of one unit; measured: 726 with 0.9 units, 368 with 1.9."""
 
 
-def full_cost(core_s: float, num_images: int) -> float:
-    """The cost of a network that makes `USEFUL_EPOCHS` within the time of its full training.
+def full_cost(core_s: float, num_images: int, epochs: float = USEFUL_EPOCHS) -> float:
+    """The cost of a network that makes so many epochs within the time of its full training.
 
     Args:
         core_s: seconds of the full training, times the cores that it runs on.
         num_images: training images.
+        epochs: after which a network gains nothing by more of them.
 
     Example:
         >>> round(full_cost(840.0, 54_000))
         7259259
     """
-    return core_s * IMAGES_PER_S * UNIT_COST / (USEFUL_EPOCHS * num_images)
+    return core_s * IMAGES_PER_S * UNIT_COST / (epochs * num_images)
 
 
 def loss_at_equal_time(metrics: Metrics, least_cost: float = 0.0) -> float | None:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from netwright.strategies.successive_halving import rung_epochs
-from netwright.study.equal_time import full_cost
+from netwright.study.equal_time import USEFUL_EPOCHS, full_cost
 from netwright.types import Budget
 
 NOMINAL_IMAGES_PER_S = 700.0
@@ -64,7 +64,7 @@ class Plan:
         grace_s: so many wall seconds before the end of the search phase nothing new is tried, and so many after it what
             runs may go on.
         reserve_s: wall seconds kept for export and check.
-        equal_time: time will end the full training, so networks are compared at equal time.
+        equal_time: time will end the full training, of large networks at least, so networks are compared at equal time.
         least_cost: cost of training on an image below which a network gains nothing by being smaller: the full training
             is long enough for it.
     """
@@ -127,17 +127,21 @@ def make_plan(
         low = rung_epochs(low, high, eta)[0]  # rungs are counted from the highest, and none is below the lowest
     if max_epochs is not None and high >= full:
         return _without_finals(budget, low, high, eta, high * workers / rate)
+    num_finalists, least_cost = _num_finalists(budget, full, rate), 0.0
+    if time_s is not None:
+        core_s = _final_s(budget, time_s) * workers / num_finalists
+        least_cost = full_cost(core_s, num_images, min(USEFUL_EPOCHS, full))
     return Plan(
         min_epochs=low,
         max_epochs=high,
         eta=eta,
         final_epochs=max(high, full),
-        num_finalists=_num_finalists(budget, full, rate),
+        num_finalists=num_finalists,
         search=_search_part(budget, time_s),
         grace_s=0.0 if time_s is None else min(GRACE * time_s, high * workers / rate),
         reserve_s=_reserve_s(budget),
-        equal_time=budget.time_s is not None and not _is_ample(budget, full, rate),
-        least_cost=0.0 if time_s is None else full_cost(_final_s(budget, time_s) * workers, num_images),
+        equal_time=budget.time_s is not None and (max_epochs is not None or not _is_ample(budget, full, rate)),
+        least_cost=least_cost,
     )
 
 

@@ -30,7 +30,9 @@ EMITTERS: Mapping[str, Emitter] = MappingProxyType(
 )
 
 
-def emit(term: Term, flows: tuple[Flow, ...], path: str, *, tally: Tally, width: int | None = None) -> Emitted:
+def emit(
+    term: Term, flows: tuple[Flow, ...], path: str, *, tally: Tally, width: int | None = None, copy: str = ""
+) -> Emitted:
     """Write an operation and all inside it.
 
     Args:
@@ -39,18 +41,19 @@ def emit(term: Term, flows: tuple[Flow, ...], path: str, *, tally: Tally, width:
         path: where it stands.
         tally: counts the layers written.
         width: channels of the stage around it, if there is one.
+        copy: of the operation, where it is written more often than it is declared.
 
     Raises:
         BuildError: the operation is not known, or cannot work on what comes in; names it, its path and the shapes.
     """
-    emit_inside = partial(emit, tally=tally, width=width)
+    emit_inside = partial(emit, tally=tally, width=width, copy=copy)
     if isinstance(term, CellTerm):
-        return cells.emit_cell(Site(OpTerm("cell"), flows, _join(path, "cell"), emit_inside, tally, width), term)
+        return cells.emit_cell(Site(OpTerm("cell"), flows, _join(path, "cell"), emit_inside, tally, width, copy), term)
     if not isinstance(term, OpTerm):
         raise BuildError(f"{path or 'root'}: not an operation without choices: {type(term).__name__}")
     if term.kind not in EMITTERS:
         raise BuildError(f"{path or 'root'}: {unknown('operation', term.kind, EMITTERS)}")
-    return EMITTERS[term.kind](Site(term, flows, _join(path, term.kind), emit_inside, tally, width))
+    return EMITTERS[term.kind](Site(term, flows, _join(path, term.kind), emit_inside, tally, width, copy))
 
 
 def _join(path: str, kind: str) -> str:

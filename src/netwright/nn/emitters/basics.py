@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from netwright.nn.code import IDENTITY, Call, Code, Lit, call
+from netwright.nn.code import IDENTITY, Call, Code, Lit, call, placed
 from netwright.nn.site import Emitted, Flow, Site
 from netwright.types import Value
 
@@ -31,25 +31,26 @@ ACTIVATIONS: Mapping[str, Call] = MappingProxyType(
 NORMS = ("batch", "layer", "group", "rms", "none")
 
 
-def norm_layer(site: Site, flow: Flow, name: str, groups: int = 8) -> Code:
+def norm_layer(site: Site, flow: Flow, name: str, groups: int = 8, *, role: str = "norm") -> Code:
     """Write the norm of that name for a flow; ``none`` is the identity."""
     if name == "none":
         return IDENTITY
     params = flow.channels * (1 if name == "rms" else 2)
     site.tally.add(params=params, values=flow.size, buffers=2 * flow.channels + 1 if name == "batch" else 0)
     if name == "batch":
-        return _batch(site, flow)
+        return placed(_batch(site, flow), site.place(role))
     if name == "group":
         if flow.channels_last and flow.rank > 1:
             site.fail("group norm needs channels first; use layer_norm() on sequences")
         if flow.channels % groups:
             site.fail(f"groups={groups} does not divide the {flow.channels} channels; make it a divisor")
-        return call("nn.GroupNorm", Lit(groups, "num_groups"), Lit(flow.channels, "channels"))
+        return placed(call("nn.GroupNorm", Lit(groups, "num_groups"), Lit(flow.channels, "channels")), site.place(role))
     layer = call("nn.LayerNorm" if name == "layer" else "nn.RMSNorm", Lit(flow.channels, "channels"))
+    layer = placed(layer, site.place(role))
     return layer if flow.channels_last else call("ChannelsLast", layer)
 
 
-def _batch(site: Site, flow: Flow) -> Code:
+def _batch(site: Site, flow: Flow) -> Call:
     if flow.rank > 4:
         site.fail(f"batch norm takes at most 4 dimensions, gets {flow.rank}")
     if flow.channels_last and flow.rank > 1:
@@ -101,7 +102,7 @@ def _linear(site: Site) -> Emitted:
     features = site.integer("features")
     options: dict[str, Value] = {} if site.flag("bias", True) else {"bias": False}
     code = call("nn.Linear", Lit(flow.shape[-1], "in_features"), Lit(features, "out_features"), **options)
-    return Emitted(code, linear_flow(site, flow, features))
+    return Emitted(placed(code, site.place("linear")), linear_flow(site, flow, features))
 
 
 def _dropout(site: Site) -> Emitted:

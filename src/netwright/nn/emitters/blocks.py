@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from netwright.nn.code import IDENTITY, Code, Lit, call, sequence
+from netwright.nn.code import IDENTITY, Code, Lit, call, placed, sequence
 from netwright.nn.emitters.basics import NORMS, activation_layer, drop_path_layer, linear_flow, norm_layer
 from netwright.nn.emitters.convolutions import conv_layer, plain, point, read_window
 from netwright.nn.site import Emitted, Flow, Site
@@ -30,8 +30,9 @@ def _stages(site: Site) -> Emitted:
     flows, parts = site.flows, []
     for stage, width in enumerate(widths):
         between = site.term.children[1:] if stage else ()
-        for child in (*between, *site.term.children[:1] * repeats):
-            emitted = site.emit_term(child, flows, f"{site.path}[{stage}]", width=width)
+        for number, child in enumerate((*between, *site.term.children[:1] * repeats)):
+            copy = f"{site.copy}[{stage}.{number - len(between)}]"
+            emitted = site.emit_term(child, flows, f"{site.path}[{stage}]", width=width, copy=copy)
             flows = (emitted.flow,)
             parts.append(emitted.code)
     return Emitted(sequence(*parts), flows[0])
@@ -92,7 +93,8 @@ def _projection(site: Site, target: Flow) -> Emitted:
         site.fail(f"no shortcut leads from {flow.shape} to {target.shape}; make the body keep the extent")
     if target.channels_last:
         ends = (Lit(flow.shape[-1], "in_features"), Lit(target.channels, "out_features"))
-        return Emitted(call("nn.Linear", *ends), linear_flow(site, flow, target.channels))
+        linear = placed(call("nn.Linear", *ends), site.place("shortcut"))
+        return Emitted(linear, linear_flow(site, flow, target.channels))
     dims = flow.rank - 1
     window = point(dims)
     stride = tuple(max(1, -(-a // b)) for a, b in zip(flow.spatial, target.spatial, strict=True))
@@ -103,8 +105,9 @@ def _projection(site: Site, target: Flow) -> Emitted:
         flow = flow.reshaped((flow.channels, *target.spatial))
     else:
         window = replace(window, stride=stride)
-    conv = conv_layer(site, flow, target.channels, window, bias=False)
-    return Emitted(sequence(before, conv.code, norm_layer(site, conv.flow, "batch")), conv.flow)
+    conv = conv_layer(site, flow, target.channels, window, bias=False, role="shortcut")
+    norm = norm_layer(site, conv.flow, "batch", role="shortcut norm")
+    return Emitted(sequence(before, conv.code, norm), conv.flow)
 
 
 def _squeeze_excite(site: Site) -> Emitted:
@@ -116,7 +119,8 @@ def _squeeze_excite_layer(site: Site, flow: Flow, reduction: int) -> Code:
     channels, hidden = flow.channels, max(1, flow.channels // reduction)
     weights = 2 * channels * hidden
     site.tally.add(params=weights + channels + hidden, macs=weights, values=channels + hidden + flow.size)
-    return call("SqueezeExcite", Lit(channels, "channels"), Lit(hidden, "hidden_channels"))
+    layer = call("SqueezeExcite", Lit(channels, "channels"), Lit(hidden, "hidden_channels"))
+    return placed(layer, site.place("squeeze excite"))
 
 
 def _conv_norm_act(site: Site) -> Emitted:
@@ -157,10 +161,10 @@ def _mbconv(site: Site) -> Emitted:
     norm = site.word("norm", NORMS, "batch")
     parts: list[Code] = []
     if hidden != flow.channels:
-        expand = conv_layer(site, flow, hidden, point(2), bias=False)
+        expand = conv_layer(site, flow, hidden, point(2), bias=False, role="expand")
         parts += [
             expand.code,
-            norm_layer(site, expand.flow, norm),
+            norm_layer(site, expand.flow, norm, role="expand norm"),
             activation_layer(site, expand.flow, default="relu6"),
         ]
         flow = expand.flow
@@ -168,8 +172,8 @@ def _mbconv(site: Site) -> Emitted:
     parts += [spread.code, norm_layer(site, spread.flow, norm), activation_layer(site, spread.flow, default="relu6")]
     if reduction:
         parts.append(_squeeze_excite_layer(site, spread.flow, reduction))
-    shrink = conv_layer(site, spread.flow, channels, point(2), bias=False)
-    parts += [shrink.code, norm_layer(site, shrink.flow, norm)]
+    shrink = conv_layer(site, spread.flow, channels, point(2), bias=False, role="shrink")
+    parts += [shrink.code, norm_layer(site, shrink.flow, norm, role="shrink norm")]
     if shrink.flow.shape != site.flow.shape:
         return Emitted(sequence(*parts), shrink.flow)
     parts.append(drop_path_layer(site, shrink.flow, site.number("drop_path", 0.0, 0.99, 0.0)))
@@ -182,9 +186,10 @@ def _factorized_reduce(site: Site) -> Emitted:
     return factorized_reduce_layer(site, site.flow, site.integer("channels", minimum=2))
 
 
-def factorized_reduce_layer(site: Site, flow: Flow, channels: int) -> Emitted:
+def factorized_reduce_layer(site: Site, flow: Flow, channels: int, *, role: str = "reduce") -> Emitted:
     """Write DARTS' reduction: ReLU, two shifted 1 x 1 convolutions of stride 2, concat, batch norm."""
     code = call("FactorizedReduce", Lit(flow.channels, "in_channels"), Lit(channels, "out_channels"))
+    code = placed(code, site.place(role))
     out = flow.reshaped((channels, *((e + 1) // 2 for e in flow.spatial)), "channels first", deeper=1)
     weights = flow.channels * channels
     macs = weights * math.prod(out.spatial)

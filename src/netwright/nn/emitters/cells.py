@@ -183,7 +183,8 @@ def _cell_chain(site: Site) -> Emitted:
     if max(which) >= len(site.term.children):
         site.fail(wrong("which", which, f"numbers of its {len(site.term.children)} cells, from 0"))
     for index, (child, width) in enumerate(zip(which, widths, strict=True)):
-        emitted = site.emit_term(site.term.children[child], flows, f"{site.path}[{index}]", width=width)
+        copy = f"{site.copy}[{index}]"
+        emitted = site.emit_term(site.term.children[child], flows, f"{site.path}[{index}]", width=width, copy=copy)
         cells.append(("", emitted.code))
         flows = (flows[1], emitted.flow)
     return Emitted(Call("CellChain", tuple(cells)), flows[1])
@@ -195,19 +196,19 @@ def _joint(site: Site) -> Emitted:
         site.fail("stands only in a cell_chain")
     channels = site.integer("channels", default=site.width)
     target = site.flows[1].spatial
-    before = [_preprocess(site, flow, channels, target) for flow in site.flows]
+    before = [_preprocess(site, flow, channels, target, f"before {i}") for i, flow in enumerate(site.flows)]
     cell = site.emit_term(site.term.children[0], (before[0].flow, before[1].flow), site.path)
     return Emitted(call("Joint", before[0].code, before[1].code, cell.code), cell.flow)
 
 
-def _preprocess(site: Site, flow: Flow, channels: int, extent: tuple[int, ...]) -> Emitted:
+def _preprocess(site: Site, flow: Flow, channels: int, extent: tuple[int, ...], role: str) -> Emitted:
     if flow.spatial != extent:
-        reduced = factorized_reduce_layer(site, flow, channels)
+        reduced = factorized_reduce_layer(site, flow, channels, role=f"{role} reduce")
         if reduced.flow.spatial != extent:
             site.fail(f"cannot bring {flow.shape} to extent {extent}")
         return reduced
-    conv = conv_layer(site, flow, channels, point(2), bias=False)
-    norm = norm_layer(site, conv.flow, "batch")
+    conv = conv_layer(site, flow, channels, point(2), bias=False, role=f"{role} conv")
+    norm = norm_layer(site, conv.flow, "batch", role=f"{role} norm")
     site.tally.add(values=flow.size)
     return Emitted(sequence(Call("nn.ReLU"), conv.code, norm), conv.flow)
 

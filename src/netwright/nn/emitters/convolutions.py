@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from netwright.errors import wrong
-from netwright.nn.code import Code, Lit, call, sequence
+from netwright.nn.code import Code, Lit, call, placed, sequence
 from netwright.nn.site import Emitted, Flow, Site
 
 
@@ -58,6 +58,7 @@ def conv_layer(
     groups: int = 1,
     bias: bool = True,
     padding: str | tuple[int, ...] = "same",
+    role: str = "conv",
 ) -> Emitted:
     """Write a convolution on ``flow`` for any emitter that needs one, and count it.
 
@@ -69,6 +70,7 @@ def conv_layer(
         groups: must divide the channels on both sides.
         bias: whether a bias is added.
         padding: ``same``, ``valid``, or what is padded on both sides of each dimension.
+        role: of the convolution in the operation.
 
     Raises:
         BuildError: the groups or the kernel do not fit the input.
@@ -90,7 +92,7 @@ def conv_layer(
     if not bias:
         options["bias"] = Lit(False, "bias")
     channels = (Lit(flow.channels, "in_channels"), Lit(out_channels, "out_channels"))
-    layer = call(f"nn.Conv{dims}d", *channels, **options)
+    layer = placed(call(f"nn.Conv{dims}d", *channels, **options), site.place(role))
     pad: Code | None = None
     if any(left or right for left, right in before):
         pad = call(f"nn.ZeroPad{dims}d", Lit(tuple(n for pair in reversed(before) for n in pair), "padding"))
@@ -168,7 +170,7 @@ def _separable_conv(site: Site) -> Emitted:
     site.need_channels_first(dims)
     channels, bias = site.flow.channels, site.flag("bias", True)
     depthwise = conv_layer(site, site.flow, channels, read_window(site, dims), groups=channels, bias=False)
-    pointwise = conv_layer(site, depthwise.flow, site.integer("channels"), point(dims), bias=bias)
+    pointwise = conv_layer(site, depthwise.flow, site.integer("channels"), point(dims), bias=bias, role="pointwise")
     return Emitted(sequence(depthwise.code, pointwise.code), pointwise.flow)
 
 
@@ -189,7 +191,7 @@ def _transposed_conv(site: Site) -> Emitted:
     if not site.flag("bias", True):
         options["bias"] = Lit(False, "bias")
     ends = (Lit(site.flow.channels, "in_channels"), Lit(channels, "out_channels"))
-    layer = call(f"nn.ConvTranspose{dims}d", *ends, **options)
+    layer = placed(call(f"nn.ConvTranspose{dims}d", *ends, **options), site.place("conv"))
     extent = tuple(e * s for e, s in zip(site.flow.spatial, stride, strict=True))
     out = site.flow.reshaped((channels, *extent), "channels first", deeper=1)
     weights = site.flow.channels * channels // groups * math.prod(kernel)

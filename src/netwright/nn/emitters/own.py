@@ -48,7 +48,8 @@ def _own_class(site: Site) -> Emitted:
         else:
             args[name] = value
     codes: list[tuple[str, Code]] = [(name, Lit(value, name)) for name, value in args.items()]
-    return Emitted(Call(target.__name__, tuple(codes), target), _observed_flow(site, target, args))
+    layer = Call(target.__name__, tuple(codes), target, site.place("own"))
+    return Emitted(layer, _observed_flow(site, target, args))
 
 
 def _observed_flow(site: Site, target: type, args: Mapping[str, Value]) -> Flow:

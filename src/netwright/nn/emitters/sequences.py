@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from netwright.nn.code import IDENTITY, Code, Lit, call, sequence
+from netwright.nn.code import IDENTITY, Code, Lit, call, placed, sequence
 from netwright.nn.emitters.basics import NORMS, activation_layer, drop_path_layer, linear_flow, norm_layer
 from netwright.nn.site import Emitted, Flow, Site
 from netwright.types import Value
@@ -18,6 +18,7 @@ def _embedding(site: Site) -> Emitted:
     count, features = site.integer("num_embeddings"), site.integer("features")
     site.tally.add(params=count * features, values=site.flow.size * features)
     code = call("nn.Embedding", Lit(count, "num_embeddings"), Lit(features, "features"))
+    code = placed(code, site.place("embedding"))
     return Emitted(code, Flow((*site.flow.shape, features), "float32", "channels last", site.flow.depth + 1))
 
 
@@ -29,7 +30,8 @@ def _sequence_flow(site: Site) -> Flow:
 def _positional_embedding(site: Site) -> Emitted:
     flow = _sequence_flow(site)
     site.tally.add(params=flow.size, values=flow.size)
-    return Emitted(call("PositionalEmbedding", Lit(flow.shape[0], "length"), Lit(flow.channels, "features")), flow)
+    code = call("PositionalEmbedding", Lit(flow.shape[0], "length"), Lit(flow.channels, "features"))
+    return Emitted(placed(code, site.place("positions")), flow)
 
 
 def _attention_layer(site: Site, flow: Flow) -> Code:
@@ -46,7 +48,8 @@ def _attention_layer(site: Site, flow: Flow) -> Code:
     dropout = site.number("dropout", 0.0, 0.99, 0.0)
     if dropout:
         options["dropout"] = dropout
-    return call("SelfAttention", Lit(flow.channels, "features"), heads=heads, **options)
+    layer = call("SelfAttention", Lit(flow.channels, "features"), heads=heads, **options)
+    return placed(layer, site.place("attention"))
 
 
 def _attention(site: Site) -> Emitted:
@@ -58,10 +61,17 @@ def _transformer_block(site: Site) -> Emitted:
     flow = _sequence_flow(site)
     norm = site.word("norm", NORMS, "layer")
     drop_path = site.number("drop_path", 0.0, 0.99, 0.0)
-    parts = (norm_layer(site, flow, norm), _attention_layer(site, flow), drop_path_layer(site, flow, drop_path))
+    parts = (
+        norm_layer(site, flow, norm, role="first norm"),
+        _attention_layer(site, flow),
+        drop_path_layer(site, flow, drop_path),
+    )
     attention = call("Residual", sequence(*parts))
     mlp = call(
-        "Residual", sequence(norm_layer(site, flow, norm), *_mlp(site, flow), drop_path_layer(site, flow, drop_path))
+        "Residual",
+        sequence(
+            norm_layer(site, flow, norm, role="second norm"), *_mlp(site, flow), drop_path_layer(site, flow, drop_path)
+        ),
     )
     return Emitted(sequence(attention, mlp), flow.reshaped(flow.shape, deeper=4))
 
@@ -77,7 +87,7 @@ def _mlp(site: Site, flow: Flow) -> tuple[Code, ...]:
     drop = call("nn.Dropout", Lit(dropout, "p")) if dropout else IDENTITY
     first = call("nn.Linear", Lit(flow.channels, "in_features"), Lit(hidden, "out_features"))
     second = call("nn.Linear", Lit(hidden, "in_features"), Lit(flow.channels, "out_features"))
-    return first, activation, drop, second
+    return placed(first, site.place("widen")), activation, drop, placed(second, site.place("narrow"))
 
 
 def _recurrent_emitter(name: str) -> Callable[[Site], Emitted]:
@@ -90,7 +100,7 @@ def _recurrent_emitter(name: str) -> Callable[[Site], Emitted]:
         if both:
             options["bidirectional"] = True
         ends = (Lit(flow.channels, "in_features"), Lit(hidden, "out_features"))
-        layer = call(f"nn.{name}", *ends, batch_first=True, **options)
+        layer = placed(call(f"nn.{name}", *ends, batch_first=True, **options), site.place("recurrent"))
         features = hidden * (2 if both else 1)
         gates = {"LSTM": 4, "GRU": 3, "RNN": 1}[name]
         widths = [flow.channels, *[features] * (layers - 1)]
