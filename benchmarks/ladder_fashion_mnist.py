@@ -15,8 +15,8 @@ Prints, with 95 % intervals over the seeds (Student's t):
   of the time evolution took: the geometric mean, its interval, and in how many seeds the ladder got there at all. A
   seed in which it did not counts with its whole budget, so that the ratio is then a lower bound.
 
-``--halve`` makes images of half the side (means of 2 x 2 pixels) of Fashion-MNIST, on which networks train four times as
-fast: six minutes of two cores are then about what 24 are on the whole images.
+``--halve`` makes images of half the side (means of 2 x 2 pixels) of Fashion-MNIST; networks train four times as
+fast on them, so that six minutes of two cores are about what 24 are on the whole images.
 
     python benchmarks/ladder_fashion_mnist.py --halve --budget 6m --max-epochs 0.5 --seeds 0 1 2 3 4 --json ladder.json
     python benchmarks/ladder_fashion_mnist.py --data digits --budget 60s --seeds 0 --json smoke.json  # a smoke test
