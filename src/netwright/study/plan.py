@@ -17,6 +17,10 @@ NOMINAL_IMAGES_PER_S = 700.0
 """Images of 28 x 28 pixels that one core trains on in a second with a network of the default space; from
 ``benchmarks/recipe_fashion_mnist.py``. A wrong figure makes rungs longer or shorter, nothing worse."""
 
+NOMINAL_MACS = 6e6
+MOST_FASTER = 4.0
+"""Multiply-accumulates of a network that is trained at that rate, and how much faster a small one is at most."""
+
 FINAL_SHARE = 0.75
 """Most of a time budget that is kept for the finalists' training, export and check."""
 
@@ -92,6 +96,7 @@ def make_plan(
     max_epochs: float | None = None,
     halving: bool = True,
     climbs: bool | None = None,
+    macs: float = math.inf,
 ) -> Plan:
     """Divide a budget.
 
@@ -108,11 +113,12 @@ def make_plan(
         climbs: whether networks reach the longest training, where a person gave it, by the rungs of the search, as many
             as deserve it, and none is trained at the end. None: where time is limited, and a worker could make
             `FEWEST_FULL` such trainings in it.
+        macs: most multiply-accumulates of a network.
     """
     full = max_epochs or _full_epochs(num_images)
     if budget.trials == 1 and budget.time_s is None:  # the only one is trained fully at once
         return _without_finals(budget, full, full, eta, 0.0)
-    rate = nominal_rate(num_images, pixels) * workers
+    rate = nominal_rate(num_images, pixels, macs) * workers
     time_s = _search_time_s(budget, full, rate)
     affordable = _affordable_epochs(budget, full) if time_s is None else time_s * rate
     num_rungs = 3 if max_epochs is None else 2  # between the lowest and the full training, if the budget allows
@@ -145,14 +151,20 @@ def make_plan(
     )
 
 
-def nominal_rate(num_images: int, pixels: int) -> float:
+def nominal_rate(num_images: int, pixels: int, macs: float = math.inf) -> float:
     """Epochs a second that one core should train a network of the default space.
 
     Args:
         num_images: training images.
         pixels: of an image.
+        macs: most multiply-accumulates of a network: one that is smaller than usual is trained faster, up to a point.
+
+    Example:
+        >>> nominal_rate(7000, 784), nominal_rate(7000, 784, macs=3e6)
+        (0.1, 0.2)
     """
-    return NOMINAL_IMAGES_PER_S * min(2.0, 784 / pixels) / num_images
+    faster = min(MOST_FASTER, max(1.0, NOMINAL_MACS / macs))
+    return NOMINAL_IMAGES_PER_S * min(2.0, 784 / pixels) * faster / num_images
 
 
 def search_seconds(plan: Plan, budget: Budget, rate: float) -> float:

@@ -201,7 +201,7 @@ def _screen_of(
     if not rungs or [goal.metric for goal in spec.goals] != ["accuracy"]:
         return None
     pixels = math.prod(task.input_shape[1:])
-    rate = nominal_rate(len(task.train()[1]), pixels)
+    rate = nominal_rate(len(task.train()[1]), pixels, _most_macs(spec))
     training_s = plan.min_epochs / rate
     search_s = search_seconds(plan, spec.spending, rate * spec.workers)
     num_scored = num_to_score(search_s, spec.workers, pixels, training_s, len(tried))
@@ -239,7 +239,13 @@ def _plan_of(spec: SearchSpec, budget: Budget, task: ImageClassification, climbs
         max_epochs=spec.max_epochs,
         halving=spec.halves,
         climbs=climbs,
+        macs=_most_macs(spec),
     )
+
+
+def _most_macs(spec: SearchSpec) -> float:
+    """Multiply-accumulates that the limits allow; infinite where they say nothing of them."""
+    return min((limit.bound for limit in spec.limits if limit.metric == "macs"), default=math.inf)
 
 
 def searcher(strategy: str | Strategy, goals: Sequence[Objective]) -> str:
