@@ -17,7 +17,7 @@ Prints, with 95 % intervals over the seeds (Student's t):
 
 With ``--macs`` networks are small, so that a few minutes of two cores are enough for many of them.
 
-    python benchmarks/ladder_fashion_mnist.py --macs 2M --budget 6m --max-epochs 0.5 --seeds 0 1 2 3 4 --json ladder.json
+    python benchmarks/ladder_fashion_mnist.py --macs 2M --budget 6m --max-epochs 0.5 --json ladder.json
     python benchmarks/ladder_fashion_mnist.py --data digits --budget 60s --seeds 0 --json smoke.json  # a smoke test
 
 Fashion-MNIST: Debian package dataset-fashion-mnist.
@@ -199,6 +199,7 @@ def main() -> None:
         f"full training {given.max_epochs or 'as long as there is time'}, macs <= {given.macs or 'any'}",
         flush=True,
     )
+    found: dict[str, list[Row]] = {}
     for data in given.data:
         rows = found.setdefault(data, [])
         for seed in given.seeds:
