@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def phase(task: nw.ImageClassification, out: Path, clock: Clock, *endings: Trial
     trials = [searched(parts, i, accuracy) for i, accuracy in enumerate((0.9, 0.8, 0.7, 0.6))]
     machine = Machine(trials, *endings)
     assert parts.plan is not None
-    return FinalPhase(parts.plan, parts, settings, clock, trials, machine), machine
+    return FinalPhase(parts.plan, parts, settings, clock, trials), machine
 
 
 def test_where_a_full_training_fails_the_next_best_takes_its_place(
@@ -74,7 +75,7 @@ def test_where_a_full_training_fails_the_next_best_takes_its_place(
     """Two are to be trained fully; the first one is refused, so the third is trained, too."""
     final, machine = phase(task, tmp_path / "run", Clock(180.0), TrialState.INFEASIBLE)
     assert final.plan.num_finalists == 2
-    final.run()
+    final.run(machine)
     assert [(0,), (1,), (2,)] == [proposal.parents for _, proposal in machine.asked]
     assert {FINAL} == {proposal.origin for _, proposal in machine.asked}
 
@@ -82,16 +83,16 @@ def test_where_a_full_training_fails_the_next_best_takes_its_place(
 def test_failing_full_trainings_end(task: nw.ImageClassification, tmp_path: Path) -> None:
     """Where each of them fails, it ends: when there is nothing more to train."""
     final, machine = phase(task, tmp_path / "run", Clock(180.0), *[TrialState.FAILED] * 9)
-    final.run()
+    final.run(machine)
     assert [(0,), (1,), (2,), (3,)] == [proposal.parents for _, proposal in machine.asked]
-    final.run()
+    final.run(machine)
     assert len(machine.asked) == 4
 
 
 def test_the_accepted_latency_is_known_to_the_full_training(task: nw.ImageClassification, tmp_path: Path) -> None:
     """The measurement of the search goes with the finalist."""
     final, machine = phase(task, tmp_path / "run", Clock(180.0))
-    final.run()
+    final.run(machine)
     assert [1.0, 1.0] == [options.known_latency_ms for options, _ in machine.asked]
 
 
@@ -101,11 +102,11 @@ def test_a_training_that_would_be_shorter_than_an_existing_one_is_not_made(
     """Both were trained for 10 epochs of 3 s; 40 s less the reserve give neither of them more in halves, one alone."""
     final, machine = phase(task, tmp_path / "run", Clock(180.0, spent_s=180.0 - 60.0))
     final.trials = machine.trials = [searched(final.parts, i, 0.9 - i / 10, 10.0, 30.0) for i in range(2)]
-    final.run()
+    final.run(machine)
     assert [(0,)] == [proposal.parents for _, proposal in machine.asked][:1]
     final, machine = phase(task, tmp_path / "run", Clock(180.0, spent_s=180.0 - 40.0))
     final.trials = machine.trials = [searched(final.parts, i, 0.9 - i / 10, 10.0, 30.0) for i in range(2)]
-    final.run()
+    final.run(machine)
     assert [] == machine.asked
 
 
@@ -121,7 +122,7 @@ def test_where_nothing_usable_was_found_the_cheapest_reference_gets_the_time(
     ]
     order = sorted(range(len(costs)), key=costs.__getitem__)
     machine.trials.append(Trial(0, proposals[order[0]], 7, TrialState.INFEASIBLE, {}, "latency_ms is 3"))
-    final.rescue([Started(i, proposals[i], 7) for i in range(3)])
+    final.rescue([Started(i, proposals[i], 7) for i in range(3)], machine)
     ((options, proposal),) = machine.asked
     assert proposals[order[1]].architecture == proposal.architecture
     assert ((order[1],) if order[1] < 3 else ()) == proposal.parents
@@ -132,7 +133,7 @@ def test_without_time_nothing_is_rescued(task: nw.ImageClassification, tmp_path:
     """A training that could not end in time is not begun."""
     final, machine = phase(task, tmp_path / "run", Clock(120.0, spent_s=110.0))
     machine.trials.clear()
-    final.rescue([])
+    final.rescue([], machine)
     assert [] == machine.asked
 
 
@@ -206,11 +207,11 @@ def test_a_network_that_was_not_trained_fully_is_told_loudly(task: nw.ImageClass
     assert warning.startswith(
         "trial 0 was trained for 1 epochs only, not fully: there was no time for a longer training"
     )
-    final.run()
+    final.run(machine)
     (warning,) = warnings_of(best, machine.trials, final.parts)
     assert "not fully: the full training could not be made: trial 104 broke a limit: latency_ms is 2.035" in warning
     final, machine = phase(task, tmp_path / "run", Clock(180.0))
-    final.run()
+    final.run(machine)
     assert () == warnings_of(machine.trials[0], machine.trials, final.parts)
     cut = Trial(9, machine.asked[0][1], 7, TrialState.FINISHED, {"accuracy": 0.1, "epochs": 0.23})
     assert "trial 9 was trained for 0.23 epochs only" in warnings_of(cut, [cut], final.parts)[0]
@@ -300,10 +301,26 @@ def test_a_finalist_has_what_the_others_do_not_need(task: nw.ImageClassification
         machine = Machine(trials)
         clock = Clock()
         clock.limit_s = 60.0
-        FinalPhase(parts.plan, parts, settings, clock, trials, machine).run()
+        FinalPhase(parts.plan, parts, settings, clock, trials).run(machine)
         deadline_s = machine.asked[0][0].deadline_s
         assert deadline_s is not None
         ends[other_s] = (clock.deadline_s() or 0.0) - parts.plan.reserve_s - deadline_s
     left_s = 60.0 - parts.plan.reserve_s
     assert ends[1.0] == pytest.approx(left_s / 2, abs=1.0)
     assert ends[0.1] < 12.0
+
+
+def test_a_search_leaves_the_time_that_its_finalists_need(task: nw.ImageClassification, tmp_path: Path) -> None:
+    """As they are known to be slow it ends earlier; a search whose finalists time will cut off keeps to its plan."""
+    begins = []
+    for pace_s in (0.05, 0.2):
+        settings, parts = parts_of(task, tmp_path / f"{pace_s}")
+        trials = [searched(parts, n, 0.95, train_time_s=pace_s) for n in range(2)]
+        assert parts.plan is not None
+        assert (parts.plan.finishes, parts.plan.num_finalists) == (True, 2)
+        assert FinalPhase(parts.plan, parts, settings, Clock(), []).begins_at_s() is None
+        begins.append(FinalPhase(parts.plan, parts, settings, Clock(), trials).begins_at_s() or 0.0)
+        hurried = replace(parts.plan, finishes=False)
+        assert FinalPhase(hurried, parts, settings, Clock(), trials).begins_at_s() is None
+    assert begins[0] - begins[1] == pytest.approx(2 * parts.plan.final_epochs * 0.15 / (1 + 0.8 * 0), rel=0.01)
+    assert 100 < begins[0] < 180 - 2 * 5.0

@@ -34,6 +34,10 @@ LEAST_S = 3.0
 """Wall seconds below which no training is begun."""
 
 
+Train = Callable[[TrainingEvaluator, Proposal], None]
+"""Runs a proposal with an evaluator, to its end, and adds what came of it to the history."""
+
+
 class FinalPhase:
     """Trains what is delivered.
 
@@ -42,8 +46,7 @@ class FinalPhase:
         parts: of the search.
         settings: how it is run.
         clock: what is spent.
-        trials: the history; what is trained here is added to it by ``train``.
-        train: runs a proposal with an evaluator, to its end.
+        trials: the history; what is trained here is added to it.
     """
 
     def __init__(
@@ -53,18 +56,18 @@ class FinalPhase:
         settings: Settings,
         clock: Clock,
         trials: Sequence[Trial],
-        train: Callable[[TrainingEvaluator, Proposal], None],
     ) -> None:
         assert parts.task is not None
         self.plan, self.parts, self.settings, self.clock = plan, parts, settings, clock
-        self.trials, self._train = trials, train
+        self.trials = trials
         self.task = parts.task
         self.evaluator = cast(TrainingEvaluator, parts.evaluator)
 
-    def run(self, cut: Collection[Architecture] = ()) -> None:
+    def run(self, train: Train, cut: Collection[Architecture] = ()) -> None:
         """Train the finalists that wait; the next best where one fails.
 
         Args:
+            train: runs a proposal with an evaluator, to its end.
             cut: whose last training was interrupted, and goes on.
         """
         tried: set[Architecture] = set()
@@ -73,7 +76,7 @@ class FinalPhase:
             if not chosen:
                 return
             others = [t for t in (waiting if chosen[0].architecture in cut else chosen) if t is not chosen[0]]
-            self._train_fully(chosen[0], others)
+            self._train_fully(train, chosen[0], others)
             tried.add(chosen[0].architecture)
 
     def waiting(self) -> list[Trial]:
@@ -101,11 +104,12 @@ class FinalPhase:
             return part_s >= LEAST_S and expected > longest
         return True
 
-    def rescue(self, started: Sequence[Started]) -> None:
+    def rescue(self, started: Sequence[Started], train: Train) -> None:
         """Where nothing usable came out of the search: train the cheapest hand-made network in the time that is left.
 
         Args:
             started: trials, ended or not; one that was cut off goes on.
+            train: as of `run`.
         """
         by_architecture = {s.proposal.architecture: s.trial_id for s in started if s.proposal.origin != FINAL}
         for architecture in self._cheapest(by_architecture)[:MOST_REPLACED]:
@@ -117,7 +121,7 @@ class FinalPhase:
             proposal = Proposal(
                 architecture, Fidelity(self.plan.final_epochs), () if parent is None else (parent,), FINAL
             )
-            self._train(self.evaluator.with_options(deadline_s=deadline_s, processes=self.settings.workers), proposal)
+            train(self.evaluator.with_options(deadline_s=deadline_s, processes=self.settings.workers), proposal)
             if feasible(self.trials, self.parts.constraints):
                 return
 
@@ -133,7 +137,7 @@ class FinalPhase:
                     costs.append((sizes["train_cost"], place, architecture))
         return [architecture for _, _, architecture in sorted(costs, key=lambda cost: cost[:2])]
 
-    def _train_fully(self, trial: Trial, others: Sequence[Trial]) -> None:
+    def _train_fully(self, train: Train, trial: Trial, others: Sequence[Trial]) -> None:
         """Train a network in its part of the time, and in what the others do not need of theirs."""
         fidelity = Fidelity(self.plan.final_epochs, trial.fidelity.data_share)
         left_s, reserve_s = self._left_s(trial), self._reserve_s(trial)
@@ -145,7 +149,21 @@ class FinalPhase:
             processes=self.settings.workers,
             known_latency_ms=trial.metrics.get("latency_ms"),
         )
-        self._train(patient, Proposal(trial.architecture, fidelity, (trial.id,), FINAL))
+        train(patient, Proposal(trial.architecture, fidelity, (trial.id,), FINAL))
+
+    def begins_at_s(self) -> float | None:
+        """When the last trainings have to begin so that all come to their end, in seconds of the clock, by their pace.
+
+        None where that is not wanted, or not known: without a limit, or before a network is usable.
+        """
+        limit_s = self.settings.budget.time_s
+        if limit_s is None or not self.plan.finishes or not feasible(self.trials, self.parts.constraints):
+            return None
+        waiting = self.waiting()
+        if not waiting:
+            return None
+        needed_s = sum(self._needs_s(trial) for trial in waiting)
+        return max(0.0, limit_s - max(self._reserve_s(trial) for trial in waiting) - needed_s)
 
     def _needs_s(self, trial: Trial) -> float:
         """Wall seconds of the whole last training of a network."""

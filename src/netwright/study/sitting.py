@@ -28,7 +28,6 @@ from netwright.study.final_phase import FinalPhase
 from netwright.study.finals import best_references, compare, feasible, pareto_front
 from netwright.study.ladder_report import LadderReport, stored_agreements
 from netwright.study.loop import Loop
-from netwright.study.plan import Plan
 from netwright.study.remarks import notes_of, warnings_of
 from netwright.study.result import Result
 from netwright.study.rung_audit import rung_agreements
@@ -41,6 +40,9 @@ from netwright.types import Proposal, Trial, TrialState, best_first
 _log = logging.getLogger(__name__)
 SPENT = "spent_s"
 NOTE_EVERY_S = 5.0
+
+LEAST_SEARCHED = 0.2
+"""Part of a time budget that is searched, however long the finalists will take."""
 
 
 class Sitting:
@@ -76,6 +78,7 @@ class Sitting:
         self.standing = Standing(parts.objectives, parts.constraints)
         for trial in self.trials:
             self.standing.add(trial)
+        self.final = self._final_phase()
         self.ladder_report = None if parts.ladder is None else LadderReport(parts.ladder, store, self._say)
 
     def run(self) -> Result:
@@ -101,8 +104,8 @@ class Sitting:
                 self._drain(loop, self._search_ends_s)
                 self._report(LadderReport.tell_new, LadderReport.tell_saved, LadderReport.keep)
                 stopped = self._why(loop)
-            if self.parts.plan is not None:
-                self._finals(loop, self.parts.plan)
+            if self.final is not None:
+                self._finals(loop, self.final)
             result = self._result(stopped)
         if self._trainer is not None:
             leftovers.clear(self._trainer, self.trials)
@@ -203,7 +206,15 @@ class Sitting:
         if self.parts.plan is None or self.parts.plan.search.time_s is None:
             limit = self.settings.budget.time_s
             return limit is not None and self.clock.elapsed_s >= limit
-        return self.clock.elapsed_s >= self.parts.plan.search.time_s - self.parts.plan.grace_s
+        end_s = self._finals_begin_s()
+        if end_s is None:
+            end_s = self.parts.plan.search.time_s
+        return self.clock.elapsed_s >= end_s - self.parts.plan.grace_s
+
+    def _finals_begin_s(self) -> float | None:
+        """When the time for the finalists begins, as measured; None where the plan has to do."""
+        begin_s = None if self.final is None else self.final.begins_at_s()
+        return None if begin_s is None else max(begin_s, LEAST_SEARCHED * (self.settings.budget.time_s or 0.0))
 
     def _search_ends_s(self) -> float | None:
         """Until when trials of the search phase may go on, in seconds of the clock; None for as long as it takes.
@@ -214,7 +225,8 @@ class Sitting:
         plan, limit_s = self.parts.plan, self.settings.budget.time_s
         if plan is None or plan.search.time_s is None or limit_s is None:
             return limit_s
-        end_s = plan.search.time_s + plan.grace_s
+        begin_s = self._finals_begin_s()
+        end_s = plan.search.time_s + plan.grace_s if begin_s is None else begin_s
         if feasible(self.trials, self.parts.constraints):
             return end_s
         return max(end_s, (end_s + limit_s - plan.reserve_s) / 2)
@@ -261,7 +273,13 @@ class Sitting:
             self.standing.status(self.phase, self.clock, running=self.num_running, trial=trial, message=message)
         )
 
-    def _finals(self, loop: Loop, plan: Plan) -> None:
+    def _final_phase(self) -> FinalPhase | None:
+        """The end of the search; None where the evaluator is a person's own."""
+        if self.parts.plan is None:
+            return None
+        return FinalPhase(self.parts.plan, self.parts, self.settings, self.clock, self.trials)
+
+    def _finals(self, loop: Loop, final: FinalPhase) -> None:
         """Train what is delivered; see `FinalPhase`."""
 
         def train(evaluator: TrainingEvaluator, proposal: Proposal) -> None:
@@ -270,10 +288,9 @@ class Sitting:
                 self._drain(loop, lambda: self.settings.budget.time_s)
 
         self.phase = "final"
-        final = FinalPhase(plan, self.parts, self.settings, self.clock, self.trials, train)
         if not feasible(self.trials, self.parts.constraints):
-            final.rescue(self.store.started())
-        final.run({started.proposal.architecture for started in loop.cut})
+            final.rescue(self.store.started(), train)
+        final.run(train, {started.proposal.architecture for started in loop.cut})
 
     def _result(self, stopped: str) -> Result:
         if not self.trials and self._search_is_over():
