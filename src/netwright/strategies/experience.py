@@ -39,6 +39,9 @@ class Experience:
     Args:
         objectives: what is to be good.
         constraints: limits.
+
+    Attributes:
+        num_feasible: trials that kept the limits.
     """
 
     def __init__(self, objectives: Sequence[Objective], constraints: Sequence[Constraint]) -> None:
@@ -46,6 +49,7 @@ class Experience:
         self._all: list[Observation] = []
         self._groups: dict[tuple[Tier, Fidelity], list[Observation]] = {}
         self._selections: dict[str, list[int]] = {}
+        self.num_feasible = 0
 
     def __len__(self) -> int:
         return len(self._all)
@@ -59,6 +63,7 @@ class Experience:
         """Score and keep a trial."""
         seen = Observation(trial.id, trial.architecture, trial.fidelity, self._score(trial))
         self._all.append(seen)
+        self.num_feasible += seen.score.tier is Tier.FEASIBLE
         if seen.score.tier is Tier.FEASIBLE or np.isfinite(seen.score.excess):
             self._groups.setdefault((seen.score.tier, seen.fidelity), []).append(seen)
 

@@ -33,6 +33,9 @@ from netwright.types import Architecture, Constraint, Objective, Proposal, Trial
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
 
+MOST_INITIAL = 6
+"""Times ``num_initial`` proposals after which a model is made even if nearly all of them broke a limit."""
+
 FAR_OF = 32
 """Random architectures of which the one farthest from what was proposed is the next of the first proposals."""
 
@@ -68,7 +71,7 @@ class ModelSearch:
         objectives: one, or several.
         constraints: limits.
         initial: proposed first.
-        num_initial: proposals, ``initial`` included, before the first model, >= 1.
+        num_initial: proposals, ``initial`` included and those that broke a limit not, before the first model, >= 1.
         surrogate: makes the models.
         acquisition: says what an evaluation is worth.
         scores: tells label-free scores of an architecture (zero-cost proxies, sizes); the best and the worst among
@@ -140,7 +143,7 @@ class ModelSearch:
         several objectives a random one.
         """
         chosen: Proposal | None = None
-        if self._num_proposed >= self._num_initial:  # no model can be made
+        if self._may_model():  # and no model can be made
             return self._pool.sample_proposal()
         if self._ranks is not None:
             ends = self._ranks.reference if self._num_proposed % 2 == 0 else self._ranks.reference[::-1]
@@ -166,7 +169,7 @@ class ModelSearch:
 
     def _modelled(self) -> Proposal | None:
         """The candidate that is expected to improve most; None where there is no model yet."""
-        if max(self._num_proposed, len(self._experience)) < self._num_initial:
+        if not self._may_model():
             return None
         known = self._experience.comparable(self._pool.rng)
         if len(known) < FEWEST:
@@ -185,6 +188,14 @@ class ModelSearch:
         best_first = (models.features.architecture(n) for n in candidates[np.argsort(-worth, kind="stable")].tolist())
         chosen = next((a for a in best_first if self._pool.claim(a)), None)
         return None if chosen is None else Proposal(chosen, origin="model")
+
+    def _may_model(self) -> bool:
+        """Whether enough was tried; what broke a limit says nothing of what is wanted, and counts for little."""
+        tried = max(self._num_proposed, len(self._experience))
+        if tried < self._num_initial:
+            return False
+        answering = self._experience.num_feasible + len(self._pending)
+        return answering >= self._num_initial or tried >= MOST_INITIAL * self._num_initial
 
     def _aim(self, known: Sequence[Observation]) -> Aim:
         by_front = not self._scalarize and self._num_proposed % TURNS == 0
