@@ -67,7 +67,7 @@ MOST_SCORED = 128
 FEWEST_SCORED = 16
 """Networks that are scored by proxies before the search; where there is time for fewer, none are."""
 
-SCORING_SHARE = 0.08
+SCORING_SHARE = 0.05
 """Most of the search phase's time that scoring may take, as planned, and `LATE` times as much as it goes."""
 
 LATE = 1.5
@@ -250,7 +250,7 @@ def num_to_score(search_s: float, workers: int, pixels: int, training_s: float, 
 
     Example:
         >>> num_to_score(150.0, 2, 784, 12.0), num_to_score(10.0, 1, 64, 1.0), num_to_score(9000.0, 1, 784, 60.0)
-        (79, 0, 128)
+        (49, 0, 128)
     """
     score_s = score_seconds(pixels)
     num_new = search_s * workers / training_s / 2 - num_first  # about as much goes to longer trainings
@@ -259,7 +259,7 @@ def num_to_score(search_s: float, workers: int, pixels: int, training_s: float, 
     budget = search_s * workers / score_s
     share = passing_share(ASSUMED, training_s / score_s, budget, most=MOST_SCORED)
     wanted = budget / (1 + share * training_s / score_s)
-    num = int(min(MOST_SCORED, SCORING_SHARE * budget, wanted))
+    num = int(min(MOST_SCORED, SCORING_SHARE * budget - 1e-9, wanted))  # 50.0 may be a little more by a rounding
     return num if num >= FEWEST_SCORED else 0
 
 

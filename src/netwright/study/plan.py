@@ -24,6 +24,11 @@ MOST_FASTER = 4.0
 FINAL_SHARE = 0.75
 """Most of a time budget that is kept for the finalists' training, export and check."""
 
+FINALISTS_SHARE = 0.25
+MOST_FINALISTS = 5
+"""Part of a time budget that finalists are chosen for, where a person gave the length of their training; and most of
+them. The best by a short training is not always the best by one three times as long."""
+
 CAUTION = 1.5
 """Where time is plenty, finalists are given this times what their full training should take; the rest searches."""
 
@@ -123,7 +128,8 @@ def make_plan(
     if budget.trials == 1 and budget.time_s is None:  # the only one is trained fully at once
         return _without_finals(budget, full, full, eta, 0.0)
     rate = nominal_rate(num_images, pixels, macs) * workers
-    time_s = _search_time_s(budget, full, rate)
+    num_finalists = _num_finalists(budget, full, rate, eta if max_epochs is not None and halving else None)
+    time_s = _search_time_s(budget, full, rate, num_finalists)
     affordable = _affordable_epochs(budget, full) if time_s is None else time_s * rate
     num_rungs = 3 if max_epochs is None else 2  # between the lowest and the full training, if the budget allows
     low = min_epochs or min(full, _round(min(full / eta**num_rungs, _lowest(budget, affordable, num_images))))
@@ -137,7 +143,7 @@ def make_plan(
         low = rung_epochs(low, high, eta)[0]  # rungs are counted from the highest, and none is below the lowest
     if max_epochs is not None and high >= full:
         return _without_finals(budget, low, high, eta, high * workers / rate)
-    num_finalists, least_cost = _num_finalists(budget, full, rate), 0.0
+    least_cost = 0.0
     if time_s is not None:
         core_s = _final_s(budget, time_s) * workers / num_finalists
         least_cost = full_cost(core_s, num_images, min(USEFUL_EPOCHS, full))
@@ -203,13 +209,13 @@ def _without_finals(budget: Budget, low: float, high: float, eta: int, longest_s
     return Plan(low, high, eta, high, 0, search, grace_s, reserve_s, equal_time=False, least_cost=0.0)
 
 
-def _search_time_s(budget: Budget, full: float, rate: float) -> float | None:
+def _search_time_s(budget: Budget, full: float, rate: float, num_finalists: int) -> float | None:
     """Wall seconds of the search phase."""
     if budget.time_s is None:
         return None
     final_s = FINAL_SHARE * budget.time_s
     if _is_ample(budget, full, rate):
-        final_s = min(final_s, CAUTION * 2 * full / rate + _reserve_s(budget))
+        final_s = min(final_s, CAUTION * num_finalists * full / rate + _reserve_s(budget))
     return budget.time_s - final_s
 
 
@@ -255,10 +261,21 @@ def _is_ample(budget: Budget, full: float, rate: float) -> bool:
     return budget.time_s is not None and budget.time_s * FINAL_SHARE * rate > 2 * full
 
 
-def _num_finalists(budget: Budget, full: float, rate: float) -> int:
-    """One where the time is short of its full training; else two, so that one may be better than its short training."""
+def _num_finalists(budget: Budget, full: float, rate: float, eta: int | None = None) -> int:
+    """One where the time is short of its full training; else two, so that one may be better than its short training.
+
+    Args:
+        budget: of the search.
+        full: epochs of the full training.
+        rate: epochs a second of all workers together.
+        eta: of how many in a rung one goes on, where a person gave the full training and it is the next rung: then as
+            many finalists as a part of the time is enough for.
+    """
     if budget.time_s is not None:
-        return 2 if _is_ample(budget, full, rate) else 1
+        if not _is_ample(budget, full, rate):
+            return 1
+        rest = full if eta is None else full * (1 - 1 / eta)
+        return 2 if eta is None else max(2, min(MOST_FINALISTS, int(FINALISTS_SHARE * budget.time_s * rate / rest)))
     return 1 if budget.trials is not None and budget.trials < 6 else 2
 
 
