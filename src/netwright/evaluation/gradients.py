@@ -59,7 +59,7 @@ class Gradients:
             x, y = self.batches.shard(step, shard)
             kept = [] if shard == 0 else [(b, b.clone()) for b in self.model.buffers()]
             with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
-                torch.manual_seed(_noise_seed(self.batches.seed, step, shard))
+                torch.manual_seed(noise_seed(self.batches.seed, step, shard))
                 loss = F.cross_entropy(self.model(x), y, label_smoothing=self.label_smoothing) / self.batches.shards
             loss.backward()  # type: ignore[no-untyped-call]
             for buffer, before in kept:
@@ -76,7 +76,7 @@ class Gradients:
         return None
 
 
-def _noise_seed(seed: int, step: int, shard: int) -> int:
+def noise_seed(seed: int, step: int, shard: int) -> int:
     """Seed of dropout and the like; spread over 63 bits."""
     return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + shard * 0x94D049BB133111EB) & (2**63 - 1)
 

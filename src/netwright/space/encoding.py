@@ -51,6 +51,9 @@ from netwright.types import Architecture, Value, digest
 
 PATH_DIMENSION = 512
 OPERATION_DIMENSION = 128
+NUM_KEPT = 512
+"""Networks whose graphs are remembered, so that each is laid out once for all its encodings."""
+
 NUM_SAMPLED = 128
 KINDS = ("one-hot", "ordinal", "adjacency", "operation", "path", "statistics")
 
@@ -70,7 +73,7 @@ class Encoder:
         self._program = program
         self._diagram = diagram
         self._sample = sample
-        self._graph = lru_cache(maxsize=1)(self._laid_out)  # several encodings of one architecture share it
+        self._graph = lru_cache(maxsize=NUM_KEPT)(self._laid_out)  # several encodings of an architecture share it
 
     def encode(self, arch: Architecture, kind: str) -> np.ndarray:
         """See `SearchSpace.encode`.

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeGuard
 
 from netwright.space.terms import CellTerm, OpTerm, Term
 from netwright.space.trampoline import Recursion, gather, run
-from netwright.types import canonical_json, digest, to_json_value
+from netwright.types import Value, canonical_json, digest, to_json_value
 
 UNORDERED = frozenset({"sum", "mean", "multiply"})
 WEIGHTLESS = frozenset({"sum", "mean", "multiply", "concat", "zero", "nothing"})
@@ -91,9 +93,15 @@ def operation_graph(term: Term) -> OperationGraph:
 
 def label_of(term: OpTerm) -> str:
     """Kind and arguments of an operation as text; the order of the arguments does not matter."""
-    args = ", ".join(f"{name}={canonical_json(to_json_value(value))}" for name, value in sorted(term.args))
+    args = _arguments(term.args, repr(term.args)) if term.args else ""
     kind = term.kind if term.target is None else f"{term.kind}:{term.target.__module__}.{term.target.__qualname__}"
     return f"{kind}({args})" if args else kind
+
+
+@lru_cache(maxsize=4096)
+def _arguments(args: tuple[tuple[str, Value], ...], spelled: str) -> str:
+    """Arguments as text; ``spelled`` tells 1, 1.0 and True apart, which are equal."""
+    return ", ".join(f"{name}={canonical_json(to_json_value(value))}" for name, value in sorted(args))
 
 
 class _Layout:
@@ -137,14 +145,21 @@ class _Layout:
             return at
         if term.kind == "seq":
             for child in term.children:
-                at = yield self.lay(child, at)
+                at = self._leaf(child, at) if _is_leaf(child) else (yield self.lay(child, at))
             return at
-        if term.kind == "identity" and not term.children:
-            return at
-        if term.kind == "zero" and self.vertices[at].label == label_of(term):
-            return at  # zero of zero
+        if not term.children:
+            return self._leaf(term, at)
         inner: list[int] = yield gather(self.lay(child, at) for child in term.children)
         return self.add(term.kind, label_of(term), (at, *inner))
+
+    def _leaf(self, term: OpTerm, at: int) -> int:
+        """Lay out an operation with none inside it."""
+        if term.kind == "identity":
+            return at
+        label = label_of(term)
+        if term.kind == "zero" and self.vertices[at].label == label:
+            return at  # zero of zero
+        return self.add(term.kind, label, (at,))
 
     def _lay_cell(self, cell: CellTerm, at: int) -> Recursion[int]:
         values: dict[int, int] = {0: at}  # of the nodes that something reaches
@@ -176,6 +191,10 @@ class _Layout:
                 yield from vertex.inputs
             else:
                 yield number
+
+
+def _is_leaf(term: Term) -> TypeGuard[OpTerm]:
+    return isinstance(term, OpTerm) and not term.children and term.kind != "seq"
 
 
 def _reaching(vertices: Sequence[Vertex], end: int) -> tuple[Vertex, ...]:

@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
+from types import MappingProxyType
 
 import numpy as np
 
@@ -118,14 +119,15 @@ class Vocabulary:
         )  # fmt: skip
 
 
-def numeric_arguments(label: str) -> dict[str, float]:
+@lru_cache(maxsize=4096)
+def numeric_arguments(label: str) -> Mapping[str, float]:
     """Arguments of an operation that are numbers, by name, from its label.
 
     Example:
-        >>> numeric_arguments('conv(kernel=3, padding="same", width=16)')
+        >>> dict(numeric_arguments('conv(kernel=3, padding="same", width=16)'))
         {'kernel': 3.0, 'width': 16.0}
     """
-    return {name: float(value) for name, value in _NUMBER.findall(label)}
+    return MappingProxyType({name: float(value) for name, value in _NUMBER.findall(label)})
 
 
 def graph_statistics(graph: OperationGraph, vocabulary: Vocabulary) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netwright.errors import SpaceError
-from netwright.space.nodes import Cell, CellNode, Node, OneOf, Repeat
+from netwright.space.nodes import Cell, CellNode, Node, OneOf, Op, Repeat
 from netwright.space.program import depth_of, evaluate_argument, is_present, uncovered
 from netwright.space.terms import CellTerm, NodeTerm, OpTerm, Term
 from netwright.space.trampoline import Recursion, gather, run
@@ -47,14 +47,26 @@ def _resolve(node: Node, decisions: Mapping[str, Value], site: str) -> Recursion
         key, branch = branch_of(node, decisions)
         term: Term = yield _resolve(branch, decisions, site and f"{site}.{key!r}")
         return term
+    if isinstance(node, Op) and not node.children:
+        return _leaf(node, decisions, site)
     inner = node.items[: depth_of(node, decisions)] if isinstance(node, Repeat) else node.children
-    children: list[Term] = yield gather(
-        _resolve(child, decisions, site and f"{site}.{i}") for i, child in enumerate(inner)
-    )
+    children: list[Term] = []
+    for i, child in enumerate(inner):
+        place = site and f"{site}.{i}"
+        if isinstance(child, Op) and not child.children:
+            children.append(_leaf(child, decisions, place))
+        else:
+            children.append((yield _resolve(child, decisions, place)))
     if isinstance(node, Repeat):
         return OpTerm("seq", children=tuple(children), site=site)
     args = tuple((name, evaluate_argument(arg, decisions)) for name, arg in node.args)
     return OpTerm(node.kind, args, tuple(children), node.target, site)
+
+
+def _leaf(node: Op, decisions: Mapping[str, Value], site: str) -> OpTerm:
+    """An operation with none inside it."""
+    args = tuple((name, evaluate_argument(arg, decisions)) for name, arg in node.args)
+    return OpTerm(node.kind, args, (), node.target, site)
 
 
 def branch_of(node: OneOf, decisions: Mapping[str, Value]) -> tuple[Value, Node]:

@@ -258,8 +258,12 @@ class ImageClassification:
         Returns:
             A term whose input is stored values divided by `scale`, float32 (N, C, H, W).
         """
+        return self.normalised(space.resolve(arch))
+
+    def normalised(self, network: Term) -> Term:
+        """A network with the normalisation of this data in front of it."""
         normalise = OpTerm("normalize", (("mean", self.mean), ("std", self.std)))
-        return OpTerm("seq", children=(normalise, space.resolve(arch)))
+        return OpTerm("seq", children=(normalise, network))
 
     def data_line(self) -> str:
         """What is learned from, in one line: how many images of which shape, classes, and where each part comes from.

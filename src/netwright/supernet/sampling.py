@@ -1,0 +1,180 @@
+"""Which subnets a training step of a supernet runs. A function of seed and step, so that a resume draws the same.
+
+References:
+    Guo et al. (2020), Single Path One-Shot (uniform sampling, section 3.3).
+    Chu, Zhang, Xu (2021), FairNAS, section 3.3 (strict fairness; ours is per choice and by the fewest uses so far, so
+    that it works in spaces whose choices depend on each other).
+    Yu and Huang (2019), Universally Slimmable Networks, section 3.2 (the sandwich rule).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from netwright.errors import BuildError, wrong
+from netwright.nn.networks import Networks
+from netwright.nn.profiling import profile
+from netwright.space import SearchSpace
+from netwright.types import Architecture, Value
+
+TRIES = 1000
+"""Draws after which a space has no network that can be built."""
+
+
+class Sampler(Protocol):
+    """Says which subnets a step runs: the first one teaches the others, where there are several."""
+
+    def __call__(self, step: int) -> Sequence[Architecture]:
+        """Architectures of a step, from 0."""
+
+
+class Uniform:
+    """One random architecture a step, all equally likely.
+
+    Args:
+        networks: of the space; what cannot be built is drawn anew.
+        seed: of the draws.
+    """
+
+    def __init__(self, networks: Networks, seed: int = 0) -> None:
+        self._networks, self._seed = networks, seed
+
+    def __call__(self, step: int) -> Sequence[Architecture]:
+        rng = np.random.default_rng([self._seed, 2, step])
+        return (draw(self._networks, lambda: self._networks.space.sample(rng)),)
+
+
+class Fair:
+    """One architecture a step, each value of a choice as often as the others as far as the space allows.
+
+    Every ``cycle`` steps are drawn together: choice by choice, the value that was used least in the cycle so far, at
+    random among equals.
+
+    Args:
+        networks: of the space.
+        seed: of the draws.
+        cycle: steps after which the counts begin anew; None for the largest number of values of a choice.
+    """
+
+    def __init__(self, networks: Networks, seed: int = 0, cycle: int | None = None) -> None:
+        counts = [len(values) for _, values in listed(networks.space)]
+        self._networks, self._seed = networks, seed
+        self._cycle = max([2, *counts]) if cycle is None else cycle
+        if self._cycle < 1:
+            raise ValueError(wrong("cycle", cycle, ">= 1"))
+        self._drawn: tuple[int, list[Architecture]] = (-1, [])
+
+    def __call__(self, step: int) -> Sequence[Architecture]:
+        number, place = divmod(step, self._cycle)
+        if self._drawn[0] != number:
+            rng = np.random.default_rng([self._seed, 3, number])
+            used: dict[tuple[str, Value], int] = {}
+            self._drawn = number, [self._draw(rng, used) for _ in range(self._cycle)]
+        return (self._drawn[1][place],)
+
+    def _draw(self, rng: np.random.Generator, used: dict[tuple[str, Value], int]) -> Architecture:
+        def least_used() -> Architecture:
+            candidates = [self._networks.space.sample(rng) for _ in range(8)]
+            return min(candidates, key=lambda a: sum(used.get(pair, 0) for pair in a.items()) / max(1, len(a)))
+
+        chosen = draw(self._networks, least_used)
+        for pair in chosen.items():
+            used[pair] = used.get(pair, 0) + 1
+        return chosen
+
+
+class Sandwich:
+    """The largest architecture, random ones, and the smallest.
+
+    Args:
+        networks: of the space.
+        seed: of the draws.
+        num_random: between the two.
+    """
+
+    def __init__(self, networks: Networks, seed: int = 0, num_random: int = 2) -> None:
+        if num_random < 0:
+            raise ValueError(wrong("num_random", num_random, ">= 0"))
+        self._networks, self._seed, self._num_random = networks, seed, num_random
+        self.largest, self.smallest = ends(networks, seed)
+
+    def __call__(self, step: int) -> Sequence[Architecture]:
+        rng = np.random.default_rng([self._seed, 4, step])
+        drawn = [draw(self._networks, lambda: self._networks.space.sample(rng)) for _ in range(self._num_random)]
+        return (self.largest, *drawn, self.smallest)
+
+
+SAMPLERS: dict[str, Callable[[Networks, int], Sampler]] = {"uniform": Uniform, "fair": Fair, "sandwich": Sandwich}
+
+
+def draw(networks: Networks, propose: Callable[[], Architecture]) -> Architecture:
+    """The first proposal whose network can be built.
+
+    Raises:
+        BuildError: none of many can.
+    """
+    for left in reversed(range(TRIES)):
+        architecture = propose()
+        try:
+            networks(architecture)
+        except BuildError:
+            if not left:
+                raise
+            continue
+        return architecture
+    raise AssertionError
+
+
+def ends(networks: Networks, seed: int = 0, num_drawn: int = 64) -> tuple[Architecture, Architecture]:
+    """The architectures with most and with fewest multiply-accumulates that a climb from random ones finds.
+
+    Args:
+        networks: of the space.
+        seed: of the random ones.
+        num_drawn: of them.
+    """
+    rng = np.random.default_rng([seed, 5])
+    sizes: dict[Architecture, float] = {}
+
+    def size(architecture: Architecture) -> float | None:
+        if architecture not in sizes:
+            try:
+                term = networks.term(architecture)
+                sizes[architecture] = profile(
+                    term, input_shape=networks.input_shape, input_dtype=networks.input_dtype
+                ).macs
+            except BuildError:
+                sizes[architecture] = np.nan
+        return None if np.isnan(sizes[architecture]) else sizes[architecture]
+
+    drawn = [a for a in (networks.space.sample(rng) for _ in range(num_drawn)) if size(a) is not None]
+    if not drawn:
+        drawn = [draw(networks, lambda: networks.space.sample(rng))]
+    found = []
+    for sign in (1.0, -1.0):
+        best = max(drawn, key=lambda a: sign * (size(a) or 0.0))
+        while True:
+            near = [a for a in networks.space.neighbours(best) if size(a) is not None]
+            better = max(near, key=lambda a: sign * (size(a) or 0.0), default=best)
+            if sign * (size(better) or 0.0) <= sign * (size(best) or 0.0):
+                break
+            best = better
+        found.append(best)
+    return found[0], found[1]
+
+
+def listed(space: SearchSpace) -> list[tuple[str, tuple[Value, ...]]]:
+    """The choices with a fixed list of values, and these; of whole numbers in a range the two ends."""
+    from netwright.space.expressions import Categorical, Integer
+
+    found: list[tuple[str, tuple[Value, ...]]] = []
+    for name, choice in space.choices.items():
+        domain = choice.domain
+        if isinstance(domain, Categorical):
+            found.append((name, tuple(domain.values)))
+        elif isinstance(domain, Integer) and isinstance(domain.low, int) and isinstance(domain.high, int):
+            found.append((name, (domain.low, domain.high)))
+    return found

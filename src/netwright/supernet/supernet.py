@@ -1,0 +1,203 @@
+"""All networks of a space with shared weights.
+
+A subnet is the plain network of an architecture, run with parts of the shared tensors in the place of its own
+parameters. So it computes what the stand-alone network computes, with the same code; gradients flow into the parts, and
+what was taken out needs no translation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netwright.errors import BuildError, SpaceError, wrong
+from netwright.nn.networks import Network, Networks, Wrap
+from netwright.nn.places import Place
+from netwright.nn.slices import take
+from netwright.space import SearchSpace
+from netwright.supernet.bank import Bank
+from netwright.supernet.sampling import listed
+from netwright.types import Architecture
+
+if TYPE_CHECKING:
+    import torch
+
+SURVEYED = 64
+"""Random networks that are looked at, at least, before a supernet is made."""
+
+MOST_SURVEYED = 2000
+"""At most, where values of choices have not been seen yet."""
+
+COPIES = 4
+"""Weights, gradients, and two numbers of an optimiser for each."""
+
+
+class Supernet:
+    """The networks of a space, sharing their weights.
+
+    Args:
+        space: which architectures there are.
+        input_shape: of one example without the batch.
+        input_dtype: of the input as torch names it.
+        wrap: what is put around each network, such as the normalisation of its data.
+        seed: of the initial weights.
+        memory_bytes: most memory that training it may take: weights, gradients and an optimiser's state.
+
+    Raises:
+        SpaceError: no network of the space can be built; weights of two operations cannot be shared, or are more than
+            the memory.
+
+    References:
+        Pham et al. (2018), Efficient Neural Architecture Search via Parameter Sharing (shared operations).
+        Yu, Jin, Liu, Bender, Kindermans, Tan, Huang, Song, Pang, Le (2020), BigNAS (entangled slices of one set of
+        weights).
+
+    Example:
+        >>> from netwright import nn
+        >>> from netwright.space import SearchSpace, choice
+        >>> space = SearchSpace(nn.seq(nn.linear(choice("width", [4, 8])), nn.relu(), nn.linear(2)))
+        >>> supernet = Supernet(space, input_shape=(3,))
+        >>> [tuple(weights.shape) for weights in supernet.parameters()]
+        [(8, 3), (8,), (2, 8), (2,)]
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        input_shape: tuple[int, ...],
+        input_dtype: str = "float32",
+        wrap: Wrap | None = None,
+        seed: int = 0,
+        memory_bytes: int | None = None,
+    ) -> None:
+        self.space, self.seed = space, seed
+        self.networks = Networks(space, input_shape=input_shape, input_dtype=input_dtype, wrap=wrap, seed=seed)
+        self.bank = Bank(seed)
+        self.memory_bytes = memory_bytes
+        self._learn_all(_survey(space, np.random.default_rng(seed)))
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        """All shared tensors, in the order in which they came to be known."""
+        return [tensor for _, tensor in self.bank.items()]
+
+    def subnet(self, architecture: Architecture) -> Subnet:
+        """A network that runs with shared weights; it sees what becomes of them.
+
+        Raises:
+            SpaceError: it is not of the space.
+            BuildError: it cannot be built, or its weights cannot be shared.
+        """
+        network = self.networks(architecture)
+        if self.must_grow(architecture):
+            self.bank.learn(network.weights())
+        return Subnet(network, self.bank)
+
+    def must_grow(self, architecture: Architecture) -> bool:
+        """Whether a network has layers that are larger than any before."""
+        weights = self.networks(architecture).weights()
+        return not all(self.bank.has(place, tuple(own.shape)) for place, own in weights.items())
+
+    def extract(self, architecture: Architecture) -> torch.nn.Module:
+        """A plain network with a copy of its weights; statistics of norms are those of a new network."""
+        import torch
+
+        subnet = self.subnet(architecture)
+        plain = self.networks.make(architecture).model
+        with torch.no_grad():
+            for name, own in plain.named_parameters():
+                own.copy_(subnet.weight(name))
+        return plain
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """The shared tensors by the keys of their places."""
+        return {place.key: tensor.detach() for place, tensor in self.bank.items()}
+
+    def load_state_dict(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Take over shared tensors; some may be of networks that this supernet has not run yet.
+
+        Raises:
+            SpaceError: they are those of another space.
+        """
+        lost = [place for place, mine in self.bank.items() if not _fits(mine, state.get(place.key))]
+        if lost:
+            raise SpaceError(f"the weights are those of another space: there is no {lost[0]} of its size among them")
+        self.bank.load({Place.parse(key): tensor for key, tensor in state.items()})
+
+    def _learn_all(self, architectures: list[Architecture]) -> None:
+        made: list[Network] = []
+        causes: list[str] = []
+        for architecture in architectures:
+            try:
+                made.append(self.networks.make(architecture))
+            except BuildError as error:
+                causes.append(str(error))
+        if not made:
+            raise SpaceError(f"no network of the space can be built: {causes[0] if causes else 'it has none'}")
+        made.sort(key=lambda network: -sum(own.numel() for own in network.model.parameters()))
+        try:
+            for network in made:
+                self.bank.learn(network.weights())
+                self._require_memory()
+        except BuildError as error:
+            raise SpaceError(f"the networks of the space cannot share weights: {error}") from error
+
+    def _require_memory(self) -> None:
+        needed = COPIES * self.bank.num_bytes
+        if self.memory_bytes is not None and needed > self.memory_bytes:
+            cure = "make the widest choices smaller, or give it more memory"
+            raise SpaceError(wrong("memory of the supernet", f"{needed} bytes", f"<= {self.memory_bytes}", cure))
+
+
+class Subnet:
+    """A network that runs with parts of shared tensors.
+
+    Args:
+        network: the plain one, whose own parameters are not used.
+        bank: the shared tensors.
+    """
+
+    def __init__(self, network: Network, bank: Bank) -> None:
+        self.model, self._places, self._bank = network.model, network.places, bank
+        self._shapes = {name: tuple(own.shape) for name, own in network.model.named_parameters()}
+
+    def weight(self, name: str) -> torch.Tensor:
+        """What stands for a parameter, by its name in the model: contiguous, as a layer's own would be."""
+        place = self._places[name]
+        return take(self._bank[place], self._shapes[name], place).contiguous()
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """What stands for each parameter."""
+        return {name: self.weight(name) for name in self._shapes}
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Run it; gradients flow into the shared tensors."""
+        import torch
+
+        out: torch.Tensor = torch.func.functional_call(self.model, self.weights(), (x,))
+        return out
+
+
+def _fits(mine: torch.Tensor, given: torch.Tensor | None) -> bool:
+    return (
+        given is not None
+        and given.dim() == mine.dim()
+        and all(a >= b for a, b in zip(given.shape, mine.shape, strict=True))
+    )
+
+
+def _survey(space: SearchSpace, rng: np.random.Generator) -> list[Architecture]:
+    """Random architectures in which, where that can be had, every value of every choice occurs."""
+    missing = {(name, value) for name, values in listed(space) for value in values}
+    found: dict[Architecture, None] = {}
+    for number in range(MOST_SURVEYED):
+        if number >= SURVEYED and not missing:
+            break
+        architecture = space.sample(rng)
+        new = missing.intersection(architecture.items())
+        if new or number < SURVEYED:
+            found[architecture] = None
+            missing -= new
+    return list(found)

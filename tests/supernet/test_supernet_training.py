@@ -1,0 +1,169 @@
+"""Training shared weights: it learns, is the same however often it was interrupted, and comes back from a bad step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from netwright import nn
+from netwright.errors import TrialError
+from netwright.evaluation import Recipe, TrainingEvaluator
+from netwright.evaluation.augmentation import Augmentation
+from netwright.evaluation.batches import Batches, Images
+from netwright.evaluation.checkpoints import Checkpoints
+from netwright.evaluation.supernet_evaluator import SupernetEvaluator, supernet_of
+from netwright.evaluation.supernet_training import train_supernet
+from netwright.evaluation.training import TrainingOptions
+from netwright.nn.profiling import profile
+from netwright.space import SearchSpace, choice, integer
+from netwright.supernet import Supernet
+from netwright.supernet.sampling import Fair, Sampler, Sandwich, Uniform
+from netwright.tasks.image_classification import ImageClassification
+from netwright.types import Constraint, Fidelity
+
+
+@pytest.fixture(scope="module")
+def task() -> ImageClassification:
+    """Four classes of 8 x 8 images: a bright row in one of four places, in noise."""
+    rng = np.random.default_rng(0)
+    y = np.arange(480) % 4
+    x = rng.integers(0, 160, (480, 8, 8, 1))
+    x[np.arange(480), 2 * y] += 80
+    return ImageClassification.from_arrays((x.astype(np.uint8), y), layout="HWC")
+
+
+def space() -> SearchSpace:
+    """Width, kernel, depth and the kind of a layer."""
+    width = choice("width", [4, 8, 16])
+    kinds = {"conv": nn.conv_norm_act(width, choice("kernel", [1, 3, 5])), "pool": nn.max_pool(3, stride=1)}
+    deep = nn.repeat(integer("depth", 1, 2), lambda i: nn.one_of(f"kind{i}", kinds))
+    return SearchSpace(nn.seq(nn.conv_norm_act(width, stride=2), deep, nn.flatten(), nn.linear(4)))
+
+
+def batches_of(task: ImageClassification, seed: int = 0) -> Batches:
+    images = Images(*task.train(), task.scale)
+    return Batches(images, batch_size=32, shards=2, augmentation=Augmentation(1, False), seed=seed)
+
+
+def trained(task: ImageClassification, sampler: str = "sandwich", epochs: float = 4.0) -> Supernet:
+    supernet = supernet_of(task, space())
+    kinds: dict[str, type[Uniform | Fair | Sandwich]] = {
+        "uniform": Uniform,
+        "fair": Fair,
+        "sandwich": Sandwich,
+    }
+    train_supernet(supernet, batches_of(task), Recipe(), kinds[sampler](supernet.networks), epochs=epochs)
+    return supernet
+
+
+@pytest.mark.parametrize("sampler", ["uniform", "fair", "sandwich"])
+def test_networks_learn_without_a_training_of_their_own(
+    task: ImageClassification, tmp_path: Path, sampler: str
+) -> None:
+    """On average far better than chance (.25), some nearly right; and different networks give different answers."""
+    supernet = trained(task, sampler, epochs=16.0)
+    evaluator = SupernetEvaluator(task, supernet, work_dir=tmp_path)
+    rng = np.random.default_rng(1)
+    found = [evaluator(space().sample(rng), fidelity=Fidelity(epochs=1), seed=0) for _ in range(8)]
+    assert np.mean([metrics["accuracy"] for metrics in found]) > 0.5
+    assert max(metrics["accuracy"] for metrics in found) > 0.8
+    assert len({metrics["loss"] for metrics in found}) > 4
+    assert all(metrics["epochs"] == 0 for metrics in found)
+
+
+def test_an_evaluator_checks_limits_and_scores_a_network_as_it_is_taken_out(
+    task: ImageClassification, tmp_path: Path
+) -> None:
+    """Its number is that of the extracted network whose norms saw the same images; again it is the same."""
+    supernet = trained(task, epochs=1.0)
+    evaluator = SupernetEvaluator(task, supernet, work_dir=tmp_path, constraints=[Constraint.parse("params<=1e9")])
+    assert isinstance(evaluator, TrainingEvaluator)
+    arch = space().sample(np.random.default_rng(3))
+    first, again = (evaluator(arch, fidelity=Fidelity(epochs=1), seed=seed) for seed in (0, 5))
+    assert first == again
+    from netwright.evaluation.training import evaluate, recalibrate
+
+    plain = supernet.extract(arch).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    recalibrate(plain, evaluator._batches(Recipe(), Fidelity(epochs=1.0), 0))
+    scores = evaluate(plain, Images(*task.validation(), task.scale))
+    assert (scores["accuracy"], scores["loss"]) == (first["accuracy"], first["loss"])
+
+
+def test_an_interrupted_training_ends_with_the_same_bits(task: ImageClassification, tmp_path: Path) -> None:
+    """Killed at any step and begun again, by another object: the weights are those of a training that was not."""
+
+    class Killed(Exception):
+        pass
+
+    class Killing:
+        """A sampler that dies once at a step."""
+
+        def __init__(self, inner: Sampler, at: int) -> None:
+            self.inner, self.at = inner, at
+
+        def __call__(self, step: int):  # type: ignore[no-untyped-def]
+            if step == self.at:
+                raise Killed
+            return self.inner(step)
+
+    whole = supernet_of(task, space())
+    train_supernet(whole, batches_of(task), Recipe(), Uniform(whole.networks), epochs=2.0)
+    checkpoints = Checkpoints(tmp_path, "supernet", "the same", "2")
+    options = TrainingOptions(checkpoints, checkpoint_every_s=0.0)
+    for at in (7, 19, 10**9):
+        supernet = supernet_of(task, space())
+        sampler = Killing(Uniform(supernet.networks), at)
+        try:
+            train_supernet(supernet, batches_of(task), Recipe(), sampler, epochs=2.0, options=options)
+        except Killed:
+            continue
+    state = whole.state_dict()
+    assert all(torch.equal(state[key], tensor) for key, tensor in supernet.state_dict().items())
+    assert state.keys() == supernet.state_dict().keys()
+
+
+def test_a_loss_that_is_not_finite_goes_back_once_then_stops(
+    task: ImageClassification, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first time the rate falls and the training ends; where it happens again there is a clear end."""
+    supernet = supernet_of(task, space())
+    batches, shard, poisoned = batches_of(task), Batches.shard, [5]
+
+    def poison(self: Batches, step: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        x, y = shard(self, step, number)
+        if step in poisoned:
+            poisoned.remove(step)
+            return x * float("nan"), y
+        return x, y
+
+    monkeypatch.setattr(Batches, "shard", poison)
+    train_supernet(supernet, batches, Recipe(), Uniform(supernet.networks), epochs=1.0)
+    assert "back to step 0, at 0.3 of the rate" in caplog.text
+    assert all(torch.isfinite(tensor).all() for tensor in supernet.parameters())
+    poisoned += [3, 5]
+    with pytest.raises(TrialError, match=r"diverged twice: the loss is nan at step 5; lower learning_rate"):
+        train_supernet(supernet, batches, Recipe(), Uniform(supernet.networks), epochs=1.0)
+
+
+def test_samplers_draw_what_they_say() -> None:
+    """A function of seed and step; fair ones use all values alike; a sandwich has the two ends outside."""
+    supernet = Supernet(space(), input_shape=(1, 8, 8))
+    for make in (Uniform, Fair, Sandwich):
+        one, two = make(supernet.networks, 3), make(supernet.networks, 3)
+        assert [one(step) for step in range(9)] == [two(step) for step in reversed(range(9))][::-1]
+        assert any(make(supernet.networks, 4)(step) != one(step) for step in range(9))
+    fair = Fair(supernet.networks, cycle=30)
+    widths = [fair(step)[0]["width"] for step in range(30)]
+    assert {widths.count(width) for width in (4, 8, 16)} <= {8, 9, 10, 11, 12}
+    sandwich = Sandwich(supernet.networks)
+    macs = [profile(supernet.networks.term(a), input_shape=(1, 8, 8)).macs for a in sandwich(0)]
+    assert len(macs) == 4
+    drawn = [
+        profile(space().resolve(space().sample(np.random.default_rng(s))), input_shape=(1, 8, 8)).macs
+        for s in range(200)
+    ]
+    assert macs[0] >= max(drawn)
+    assert macs[-1] <= min(drawn)
