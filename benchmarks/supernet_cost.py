@@ -1,10 +1,10 @@
 """What a training step of a supernet costs beside the step of the plain networks that it samples.
 
-For each space, one thread, batches of random images: the time of a step (forward, backward, update) of the plain network
-of an architecture, and of the same network in the supernet, drawn, built and run with its parts of the shared weights;
+For each space, one thread, batches of random images: the time of a step (forward, backward, update) of the plain
+network of an architecture, and of the same network in the supernet, built and run with its parts of the shared weights;
 then a sandwich of four. Steps of the two kinds take turns; each architecture is new to both, and the plain network is
-built before its clock runs. Printed: medians in milliseconds, and the ratio of the sums over all steps with a 95 % interval
-(bootstrap over steps).
+built before its clock runs. Printed: medians in milliseconds, and the ratio of the sums over all steps with a 95 %
+interval (bootstrap over steps).
 
     python benchmarks/supernet_cost.py [--space image_space nas_bench_201 ...] [--steps 40] [--batch 64]
 """
@@ -135,9 +135,8 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     versions = {name: version(name) for name in ("netwright", "torch")}
-    print(
-        f"{versions}, python {platform.python_version()}, {platform.machine()}, seed {given.seed}, batch {given.batch}\n"
-    )
+    machine = f"python {platform.python_version()}, {platform.machine()}"
+    print(f"{versions}, {machine}, seed {given.seed}, batch {given.batch}\n")
     print("| space | step | shared, ms | plain, ms | ratio | shared weights, MB |")
     print("|---|---|---|---|---|---|")
     for name in given.space:
