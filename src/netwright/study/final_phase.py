@@ -88,8 +88,12 @@ class FinalPhase:
             searched, objectives[0], len(searched), equal_time=equal_time, least_cost=self.plan.least_cost
         )
         return waiting_finalists(
-            ranked, self.trials, self.parts.constraints, self.plan.num_finalists, replace=self._may_replace()
+            ranked, self.trials, self.parts.constraints, self._num_finalists(ranked), replace=self._may_replace()
         )
+
+    def _num_finalists(self, ranked: Sequence[Trial]) -> int:
+        """As many as the plan has, and of few networks one in eta, but two where the plan has two."""
+        return min(self.plan.num_finalists, max(2, len(ranked) // self.plan.eta))
 
     def gains(self, trial: Trial, num_parts: int = 1) -> bool:
         """Whether a last training of a network is longer than those it had, in one of so many parts of the time."""

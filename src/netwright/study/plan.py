@@ -40,9 +40,10 @@ EXPORT_RESERVE_S = 20.0
 EXPORT_S = 10.0
 """Of these: wall seconds for starting processes, writing the network and its ONNX file."""
 
-SCORING = 0.55
-"""Most seconds that scoring an image in the check takes, in both runtimes, for a second of training on it. Measured:
-.2 to .5 on Fashion-MNIST, the least for networks of depthwise convolutions."""
+SCORING, SCORING_PLANNED = 0.8, 0.55
+"""Most seconds that scoring an image in the check takes, in both runtimes, for a second of training on it; and what is
+planned for it (measured: .2 to .5 on Fashion-MNIST, the least for networks of depthwise convolutions). Where that is
+too little fewer images are checked."""
 
 MOST_RESERVED = 0.15
 MOST_AT_PACE = 0.5
@@ -240,7 +241,7 @@ def reserve_at_pace_s(plan: Plan, budget: Budget, train_s: float, num_scored: in
     """
     if budget.time_s is None:
         return plan.reserve_s
-    return max(plan.reserve_s, min(EXPORT_S + SCORING * train_s * num_scored, MOST_AT_PACE * budget.time_s))
+    return max(plan.reserve_s, min(EXPORT_S + SCORING_PLANNED * train_s * num_scored, MOST_AT_PACE * budget.time_s))
 
 
 def _affordable_epochs(budget: Budget, full: float) -> float:
