@@ -76,9 +76,9 @@ class SharedStep:
 
     def __call__(self, architectures: list[Architecture], x: torch.Tensor, y: torch.Tensor) -> float:
         """Seconds of a step that runs these."""
-        if any(self.supernet.must_grow(architecture) for architecture in architectures):
-            for architecture in architectures:
-                self.supernet.subnet(architecture)
+        for architecture in architectures:
+            self.supernet.subnet(architecture)
+        if not self.shared.is_current:
             self.follow()
         self.supernet.networks.forget()
 

@@ -24,6 +24,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from netwright.errors import SpecError, one_line, unknown, wrong
 from netwright.runtimes import INT8_RUNTIMES, PRECISIONS, RUNTIMES
+from netwright.trial_limits import parse_trial_memory, parse_trial_time
 from netwright.types import Budget, Constraint, Objective
 from netwright.yaml_files import read_mapping
 
@@ -48,8 +49,6 @@ INT8_GOAL = "int8_accuracy"
 
 MAX_LINES = 10
 
-_BYTES = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?)\s*([KMGT]i?)B?\s*", re.IGNORECASE)
-_BYTE_UNIT = {"k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2.0**10, "mi": 2.0**20, "gi": 2.0**30, "ti": 2.0**40}
 _SPACE_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[^:]*)", re.DOTALL)
 
 
@@ -473,34 +472,6 @@ def _parse_space(text: str) -> tuple[Path, str] | None:
         allowed = "the name of a shipped space (netwright spaces lists them) or FILE.py:NAME"
         raise SpecError(wrong("space", text, allowed, "use default"))
     return None
-
-
-def parse_trial_time(text: str) -> float:
-    """Wall seconds that ``trial_time_limit`` stands for.
-
-    Raises:
-        SpecError: it is no time with a unit.
-    """
-    try:
-        budget = Budget.parse(text)
-    except SpecError as error:
-        raise SpecError(wrong("trial_time_limit", text, "a time such as 90s, 5m or 1h", "name the unit")) from error
-    if budget.time_s is None or budget.trials is not None or budget.epochs is not None:
-        raise SpecError(wrong("trial_time_limit", text, "a time such as 90s, 5m or 1h", "name the unit"))
-    return budget.time_s
-
-
-def parse_trial_memory(text: str) -> int:
-    """Bytes that ``trial_memory_limit`` stands for.
-
-    Raises:
-        SpecError: it is no size with a unit.
-    """
-    match = _BYTES.fullmatch(text) if isinstance(text, str) else None
-    size = float(match[1]) * _BYTE_UNIT[match[2].lower()] if match else 0.0
-    if not 2.0**20 <= size <= 2.0**60:
-        raise SpecError(wrong("trial_memory_limit", text, "a size >= 1Mi such as 500M or 2Gi", "name the unit"))
-    return int(size)
 
 
 def schema_text() -> str:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from netwright import nn
-from netwright.errors import TrialError
+from netwright.errors import TrialError, UsageError
 from netwright.evaluation import Recipe, TrainingEvaluator
 from netwright.evaluation.augmentation import Augmentation
 from netwright.evaluation.batches import Batches, Images
@@ -167,3 +167,17 @@ def test_samplers_draw_what_they_say() -> None:
     ]
     assert macs[0] >= max(drawn)
     assert macs[-1] <= min(drawn)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "message"),
+    [
+        (Fair, {"cycle": 0}, "cycle must be >= 1, got 0"),
+        (Sandwich, {"num_random": -1}, "num_random must be >= 0, got -1"),
+    ],
+)
+def test_samplers_refuse_what_cannot_be(make: type[Fair | Sandwich], options: dict[str, int], message: str) -> None:
+    """The error says what is allowed."""
+    networks = Supernet(space(), input_shape=(1, 8, 8)).networks
+    with pytest.raises(UsageError, match=message):
+        make(networks, **options)  # type: ignore[arg-type]

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from netwright.export.card import Card
 
-MOST_CALIBRATION = 256
-
 
 @dataclass(frozen=True)
 class Exported:
@@ -102,9 +100,9 @@ def images_of(network: Exported, data: str) -> Images:
     Raises:
         DataError: the data cannot be read, or has other classes or another shape than the network.
     """
-    import numpy as np
     import torch
 
+    from netwright.evaluation.latency.int8 import calibration_rows
     from netwright.tasks import task_class
 
     card = network.card
@@ -113,6 +111,6 @@ def images_of(network: Exported, data: str) -> Images:
         raise DataError(f"{one_line(data)} has other classes or images than the network; give the data of its search")
     values, labels = task.validation()
     train, _ = task.train()
-    chosen = np.random.default_rng(0).permutation(len(train))[:MOST_CALIBRATION]
+    chosen = calibration_rows(len(train))
     ready = [network.module.prepare(torch.from_numpy(part)).float().numpy() for part in (values, train[chosen])]
     return Images(ready[0], labels, ready[1])

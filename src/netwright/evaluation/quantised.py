@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.evaluation.latency import Accuracy, LatencySpec, measure_accuracy
-from netwright.evaluation.latency.int8 import MOST_EXAMPLES
+from netwright.evaluation.latency.int8 import calibration_rows
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,8 +51,7 @@ def quantised_accuracy(
         rows = np.linspace(0, len(labels) - 1, most, dtype=np.int64)
         images, labels = images[rows], labels[rows]
     train, _ = task.train()
-    chosen = np.random.default_rng(0).permutation(len(train))[:MOST_EXAMPLES]
-    ranges = _inputs(train[chosen], task.scale)
+    ranges = _inputs(train[calibration_rows(len(train))], task.scale)
     return measure_accuracy(model.cpu(), _inputs(images, task.scale), labels, spec, calibration=ranges)
 
 

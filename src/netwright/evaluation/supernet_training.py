@@ -82,9 +82,17 @@ class Shared(nn.Module):
 
     def __init__(self, supernet: Supernet) -> None:
         super().__init__()
+        self._bank = supernet.bank
         self.places = {str(number): place for number, (place, _) in enumerate(supernet.bank.items())}
         for name, (_, tensor) in zip(self.places, supernet.bank.items(), strict=True):
             self.register_parameter(name, tensor)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether these are the supernet's tensors still: some may have come or grown."""
+        now = [tensor for _, tensor in self._bank.items()]
+        mine = list(self.parameters())
+        return len(mine) == len(now) and all(a is b for a, b in zip(mine, now, strict=True))
 
 
 class _Run:
@@ -117,7 +125,7 @@ class _Run:
         """Make one step, or go back to a state from before a loss that is not finite."""
         began_s = time.monotonic()
         self._keep_deadline()
-        if len(self.shared.places) != len(self.supernet.bank) or self._has_grown():
+        if not self.shared.is_current:
             self._follow(self.optimizer.state)
         self._remember(began_s)
         loss = self._gradients(subnets, distil=distil)
@@ -161,10 +169,6 @@ class _Run:
         return total
 
     # --- what is kept ---
-
-    def _has_grown(self) -> bool:
-        tensors = dict(self.supernet.bank.items())
-        return any(getattr(self.shared, name) is not tensors[place] for name, place in self.shared.places.items())
 
     def _follow(self, state: Mapping[str, Tensor]) -> None:
         """Take the shared tensors as they are now; what the optimiser knew of a smaller one is a part of the larger."""

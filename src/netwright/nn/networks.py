@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from netwright.nn.building import given_in_namespace, instantiate
 from netwright.nn.places import Place, places_of
+from netwright.nn.profiling import Profile, profile
 from netwright.nn.writing import write
 from netwright.space import SearchSpace
 from netwright.space.terms import Term
@@ -71,6 +72,14 @@ class Networks:
         """The network without choices, whose operations know their sites."""
         term = self.space.resolve(architecture, sited=True)
         return term if self._wrap is None else self._wrap(term)
+
+    def profile(self, architecture: Architecture) -> Profile:
+        """The size of the network, which is not built.
+
+        Raises:
+            BuildError: it cannot be built.
+        """
+        return profile(self.term(architecture), input_shape=self.input_shape, input_dtype=self.input_dtype)
 
     def __call__(self, architecture: Architecture) -> Network:
         """The network, the same object as long as it is remembered.

@@ -124,37 +124,28 @@ def export_trial(
     """
     task, desk = parts.task, desk or Desk()
     assert task is not None
-    from netwright.evaluation.quantised import quantised_accuracy
-
     evaluator = cast("TrainingEvaluator", parts.evaluator)
     weights = evaluator.weights_path(trial.architecture, trial.fidelity, trial.seed)
     if not weights.is_file():
         raise ExportError(f"the weights of trial {trial.id} are not there ({weights}); export another trial")
-    objective = parts.objectives[0]
     term = task.network(parts.space, trial.architecture)
     metrics = {("validation_accuracy" if n == "accuracy" else n): v for n, v in trial.metrics.items()}
     examples: dict[str, Examples] = {"validation": task.validation()}
     if test is not None:
         desk.tell(f"scoring {len(test[1])} test images")
         examples["test"] = test
-        metrics["test_accuracy"] = accuracy_of(term, weights, task, test)
-        if (spec := evaluator.options.quantised) is not None:
-            metrics["int8_test_accuracy"] = quantised_accuracy(_trained(term, weights, task), task, spec, test).value
+        metrics |= _test_metrics(evaluator, term, weights, task, test)
     remarks = () if comparisons is None else (*comparisons.warnings, *comparisons.notes)
     most = images_in(desk.left_s(), trial, len(task.train()[1]))
     if sum(len(labels) for _, labels in examples.values()) > most:
         remarks = (*remarks, sample(examples, metrics, most, lambda few: accuracy_of(term, weights, task, few)))
     desk.tell(f"writing model.py, weights and ONNX, and checking them on {sum(map(_size, examples.values()))} images")
-    reference = None
-    if comparisons is not None and comparisons.comparisons:
-        best = comparisons.comparisons[0]
-        reference = Compared.of(best.name, {best.metric: best.reference}, {best.metric: best.found}, objective)
     card = Card(
         task=task.name,
         metrics=metrics,
         architecture=_plain(trial),
         constraints=tuple(Limit.of(limit, trial.metrics) for limit in parts.constraints),
-        reference=reference,
+        reference=_best_reference(comparisons, parts),
         seed=seed,
         trial=trial.id,
         lineage=lineage(trial, trials),
@@ -164,6 +155,27 @@ def export_trial(
     )
     export_network(term, weights, info=task.export_info(), out=out, card=card, examples=examples)
     return Card.from_json((out / "card.json").read_bytes())
+
+
+def _best_reference(result: Result | None, parts: Parts) -> Compared | None:
+    """The hand-made network that comes nearest, as the card tells it."""
+    if result is None or not result.comparisons:
+        return None
+    best = result.comparisons[0]
+    return Compared.of(best.name, {best.metric: best.reference}, {best.metric: best.found}, parts.objectives[0])
+
+
+def _test_metrics(
+    evaluator: TrainingEvaluator, term: Term, weights: Path, task: ImageClassification, test: Examples
+) -> dict[str, float]:
+    """What the network is worth on the test split; also in int8, where the search was for that."""
+    from netwright.evaluation.quantised import quantised_accuracy
+
+    found = {"test_accuracy": accuracy_of(term, weights, task, test)}
+    spec = evaluator.options.quantised
+    if spec is not None:
+        found["int8_test_accuracy"] = quantised_accuracy(_trained(term, weights, task), task, spec, test).value
+    return found
 
 
 def images_in(left_s: float | None, trial: Trial, num_train: int) -> float:

@@ -117,12 +117,10 @@ def make_plan(
         workers: trials at once.
         eta: of successive halving.
         min_epochs: of the lowest rung, where a person gave it.
-        max_epochs: of the longest training there may be, where a person gave it: that of the finalists, whom the
-            highest rung leaves ``eta`` times as many epochs.
+        max_epochs: of the longest training there may be, that of the finalists included, where a person gave it.
         halving: trials begin with short trainings; False: all are trained as long as the highest rung.
-        climbs: whether networks reach the longest training, where a person gave it, by the rungs of the search, as many
-            as deserve it, and none is trained at the end. None: where time is limited, and a worker could make
-            `FEWEST_FULL` such trainings in it.
+        climbs: whether the highest rung is the longest training that a person gave, and none is left for the end.
+            None: where time is limited, and a worker could make `FEWEST_FULL` such trainings in it.
         macs: most multiply-accumulates of a network.
     """
     full = max_epochs or _full_epochs(num_images)
@@ -137,17 +135,13 @@ def make_plan(
     if max_epochs is None:
         high = max(low, _round(min(full, low * eta ** _num_steps(affordable / workers, low, eta))))
     else:
-        if climbs is None:
-            climbs = budget.time_s is not None and max_epochs <= budget.time_s * rate / workers / FEWEST_FULL
+        climbs = _fits_a_dozen(budget, max_epochs, rate / workers) if climbs is None else climbs
         high = max(low, max_epochs if climbs or not halving else max_epochs / eta)
     if halving and min_epochs is None:
         low = rung_epochs(low, high, eta)[0]  # rungs are counted from the highest, and none is below the lowest
     if max_epochs is not None and high >= full:
         return _without_finals(budget, low, high, eta, high * workers / rate)
-    least_cost = 0.0
-    if time_s is not None:
-        core_s = _final_s(budget, time_s) * workers / num_finalists
-        least_cost = full_cost(core_s, num_images, min(USEFUL_EPOCHS, full))
+    core_s = 0.0 if time_s is None else _final_s(budget, time_s) * workers / num_finalists
     return Plan(
         min_epochs=low,
         max_epochs=high,
@@ -158,9 +152,14 @@ def make_plan(
         grace_s=0.0 if time_s is None else min(GRACE * time_s, high * workers / rate),
         reserve_s=_reserve_s(budget),
         equal_time=budget.time_s is not None and (max_epochs is not None or not _is_ample(budget, full, rate)),
-        least_cost=least_cost,
+        least_cost=full_cost(core_s, num_images, min(USEFUL_EPOCHS, full)),
         finishes=budget.time_s is not None and (max_epochs is not None or _is_ample(budget, full, rate)),
     )
+
+
+def _fits_a_dozen(budget: Budget, full: float, rate: float) -> bool:
+    """Whether a worker can make `FEWEST_FULL` full trainings in a time budget, at so many epochs a second."""
+    return budget.time_s is not None and full <= budget.time_s * rate / FEWEST_FULL
 
 
 def nominal_rate(num_images: int, pixels: int, macs: float = math.inf) -> float:

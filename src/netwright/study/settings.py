@@ -122,7 +122,7 @@ def _limits(options: Mapping[str, object]) -> Limits:
     Raises:
         SpecError: one is wrong, or trials are not isolated, so that nothing could hold them to it.
     """
-    from netwright.spec import parse_trial_memory, parse_trial_time
+    from netwright.trial_limits import parse_trial_memory, parse_trial_time
 
     time, memory = options["trial_time_limit"], options["trial_memory_limit"]
     for name, limit in (("trial_time_limit", time), ("trial_memory_limit", memory)):

@@ -31,9 +31,6 @@ class Bank:
         self._seed = seed
         self._tensors: dict[Place, torch.nn.Parameter] = {}
 
-    def __contains__(self, place: Place) -> bool:
-        return place in self._tensors
-
     def __getitem__(self, place: Place) -> torch.nn.Parameter:
         return self._tensors[place]
 
@@ -48,11 +45,6 @@ class Bank:
     def num_bytes(self) -> int:
         """Memory of the weights alone; gradients and an optimiser's state need it once more each."""
         return sum(t.numel() * t.element_size() for t in self._tensors.values())
-
-    def has(self, place: Place, shape: Shape) -> bool:
-        """Whether a layer of this shape can be taken from what there is."""
-        known = self._tensors.get(place)
-        return known is not None and all(size <= whole for size, whole in zip(shape, known.shape, strict=True))
 
     def learn(self, values: Mapping[Place, torch.Tensor]) -> list[Place]:
         """Make room for a network, with its values where there was nothing before.

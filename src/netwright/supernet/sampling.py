@@ -14,9 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
-from netwright.errors import BuildError, wrong
+from netwright.errors import BuildError, UsageError, wrong
 from netwright.nn.networks import Networks
-from netwright.nn.profiling import profile
 from netwright.space import SearchSpace
 from netwright.types import Architecture, Value
 
@@ -57,6 +56,9 @@ class Fair:
         networks: of the space.
         seed: of the draws.
         cycle: steps after which the counts begin anew; None for the largest number of values of a choice.
+
+    Raises:
+        UsageError: the cycle is shorter than a step.
     """
 
     def __init__(self, networks: Networks, seed: int = 0, cycle: int | None = None) -> None:
@@ -64,7 +66,7 @@ class Fair:
         self._networks, self._seed = networks, seed
         self._cycle = max([2, *counts]) if cycle is None else cycle
         if self._cycle < 1:
-            raise ValueError(wrong("cycle", cycle, ">= 1"))
+            raise UsageError(wrong("cycle", cycle, ">= 1"))
         self._drawn: tuple[int, list[Architecture]] = (-1, [])
 
     def __call__(self, step: int) -> Sequence[Architecture]:
@@ -93,11 +95,14 @@ class Sandwich:
         networks: of the space.
         seed: of the draws.
         num_random: between the two.
+
+    Raises:
+        UsageError: there are fewer than none between them.
     """
 
     def __init__(self, networks: Networks, seed: int = 0, num_random: int = 2) -> None:
         if num_random < 0:
-            raise ValueError(wrong("num_random", num_random, ">= 0"))
+            raise UsageError(wrong("num_random", num_random, ">= 0"))
         self._networks, self._seed, self._num_random = networks, seed, num_random
         self.largest, self.smallest = ends(networks, seed)
 
@@ -105,9 +110,6 @@ class Sandwich:
         rng = np.random.default_rng([self._seed, 4, step])
         drawn = [draw(self._networks, lambda: self._networks.space.sample(rng)) for _ in range(self._num_random)]
         return (self.largest, *drawn, self.smallest)
-
-
-SAMPLERS: dict[str, Callable[[Networks, int], Sampler]] = {"uniform": Uniform, "fair": Fair, "sandwich": Sandwich}
 
 
 def draw(networks: Networks, propose: Callable[[], Architecture]) -> Architecture:
@@ -142,10 +144,7 @@ def ends(networks: Networks, seed: int = 0, num_drawn: int = 64) -> tuple[Archit
     def size(architecture: Architecture) -> float | None:
         if architecture not in sizes:
             try:
-                term = networks.term(architecture)
-                sizes[architecture] = profile(
-                    term, input_shape=networks.input_shape, input_dtype=networks.input_dtype
-                ).macs
+                sizes[architecture] = networks.profile(architecture).macs
             except BuildError:
                 sizes[architecture] = np.nan
         return None if np.isnan(sizes[architecture]) else sizes[architecture]

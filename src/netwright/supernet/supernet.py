@@ -91,14 +91,8 @@ class Supernet:
             BuildError: it cannot be built, or its weights cannot be shared.
         """
         network = self.networks(architecture)
-        if self.must_grow(architecture):
-            self.bank.learn(network.weights())
+        self.bank.learn(network.weights())
         return Subnet(network, self.bank)
-
-    def must_grow(self, architecture: Architecture) -> bool:
-        """Whether a network has layers that are larger than any before."""
-        weights = self.networks(architecture).weights()
-        return not all(self.bank.has(place, tuple(own.shape)) for place, own in weights.items())
 
     def extract(self, architecture: Architecture) -> torch.nn.Module:
         """A plain network with a copy of its weights; statistics of norms are those of a new network."""
@@ -127,19 +121,19 @@ class Supernet:
         self.bank.load({Place.parse(key): tensor for key, tensor in state.items()})
 
     def _learn_all(self, architectures: list[Architecture]) -> None:
-        made: list[Network] = []
+        """Make room for all of them, the largest first: its values stay, and too large a supernet is seen at once."""
+        sizes: dict[Architecture, int] = {}
         causes: list[str] = []
         for architecture in architectures:
             try:
-                made.append(self.networks.make(architecture))
+                sizes[architecture] = self.networks.profile(architecture).params
             except BuildError as error:
                 causes.append(str(error))
-        if not made:
+        if not sizes:
             raise SpaceError(f"no network of the space can be built: {causes[0] if causes else 'it has none'}")
-        made.sort(key=lambda network: -sum(own.numel() for own in network.model.parameters()))
         try:
-            for network in made:
-                self.bank.learn(network.weights())
+            for architecture in sorted(sizes, key=lambda a: -sizes[a]):
+                self.bank.learn(self.networks.make(architecture).weights())
                 self._require_memory()
         except BuildError as error:
             raise SpaceError(f"the networks of the space cannot share weights: {error}") from error

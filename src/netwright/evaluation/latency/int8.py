@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from netwright.evaluation.latency.base import Array, needing, refused
 from netwright.evaluation.latency.onnx_file import to_onnx
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 MOST_EXAMPLES = 256
 """That ranges are measured on; more hardly change them."""
+
+
+def calibration_rows(count: int) -> NDArray[np.int64]:
+    """Which of so many training images ranges are measured on: at most 256 at random, always the same."""
+    return np.random.default_rng(0).permutation(count)[:MOST_EXAMPLES]
 
 
 def onnx_of(model: nn.Module, examples: Array, spec: LatencySpec) -> bytes:
