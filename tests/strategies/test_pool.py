@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 import pytest
 
 from netwright.errors import SpaceError, UsageError
 from netwright.space import Op, SearchSpace, choice, real
-from netwright.strategies import Exhausted, RandomSearch
-from netwright.strategies.pool import Pool, collect
+from netwright.strategies import STRATEGIES, Exhausted, RandomSearch, make_strategy
+from netwright.strategies.pool import PASSED_OVER, PASSED_OVER_AGAIN, Pool, collect
 from netwright.testing import cell_space, tiny_space
 from netwright.types import Architecture, Proposal, Trial, TrialState
 
@@ -124,3 +126,53 @@ def test_the_generator_is_owned_by_the_pool() -> None:
     first = Pool(tiny_space(), 4).rng.random()
     np.random.seed(2)  # noqa: NPY002
     assert first == Pool(tiny_space(), 4).rng.random()
+
+
+def widths(num: int, admitted: Container[int]) -> SearchSpace:
+    """A space of widths from 0, of which some are admitted."""
+    space = SearchSpace(Op("conv", (("width", choice("width", list(range(num)))),)))
+    return space.limited(lambda architecture: architecture["width"] in admitted)
+
+
+def test_what_breaks_a_known_limit_is_passed_over() -> None:
+    """Samples, sweeps and claims give what the space admits, each once, then the end; initial ones are not asked."""
+    pool = Pool(widths(2000, {3, 999, 1234}), 0, [Architecture({"width": 7})])
+    assert pool.next_initial() == Proposal(Architecture({"width": 7}), origin="initial")
+    assert not pool.claim(Architecture({"width": 8}))
+    assert {pool.sample()["width"] for _ in range(2)} <= {3, 999, 1234}
+    assert pool.num_seen == 3
+
+
+def test_limits_that_nothing_keeps_are_told_by_trials() -> None:
+    """So that the search ends with what was tried, one of 500 is proposed all the same, then one of 50."""
+    asked: list[Architecture] = []
+    space = SearchSpace(Op("conv", (("width", choice("width", list(range(100_000)))),)))
+    pool = Pool(space.limited(lambda architecture: bool(asked.append(architecture))), 0)
+    pool.sample()
+    assert len(asked) == PASSED_OVER + 1
+    pool.sample()
+    assert len(asked) == PASSED_OVER + PASSED_OVER_AGAIN + 2
+
+
+def test_a_finite_space_ends_when_all_of_it_was_looked_at() -> None:
+    pool = Pool(widths(300, {1, 2, 3}), 0)
+    assert {pool.sample()["width"] for _ in range(3)} == {1, 2, 3}
+    with pytest.raises(Exhausted, match="every architecture"):
+        pool.sample()
+
+
+@pytest.mark.parametrize("name", sorted(STRATEGIES))
+def test_every_strategy_passes_over_what_breaks_a_known_limit(name: str) -> None:
+    """Of cells with a 3x3 convolution nothing is proposed where these are not admitted."""
+    if name in ("optuna", "nevergrad"):
+        pytest.importorskip(name)
+    space = cell_space().limited(lambda architecture: "nor_conv_3x3" not in architecture.values())
+    strategy = make_strategy(name, space, seed=1)
+    number = 0
+    for _ in range(40):
+        for proposal in strategy.ask(1):
+            assert "nor_conv_3x3" not in proposal.architecture.values()
+            score = sum(len(str(value)) for value in proposal.architecture.values()) / 100
+            strategy.tell([Trial(number, proposal, 0, TrialState.FINISHED, {"accuracy": score})])
+            number += 1
+    assert number == 40

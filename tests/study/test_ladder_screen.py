@@ -10,7 +10,7 @@ from ladder_cases import LENGTHS, filled, honest, ladder, run, scored, sizes, sp
 
 from netwright.evaluation.scored import Scored
 from netwright.study.ladder_screen import PREDICTOR, PROXIES, Screen
-from netwright.types import Architecture, Constraint
+from netwright.types import Architecture
 
 
 def test_the_best_of_the_pool_come_first_and_take_turns_with_the_strategy() -> None:
@@ -101,9 +101,16 @@ def test_the_predictor_ranks_the_pool_once_it_can() -> None:
 
 
 def test_networks_over_a_known_limit_are_not_in_the_pool() -> None:
-    screen = Screen(
-        space(), num_to_score=40, predictor=False, constraints=[Constraint.parse("params<=10")], cost_ratio=1.0
-    )
+    small = space().limited(lambda arch: int(arch["size"]) <= 10)
+    screen = Screen(small, num_to_score=40, predictor=False, cost_ratio=1.0)
     screen.fill(scored(screen.pool, lambda a: float(int(a["size"]))))
     chosen = [screen.pick(lambda arch: True, LENGTHS[0]) for _ in range(3)]
     assert all(proposal is not None and int(proposal.architecture["size"]) <= 10 for proposal in chosen)
+
+
+def test_a_space_that_admits_nothing_has_an_empty_pool() -> None:
+    """The limits are told where the first proposals break them; the rungs that train nothing stay silent."""
+    screen = Screen(space().limited(lambda arch: False), num_to_score=40, cost_ratio=1.0)
+    assert (screen.pool, screen.passing, screen.pick(lambda arch: True, LENGTHS[0])) == ((), 0.0, None)
+    strategy = ladder(LENGTHS[:1], Screen(space().limited(lambda arch: False), cost_ratio=1.0))
+    assert len(strategy.ask(1)) == 1

@@ -18,6 +18,7 @@ from netwright import nn
 from netwright.export import verify
 from netwright.search import export
 from netwright.storage import Store
+from netwright.strategies import GridSearch
 from netwright.study import leftovers
 
 OPTIONS: dict[str, Any] = {
@@ -116,17 +117,24 @@ def test_a_finished_search_keeps_what_can_be_exported(run: tuple[Path, nw.Result
 
 
 def test_a_network_larger_than_memory_is_a_broken_limit(tmp_path: Path) -> None:
-    """10^10 weights are never allocated: the trial is infeasible, with its size, and the search goes on."""
+    """10^10 weights are never allocated: the trial is infeasible, with its size, and the search goes on.
+
+    It is proposed by a strategy of one's own, since ours pass over it.
+    """
     width = nw.choice("width", [10**9, 8])
     root = nn.seq(nn.conv(8, kernel=3), nn.relu(), nn.global_pool(), nn.linear(width), nn.linear(10))
-    small = {**OPTIONS, "constraints": [], "budget": "2 trials", "workers": 1, "max_epochs": 0.5, "strategy": "grid"}
-    result = nw.search(out=tmp_path / "run", space=nw.SearchSpace(root), **small)
+    space = nw.SearchSpace(root)
+    small = {**OPTIONS, "constraints": [], "budget": "2 trials", "workers": 1, "max_epochs": 0.5}
+    result = nw.search(out=tmp_path / "run", space=space, **{**small, "strategy": GridSearch(space)})
     with Store.open(tmp_path / "run" / "study.db", read_only=True) as store:
         (large,) = (t for t in store.trials() if t.architecture["width"] == 10**9)
     assert large.state is nw.TrialState.INFEASIBLE
     assert large.error.startswith(f"memory_bytes is {large.metrics['memory_bytes']:g}, the limit is")
     assert large.metrics["memory_bytes"] > 16 * large.metrics["params"] > 16e10
     assert result.best.architecture == nw.Architecture({"width": 8})
+    result = nw.search(out=tmp_path / "passed over", space=space, **{**small, "strategy": "grid"})
+    assert (result.num_trials, result.best.architecture) == (1, nw.Architecture({"width": 8}))
+    assert "1 of 2 networks that were looked at break a limit by their size" in "\n".join(result.notes)
 
 
 def test_verify_finds_a_changed_weight(run: tuple[Path, nw.Result], tmp_path: Path) -> None:

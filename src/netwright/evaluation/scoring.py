@@ -36,6 +36,9 @@ MOST_SAMPLED = 1_000_000
 MOST_REPEATS = 1000
 """So many draws in a row without a new network, and the space is taken to have no more."""
 
+MOST_DRAWS = 16
+"""Draws for each network that is wanted, where a space admits few."""
+
 _BATCH_STREAM = 0x5C08E
 """Parts the stream of random numbers that chooses the batch from others of the same seed."""
 
@@ -207,8 +210,10 @@ def choose_proxies(names: Sequence[str]) -> tuple[str, ...]:
 def sample_architectures(space: SearchSpace, count: int, seed: int) -> list[Architecture]:
     """Random architectures of a space, each network once; all there are where the space is smaller.
 
+    Where few of a space are admitted (`SearchSpace.limited`) fewer are found: it does not draw for ever.
+
     Args:
-        space: where from.
+        space: where from; only what it admits.
         count: how many, >= 1.
         seed: of the draw, >= 0.
 
@@ -224,8 +229,12 @@ def sample_architectures(space: SearchSpace, count: int, seed: int) -> list[Arch
     rng = np.random.default_rng(seed)
     found: dict[str, Architecture] = {}
     repeats = 0
-    while len(found) < count and repeats < MOST_REPEATS:
+    num_refused = 0
+    while len(found) < count and repeats < MOST_REPEATS and num_refused < MOST_DRAWS * count:
         architecture = space.sample(rng)
+        if not space.admits(architecture):
+            num_refused += 1
+            continue
         repeats += 1
         if found.setdefault(space.canonical_id(architecture), architecture) is architecture:
             repeats = 0

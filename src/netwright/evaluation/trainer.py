@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.errors import ConstraintViolation, SpecError, unknown, wrong
+from netwright.errors import ConstraintViolation, NetwrightError, SpecError, unknown, wrong
 from netwright.evaluation.augmentation import Augmentation, mirroring_helps, shift_pixels
 from netwright.evaluation.batches import Batches, Images, fitting_batch_size
 from netwright.evaluation.latency import LatencySpec, measure_latency
@@ -189,9 +189,7 @@ class TrainingEvaluator:
             raise SpecError(wrong("fidelity.epochs", None, "a number of epochs > 0", "propose with Fidelity(epochs=1)"))
         recipe = self.recipe.override(self.space.training_values(arch))
         term = self.task.network(self.space, arch)
-        metrics = self.measure_sizes(term)
-        self._check(metrics)
-        self._check_memory(metrics)
+        metrics = self._check_sizes(term)
         with _out_of_memory_is_infeasible(self._memory_bound(), metrics), _threads(self.options.threads):
             model = self._build(term, seed)
             if self._wants_latency():
@@ -200,6 +198,26 @@ class TrainingEvaluator:
             metrics |= self._train(model, arch, recipe, fidelity, seed)
             metrics |= self._quantised(model)
         self._check(metrics)
+        return metrics
+
+    def keeps_known_limits(self, arch: Architecture) -> bool:
+        """Whether an architecture keeps the limits that are known without building it: its sizes, and the memory.
+
+        One of which that cannot be said, since its network cannot be described, does: what is wrong with it is told
+        where it is evaluated.
+        """
+        try:
+            self._check_sizes(self.task.network(self.space, arch))
+        except ConstraintViolation:
+            return False
+        except NetwrightError:
+            return True
+        return True
+
+    def _check_sizes(self, term: Term) -> dict[str, float]:
+        metrics = self.measure_sizes(term)
+        self._check(metrics)
+        self._check_memory(metrics)
         return metrics
 
     def weights_path(self, arch: Architecture, fidelity: Fidelity, seed: int) -> Path:

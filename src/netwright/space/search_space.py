@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -57,6 +58,9 @@ class SearchSpace:
         state_limit: how large the diagram that counts and samples may become. Constraints that would make it larger
             are left out of it and hold by rejection: sampling stays exactly uniform, counting is refused.
 
+    Attributes:
+        admits: whether a search may propose an architecture of the space, see `limited`.
+
     Raises:
         SpaceError: the declaration contradicts itself, or no architecture fulfils the constraints.
 
@@ -87,6 +91,7 @@ class SearchSpace:
         self._explained = lru_cache(maxsize=EXPLAINED)(self._explain)
         check_declaration(self._program, self.constraints)
         self._reals = frozenset(n for n, c in self.choices.items() if isinstance(c.domain, Real))
+        self.admits: Callable[[Architecture], bool] = _everything
 
     def __repr__(self) -> str:
         return f"SearchSpace({len(self.choices)} choices, {len(self.constraints)} constraints)"
@@ -131,6 +136,26 @@ class SearchSpace:
                 f"state_limit (now {self._state_limit}), or write the constraint over fewer choices"
             )
         return diagram.count(diagram.root)
+
+    def limited(self, admits: Callable[[Architecture], bool]) -> SearchSpace:
+        """The same space for a search in which some architectures are not worth a proposal.
+
+        For limits that are known without an evaluation, such as a size. All architectures stay in the space: they are
+        counted, sampled and told as before, only our strategies pass over those that are not admitted.
+
+        Args:
+            admits: whether an architecture may be proposed; the same answer each time.
+
+        Example:
+            >>> from netwright.space import choice
+            >>> space = SearchSpace(training={"lr": choice("lr", [0.1, 0.2])})
+            >>> small = space.limited(lambda architecture: architecture["lr"] < 0.2)
+            >>> small.count(), small.admits(small.architecture({"lr": 0.2}))
+            (2, False)
+        """
+        limited = copy(self)
+        limited.admits = admits
+        return limited
 
     @cached_property
     def _has_reals(self) -> bool:
@@ -463,3 +488,7 @@ class SearchSpace:
         if backend is None:
             raise SpaceError("no operation of the space says what it computes; declare it with netwright.nn")
         return backend
+
+
+def _everything(_: Architecture) -> bool:
+    return True

@@ -1,7 +1,8 @@
 """The pool a strategy takes its proposals from: which architectures are new, and which trials were told.
 
 Every strategy of ours owns one. It keeps the promise that no duplicate is proposed while new architectures exist, that
-what comes back is in the space, and that it comes back once. It does not know which architecture is good.
+what comes back is in the space, and that it comes back once; and what breaks limits that are known without an
+evaluation (`SearchSpace.limited`) is passed over. It does not know which architecture is good.
 """
 
 from __future__ import annotations
@@ -24,6 +25,13 @@ REROLLS = 64
 """Uniform samples tried for a new architecture before the space is swept. Where a tenth of a space is new, all of
 them fail once in a thousand times."""
 
+PASSED_OVER = 500
+"""Architectures in a row that break known limits before one of them is proposed all the same: a search whose limits
+nothing keeps is to end with what was tried, not to look for ever."""
+
+PASSED_OVER_AGAIN = 50
+"""The same from then on, until one keeps them."""
+
 SWEEP = 20_000
 """Architectures looked at in one sweep; larger spaces that still look exhausted give a duplicate."""
 
@@ -32,7 +40,7 @@ class Pool:
     """New architectures of a space, each once.
 
     Args:
-        space: where from.
+        space: where from; what it does not admit is passed over, but for initial architectures.
         seed: of all randomness, >= 0.
         initial: what is proposed before anything else; duplicates among them are dropped.
         by_function: isomorphic architectures are the same one, since they compute the same function. False where more
@@ -62,6 +70,8 @@ class Pool:
         self._told: set[int] = set()
         self._rest: Iterator[Architecture] | None = None
         self._infinite = is_infinite(space)
+        self._num_passed_over = self._num_in_a_row = 0
+        self._has_given_up = False
         self._initial: deque[Proposal] = deque()
         for item in initial:
             proposal = item if isinstance(item, Proposal) else Proposal(item, origin="initial")
@@ -71,33 +81,32 @@ class Pool:
     @property
     def num_seen(self) -> int:
         """How many different architectures were proposed or told."""
-        return len(self._seen)
+        return len(self._seen) - self._num_passed_over
 
     def next_initial(self) -> Proposal | None:
         """The next initial proposal that is still new; None when there is none left."""
         while self._initial:
             proposal = self._initial.popleft()
-            if self.claim(proposal.architecture):
+            if self._is_new(proposal.architecture):
                 return proposal
         return None
 
     def claim(self, architecture: Architecture) -> bool:
-        """Take an architecture of the space as seen; returns whether it was new."""
-        known_as = self._id(architecture)
-        if known_as in self._seen:
-            return False
-        self._seen.add(known_as)
-        return True
+        """Take an architecture of the space as seen; returns whether it was new, and may be proposed."""
+        return self._is_new(architecture) and self._may_be_proposed(architecture)
 
     def sample(self) -> Architecture:
-        """Take a new architecture, uniform over the space as long as that finds one.
+        """Take a new architecture, uniform over those of the space that may be proposed as long as that finds one.
 
         Raises:
             Exhausted: there is no new one.
         """
-        for _ in range(REROLLS):
+        num_known = 0
+        while num_known < REROLLS:
             architecture = self.space.sample(self.rng)
-            if self.claim(architecture):
+            if not self._is_new(architecture):
+                num_known += 1
+            elif self._may_be_proposed(architecture):
                 return architecture
         if self._infinite:
             return architecture
@@ -141,7 +150,26 @@ class Pool:
                 self._require_inside(trial.architecture, f"architecture of trial {trial.id}")
         self._told.update(trial.id for trial in trials)
         for trial in trials:
-            self.claim(trial.architecture)
+            self._is_new(trial.architecture)
+
+    def _is_new(self, architecture: Architecture) -> bool:
+        known_as = self._id(architecture)
+        if known_as in self._seen:
+            return False
+        self._seen.add(known_as)
+        return True
+
+    def _may_be_proposed(self, architecture: Architecture) -> bool:
+        """Whether a new architecture keeps the known limits, or so many in a row did not that this one is let pass."""
+        if self.space.admits(architecture):
+            self._num_in_a_row, self._has_given_up = 0, False
+            return True
+        self._num_in_a_row += 1
+        if self._num_in_a_row <= (PASSED_OVER_AGAIN if self._has_given_up else PASSED_OVER):
+            self._num_passed_over += 1
+            return False
+        self._num_in_a_row, self._has_given_up = 0, True
+        return True
 
     def _id(self, architecture: Architecture) -> str:
         known = self._ids.get(architecture)

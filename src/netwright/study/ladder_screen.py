@@ -32,7 +32,7 @@ from netwright.evaluation.scoring import sample_architectures
 from netwright.predictors.inputs import Inputs
 from netwright.predictors.predictor import Predictor
 from netwright.study.rung_audit import RungAgreement, measure_agreement
-from netwright.types import Architecture, Constraint, Fidelity, Metrics, Proposal
+from netwright.types import Architecture, Fidelity, Metrics, Proposal
 
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
@@ -67,12 +67,11 @@ class Screen:
     """Chooses which networks of a pool are trained next.
 
     Args:
-        space: where the pool is drawn from.
+        space: where the pool is drawn from; what it does not admit is not in it.
         seed: of the draw.
         tried: networks that the search tries in any case.
         num_to_score: networks that are to be scored by proxies; 0 without that rung.
         predictor: whether a model of what was trained ranks the pool.
-        constraints: networks whose known sizes break one are not in the pool.
         cost_ratio: what the shortest training of a network costs, for each unit that its scores cost.
         most_s: wall seconds that the scoring may take.
 
@@ -88,12 +87,10 @@ class Screen:
         tried: Sequence[Architecture] = (),
         num_to_score: int = 0,
         predictor: bool = True,
-        constraints: Sequence[Constraint] = (),
         cost_ratio: float = 30.0,
         most_s: float = math.inf,
     ) -> None:
         self._space, self._seed, self._tried = space, seed, tuple(tried)
-        self._constraints = [c for c in constraints if c.metric in SIZES]
         self._cost_ratio = cost_ratio
         self.num_to_score, self.most_s = num_to_score, most_s
         self.living = [*([PROXIES] if num_to_score else []), *([PREDICTOR] if predictor else [])]
@@ -152,9 +149,9 @@ class Screen:
             is_new: whether a network may be proposed.
             fidelity: of its training.
         """
-        if not self.living or self._num_picked >= self.num_passing:
+        if not self.living or not self.pool or self._num_picked >= self.num_passing:
             return None
-        left = [a for a in self.pool if is_new(a) and self._keeps_limits(a)]
+        left = [a for a in self.pool if is_new(a)]
         origin, worth = self._ranking(left)
         if not left or not origin:
             return None
@@ -173,7 +170,9 @@ class Screen:
 
     @property
     def passing(self) -> float:
-        """The same as a share."""
+        """The same as a share; none where no network of the space is admitted."""
+        if not self.pool:
+            return 0.0
         known = [self._found[rung] for rung in self.living if rung in self._found]
         tau = max((believed(found.tau, found.num) for found in known), default=believed(math.nan, 0))
         num = len(self.pool)
@@ -241,12 +240,6 @@ class Screen:
         self.living = [name for name in self.living if name != rung]
         self.dropped.append(rung)
         self._predictor = None  # which may have seen its scores
-
-    def _keeps_limits(self, architecture: Architecture) -> bool:
-        row = self._scored.get(architecture)
-        sizes: Mapping[str, float] = {} if row is None else row.sizes
-        known = ((limit, sizes.get(limit.metric, math.nan)) for limit in self._constraints)
-        return all(math.isnan(size) or limit.holds(size) for limit, size in known)
 
     def _ranking(self, left: Sequence[Architecture]) -> tuple[str, Sequence[float]]:
         """Which rung ranks the rest of the pool, and what it says; the predictor as soon as it can."""

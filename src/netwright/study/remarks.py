@@ -45,11 +45,13 @@ def _why(finals: Sequence[Trial], constraints: Sequence[Constraint]) -> str:
 
 
 def notes_of(best: Trial, trials: Sequence[Trial], parts: Parts, budget: Budget) -> tuple[str, ...]:
-    """What became of the references, whether anything was searched, and a latency that was not found again."""
+    """What became of the references, whether anything was searched, what was passed over, a latency not found again."""
     notes = [*refused_references(trials, parts.constraints), *_measured_again(best, parts.constraints)]
     if parts.plan is not None and parts.task is not None:
         notes += _only_references(trials, parts, budget)
-    return tuple(notes)
+    if parts.known_limits is not None:
+        notes.append(parts.known_limits.note())
+    return tuple(note for note in notes if note)
 
 
 def _measured_again(best: Trial, constraints: Sequence[Constraint]) -> list[str]:

@@ -33,6 +33,7 @@ from netwright.strategies.rung_sense import RungSense
 from netwright.strategies.successive_halving import rung_epochs
 from netwright.study.equal_time import EqualTime
 from netwright.study.finals import PORTFOLIO, REFERENCE
+from netwright.study.known_limits import KnownLimits
 from netwright.study.ladder_screen import PREDICTOR, PROXIES, Screen
 from netwright.study.ladder_strategy import Ladder
 from netwright.study.plan import Plan, make_plan, nominal_rate, search_seconds
@@ -61,6 +62,7 @@ class Parts:
         code: digest of code that a person wrote for this search.
         searched_by: the strategy, and why it was chosen; for people.
         ladder: the strategy within, where it is a ladder.
+        known_limits: which networks are not worth a proposal; None with an evaluator of one's own.
     """
 
     space: SearchSpace
@@ -73,6 +75,7 @@ class Parts:
     code: str = ""
     searched_by: str = ""
     ladder: Ladder | None = None
+    known_limits: KnownLimits | None = None
 
 
 def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any]) -> Parts:
@@ -126,12 +129,13 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
         ),
     )
     given = objects.get("strategy")
-    strategy = _strategy_of(spec, first, space, task, given)
+    known_limits = KnownLimits(evaluator.keeps_known_limits)
+    strategy = _strategy_of(spec, first, space.limited(known_limits), task, given)
     ladder = strategy if isinstance(strategy, Ladder) else None
     if first.equal_time and [goal.metric for goal in goals] == ["accuracy"]:
         strategy = EqualTime(strategy, first.least_cost)
     searched_by = "" if given is not None else searcher(spec.strategy, goals)
-    return Parts(space, strategy, evaluator, goals, constraints, task, plan, code, searched_by, ladder)
+    return Parts(space, strategy, evaluator, goals, constraints, task, plan, code, searched_by, ladder, known_limits)
 
 
 def _strategy_of(
@@ -211,7 +215,6 @@ def _screen_of(
         tried=tried,
         num_to_score=num_scored if PROXIES in rungs else 0,
         predictor=PREDICTOR in rungs,
-        constraints=spec.limits,
         cost_ratio=training_s / score_seconds(pixels),
         most_s=LATE * SCORING_SHARE * search_s,
     )
