@@ -61,12 +61,12 @@ class Machine:
 
 
 def phase(task: nw.ImageClassification, out: Path, clock: Clock, *endings: TrialState) -> tuple[FinalPhase, Machine]:
-    """A final phase after a search of four networks."""
+    """A final phase after a search of four networks, which trains no more than was planned."""
     settings, parts = parts_of(task, out)
     trials = [searched(parts, i, accuracy) for i, accuracy in enumerate((0.9, 0.8, 0.7, 0.6))]
     machine = Machine(trials, *endings)
     assert parts.plan is not None
-    return FinalPhase(parts.plan, parts, settings, clock, trials), machine
+    return FinalPhase(replace(parts.plan, finishes=False), parts, settings, clock, trials), machine
 
 
 def test_where_a_full_training_fails_the_next_best_takes_its_place(
@@ -308,6 +308,23 @@ def test_a_finalist_has_what_the_others_do_not_need(task: nw.ImageClassification
     left_s = 60.0 - parts.plan.reserve_s
     assert ends[1.0] == pytest.approx(left_s / 2, abs=1.0)
     assert ends[0.1] < 12.0
+
+
+@pytest.mark.parametrize(("pace_s", "num_trained"), [(0.05, 4), (2.0, 2)])
+def test_time_that_is_left_trains_one_more(
+    pace_s: float, num_trained: int, task: nw.ImageClassification, tmp_path: Path
+) -> None:
+    """Where the two finalists ended early the next best are trained, each if all of its training fits in."""
+    settings, parts = parts_of(task, tmp_path)
+    assert parts.plan is not None
+    assert (parts.plan.finishes, parts.plan.num_finalists) == (True, 2)
+    trials = [searched(parts, n, 0.9 - 0.1 * n, train_time_s=pace_s) for n in range(4)]
+    clock = Clock()
+    clock.limit_s = 40.0
+    machine = Machine(trials)
+    order = [trial.architecture for trial in trials[:num_trained]]
+    FinalPhase(parts.plan, parts, settings, clock, trials).run(machine)
+    assert [proposal.architecture for _, proposal in machine.asked] == order
 
 
 def test_a_search_leaves_the_time_that_its_finalists_need(task: nw.ImageClassification, tmp_path: Path) -> None:

@@ -30,6 +30,9 @@ from netwright.types import Architecture, Fidelity, Proposal, Trial, TrialState
 MOST_REPLACED = 3
 """Finalists whose training failed that others are trained for."""
 
+SLOWER = 1.2
+"""Times what the pace of its trainings says that a network may need, where one more is trained than was planned."""
+
 LEAST_S = 3.0
 """Wall seconds below which no training is begun."""
 
@@ -64,14 +67,14 @@ class FinalPhase:
         self.evaluator = cast(TrainingEvaluator, parts.evaluator)
 
     def run(self, train: Train, cut: Collection[Architecture] = ()) -> None:
-        """Train the finalists that wait; the next best where one fails.
+        """Train the finalists that wait; the next best where one fails, and as long as there is time for a whole one.
 
         Args:
             train: runs a proposal with an evaluator, to its end.
             cut: whose last training was interrupted, and goes on.
         """
         tried: set[Architecture] = set()
-        while waiting := [trial for trial in self.waiting() if trial.architecture not in tried]:
+        while waiting := [t for t in self.waiting() if t.architecture not in tried] or self._one_more(tried):
             chosen = [t for t in waiting if t.architecture in cut] or share_time(waiting, self.gains)
             if not chosen:
                 return
@@ -81,14 +84,27 @@ class FinalPhase:
 
     def waiting(self) -> list[Trial]:
         """The finalists whose last training is still to be made, best first."""
+        ranked = self._ranked()
+        return waiting_finalists(
+            ranked, self.trials, self.parts.constraints, self._num_finalists(ranked), replace=self._may_replace()
+        )
+
+    def _one_more(self, tried: Collection[Architecture]) -> list[Trial]:
+        """The next best network, where the planned ones ended early and all of its last training fits into the time."""
+        if self.settings.budget.time_s is None or not self.plan.finishes or not self._may_replace():
+            return []
+        ended = {t.architecture for t in self.trials if t.proposal.origin == FINAL}
+        following = next((t for t in self._ranked() if t.architecture not in ended | set(tried)), None)
+        if following is None or SLOWER * self._needs_s(following) > (self._left_s(following) or 0.0):
+            return []
+        return [following]
+
+    def _ranked(self) -> list[Trial]:
         searched = [t for t in feasible(self.trials, self.parts.constraints) if t.proposal.origin != FINAL]
         objectives = self.parts.objectives
         equal_time = self.plan.equal_time and [o.metric for o in objectives] in (["accuracy"], ["loss"])
-        ranked = choose_finalists(
+        return choose_finalists(
             searched, objectives[0], len(searched), equal_time=equal_time, least_cost=self.plan.least_cost
-        )
-        return waiting_finalists(
-            ranked, self.trials, self.parts.constraints, self._num_finalists(ranked), replace=self._may_replace()
         )
 
     def _num_finalists(self, ranked: Sequence[Trial]) -> int:
