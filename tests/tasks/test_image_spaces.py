@@ -9,7 +9,7 @@ import torch
 from netwright.errors import SpecError
 from netwright.nn.building import build
 from netwright.nn.profiling import profile
-from netwright.tasks.image_spaces import BLOCKS, image_portfolio, image_references, image_space
+from netwright.tasks.image_spaces import BLOCKS, image_portfolio, image_references, image_space, narrowed
 from netwright.types import Architecture
 
 SHAPES = [(1, 4, 4), (1, 8, 8), (1, 12, 9), (1, 28, 28), (3, 32, 32), (3, 64, 48)]
@@ -133,3 +133,24 @@ def test_one_class_is_refused() -> None:
     """There is nothing to classify."""
     with pytest.raises(SpecError, match="num_classes must be >= 2, got 1"):
         image_space((1, 28, 28), 1)
+
+
+def test_references_over_a_limit_are_made_narrower() -> None:
+    """Each that is not admitted is replaced by its widest admitted version, once; the others are left as they are."""
+    space = image_space((1, 28, 28), 10)
+
+    def widest(architecture: Architecture) -> int:
+        return max(int(value) for name, value in architecture.items() if name.endswith(".width"))
+
+    found = narrowed(space, lambda architecture: widest(architecture) <= 96)
+    assert [reference.name for reference in found] == ["cnn-x0.8", "early-cnn-x0.7", "early-resnet-x0.7"]
+    assert all(widest(reference.architecture) == 96 for reference in found)
+    assert all(space.contains(reference.architecture) for reference in found)
+    assert narrowed(space, lambda architecture: True) == narrowed(space, lambda architecture: False) == ()
+
+
+def test_a_reference_that_no_width_makes_small_enough_becomes_shallow() -> None:
+    space = image_space((1, 28, 28), 10)
+    found = narrowed(space, lambda architecture: all(architecture[f"stage{i}.depth"] == 1 for i in range(3)))
+    assert "mobilenet-x0.9" in [reference.name for reference in found]
+    assert "resnet-x0.9" not in [reference.name for reference in found]

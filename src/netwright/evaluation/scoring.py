@@ -36,7 +36,7 @@ MOST_SAMPLED = 1_000_000
 MOST_REPEATS = 1000
 """So many draws in a row without a new network, and the space is taken to have no more."""
 
-MOST_DRAWS = 32
+MOST_DRAWS = 24
 """Draws for each network that is wanted, where a space admits few."""
 
 _BATCH_STREAM = 0x5C08E

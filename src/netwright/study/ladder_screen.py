@@ -22,7 +22,6 @@ import numpy as np
 from netwright.evaluation.ladder import (
     FEWEST,
     FEWEST_SCORED,
-    MOST_SCORED,
     believed,
     is_worth_nothing,
     passing_share,
@@ -41,6 +40,9 @@ PROXIES = "proxies"
 PREDICTOR = "predictor"
 POOL = "pool"
 """Origins of networks that were chosen by a rung, or from the pool by chance."""
+
+UNSCORED = 48
+"""Networks in a pool that is not scored."""
 
 RANDOM_EVERY = 3
 FEWEST_LEARNT = 6
@@ -108,7 +110,7 @@ class Screen:
     @cached_property
     def pool(self) -> tuple[Architecture, ...]:
         """The networks that it chooses among, in the order of the draw; each network once."""
-        count = self.num_to_score or MOST_SCORED
+        count = self.num_to_score or UNSCORED
         return tuple(sample_architectures(self._space, count, self._seed))
 
     @property

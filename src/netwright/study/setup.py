@@ -130,7 +130,8 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
     )
     given = objects.get("strategy")
     known_limits = KnownLimits(evaluator.keeps_known_limits)
-    strategy = _strategy_of(spec, first, space.limited(known_limits), task, given)
+    space = space.limited(known_limits)
+    strategy = _strategy_of(spec, first, space, task, given)
     ladder = strategy if isinstance(strategy, Ladder) else None
     if first.equal_time and [goal.metric for goal in goals] == ["accuracy"]:
         strategy = EqualTime(strategy, first.least_cost)
@@ -259,8 +260,12 @@ def searcher(strategy: str | Strategy, goals: Sequence[Objective]) -> str:
 
 
 def first_proposals(task: ImageClassification, space: SearchSpace) -> list[Proposal]:
-    """The hand-made references and the portfolio, as far as they are points of the space, as first trials."""
-    references = [Proposal(r.architecture, origin=f"{REFERENCE}{r.name}") for r in task.references()]
+    """The hand-made references and the portfolio, as far as they are points of the space, as first trials.
+
+    Those that break a known limit are made narrower until they keep it, and these are tried, too.
+    """
+    made = [*task.references(), *task.narrowed(space.admits)]
+    references = [Proposal(r.architecture, origin=f"{REFERENCE}{r.name}") for r in made]
     portfolio = [Proposal(architecture, origin=PORTFOLIO) for architecture in task.portfolio()]
     return [proposal for proposal in (*references, *portfolio) if space.contains(proposal.architecture)]
 

@@ -6,7 +6,7 @@ numpy until a training loop turns batches into tensors, so that loading runs no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,6 +42,9 @@ class Task(Protocol):
 
     def portfolio(self) -> tuple[Architecture, ...]:
         """Points of the default space that did well on other data: tried first, after the references."""
+
+    def narrowed(self, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
+        """Those of the references and the portfolio that are not admitted, made smaller until they are."""
 
     def fingerprint(self) -> str:
         """Digest of the data and its splits; a study refuses to resume on other data."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -247,6 +247,11 @@ class ImageClassification:
         from netwright.tasks.image_spaces import image_portfolio
 
         return image_portfolio(self.default_space())
+
+    def narrowed(self, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
+        from netwright.tasks.image_spaces import narrowed
+
+        return narrowed(self.default_space(), admits)
 
     def network(self, space: SearchSpace, arch: Architecture) -> Term:
         """The network of an architecture with the normalisation of this data in front.

@@ -12,8 +12,9 @@ multiples of eight, few layers at full resolution. Knows neither data nor traini
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import cast
 
 from netwright import nn
@@ -165,13 +166,7 @@ def image_references(space: SearchSpace) -> tuple[Reference, ...]:
     Args:
         space: what `image_space` gave.
     """
-    resnet = _Design("residual", widths=(16, 32, 64, 128), depths=(1, 1, 1, 1))
-    mobile = _Design("mbconv", widths=(24, 32, 64, 128), depths=(2, 2, 2, 2), expand=4, stem_stride=2)
-    plain = _Design("plain", widths=(24, 64, 128, 256), depths=(1, 2, 1, 1))
-    return tuple(
-        Reference(name, design.of(space))
-        for name, design in (("resnet", resnet), ("mobilenet", mobile), ("cnn", plain))
-    )
+    return tuple(Reference(name, design.of(space)) for name, design in _REFERENCES.items())
 
 
 def image_portfolio(space: SearchSpace) -> tuple[Architecture, ...]:
@@ -185,15 +180,40 @@ def image_portfolio(space: SearchSpace) -> tuple[Architecture, ...]:
     Args:
         space: what `image_space` gave.
     """
-    designs = (
-        _Design("plain", widths=(48, 64, 160, 256), depths=(1, 2, 1, 1), stem_stride=2, stem_width=32),
-        _Design("residual", widths=(48, 64, 160, 256), depths=(1, 1, 1, 1), stem_stride=2, stem_width=32),
-        _Design("plain", widths=(24, 48, 96, 128), depths=(1, 2, 1, 1), stem_stride=2, stem_width=24),
-        _Design("plain", widths=(16, 24, 48, 96), depths=(1, 1, 1, 1), stem_stride=2),
-    )
     known = {reference.architecture for reference in image_references(space)}
-    found = dict.fromkeys(design.of(space) for design in designs)
+    found = dict.fromkeys(design.of(space) for design in _PORTFOLIO.values())
     return tuple(architecture for architecture in found if architecture not in known)
+
+
+def narrowed(space: SearchSpace, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
+    """Those of the references and of the portfolio that are not admitted, made narrower until they are.
+
+    What a person does whose favourite is too large: all widths by one factor, or the image halved in the stem; where
+    that is not enough stages of a single block.
+
+    Args:
+        space: what `image_space` gave.
+        admits: whether a network may be proposed, such as `SearchSpace.admits`.
+
+    Returns:
+        The widest admitted one of each, with the factor in its name; none of a design of which no width is admitted.
+    """
+    designs = {**_REFERENCES, **_PORTFOLIO}
+    known = {design.of(space) for design in designs.values()}
+    found: list[Reference] = []
+    for name, design in designs.items():
+        if admits(design.of(space)):
+            continue
+        for depths, factor, stem_stride in product(
+            (design.depths, (1, 1, 1, 1)), _FACTORS, {design.stem_stride: 0, 2: 0}
+        ):
+            widths = tuple(factor * width for width in design.widths)
+            architecture = replace(design, widths=widths, depths=depths, stem_stride=stem_stride).of(space)
+            if architecture not in known and admits(architecture):
+                known.add(architecture)
+                found.append(Reference(f"{name}-x{factor:g}", architecture))
+                break
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +230,7 @@ class _Design:
     """
 
     block: str
-    widths: Sequence[int]
+    widths: Sequence[float]
     depths: Sequence[int]
     expand: int = 2
     stem_stride: int = 1
@@ -239,3 +259,20 @@ class _Design:
                 f"stage{i}.squeeze_excite": False,
             }
         return space.architecture(decisions, drop_inactive=True)
+
+
+_REFERENCES = {
+    "resnet": _Design("residual", widths=(16, 32, 64, 128), depths=(1, 1, 1, 1)),
+    "mobilenet": _Design("mbconv", widths=(24, 32, 64, 128), depths=(2, 2, 2, 2), expand=4, stem_stride=2),
+    "cnn": _Design("plain", widths=(24, 64, 128, 256), depths=(1, 2, 1, 1)),
+}
+
+_PORTFOLIO = {
+    "early-cnn": _Design("plain", widths=(48, 64, 160, 256), depths=(1, 2, 1, 1), stem_stride=2, stem_width=32),
+    "early-resnet": _Design("residual", widths=(48, 64, 160, 256), depths=(1, 1, 1, 1), stem_stride=2, stem_width=32),
+    "small-cnn": _Design("plain", widths=(24, 48, 96, 128), depths=(1, 2, 1, 1), stem_stride=2, stem_width=24),
+    "tiny-cnn": _Design("plain", widths=(16, 24, 48, 96), depths=(1, 1, 1, 1), stem_stride=2),
+}
+
+_FACTORS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
+"""Of all widths of a design that is made narrower."""
