@@ -200,7 +200,9 @@ def test_what_cannot_be_shared_is_named() -> None:
     dims = SearchSpace(nn.seq(nn.op(Vary, dims=choice("dims", [1, 2])), nn.global_pool(), nn.linear(2)))
     with pytest.raises(SpaceError, match=r"net\.0:own has shapes of different dimensions, .*nn\.one_of"):
         Supernet(dims, input_shape=(3, 4, 4))
-    with pytest.raises(SpaceError, match="memory of the supernet must be <= 100, got"):
+    with pytest.raises(
+        SpaceError, match=r"memory of the supernet must be <= 9.537e-05 MiB, got .at least .* MiB.; make the widest"
+    ):
         Supernet(images(), input_shape=(3, 8, 8), memory_bytes=100)
     with pytest.raises(SpaceError, match="no network of the space can be built"):
         Supernet(SearchSpace(nn.seq(nn.linear(choice("width", [2, 3])), nn.conv(3))), input_shape=(3,))

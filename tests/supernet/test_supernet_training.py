@@ -15,11 +15,13 @@ from netwright.evaluation.augmentation import Augmentation
 from netwright.evaluation.batches import Batches, Images
 from netwright.evaluation.checkpoints import Checkpoints
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator, supernet_of
-from netwright.evaluation.supernet_training import train_supernet
+from netwright.evaluation.supernet_losses import Divergence
+from netwright.evaluation.supernet_training import Position, train_supernet
 from netwright.evaluation.training import TrainingOptions
 from netwright.nn.profiling import profile
 from netwright.space import SearchSpace, choice, integer
 from netwright.supernet import Supernet
+from netwright.supernet.guided import BestUp, Progressive
 from netwright.supernet.sampling import Fair, Sampler, Sandwich, Uniform
 from netwright.tasks.image_classification import ImageClassification
 from netwright.types import Constraint, Fidelity
@@ -123,6 +125,56 @@ def test_an_interrupted_training_ends_with_the_same_bits(task: ImageClassificati
     state = whole.state_dict()
     assert all(torch.equal(state[key], tensor) for key, tensor in supernet.state_dict().items())
     assert state.keys() == supernet.state_dict().keys()
+
+
+@pytest.mark.parametrize("divergence", ["kl", "alpha"])
+def test_processes_that_share_a_step_reach_the_same_bits(task: ImageClassification, divergence: Divergence) -> None:
+    """Two processes as one, also where the supernet grows, and where the better of some networks is looked for."""
+    found = []
+    for processes in (1, 2):
+        supernet = supernet_of(task, space())
+        options = TrainingOptions(processes=processes)
+        for sampler in (Progressive(supernet.networks, 10), BestUp(supernet.networks)):
+            train_supernet(
+                supernet,
+                batches_of(task),
+                Recipe(),
+                sampler,
+                epochs=0.7,
+                divergence=divergence,
+                options=options,
+            )
+        found.append(supernet.state_dict())
+    assert found[0].keys() == found[1].keys()
+    assert all(torch.equal(found[0][key], tensor) for key, tensor in found[1].items())
+
+
+def test_a_training_stops_where_a_listener_says_so_and_goes_on(task: ImageClassification, tmp_path: Path) -> None:
+    """With a checkpoint, so that no step is made twice; the end is that of a training that was not stopped."""
+    checkpoints = Checkpoints(tmp_path, "supernet", "the same", "1")
+    told: list[int] = []
+
+    def stop(position: Position) -> bool:
+        told.append(position.step)
+        return position.step == 5
+
+    supernets = [supernet_of(task, space()) for _ in range(3)]
+    for supernet, options in zip(
+        supernets, [None, TrainingOptions(checkpoints), TrainingOptions(checkpoints)], strict=True
+    ):
+        train_supernet(
+            supernet,
+            batches_of(task),
+            Recipe(),
+            Sandwich(supernet.networks),
+            epochs=1.0,
+            options=options,
+            listener=stop if options is not None else lambda position: False,
+        )
+    assert told[:6] == [1, 2, 3, 4, 5, 6]
+    state = supernets[0].state_dict()
+    assert all(torch.equal(state[key], tensor) for key, tensor in supernets[2].state_dict().items())
+    assert not all(torch.equal(state[key], tensor) for key, tensor in supernets[1].state_dict().items())
 
 
 def test_a_loss_that_is_not_finite_goes_back_once_then_stops(

@@ -3,10 +3,6 @@
 The trajectory is a function of (space, seed, sampler, recipe, data), the same however often it was interrupted. A loss
 that is not finite brings the weights back to what they were a while before, once, with a lower learning rate from then
 on; the next one ends the training. Knows no strategies and no trials.
-
-References:
-    Yu and Huang (2019), Universally Slimmable Networks, section 3.3 (in-place distillation: the first network of a step
-    learns from the labels, the others from what it says).
 """
 
 from __future__ import annotations
@@ -14,23 +10,24 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from netwright.errors import TrialError
 from netwright.evaluation.batches import Batches
 from netwright.evaluation.checkpoints import TrainingState
-from netwright.evaluation.gradients import noise_seed
 from netwright.evaluation.optimizers import Optimizer
 from netwright.evaluation.recipe import Recipe, Schedule
+from netwright.evaluation.supernet_gradients import Lesson, SupernetGradients
+from netwright.evaluation.supernet_losses import Divergence
 from netwright.evaluation.training import Trained, TrainingOptions
 from netwright.nn.places import Place
 from netwright.nn.slices import put
-from netwright.supernet import Subnet, Supernet
-from netwright.supernet.sampling import Sampler
+from netwright.supernet import BestUp, Sampler, Supernet
+from netwright.types import Architecture
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +41,27 @@ _CAUTION = 1.1
 _SMOOTHING = 0.1
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How a training stands.
+
+    Args:
+        step: steps made.
+        total: steps of the whole training, as planned now.
+        loss: of the last step, mean over its networks.
+        step_s: wall seconds a step; NaN before it is known.
+    """
+
+    step: int
+    total: int
+    loss: float
+    step_s: float
+
+
+Listener = Callable[[Position], bool]
+"""Is told after each step, and says whether to stop there."""
+
+
 def train_supernet(
     supernet: Supernet,
     batches: Batches,
@@ -52,28 +70,39 @@ def train_supernet(
     *,
     epochs: float,
     distil: bool = True,
+    divergence: Divergence = "kl",
     options: TrainingOptions | None = None,
+    listener: Listener = lambda position: False,
 ) -> Trained:
     """Train shared weights in place.
 
     Args:
         supernet: whose.
-        batches: what it is trained on, on the CPU.
+        batches: what it is trained on.
         recipe: optimiser, rates and schedule.
         sampler: says which networks a step runs.
         epochs: passes over the batches' data; fractions are allowed.
         distil: let all networks of a step but the first learn from its answers.
-        options: checkpoints and deadline; it runs in one process.
+        divergence: how their answers are compared with these.
+        options: checkpoints, deadline, processes that share each step.
+        listener: is told of each step; where it says so the training stops there, with a checkpoint.
 
     Raises:
-        TrialError: the loss was not finite twice.
+        TrialError: the loss was not finite twice, or a helper process died.
     """
     options = options or TrainingOptions()
-    run = _Run(supernet, batches, recipe, recipe.schedule(epochs, batches.steps_per_epoch), options)
+    lesson = Lesson(distil, divergence, recipe.label_smoothing)
+    run = _Run(supernet, batches, recipe, recipe.schedule(epochs, batches.steps_per_epoch), options, lesson)
     start_s = time.monotonic()
-    first = run.restore()
-    while run.step < run.schedule.total:
-        run.advance([supernet.subnet(architecture) for architecture in sampler(run.step)], distil=distil)
+    try:
+        first = run.restore()
+        while run.step < run.schedule.total:
+            run.advance(run.draw(sampler))
+            if listener(run.position):
+                run.keep()
+                break
+    finally:
+        run.close()
     return Trained(run.step / batches.steps_per_epoch, run.step, run.step - first, time.monotonic() - start_s)
 
 
@@ -102,15 +131,32 @@ class _Run:
     optimizer: Optimizer
 
     def __init__(
-        self, supernet: Supernet, batches: Batches, recipe: Recipe, schedule: Schedule, options: TrainingOptions
+        self,
+        supernet: Supernet,
+        batches: Batches,
+        recipe: Recipe,
+        schedule: Schedule,
+        options: TrainingOptions,
+        lesson: Lesson,
     ) -> None:
         self.supernet, self.batches, self.recipe, self.options = supernet, batches, recipe, options
-        self.schedule, self.planned = schedule, schedule.total
-        self.step, self.rate = 0, 1.0
+        self.lesson, self.schedule, self.planned = lesson, schedule, schedule.total
+        self.step, self.rate, self.loss = 0, 1.0, math.nan
         self.saved_s = time.monotonic()
         self.step_s, self.made = math.nan, 0
+        self.gradients: SupernetGradients | None = None
         self._follow({})
         self.good = self._state()
+
+    @property
+    def position(self) -> Position:
+        """For listeners."""
+        return Position(self.step, self.schedule.total, self.loss, self.step_s)
+
+    def close(self) -> None:
+        """End the helpers."""
+        if self.gradients is not None:
+            self.gradients.close()
 
     def restore(self) -> int:
         """Go on from the furthest checkpoint that fits; returns the next step."""
@@ -121,16 +167,26 @@ class _Run:
             _log.info("goes on from step %d of %d", self.step, self.schedule.total)
         return self.step
 
-    def advance(self, subnets: list[Subnet], *, distil: bool) -> None:
+    def draw(self, sampler: Sampler) -> list[Architecture]:
+        """The networks of the next step, for which there is room afterwards."""
+        if isinstance(sampler, BestUp):
+            drawn = sampler.judged(self.step, lambda a: self._gradients().judge(self.step, a))
+        else:
+            drawn = sampler(self.step)
+        for architecture in drawn:
+            self.supernet.subnet(architecture)
+        return list(drawn)
+
+    def advance(self, architectures: list[Architecture]) -> None:
         """Make one step, or go back to a state from before a loss that is not finite."""
         began_s = time.monotonic()
         self._keep_deadline()
         if not self.shared.is_current:
             self._follow(self.optimizer.state)
         self._remember(began_s)
-        loss = self._gradients(subnets, distil=distil)
-        if not math.isfinite(loss):
-            self._lower(loss)
+        self.loss = self._gradients()(self.step, architectures)
+        if not math.isfinite(self.loss):
+            self._lower(self.loss)
             return
         if self.recipe.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.shared.parameters(), self.recipe.clip_norm)
@@ -141,37 +197,18 @@ class _Run:
             self.step_s = took_s if self.made == 1 else self.step_s + _SMOOTHING * (took_s - self.step_s)
         self.made += 1
 
-    def _gradients(self, subnets: list[Subnet], *, distil: bool) -> float:
-        """Add the gradients of all networks of the step; returns the mean of their losses."""
-        self.shared.zero_grad(set_to_none=True)
-        total = 0.0
-        for shard in range(self.batches.shards):
-            x, y = self.batches.shard(self.step, shard)
-            with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
-                torch.manual_seed(noise_seed(self.batches.seed, self.step, shard))
-                total += self._add(subnets, x, y, distil=distil)
-        return total / self.batches.shards
-
-    def _add(self, subnets: list[Subnet], x: Tensor, y: Tensor, *, distil: bool) -> float:
-        """Add the gradients of all networks on a part of the batch; returns the mean of their losses."""
-        total, teacher = 0.0, None
-        for subnet in subnets:
-            subnet.model.train()
-            logits = subnet(x)
-            if teacher is None:
-                loss = F.cross_entropy(logits, y, label_smoothing=self.recipe.label_smoothing)
-            else:
-                loss = -(teacher * F.log_softmax(logits, dim=1)).sum(dim=1).mean()
-            if distil and teacher is None:
-                teacher = F.softmax(logits.detach(), dim=1)
-            torch.autograd.backward(loss / self.batches.shards)
-            total += float(loss.detach()) / len(subnets)
-        return total
+    def _gradients(self) -> SupernetGradients:
+        if self.gradients is None:
+            processes = self.options.processes
+            self.gradients = SupernetGradients(self.supernet, self.shared, self.batches, self.lesson, processes)
+        return self.gradients
 
     # --- what is kept ---
 
     def _follow(self, state: Mapping[str, Tensor]) -> None:
         """Take the shared tensors as they are now; what the optimiser knew of a smaller one is a part of the larger."""
+        self.close()
+        self.gradients = None
         before = self.shared.places if state else {}
         self.shared = Shared(self.supernet)
         self.optimizer = Optimizer(self.shared, self.recipe)
@@ -214,6 +251,11 @@ class _Run:
         if writes and self.options.checkpoints is not None:
             self.options.checkpoints.save(self.good)
             self.saved_s = now_s
+
+    def keep(self) -> None:
+        """Write a checkpoint now, so that nothing is lost."""
+        if self.options.checkpoints is not None and 0 < self.step < self.schedule.total:
+            self.options.checkpoints.save(self._state())
 
     def _lower(self, loss: float) -> None:
         if self.rate < 1.0:

@@ -97,8 +97,12 @@ class Networks:
         """Remember none of the networks."""
         self._built.clear()
 
-    def make(self, architecture: Architecture) -> Network:
+    def make(self, architecture: Architecture, *, device: str = "cpu") -> Network:
         """A new network with weights of its own.
+
+        Args:
+            architecture: which.
+            device: where its tensors are; ``meta`` for shapes without memory.
 
         Raises:
             BuildError: it cannot be built.
@@ -109,5 +113,5 @@ class Networks:
             input_dtype=self.input_dtype,
             own_code=given_in_namespace,
         )
-        model = instantiate(written, seed=self._seed)
+        model = instantiate(written, seed=self._seed, device=device)
         return Network(model, places_of(model, written))

@@ -1,11 +1,12 @@
 """Weights that all networks of a space share, and what is done with them.
 
 bank.py       the shared tensors, by place          supernet.py   all networks of a space on one bank
-sampling.py   which networks a training step runs
+sampling.py   which networks a training step runs  guided.py     of which it runs some rather than others
 """
 
 from netwright.supernet.bank import Bank
+from netwright.supernet.guided import BestUp, Progressive
 from netwright.supernet.sampling import Fair, Sampler, Sandwich, Uniform
 from netwright.supernet.supernet import Subnet, Supernet
 
-__all__ = ["Bank", "Fair", "Sampler", "Sandwich", "Subnet", "Supernet", "Uniform"]
+__all__ = ["Bank", "BestUp", "Fair", "Progressive", "Sampler", "Sandwich", "Subnet", "Supernet", "Uniform"]

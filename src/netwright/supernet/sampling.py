@@ -165,8 +165,13 @@ def ends(networks: Networks, seed: int = 0, num_drawn: int = 64) -> tuple[Archit
     return found[0], found[1]
 
 
-def listed(space: SearchSpace) -> list[tuple[str, tuple[Value, ...]]]:
-    """The choices with a fixed list of values, and these; of whole numbers in a range the two ends."""
+def listed(space: SearchSpace, *, whole: bool = False) -> list[tuple[str, tuple[Value, ...]]]:
+    """The choices with a fixed list of values, and these; of whole numbers in a range the two ends.
+
+    Args:
+        space: whose.
+        whole: all numbers of a range.
+    """
     from netwright.space.expressions import Categorical, Integer
 
     found: list[tuple[str, tuple[Value, ...]]] = []
@@ -175,5 +180,6 @@ def listed(space: SearchSpace) -> list[tuple[str, tuple[Value, ...]]]:
         if isinstance(domain, Categorical):
             found.append((name, tuple(domain.values)))
         elif isinstance(domain, Integer) and isinstance(domain.low, int) and isinstance(domain.high, int):
-            found.append((name, (domain.low, domain.high)))
+            numbers = range(domain.low, domain.high + 1, domain.step)
+            found.append((name, tuple(numbers) if whole else (domain.low, domain.high)))
     return found

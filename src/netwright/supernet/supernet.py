@@ -7,6 +7,7 @@ what was taken out needs no translation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ import numpy as np
 from netwright.errors import BuildError, SpaceError, wrong
 from netwright.nn.networks import Network, Networks, Wrap
 from netwright.nn.places import Place
-from netwright.nn.slices import take
+from netwright.nn.slices import largest, take
 from netwright.space import SearchSpace
 from netwright.supernet.bank import Bank
 from netwright.supernet.sampling import listed
@@ -43,7 +44,9 @@ class Supernet:
         input_dtype: of the input as torch names it.
         wrap: what is put around each network, such as the normalisation of its data.
         seed: of the initial weights.
-        memory_bytes: most memory that training it may take: weights, gradients and an optimiser's state.
+        memory_bytes: most memory that training it may take: weights, gradients and an optimiser's state. It is
+            estimated from shapes before a weight is made.
+        state: shared tensors of an earlier supernet of the space, see `state_dict`; None for new ones.
 
     Raises:
         SpaceError: no network of the space can be built; weights of two operations cannot be shared, or are more than
@@ -72,12 +75,16 @@ class Supernet:
         wrap: Wrap | None = None,
         seed: int = 0,
         memory_bytes: int | None = None,
+        state: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
         self.space, self.seed = space, seed
         self.networks = Networks(space, input_shape=input_shape, input_dtype=input_dtype, wrap=wrap, seed=seed)
         self.bank = Bank(seed)
         self.memory_bytes = memory_bytes
-        self._learn_all(_survey(space, np.random.default_rng(seed)))
+        if state is None:
+            self._learn_all(_survey(space, np.random.default_rng(seed)))
+        else:
+            self.bank.load({Place.parse(key): tensor for key, tensor in state.items()})
 
     def parameters(self) -> list[torch.nn.Parameter]:
         """All shared tensors, in the order in which they came to be known."""
@@ -131,18 +138,40 @@ class Supernet:
                 causes.append(str(error))
         if not sizes:
             raise SpaceError(f"no network of the space can be built: {causes[0] if causes else 'it has none'}")
+        ordered = sorted(sizes, key=lambda a: -sizes[a])
         try:
-            for architecture in sorted(sizes, key=lambda a: -sizes[a]):
+            for architecture in self._needed(ordered):
                 self.bank.learn(self.networks.make(architecture).weights())
-                self._require_memory()
+                self._require_memory(self.bank.num_bytes)
         except BuildError as error:
             raise SpaceError(f"the networks of the space cannot share weights: {error}") from error
 
-    def _require_memory(self) -> None:
-        needed = COPIES * self.bank.num_bytes
+    def _needed(self, architectures: list[Architecture]) -> list[Architecture]:
+        """Those of which something is new beside the ones before them; what all need together is estimated first."""
+        shapes: dict[Place, tuple[int, ...]] = {}
+        sizes: dict[Place, int] = {}
+        needed = []
+        for architecture in architectures:
+            try:
+                found = self.networks.make(architecture, device="meta").weights()
+            except RuntimeError:  # a class of one's own that needs numbers to be made
+                needed.append(architecture)
+                continue
+            before = dict(shapes)
+            for place, value in found.items():
+                shapes[place] = largest([shapes.get(place, tuple(value.shape)), tuple(value.shape)], place)
+                sizes[place] = math.prod(shapes[place]) * value.element_size()
+            if shapes != before:
+                needed.append(architecture)
+            self._require_memory(sum(sizes.values()))
+        return needed
+
+    def _require_memory(self, num_bytes: int) -> None:
+        needed = COPIES * num_bytes
         if self.memory_bytes is not None and needed > self.memory_bytes:
             cure = "make the widest choices smaller, or give it more memory"
-            raise SpaceError(wrong("memory of the supernet", f"{needed} bytes", f"<= {self.memory_bytes}", cure))
+            got, most = f"at least {needed / 2**20:.4g} MiB", f"<= {self.memory_bytes / 2**20:.4g} MiB"
+            raise SpaceError(wrong("memory of the supernet", got, most, cure))
 
 
 class Subnet:

@@ -1,0 +1,224 @@
+"""Gradients of one step of a supernet: a few of its networks on the same batch, by this process or by several.
+
+As in `netwright.evaluation.gradients` a batch has parts; with helpers each helper takes one at the same time, and the
+result is the same bits. Helpers are forked, and forked anew where the supernet has grown: what they run is parts of
+tensors in memory that all share. Knows no optimiser, schedule or checkpoint.
+
+References:
+    Yu and Huang (2019), Universally Slimmable Networks, section 3.3 (in-place distillation: the first network of a step
+    learns from the labels, the others from what it says).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from netwright.errors import TrialError
+from netwright.evaluation.batches import Batches
+from netwright.evaluation.gradients import _cores, _shared_like, _split, _stay_on, noise_seed
+from netwright.evaluation.supernet_losses import Divergence, divergence
+from netwright.supernet import Subnet, Supernet
+from netwright.types import Architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What the networks of a step learn from.
+
+    Args:
+        distil: all but the first from the first one's answers; else all from the labels.
+        divergence: how these are compared.
+        label_smoothing: of the labels.
+    """
+
+    distil: bool = True
+    divergence: Divergence = "kl"
+    label_smoothing: float = 0.0
+
+
+class SupernetGradients:
+    """Computes gradients of a step; with helpers where there are several processes. Close it.
+
+    Args:
+        supernet: whose tensors get gradients.
+        tensors: these, as a module.
+        batches: of the training.
+        lesson: what is learned from.
+        processes: this one included; never more than a batch has parts, and one where it is not on the CPU.
+    """
+
+    def __init__(
+        self, supernet: Supernet, tensors: nn.Module, batches: Batches, lesson: Lesson, processes: int = 1
+    ) -> None:
+        self.supernet, self.batches, self.lesson = supernet, batches, lesson
+        self.params = list(tensors.parameters())
+        count = min(processes, batches.shards) - 1 if batches.device == "cpu" else 0
+        self._helpers: list[_Helper] = []
+        self._cores = _cores() if count else []
+        if count:
+            self._share()
+        own = batches.shards - count
+        places = _split(self._cores, count + 1)
+        for number in range(count):
+            self._helpers.append(self._fork(own + number, places[number + 1]))
+        if count:
+            _stay_on(places[0])
+
+    def __call__(self, step: int, architectures: Sequence[Architecture]) -> float:
+        """Set the gradients of all networks of a step; returns the mean of their losses.
+
+        Raises:
+            TrialError: a helper died.
+        """
+        order = json.dumps([step, [architecture.to_json() for architecture in architectures]]).encode()
+        for helper in self._helpers:
+            try:
+                helper.pipe.send_bytes(order)
+            except OSError as error:
+                raise _dead(helper) from error
+        total = self._add(step, architectures, 0)
+        for shard in range(1, self.batches.shards - len(self._helpers)):
+            first = [p.grad for p in self.params]
+            total += self._add(step, architectures, shard)
+            self._sum(first, [p.grad for p in self.params])
+        for helper in self._helpers:
+            total += self._collect(helper)
+        return total
+
+    def judge(self, step: int, architecture: Architecture) -> float:
+        """Loss of a network on the first part of a step's batch, nothing learned."""
+        x, y = self.batches.shard(step, 0)
+        subnet = self.supernet.subnet(architecture)
+        subnet.model.train()
+        with torch.no_grad(), self._noise(step, 0, x):
+            return float(F.cross_entropy(subnet(x), y))
+
+    def close(self) -> None:
+        """End the helpers. Safe to call twice."""
+        for helper in self._helpers:
+            helper.pipe.close()
+            os.kill(helper.pid, signal.SIGKILL)  # it holds nothing that is not here too
+            os.waitpid(helper.pid, 0)
+        if self._helpers:
+            _stay_on(self._cores)
+        self._helpers.clear()
+
+    def _add(self, step: int, architectures: Sequence[Architecture], shard: int) -> float:
+        """Set the gradients of a part of a step's batch; returns its share of the mean loss."""
+        subnets = [self.supernet.subnet(architecture) for architecture in architectures]
+        for p in self.params:
+            p.grad = None
+        x, y = self.batches.shard(step, shard)
+        with self._noise(step, shard, x):
+            return self._learn(subnets, x, y) / self.batches.shards
+
+    def _sum(self, first: Sequence[Tensor | None], second: Sequence[Tensor | None]) -> None:
+        """Set the gradients to sums part by part, in the order in which helpers' parts are added, too."""
+        for p, a, b in zip(self.params, first, second, strict=True):
+            p.grad = b if a is None else a if b is None else a.add_(b)
+
+    def _learn(self, subnets: Sequence[Subnet], x: Tensor, y: Tensor) -> float:
+        """Add the gradients of all networks on a part of the batch; returns the mean of their losses."""
+        total, teacher = 0.0, None
+        for subnet in subnets:
+            subnet.model.train()
+            logits = subnet(x)
+            if teacher is None:
+                loss = F.cross_entropy(logits, y, label_smoothing=self.lesson.label_smoothing)
+            else:
+                loss = divergence(self.lesson.divergence, logits, teacher)
+            if self.lesson.distil and teacher is None:
+                teacher = F.softmax(logits.detach(), dim=1)
+            torch.autograd.backward(loss / self.batches.shards)
+            total += float(loss.detach()) / len(subnets)
+        return total
+
+    def _noise(self, step: int, shard: int, x: Tensor) -> _Noise:
+        return _Noise(noise_seed(self.batches.seed, step, shard), x)
+
+    # --- helpers ---
+
+    def _share(self) -> None:
+        """Move the tensors into memory that forked processes share; values stay."""
+        for p, shared in zip(self.params, _shared_like(self.params), strict=True):
+            shared.copy_(p.data)
+            p.data = shared
+
+    def _fork(self, shard: int, cores: Sequence[int]) -> _Helper:
+        gradients = _shared_like(self.params)
+        here, there = Pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid:
+            there.close()
+            return _Helper(pid, here, gradients)
+        status = 1
+        try:
+            here.close()
+            for other in self._helpers:
+                other.pipe.close()
+            torch.set_num_threads(1)
+            _stay_on(cores)
+            self._serve(there, shard, gradients)
+            status = 0
+        finally:
+            os._exit(status)  # never back into the caller's stack; a message is the parent's to give
+
+    def _serve(self, pipe: Connection, shard: int, gradients: Sequence[Tensor]) -> None:
+        """Answer steps until the pipe closes."""
+        while True:
+            try:
+                step, texts = json.loads(pipe.recv_bytes())
+            except EOFError:
+                return
+            loss = self._add(step, [Architecture.from_json(text) for text in texts], shard)
+            for p, gradient in zip(self.params, gradients, strict=True):
+                if p.grad is not None:
+                    gradient.copy_(p.grad)
+            pipe.send_bytes(loss.hex().encode())
+
+    def _collect(self, helper: _Helper) -> float:
+        try:
+            loss = float.fromhex(helper.pipe.recv_bytes().decode())
+        except (EOFError, OSError) as error:
+            raise _dead(helper) from error
+        own = [p.grad for p in self.params]
+        self._sum(own, [None if p is None else gradient for p, gradient in zip(own, helper.gradients, strict=True)])
+        return loss
+
+
+class _Noise:
+    """Seeds dropout and the like within a block, and leaves torch's random state as it was."""
+
+    def __init__(self, seed: int, x: Tensor) -> None:
+        self._seed = seed
+        self._fork = torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else [])
+
+    def __enter__(self) -> None:
+        self._fork.__enter__()
+        torch.manual_seed(self._seed)
+
+    def __exit__(self, *error: object) -> None:
+        self._fork.__exit__(*error)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class _Helper:
+    pid: int
+    pipe: Connection
+    gradients: list[Tensor]
+
+
+def _dead(helper: _Helper) -> TrialError:
+    return TrialError(f"helper process {helper.pid} of the supernet's training died; memory may have run out")
