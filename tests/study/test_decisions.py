@@ -250,10 +250,17 @@ def test_time_that_the_finalists_do_not_need_is_searched() -> None:
 
 @pytest.mark.parametrize(
     ("budget", "train_s", "kept_s"),
-    [("10m", 1e-4, 20.0), ("10m", 2e-3, 27.6), ("10m", 1.0, 300.0), ("40s", 2e-3, 20.0), ("8 trials", 2e-3, 0.0)],
+    [
+        ("10m", 1e-4, 20.0),
+        ("10m", 2e-3, 24.6),
+        ("10m", 1.0, 300.0),
+        ("2m", 1e-4, 9.6),
+        ("40s", 2e-3, 20.0),
+        ("8 trials", 2e-3, 0.0),
+    ],
 )
 def test_a_slow_network_is_given_more_time_for_its_check(budget: str, train_s: float, kept_s: float) -> None:
-    """What is kept grows with the measured pace, never falls below the plan, and never takes over the budget."""
+    """What is kept grows with the measured pace, falls little below the plan, and never takes over the budget."""
     plan = make_plan(Budget.parse(budget), num_images=54_000, pixels=784, workers=2)
     assert kept_s == pytest.approx(reserve_at_pace_s(plan, Budget.parse(budget), train_s, num_scored=16_000))
 

@@ -17,6 +17,7 @@ from netwright.study.finals import FINAL, expected_epochs, share_time, waiting_f
 from netwright.study.opening import prepare
 from netwright.study.remarks import notes_of, warnings_of
 from netwright.study.result import Comparison, Result
+from netwright.study.plan import reserve_at_pace_s
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts, first_proposals
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial, TrialState
@@ -99,12 +100,12 @@ def test_the_accepted_latency_is_known_to_the_full_training(task: nw.ImageClassi
 def test_a_training_that_would_be_shorter_than_an_existing_one_is_not_made(
     task: nw.ImageClassification, tmp_path: Path
 ) -> None:
-    """Both were trained for 10 epochs of 3 s; 40 s less the reserve give neither of them more in halves, one alone."""
+    """Both were trained for 10 epochs of 3 s; 30 s less the reserve give none of them more."""
     final, machine = phase(task, tmp_path / "run", Clock(180.0, spent_s=180.0 - 60.0))
     final.trials = machine.trials = [searched(final.parts, i, 0.9 - i / 10, 10.0, 30.0) for i in range(2)]
     final.run(machine)
     assert [(0,)] == [proposal.parents for _, proposal in machine.asked][:1]
-    final, machine = phase(task, tmp_path / "run", Clock(180.0, spent_s=180.0 - 40.0))
+    final, machine = phase(task, tmp_path / "run", Clock(180.0, spent_s=180.0 - 30.0))
     final.trials = machine.trials = [searched(final.parts, i, 0.9 - i / 10, 10.0, 30.0) for i in range(2)]
     final.run(machine)
     assert [] == machine.asked
@@ -304,8 +305,9 @@ def test_a_finalist_has_what_the_others_do_not_need(task: nw.ImageClassification
         FinalPhase(parts.plan, parts, settings, clock, trials).run(machine)
         deadline_s = machine.asked[0][0].deadline_s
         assert deadline_s is not None
-        ends[other_s] = (clock.deadline_s() or 0.0) - parts.plan.reserve_s - deadline_s
-    left_s = 60.0 - parts.plan.reserve_s
+        reserve_s = reserve_at_pace_s(parts.plan, settings.budget, 4.0 / len(task.train()[1]), task.num_scored)
+        ends[other_s] = (clock.deadline_s() or 0.0) - reserve_s - deadline_s
+    left_s = 60.0 - reserve_s
     assert ends[1.0] == pytest.approx(left_s / 2, abs=1.0)
     assert ends[0.1] < 12.0
 

@@ -51,12 +51,16 @@ class Allowance:
         return self.epochs is None or self.epochs_charged + sum(self._reserved.values()) < self.epochs
 
     def reserve(self, trial_id: int, proposal: Proposal) -> None:
-        """Count a trial as it is started; one that goes on with its parent's training costs the difference."""
+        """Count a trial as it is asked for; one that goes on with its parent's training costs the difference."""
         before = 0.0
         if proposal.origin in CONTINUED and proposal.parents and proposal.parents[0] in self._fidelity:
             before = self._fidelity[proposal.parents[0]].cost
         self._fidelity[trial_id] = proposal.fidelity
         self._reserved[trial_id] = max(0.0, proposal.fidelity.cost - before)
+
+    def release(self, trial_id: int) -> None:
+        """Give back what was reserved for a trial that is not started after all."""
+        del self._reserved[trial_id], self._fidelity[trial_id]
 
     def settle(self, trial: Trial) -> None:
         """Count a trial as it is told: charged, or given back when it was infeasible."""

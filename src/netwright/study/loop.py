@@ -62,6 +62,7 @@ class Loop:
         self.told = 0
         self.seeds: dict[int, int] = {}
         self.cut: list[Started] = []  # final trials that were interrupted
+        self.ahead: deque[Started] = deque()  # asked while all workers were busy, and not started yet
         self.idle = False  # the strategy waits to be told more
         self.exhausted = False
 
@@ -69,18 +70,19 @@ class Loop:
         """Search until nothing more may be asked and everything asked has ended, or ``stop()`` says so.
 
         What is asked next depends on what was told, never on who finished first: as long as the strategy may be
-        asked it is asked, however long a free worker has to be waited for; only then is the next result told.
+        asked it is asked, also while all workers are busy, so that none waits for a proposal; only then is the next
+        result told.
         """
         while not stop():
-            if self._may_ask():
-                if len(self.running) < self.executor.workers:
-                    self._ask()
-                    continue
-            elif self._tell():
-                continue
-            elif not self.running:
-                return
-            self.collect()
+            if self.ahead and len(self.running) < self.executor.workers:
+                self._launch(self.ahead.popleft())
+            elif self._may_ask():
+                self._ask()
+            elif not self._tell():
+                if not self.running:
+                    return
+                self.collect()
+        self._withdraw()
 
     def _may_ask(self) -> bool:
         return not self.idle and len(self.untold) < self.lag and self.allowance.permits()
@@ -91,8 +93,15 @@ class Loop:
         except Exhausted:
             proposals, self.exhausted = (), True
         self.idle = not proposals
-        for proposal in proposals:
-            self.start(proposal)
+        self.ahead.extend(self._register(self._numbered(proposal)) for proposal in proposals)
+
+    def _withdraw(self) -> None:
+        """Give back what was asked and not started: it is not in the history, and a resume asks it again."""
+        for started in reversed(self.ahead):
+            self.next_id = started.trial_id
+            self.allowance.release(started.trial_id)
+            del self.untold[started.trial_id], self.seeds[started.trial_id]
+        self.ahead.clear()
 
     def _tell(self) -> bool:
         trial_id = next(iter(self.untold if self.ordered else self.ended), None)
@@ -109,11 +118,15 @@ class Loop:
         self.strategy.tell([trial])
 
     def start(self, proposal: Proposal) -> None:
-        """Start a trial; also for those that no strategy asked for (origin ``final``)."""
+        """Start a trial that no strategy asked for (origin ``final``)."""
+        self._launch(self._register(self._numbered(proposal)))
+
+    def _numbered(self, proposal: Proposal) -> Started:
         seed = trial_seed(self.seed, self.next_id, proposal, self.seeds)
-        started = Started(self.next_id, proposal, seed, self.told)
         self.next_id += 1
-        self._register(started)
+        return Started(self.next_id - 1, proposal, seed, self.told)
+
+    def _launch(self, started: Started) -> None:
         self.store.record_started(started)
         self._submit(started)
 
@@ -125,11 +138,12 @@ class Loop:
         else:
             self._submit(self.store.record_again(again))
 
-    def _register(self, started: Started) -> None:
+    def _register(self, started: Started) -> Started:
         self.seeds[started.trial_id] = started.seed
         if started.proposal.origin != FINAL:
             self.untold[started.trial_id] = None
             self.allowance.reserve(started.trial_id, started.proposal)
+        return started
 
     def _submit(self, started: Started) -> None:
         self.running[started.trial_id] = started

@@ -37,8 +37,9 @@ GRACE = 0.25
 may go on: a training that is killed is lost. Less where the longest training takes less."""
 
 EXPORT_RESERVE_S = 20.0
-EXPORT_S = 10.0
-"""Of these: wall seconds for starting processes, writing the network and its ONNX file."""
+EXPORT_S = 7.0
+"""Wall seconds for starting processes, writing the network and its ONNX file, once the pace of the network is known
+(3 s on two idle cores)."""
 
 SCORING, SCORING_PLANNED = 0.8, 0.55
 """Most seconds that scoring an image in the check takes, in both runtimes, for a second of training on it; and what is
@@ -46,8 +47,9 @@ planned for it (measured: .2 to .5 on Fashion-MNIST, the least for networks of d
 too little fewer images are checked."""
 
 MOST_RESERVED = 0.15
-MOST_AT_PACE = 0.5
-"""Most of a time budget that is kept for export and check, as planned and once the pace of a network is known."""
+LEAST_AT_PACE, MOST_AT_PACE = 0.08, 0.5
+"""Most of a time budget that is kept for export and check, as planned; least (or what was planned, if that is less) and
+most once the pace of a network is known."""
 
 FEWEST_FULL = 12
 """Full trainings that a worker could make in a time budget, and from which on the search itself makes them. With fewer,
@@ -230,7 +232,7 @@ def _reserve_s(budget: Budget) -> float:
 
 
 def reserve_at_pace_s(plan: Plan, budget: Budget, train_s: float, num_scored: int) -> float:
-    """Wall seconds to keep for export and check of a network whose pace is known; at least what was planned.
+    """Wall seconds to keep for export and check of a network whose pace is known; little less than was planned.
 
     Args:
         plan: of the search.
@@ -240,7 +242,8 @@ def reserve_at_pace_s(plan: Plan, budget: Budget, train_s: float, num_scored: in
     """
     if budget.time_s is None:
         return plan.reserve_s
-    return max(plan.reserve_s, min(EXPORT_S + SCORING_PLANNED * train_s * num_scored, MOST_AT_PACE * budget.time_s))
+    least_s = min(plan.reserve_s, LEAST_AT_PACE * budget.time_s)
+    return max(least_s, min(EXPORT_S + SCORING_PLANNED * train_s * num_scored, MOST_AT_PACE * budget.time_s))
 
 
 def _affordable_epochs(budget: Budget, full: float) -> float:
