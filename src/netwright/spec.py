@@ -47,6 +47,10 @@ LIMITED = tuple(name for name in METRICS if name not in TRAINED)
 
 INT8_GOAL = "int8_accuracy"
 
+TRAINING, SUPERNET = "training", "supernet"
+EVALUATORS = (TRAINING, SUPERNET)
+"""How networks are compared in the search."""
+
 MAX_LINES = 10
 
 _SPACE_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[^:]*)", re.DOTALL)
@@ -95,6 +99,14 @@ class SearchSpec(BaseModel):
     ladder: Short = Field(
         "default", description="Rungs that networks pass: default, none, or of proxies, predictor, short, long, full."
     )
+    evaluator: Short = Field(
+        TRAINING, description="training: each network for itself; supernet: on weights that all networks share."
+    )
+    supernet: PathText | None = Field(
+        None,
+        validate_default=True,
+        description="With the evaluator supernet: folder of one that was trained (netwright supernet train).",
+    )
     halving: bool = Field(True, description="Stop hopeless trials early by successive halving.")
     min_epochs: float | None = Field(
         None, gt=0, le=1e6, description="Epochs of the shortest training; from the budget when absent."
@@ -121,9 +133,11 @@ class SearchSpec(BaseModel):
         description=f"Of the network that is measured: {', '.join(PRECISIONS)}; int8 in an ONNX runtime.",
     )
 
-    @field_validator("data", "out", "space")
+    @field_validator("data", "out", "space", "supernet")
     @classmethod
-    def _check_text(cls, value: str) -> str:
+    def _check_text(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         return _checked(value, lambda text: _require("\0" not in text, wrong("path", text, "text without NUL")))
 
     @field_validator("budget")
@@ -155,6 +169,19 @@ class SearchSpec(BaseModel):
         from netwright.evaluation.ladder import parse_ladder
 
         return _checked(value, parse_ladder)
+
+    @field_validator("evaluator")
+    @classmethod
+    def _check_evaluator(cls, value: str) -> str:
+        return _checked(value, lambda name: _require(name in EVALUATORS, unknown("evaluator", name, EVALUATORS)))
+
+    @field_validator("supernet")
+    @classmethod
+    def _check_supernet(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("evaluator", SUPERNET) != SUPERNET:
+            cure = f"set evaluator to {SUPERNET}"
+            raise _error(wrong("supernet", value, f"absent with evaluator {info.data['evaluator']}", cure))
+        return value
 
     @field_validator("latency_runtime")
     @classmethod

@@ -39,6 +39,8 @@ def test_command_line_file_and_python_give_equal_specifications(cli: Cli, fake_s
         "space": "f.py:space",
         "strategy": "local",
         "ladder": "short,full",
+        "evaluator": "supernet",
+        "supernet": "a supernet",
         "halving": False,
         "min_epochs": 0.5,
         "max_epochs": 4,

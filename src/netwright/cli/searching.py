@@ -41,6 +41,8 @@ def search(
     ladder: Annotated[
         Text, typer.Option(metavar="A,B,...", help="Rungs: proxies, predictor, short, long, full; or default, none.")
     ] = None,
+    evaluator: Annotated[Text, typer.Option(help="training, or supernet: on shared weights.")] = None,
+    supernet: Annotated[Text, typer.Option(help="Folder of a trained supernet, for that evaluator.")] = None,
     halving: Annotated[bool | None, typer.Option("--halving/--no-halving", help="Stop hopeless trials early.")] = None,
     min_epochs: Annotated[Text, typer.Option(metavar="N", help="Epochs of the shortest training.")] = None,
     max_epochs: Annotated[Text, typer.Option(metavar="N", help="Epochs of the longest training.")] = None,

@@ -38,10 +38,16 @@ class Gradients:
         model: its parameters' ``grad`` is set.
         batches: of the training.
         label_smoothing: of the cross entropy.
+        teacher: in evaluation mode; half of the loss is then the cross entropy with its answers. None for none.
+
+    References:
+        Hinton, Vinyals, Dean (2015), *Distilling the knowledge in a neural network* (at a temperature of 1).
     """
 
-    def __init__(self, model: nn.Module, batches: Batches, label_smoothing: float) -> None:
-        self.model, self.batches, self.label_smoothing = model, batches, label_smoothing
+    def __init__(
+        self, model: nn.Module, batches: Batches, label_smoothing: float, teacher: nn.Module | None = None
+    ) -> None:
+        self.model, self.batches, self.label_smoothing, self.teacher = model, batches, label_smoothing, teacher
 
     def __call__(self, step: int) -> Tensor:
         """Set the gradients of a step.
@@ -60,12 +66,21 @@ class Gradients:
             kept = [] if shard == 0 else [(b, b.clone()) for b in self.model.buffers()]
             with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
                 torch.manual_seed(noise_seed(self.batches.seed, step, shard))
-                loss = F.cross_entropy(self.model(x), y, label_smoothing=self.label_smoothing) / self.batches.shards
+                loss = self._loss(x, y) / self.batches.shards
             loss.backward()  # type: ignore[no-untyped-call]
             for buffer, before in kept:
                 buffer.copy_(before)
             total += loss.detach()
         return total
+
+    def _loss(self, x: Tensor, y: Tensor) -> Tensor:
+        logits: Tensor = self.model(x)
+        loss = F.cross_entropy(logits, y, label_smoothing=self.label_smoothing)
+        if self.teacher is None:
+            return loss
+        with torch.no_grad():
+            answers = F.softmax(self.teacher(x), dim=1)
+        return (loss + F.cross_entropy(logits, answers)) / 2
 
     def __enter__(self) -> Self:
         return self

@@ -1,40 +1,54 @@
 """The evaluator that trains nothing: networks are scored with weights that all share.
 
 Limits, sizes and latency as in `TrainingEvaluator`. The weights of a network are its part of the shared ones; the
-statistics of its norms are measured anew on training images, since those of another network mean nothing for it. Knows
-no strategies.
+statistics of its norms are measured anew on training images, since those of another network mean nothing for it. Asked
+for epochs it trains a network from nothing, as its base does, so that the two can be compared; and the evaluator with
+other options, which trains finalists, goes on from the shared weights. Knows no strategies.
 
 References:
     Guo et al. (2020), Single Path One-Shot, section 3.3 (statistics of norms are worked out anew for each network).
+    Cai et al. (2020), Once-for-All, section 3.3 (what was taken out is trained further, with the largest as teacher).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netwright.errors import SpecError, wrong
 from netwright.evaluation.recipe import Recipe
+from netwright.evaluation.supernet_files import load_supernet, supernet_of
 from netwright.evaluation.trainer import ClassificationTask, TrainerOptions, TrainingEvaluator
 from netwright.space import SearchSpace
 from netwright.supernet import Supernet
-from netwright.types import Architecture, Constraint, Fidelity
+from netwright.types import Architecture, Constraint, Fidelity, Json
 
 if TYPE_CHECKING:
     from torch import nn
 
+__all__ = ["SupernetEvaluator", "supernet_of"]
+
+TUNING_RATE = 0.3
+"""Times the recipe's learning rates, where a network goes on from shared weights: they are not to be lost at once."""
+
 
 class SupernetEvaluator(TrainingEvaluator):
-    """Scores networks with shared weights on the validation images.
+    """Scores networks with shared weights on the validation images, at a fidelity without epochs.
 
     Args:
         task: the data.
-        supernet: trained, of the task's networks (``wrap`` puts the normalisation of the data around them).
+        supernet: trained, of the task's networks (``wrap`` puts the normalisation of the data around them); or the file
+            that `save_supernet` wrote, for which ``space`` is needed.
         work_dir: where weights are saved, if they are.
+        space: of the networks; that of the supernet where it is given as such.
         recipe: of the batches on which statistics of norms are measured.
         constraints: as of `TrainingEvaluator`.
         options: as of `TrainingEvaluator`.
+        tunes: asked for epochs, train a network from its shared weights instead of from nothing.
+        teacher: whether it then learns from the largest network, too.
 
     Raises:
         SpecError: the supernet takes other inputs than the task gives.
@@ -43,52 +57,116 @@ class SupernetEvaluator(TrainingEvaluator):
     def __init__(
         self,
         task: ClassificationTask,
-        supernet: Supernet,
+        supernet: Supernet | Path,
         *,
         work_dir: Path,
+        space: SearchSpace | None = None,
         recipe: Recipe | None = None,
         constraints: Sequence[Constraint] = (),
         options: TrainerOptions | None = None,
+        tunes: bool = False,
+        teacher: bool = False,
     ) -> None:
-        super().__init__(
-            task, supernet.space, work_dir=work_dir, recipe=recipe, constraints=constraints, options=options
-        )
-        if supernet.networks.input_shape != tuple(task.input_shape):
+        space = space or (supernet.space if isinstance(supernet, Supernet) else None)
+        if space is None:
+            raise SpecError(wrong("space", None, "given with a file of weights", "give the space it was trained in"))
+        super().__init__(task, space, work_dir=work_dir, recipe=recipe, constraints=constraints, options=options)
+        if isinstance(supernet, Supernet) and supernet.networks.input_shape != tuple(task.input_shape):
             got, allowed = supernet.networks.input_shape, f"that of the task, {tuple(task.input_shape)}"
             raise SpecError(wrong("input_shape of the supernet", got, allowed, "make it for this data"))
-        self.supernet = supernet
+        self._shared, self.tunes, self.teacher = supernet, tunes, teacher
+
+    @property
+    def supernet(self) -> Supernet:
+        """The shared weights; read from their file where they are first needed.
+
+        Raises:
+            SpecError: the file cannot be used.
+        """
+        if isinstance(self._shared, Path):
+            self._shared = load_supernet(self._shared, self.task, self.space)
+        return self._shared
+
+    def with_options(self, **changes: object) -> SupernetEvaluator:
+        """The evaluator that trains networks further from their shared weights, with other options."""
+        made = SupernetEvaluator(
+            self.task,
+            self._shared,
+            work_dir=self.work_dir,
+            space=self.space,
+            recipe=self.recipe,
+            constraints=self.constraints,
+            options=replace(self.options, **changes),  # type: ignore[arg-type]
+            tunes=True,
+            teacher=self.teacher,
+        )
+        made._flip = self._flip
+        return made
+
+    def prepare(self) -> None:
+        """Load data, torch and the shared weights, so that trials that are forked have them."""
+        super().prepare()
+        _ = self.supernet
+
+    def _require_epochs(self, fidelity: Fidelity) -> None:
+        """Both are right: without epochs shared weights are scored, with them a network is trained."""
 
     def _train(
         self, model: nn.Module, arch: Architecture, recipe: Recipe, fidelity: Fidelity, seed: int
     ) -> dict[str, float]:
-        """Give the network its shared weights, and score it."""
+        if fidelity.epochs is None:
+            return self._score(model, arch, recipe, self.weights_path(arch, fidelity, seed))
+        if self.tunes:
+            self._give_weights(model, arch)
+            rates = {name: TUNING_RATE * getattr(recipe, name) for name in ("learning_rate", "side_learning_rate")}
+            recipe = replace(recipe, **rates)
+        return super()._train(model, arch, recipe, fidelity, seed)
+
+    def _score(self, model: nn.Module, arch: Architecture, recipe: Recipe, path: Path) -> dict[str, float]:
         import torch
 
         from netwright.evaluation.training import evaluate, recalibrate
+
+        self._give_weights(model, arch)
+        model = model.to(device=torch.device(self.options.device), memory_format=torch.channels_last)  # type: ignore[call-overload]
+        recalibrate(model, self._batches(recipe, Fidelity(epochs=1.0), seed=0))
+        scores = evaluate(model, self._images(*self.task.validation()), device=self.options.device)
+        self._keep(model, path)
+        return {**scores, "epochs": 0.0, "train_time_s": 0.0}
+
+    def _give_weights(self, model: nn.Module, arch: Architecture) -> None:
+        import torch
 
         subnet = self.supernet.subnet(arch)
         with torch.no_grad():
             for name, own in model.named_parameters():
                 own.copy_(subnet.weight(name))
-        batches = self._batches(recipe, Fidelity(epochs=1.0), seed=0)
-        model = model.to(device=torch.device(self.options.device), memory_format=torch.channels_last)  # type: ignore[call-overload]
-        recalibrate(model, batches)
-        scores = evaluate(model, self._images(*self.task.validation()), device=self.options.device)
-        return {**scores, "epochs": 0.0, "train_time_s": 0.0}
+
+    def _teacher(self) -> nn.Module | None:
+        """The largest network with shared weights, where finalists are to learn from it."""
+        if not (self.tunes and self.teacher):
+            return None
+        import torch
+
+        from netwright.evaluation.training import recalibrate
+        from netwright.supernet.sampling import ends
+
+        largest, _ = ends(self.supernet.networks, self.supernet.seed)
+        model = self.supernet.extract(largest).to(torch.device(self.options.device))
+        recalibrate(model, self._batches(self.recipe, Fidelity(epochs=1.0), seed=0))
+        return model.eval()
+
+    def _facts(self, arch: Architecture, recipe: Recipe, fidelity: Fidelity, seed: int) -> dict[str, Json]:
+        """What a trajectory depends on; of one that goes on from shared weights these, and the teacher."""
+        facts = super()._facts(arch, recipe, fidelity, seed)
+        if self.tunes:
+            facts |= {"shared": _digest(self.supernet), "teacher": self.teacher}
+        return facts
 
 
-def supernet_of(
-    task: ClassificationTask, space: SearchSpace, *, seed: int = 0, memory_bytes: int | None = None
-) -> Supernet:
-    """The supernet of a task's networks in a space, not trained.
-
-    Args:
-        task: whose normalisation of images is put around each network.
-        space: which architectures there are.
-        seed: of the initial weights.
-        memory_bytes: most memory that it may take.
-
-    Raises:
-        SpaceError: the networks cannot share weights, or need more memory.
-    """
-    return Supernet(space, input_shape=task.input_shape, wrap=task.normalised, seed=seed, memory_bytes=memory_bytes)
+def _digest(supernet: Supernet) -> str:
+    state = hashlib.blake2b(digest_size=16)
+    for key, tensor in sorted(supernet.state_dict().items()):
+        state.update(key.encode())
+        state.update(tensor.cpu().contiguous().numpy().tobytes())
+    return state.hexdigest()

@@ -185,8 +185,7 @@ class TrainingEvaluator:
             TrialError: the training diverged.
             SpecError: the fidelity has no epochs, or a training value is wrong.
         """
-        if fidelity.epochs is None:
-            raise SpecError(wrong("fidelity.epochs", None, "a number of epochs > 0", "propose with Fidelity(epochs=1)"))
+        self._require_epochs(fidelity)
         recipe = self.recipe.override(self.space.training_values(arch))
         term = self.task.network(self.space, arch)
         metrics = self._check_sizes(term)
@@ -199,6 +198,10 @@ class TrainingEvaluator:
             metrics |= self._quantised(model)
         self._check(metrics)
         return metrics
+
+    def _require_epochs(self, fidelity: Fidelity) -> None:
+        if fidelity.epochs is None:
+            raise SpecError(wrong("fidelity.epochs", None, "a number of epochs > 0", "propose with Fidelity(epochs=1)"))
 
     def keeps_known_limits(self, arch: Architecture) -> bool:
         """Whether an architecture keeps the limits that are known without building it: its sizes, and the memory.
@@ -256,9 +259,8 @@ class TrainingEvaluator:
         self, model: nn.Module, arch: Architecture, recipe: Recipe, fidelity: Fidelity, seed: int
     ) -> dict[str, float]:
         import torch
-        from safetensors.torch import save
 
-        from netwright.evaluation.checkpoints import Checkpoints, write_atomically
+        from netwright.evaluation.checkpoints import Checkpoints
         from netwright.evaluation.training import Deadline, TrainingOptions, evaluate, recalibrate, train
 
         assert fidelity.epochs is not None
@@ -271,14 +273,26 @@ class TrainingEvaluator:
         batches = self._batches(recipe, fidelity, seed)
         model = model.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
         how = TrainingOptions(checkpoints, options.checkpoint_every_s, deadline, options.processes)
-        trained = train(model, batches, recipe, epochs=fidelity.epochs, options=how)
+        trained = train(model, batches, recipe, epochs=fidelity.epochs, options=how, teacher=self._teacher())
         recalibrate(model, batches)
         scores = evaluate(model, self._images(*self.task.validation()), device=device)
-        if options.keep_weights:
-            tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
-            write_atomically(self.weights_path(arch, fidelity, seed), save(tensors))
+        self._keep(model, self.weights_path(arch, fidelity, seed))
         checkpoints.discard_decay()
         return {**scores, "epochs": trained.epochs, "train_time_s": trained.time_s}
+
+    def _teacher(self) -> nn.Module | None:
+        """A network from whose answers the others learn; none here."""
+        return None
+
+    def _keep(self, model: nn.Module, path: Path) -> None:
+        """Write the weights of a trained network, where that is wanted."""
+        from safetensors.torch import save
+
+        from netwright.evaluation.checkpoints import write_atomically
+
+        if self.options.keep_weights:
+            tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+            write_atomically(path, save(tensors))
 
     def _quantised(self, model: nn.Module) -> dict[str, float]:
         from netwright.evaluation.quantised import quantised_accuracy

@@ -83,7 +83,13 @@ class Trained:
 
 
 def train(
-    model: nn.Module, batches: Batches, recipe: Recipe, *, epochs: float, options: TrainingOptions | None = None
+    model: nn.Module,
+    batches: Batches,
+    recipe: Recipe,
+    *,
+    epochs: float,
+    options: TrainingOptions | None = None,
+    teacher: nn.Module | None = None,
 ) -> Trained:
     """Train a model in place.
 
@@ -93,6 +99,7 @@ def train(
         recipe: how.
         epochs: passes over the batches' data; fractions are allowed.
         options: checkpoints, deadline, processes.
+        teacher: a network from whose answers it learns, too, see `Gradients`.
 
     Raises:
         TrialError: the loss is not finite, or a helper process died.
@@ -101,7 +108,7 @@ def train(
     run = _Run(model, batches, recipe, recipe.schedule(epochs, batches.steps_per_epoch), options)
     start_s = time.monotonic()
     first = run.restore()
-    with _gradients(model, batches, recipe, options.processes) as gradients:
+    with _gradients(Gradients(model, batches, recipe.label_smoothing, teacher), options.processes) as gradients:
         model.train()
         while run.step < run.schedule.total:
             run.advance(gradients)
@@ -109,11 +116,8 @@ def train(
 
 
 @contextmanager
-def _gradients(
-    model: nn.Module, batches: Batches, recipe: Recipe, processes: int
-) -> Iterator[Gradients | SharedGradients]:
-    alone = Gradients(model, batches, recipe.label_smoothing)
-    if min(processes, batches.shards) < 2 or batches.device != "cpu":
+def _gradients(alone: Gradients, processes: int) -> Iterator[Gradients | SharedGradients]:
+    if min(processes, alone.batches.shards) < 2 or alone.batches.device != "cpu":
         yield alone
         return
     with SharedGradients(alone, processes) as shared:

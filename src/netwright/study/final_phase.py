@@ -101,6 +101,8 @@ class FinalPhase:
 
     def _ranked(self) -> list[Trial]:
         searched = [t for t in feasible(self.trials, self.parts.constraints) if t.proposal.origin != FINAL]
+        if self.parts.sharing is not None:  # the others were trained to compare, whatever they promised
+            searched = [t for t in searched if t.fidelity.epochs is None]
         objectives = self.parts.objectives
         equal_time = self.plan.equal_time and [o.metric for o in objectives] in (["accuracy"], ["loss"])
         return choose_finalists(

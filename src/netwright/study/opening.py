@@ -13,7 +13,7 @@ from typing import Any
 
 from netwright.errors import SpecError, StoreError, UsageError
 from netwright.evaluation.ladder import NONE
-from netwright.spec import SearchSpec, load_spec, require_free
+from netwright.spec import SUPERNET, SearchSpec, load_spec, require_free
 from netwright.storage import Store, StudyRecord
 from netwright.study.clock import Clock
 from netwright.study.recorded import Recorded, own_values, require_same_specification
@@ -34,6 +34,7 @@ OURS = (
     "log.txt",
     "logs",
     "work",
+    "supernet",
 )
 """What a search writes into its folder before it has a result."""
 
@@ -68,7 +69,12 @@ def _prepare_task(
 ) -> tuple[Settings, Parts]:
     settings = Settings.of(spec, budget)
     clock.limit_s = settings.budget.time_s
-    return settings, task_parts(spec, settings, objects)
+    parts = task_parts(spec, settings, objects)
+    if spec.evaluator == SUPERNET:
+        from netwright.study.supernet_parts import with_supernet
+
+        parts = with_supernet(parts, spec, settings, objects)
+    return settings, parts
 
 
 def prepare_again(

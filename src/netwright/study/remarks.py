@@ -10,7 +10,10 @@ import math
 from collections.abc import Sequence
 
 from netwright.study.finals import FINAL, REFERENCE, feasible, refused_references, why_unusable
+from netwright.study.plan import Plan
 from netwright.study.setup import Parts, first_proposals
+from netwright.study.supernet_audit import score_the_same, supernet_agreement
+from netwright.study.supernet_parts import Sharing
 from netwright.types import Budget, Constraint, Trial
 
 SEARCHED = 3
@@ -23,6 +26,11 @@ LEAST_EPOCHS = 1.0
 def warnings_of(best: Trial, trials: Sequence[Trial], parts: Parts) -> tuple[str, ...]:
     """Why the best network is not as well trained as it could be; nothing where it is, or where nothing is trained."""
     plan = parts.plan
+    same = "" if parts.sharing is None else score_the_same(trials, parts.objectives[0])
+    return (*((same,) if same else ()), *_not_trained(best, trials, parts, plan))
+
+
+def _not_trained(best: Trial, trials: Sequence[Trial], parts: Parts, plan: Plan | None) -> tuple[str, ...]:
     if plan is None or "epochs" not in best.metrics:
         return ()
     epochs = best.metrics["epochs"]
@@ -51,7 +59,23 @@ def notes_of(best: Trial, trials: Sequence[Trial], parts: Parts, budget: Budget)
         notes += _only_references(trials, parts, budget)
     if parts.known_limits is not None:
         notes.append(parts.known_limits.note())
+    if parts.sharing is not None:
+        notes += _shared(best, trials, parts, parts.sharing)
     return tuple(note for note in notes if note)
+
+
+def _shared(best: Trial, trials: Sequence[Trial], parts: Parts, sharing: Sharing) -> list[str]:
+    """Where weights come from, and whether shared weights rank as trainings from nothing do."""
+    origin = sharing.phase.record.origin
+    if best.proposal.origin == FINAL:
+        where = f"its weights are its part of {origin}, trained further"
+    elif best.fidelity.epochs is None:
+        where = f"its weights are its part of {origin}, with its own statistics of norms"
+    else:
+        where = f"it was trained from nothing, to be compared with {origin}"
+    agreement = [str(found) for found in supernet_agreement(trials, parts.objectives[0])]
+    warning = str(sharing.phase.record.trained.get("warning", ""))
+    return [f"trial {best.id}: {where}", *agreement, sharing.note, warning]
 
 
 def _measured_again(best: Trial, constraints: Sequence[Constraint]) -> list[str]:

@@ -102,7 +102,7 @@ class Result:
             lines.append(_verdict(self.comparisons, main))
         lines.extend(str(rung) for rung in self.rungs)
         lines.extend(f"WARNING: {warning}" for warning in self.warnings)
-        lines.extend(f"note: {note}" for note in self.notes)
+        lines.extend(f"note: {note}" for note in self.notes if note not in map(str, self.rungs))
         if self.folder is not None:
             state = "checked: it scores as it did in the search" if self.verified else "NOT verified"
             lines.append(f"network: {self.folder} (model.py, weights.safetensors, model.onnx, card.json; {state})")

@@ -44,6 +44,7 @@ from netwright.types import Architecture, Budget, Constraint, Fidelity, Objectiv
 
 if TYPE_CHECKING:
     from netwright.spec import SearchSpec
+    from netwright.study.supernet_parts import Sharing
     from netwright.tasks.image_classification import ImageClassification
 
 
@@ -63,6 +64,7 @@ class Parts:
         searched_by: the strategy, and why it was chosen; for people.
         ladder: the strategy within, where it is a ladder.
         known_limits: which networks are not worth a proposal; None with an evaluator of one's own.
+        sharing: the supernet that is searched on; None where each network is trained.
     """
 
     space: SearchSpace
@@ -76,6 +78,7 @@ class Parts:
     searched_by: str = ""
     ladder: Ladder | None = None
     known_limits: KnownLimits | None = None
+    sharing: Sharing | None = None
 
 
 def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any]) -> Parts:

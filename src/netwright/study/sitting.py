@@ -30,11 +30,13 @@ from netwright.study.ladder_report import LadderReport, stored_agreements
 from netwright.study.loop import Loop
 from netwright.study.remarks import notes_of, warnings_of
 from netwright.study.result import Result
-from netwright.study.rung_audit import rung_agreements
+from netwright.study.rung_audit import RungAgreement, rung_agreements
 from netwright.study.scoring_phase import make_scores, store_scores, stored_scores
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts
 from netwright.study.standing import Standing
+from netwright.study.supernet_audit import supernet_agreement
+from netwright.study.supernet_phase import Ears
 from netwright.types import Proposal, Trial, TrialState, best_first
 
 _log = logging.getLogger(__name__)
@@ -95,6 +97,7 @@ class Sitting:
         if self.parts.searched_by:
             self._say(self.parts.searched_by)
         with self.stop.listening(lambda text: self._tell(message=text)):
+            self._train_supernet()
             with self._executor() as executor:
                 self._score_pool()
                 loop = self._loop(executor)
@@ -157,6 +160,19 @@ class Sitting:
             on_end=self._ended,
             on_wait=self._tell,
         )
+
+    def _train_supernet(self) -> None:
+        """Train the weights that the search shares, where it does."""
+        sharing = self.parts.sharing
+        if sharing is None:
+            return
+        ears = Ears(self._say, lambda: self.stop.signal_number)
+        limit_s = self.settings.budget.time_s
+        ends_s = None if limit_s is None else self.clock.deadline_s((1 - sharing.trains_until) * limit_s)
+        try:
+            sharing.phase.run(ears, ends_s)
+        finally:
+            self._note_time()
 
     def _score_pool(self) -> None:
         """Give the ladder the scores of its pool: those that the run holds, or new ones as far as there is time."""
@@ -292,6 +308,12 @@ class Sitting:
             final.rescue(self.store.started(), train)
         final.run(train, {started.proposal.architecture for started in loop.cut})
 
+    def _agreements(self) -> tuple[RungAgreement, ...]:
+        objective = self.parts.objectives[0]
+        if self.parts.sharing is not None:
+            return supernet_agreement(self.trials, objective)
+        return stored_agreements(self.store.events()) or rung_agreements(self.trials, objective)
+
     def _result(self, stopped: str) -> Result:
         if not self.trials and self._search_is_over():
             cure = f"it was spent after {self.clock.elapsed_s:.1f} s, before a trial ended; give minutes"
@@ -313,7 +335,7 @@ class Sitting:
             counts={state: self.standing.counts[state] for state in TrialState},
             notes=notes_of(ranked[0], self.trials, self.parts, self.settings.budget),
             warnings=warnings_of(ranked[0], self.trials, self.parts),
-            rungs=stored_agreements(self.store.events()) or rung_agreements(self.trials, objective),
+            rungs=self._agreements(),
         )
         for warning in () if self._is_done() else result.warnings:
             self.warn(warning)

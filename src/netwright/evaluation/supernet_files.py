@@ -1,0 +1,109 @@
+"""Shared weights in a file: written atomically, and used only where they are whole and of this space and data.
+
+Knows no training and no folders of runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netwright.errors import SpaceError, SpecError, one_line
+from netwright.space import SearchSpace
+from netwright.supernet import Supernet
+
+if TYPE_CHECKING:
+    from netwright.evaluation.trainer import ClassificationTask
+
+FORMAT = "netwright-supernet-1"
+WEIGHTS = "supernet.safetensors"
+
+
+def supernet_of(
+    task: ClassificationTask, space: SearchSpace, *, seed: int = 0, memory_bytes: int | None = None
+) -> Supernet:
+    """The supernet of a task's networks in a space, not trained.
+
+    Args:
+        task: whose normalisation of images is put around each network.
+        space: which architectures there are.
+        seed: of the initial weights.
+        memory_bytes: most memory that it may take.
+
+    Raises:
+        SpaceError: the networks cannot share weights, or need more memory.
+    """
+    return Supernet(space, input_shape=task.input_shape, wrap=task.normalised, seed=seed, memory_bytes=memory_bytes)
+
+
+def facts_of(task: ClassificationTask, space: SearchSpace) -> dict[str, str]:
+    """What weights are of: another space or other data means other weights."""
+    return {"format": FORMAT, "space": space.fingerprint(), "data": task.fingerprint()}
+
+
+def save_supernet(path: Path, supernet: Supernet, task: ClassificationTask) -> str:
+    """Write the shared weights of a supernet.
+
+    Args:
+        path: the file; there is always the old one or the new one whole.
+        supernet: whose.
+        task: what it was trained for.
+
+    Returns:
+        Digest of the file.
+    """
+    from safetensors.torch import save
+
+    from netwright.evaluation.checkpoints import write_atomically
+
+    tensors = {key: tensor.cpu().contiguous() for key, tensor in supernet.state_dict().items()}
+    data = save(tensors, metadata={**facts_of(task, supernet.space), "seed": str(supernet.seed)})
+    write_atomically(path, data)
+    return _digest(data)
+
+
+def load_supernet(path: Path, task: ClassificationTask, space: SearchSpace, *, digest: str | None = None) -> Supernet:
+    """Read the shared weights that `save_supernet` wrote.
+
+    Args:
+        path: the file.
+        task: what it is used for.
+        space: which architectures there are.
+        digest: of the file, where it is known.
+
+    Raises:
+        SpecError: it cannot be read, is not whole, or is of another space or other data.
+    """
+    from safetensors import SafetensorError, safe_open
+    from safetensors.torch import load
+
+    again = "train it again (netwright supernet train)"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SpecError(f"{one_line(path)}: cannot be read: {error.strerror or error}; {again}") from error
+    try:
+        tensors = load(data)
+        with safe_open(path, framework="pt") as file:
+            known = dict(file.metadata() or {})
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise SpecError(f"{one_line(path)}: is damaged ({error}); {again}") from error
+    if digest is not None and _digest(data) != digest:
+        raise SpecError(f"{one_line(path)}: is damaged, or not the file that the training wrote; {again}")
+    for name, mine in facts_of(task, space).items():
+        if known.get(name) != mine:
+            cure = f"give the {name} that it was trained with, or train one for this {name}"
+            if name == "format":
+                cure = f"give a file of the format {FORMAT}"
+            raise SpecError(f"{one_line(path)}: is a supernet of another {name}; {cure}")
+    try:
+        return Supernet(
+            space, input_shape=task.input_shape, wrap=task.normalised, seed=int(known.get("seed", "0")), state=tensors
+        )
+    except (SpaceError, ValueError) as error:
+        raise SpecError(f"{one_line(path)}: is damaged ({error}); {again}") from error
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -1,0 +1,193 @@
+"""From the parts of a search that trains each network to those of one on shared weights.
+
+A part of the budget trains the supernet, or one is given that was trained before; every strategy then searches on it;
+finalists go on from their shared weights. Nothing is trained here; what does not fit together is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from netwright.errors import SpecError, wrong
+from netwright.evaluation.ladder import DEFAULT, NONE
+from netwright.evaluation.supernet_evaluator import SupernetEvaluator
+from netwright.evaluation.supernet_settings import SupernetSettings
+from netwright.evaluation.trainer import TrainingEvaluator
+from netwright.strategies import Strategy, has_fidelities, make_strategy
+from netwright.study.plan import Plan, nominal_rate
+from netwright.study.setup import Parts, first_proposals
+from netwright.study.supernet_audit import NUM_AUDITED, Audited, draw_audited
+from netwright.study.supernet_phase import SupernetPhase
+from netwright.study.supernet_record import SupernetRecord, read_finished
+from netwright.types import Budget, Fidelity, digest
+
+if TYPE_CHECKING:
+    from netwright.spec import SearchSpec
+    from netwright.study.settings import Settings
+
+FOLDER = "supernet"
+"""Of a run: where its own supernet lies."""
+
+TRAINED_SHARE = 0.4
+SEARCHED_SHARE = 0.25
+"""Parts of a time budget that train the supernet, and that compare and search; the rest trains finalists and exports.
+Without a training of its own the search has `SEARCHED_SHARE` alone."""
+
+AUDIT_SHARE = 0.12
+"""Part of a time budget that trains a few networks from nothing, to compare."""
+
+MOST_EPOCHS = 4.0
+"""Times the full training of one network: the most that a supernet is trained where time allows it."""
+
+FEWEST_AUDITED = 4
+LEAST_AUDIT_EPOCHS, MOST_AUDIT_EPOCHS = 0.1, 12.0
+"""Epochs of a training from nothing, for the comparison."""
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """The supernet of a search.
+
+    Args:
+        phase: trains it; one that was given is found to be trained.
+        trains_until: part of a time budget after which its training must have ended; 0 where it was given.
+        note: what the audit lacks; empty where it lacks nothing.
+    """
+
+    phase: SupernetPhase
+    trains_until: float
+    note: str = ""
+
+
+def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: Mapping[str, Any]) -> Parts:
+    """The parts of a search on shared weights.
+
+    Args:
+        parts: those of the same search that trains each network.
+        spec: what is asked for.
+        settings: how it is run.
+        objects: as of `netwright.study.setup.task_parts`.
+
+    Raises:
+        SpecError: a key does not fit to a search that trains nothing, or the given supernet cannot be used.
+        StudyMismatchError: the given supernet is of another space or other data.
+    """
+    assert parts.task is not None
+    assert parts.plan is not None
+    assert parts.known_limits is not None
+    _require_keys(spec, settings.budget, objects)
+    sharing = _sharing(parts, spec, settings)
+    before = cast(TrainingEvaluator, parts.evaluator)
+    evaluator = SupernetEvaluator(
+        parts.task,
+        sharing.phase.weights,
+        work_dir=before.work_dir,
+        space=parts.space,
+        constraints=parts.constraints,
+        options=before.options,
+    )
+    space = parts.space.limited(parts.known_limits)
+    given = objects.get("strategy")
+    inner = make_strategy(
+        spec.strategy if given is None else given,
+        space,
+        seed=spec.seed,
+        objectives=parts.objectives,
+        constraints=parts.constraints,
+        initial=[replace(p, fidelity=Fidelity()) for p in first_proposals(parts.task, parts.space)],
+    )
+    count, epochs = _audit(parts, spec)
+    audited = draw_audited(space, spec.seed, count) if count else []
+    strategy: Strategy = inner
+    if len(audited) >= FEWEST_AUDITED:
+        strategy = Audited(inner, audited, Fidelity(epochs))
+    else:
+        budget = "the budget is too small for it" if not count else "too few networks keep the limits"
+        sharing = replace(sharing, note=f"shared weights were not compared with trainings from nothing: {budget}")
+    code = parts.code
+    if spec.supernet is not None:
+        code = digest(f"{code} {sharing.phase.record.digest}")
+    plan = _plan(parts.plan, spec.spending if settings.budget.time_s is None else settings.budget, sharing)
+    return replace(parts, evaluator=evaluator, strategy=strategy, plan=plan, code=code, ladder=None, sharing=sharing)
+
+
+def _require_keys(spec: SearchSpec, budget: Budget, objects: Mapping[str, Any]) -> None:
+    if spec.ladder not in (DEFAULT, NONE):
+        cure = "leave the ladder out, or search with --evaluator training"
+        raise SpecError(wrong("ladder", spec.ladder, "left out with evaluator supernet", cure))
+    if "strategy" not in objects and spec.strategy != "auto" and has_fidelities(spec.strategy):
+        cure = "take another strategy, such as evolution, or --evaluator training"
+        allowed = "one that does not decide how long networks are trained, with evaluator supernet"
+        raise SpecError(wrong("strategy", spec.strategy, allowed, cure))
+    if budget.epochs is not None:
+        cure = "with evaluator supernet give a time or a number of trials, such as 10m"
+        raise SpecError(wrong("budget", str(budget), "a time or a number of trials", cure))
+    if spec.max_epochs is not None and spec.max_epochs <= 1:
+        raise SpecError(wrong("max_epochs", spec.max_epochs, "> 1 with evaluator supernet", "raise max_epochs"))
+
+
+def _sharing(parts: Parts, spec: SearchSpec, settings: Settings) -> Sharing:
+    task, plan = parts.task, parts.plan
+    assert task is not None
+    assert plan is not None
+    fingerprints = parts.space.fingerprint(), task.fingerprint()
+    if spec.supernet is not None:
+        folder = Path(spec.supernet)
+        found = read_finished(folder)
+        same = replace(found, space_fingerprint=fingerprints[0], data_fingerprint=fingerprints[1])
+        found.require_same(same, folder)
+        return Sharing(SupernetPhase(task, parts.space, found, folder), 0.0)
+    epochs = plan.final_epochs if settings.budget.time_s is None else MOST_EPOCHS * plan.final_epochs
+    record = SupernetRecord(
+        task=spec.task,
+        data=task.data_name if spec.data is None else spec.data,
+        space=spec.space,
+        seed=spec.seed,
+        settings=SupernetSettings(epochs=epochs, seed=spec.seed),
+        space_fingerprint=fingerprints[0],
+        data_fingerprint=fingerprints[1],
+        code=parts.code,
+        device=spec.device,
+    )
+    phase = SupernetPhase(
+        task,
+        parts.space,
+        record,
+        Path(spec.out) / FOLDER,
+        workers=spec.workers,
+        memory_bytes=settings.limits.memory_bytes,
+    )
+    return Sharing(phase, TRAINED_SHARE)
+
+
+def _audit(parts: Parts, spec: SearchSpec) -> tuple[int, float]:
+    """How many networks are trained from nothing, and for how many epochs; none where the budget is too small."""
+    assert parts.task is not None
+    assert parts.plan is not None
+    budget, plan = spec.spending, parts.plan
+    if budget.time_s is None:
+        count = min(NUM_AUDITED, (budget.trials or 0) // 6)
+        return (count, max(LEAST_AUDIT_EPOCHS, plan.final_epochs / 9)) if count >= FEWEST_AUDITED else (0, 0.0)
+    height_width = parts.task.input_shape[1:]
+    rate = nominal_rate(len(parts.task.train()[1]), height_width[0] * height_width[1]) * spec.workers
+    epochs = min(MOST_AUDIT_EPOCHS, plan.final_epochs, AUDIT_SHARE * budget.time_s * rate / NUM_AUDITED)
+    return (NUM_AUDITED, float(f"{epochs:.2g}")) if epochs >= LEAST_AUDIT_EPOCHS else (0, 0.0)
+
+
+def _plan(plan: Plan, budget: Budget, sharing: Sharing) -> Plan:
+    """The plan with the search phase in its place: after the supernet, before the finalists."""
+    if budget.time_s is None:
+        return replace(plan, min_epochs=plan.max_epochs, equal_time=False, least_cost=0.0, finishes=False)
+    ends_s = (sharing.trains_until + SEARCHED_SHARE) * budget.time_s
+    return replace(
+        plan,
+        search=Budget(ends_s, budget.trials, None),
+        num_finalists=max(1, plan.num_finalists),
+        grace_s=min(plan.grace_s, 0.05 * budget.time_s),
+        equal_time=False,
+        least_cost=0.0,
+        finishes=False,
+    )
