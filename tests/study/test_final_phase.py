@@ -15,9 +15,9 @@ from netwright.study.clock import Clock
 from netwright.study.final_phase import FinalPhase
 from netwright.study.finals import FINAL, expected_epochs, share_time, waiting_finalists
 from netwright.study.opening import prepare
+from netwright.study.plan import reserve_at_pace_s
 from netwright.study.remarks import notes_of, warnings_of
 from netwright.study.result import Comparison, Result
-from netwright.study.plan import reserve_at_pace_s
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts, first_proposals
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial, TrialState
