@@ -1,0 +1,264 @@
+"""``netwright supernet``: weights that all networks of a space share, trained, asked, searched on and taken from."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netwright.cli.runs import read_architecture
+from netwright.cli.searching import AsJson, Quiet, Text, _number, _run
+from netwright.cli.text import clean, duration, json_line, table
+from netwright.errors import SpecError, one_line, wrong
+from netwright.readable import number
+
+if TYPE_CHECKING:
+    from netwright.space import SearchSpace
+    from netwright.study.supernet_use import Scored
+    from netwright.types import Architecture
+
+Run = Annotated[Path, typer.Argument(help="Folder of the supernet.", metavar="RUN")]
+Data = Annotated[Text, typer.Option(help="Where its data lies now, if not where it was.")]
+Space = Annotated[Text, typer.Option(help="Where its space lies now, if not where it was.")]
+Out = Annotated[Path, typer.Option(help="Folder to write to, new or empty.")]
+
+
+def make_group() -> typer.Typer:
+    """The commands of the group."""
+    group = typer.Typer(
+        help="Weights that all networks of a space share: train them once, choose among all networks.",
+        add_completion=False,
+        rich_markup_mode=None,
+        no_args_is_help=True,
+    )
+    group.command("train")(train)
+    group.command("evaluate")(evaluate)
+    group.command("search")(search)
+    group.command("extract")(extract)
+    return group
+
+
+def train(
+    data: Annotated[Text, typer.Option(help="digits, a .npz file, a folder of images, or MNIST's idx files.")] = None,
+    task: Annotated[Text, typer.Option(help="What is learned: image-classification.")] = "image-classification",
+    space: Annotated[Text, typer.Option(help="A shipped search space (netwright spaces) or FILE.py:NAME.")] = None,
+    sampling: Annotated[str, typer.Option(help="sandwich, uniform, fair, progressive or pareto.")] = "sandwich",
+    distil: Annotated[bool, typer.Option("--distil/--no-distil", help="The largest network teaches.")] = True,
+    divergence: Annotated[str, typer.Option(help="How its answers are compared with: kl or alpha.")] = "kl",
+    epochs: Annotated[Text, typer.Option(metavar="E", help="Passes over the data.")] = None,
+    budget: Annotated[Text, typer.Option(help="A time such as 10m.  [default: 10m without --epochs]")] = None,
+    workers: Annotated[Text, typer.Option(metavar="N", help="Processes that share each step.  [default: 1]")] = None,
+    seed: Annotated[Text, typer.Option(metavar="N", help="Of everything random.  [default: 0]")] = None,
+    device: Annotated[Text, typer.Option(help="cpu, cuda, cuda:0 or mps.  [default: cpu]")] = None,
+    memory_limit: Annotated[Text, typer.Option(help="Such as 2Gi; the machine's when absent.")] = None,
+    out: Annotated[Text, typer.Option(help="Folder of the supernet; one that was begun goes on.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Refuse to begin a new one.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> int:
+    """Train the weights that all networks of a space share; the same command again goes on after an interruption."""
+    from netwright.spec import SearchSpec, require_free
+    from netwright.study.supernet_record import is_supernet
+    from netwright.study.supernet_use import new_phase
+
+    options = {"task": task, "data": data, "space": space, "device": device, "out": out}
+    numbers = {"workers": _number(workers), "seed": _number(seed)}
+    spec = SearchSpec.from_options(**options, **numbers, trial_memory_limit=memory_limit)
+    begun = is_supernet(Path(spec.out))
+    if not begun:
+        if resume:
+            cure = "give the folder of one that was begun (--out), or leave --resume out"
+            raise SpecError(f"out: {one_line(spec.out)} holds no supernet that could go on; {cure}")
+        require_free(spec.out)
+    limit = _time(budget, epochs is None)
+    with _lines(quiet=quiet, as_json=as_json) as tell, redirect_stdout(sys.stderr):
+        how = {"sampling": sampling, "distil": distil, "divergence": divergence}
+        phase = new_phase(spec, epochs=_epochs(epochs), budget=limit, options=how)
+        finished = phase.open()
+        left_s = None if limit is None else (limit.time_s or 0.0) - phase.record.spent_s
+        if not finished and left_s is not None and left_s <= 0:
+            spent = duration(phase.record.spent_s)
+            raise SpecError(wrong("budget", str(limit), f"more than what was spent already ({spent})", "give --epochs"))
+        return _train(phase, left_s, tell, as_json=as_json)
+
+
+def _train(phase: Any, left_s: float | None, tell: Callable[[str], None], *, as_json: bool) -> int:
+    """Run the training, with signals and a log."""
+    from netwright.errors import Interrupted
+    from netwright.study.clock import StopRequest
+    from netwright.study.supernet_phase import Ears
+
+    stop = StopRequest()
+    deadline_s = None if left_s is None else time.monotonic() + left_s
+    ears = Ears(tell, lambda: stop.signal_number)
+    try:
+        with stop.listening(tell):
+            record = phase.run(ears, deadline_s)
+    except (Interrupted, KeyboardInterrupt) as error:
+        code = error.signal_number if isinstance(error, Interrupted) else signal.SIGINT
+        print("stopped; the same command goes on where it was", file=sys.stderr)
+        return 128 + code
+    folder = phase.folder
+    if as_json:
+        print(json_line({"run": str(folder), "finished": True, **record.trained}), file=sys.__stdout__)
+    else:
+        quoted = clean(folder)
+        tell(f"trained: {quoted}; go on with netwright supernet search {quoted}, evaluate or extract")
+    return 0
+
+
+def evaluate(
+    run: Run,
+    architecture: Annotated[list[Path] | None, typer.Option(help="JSON file or card.json; repeatable.")] = None,
+    sample: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Random networks.  [default: 8 without --architecture]")
+    ] = None,
+    audit: Annotated[Text, typer.Option(metavar="E", help="Also train each from nothing for E epochs.")] = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the draw.")] = 0,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, max=500, help="Networks at once.")] = 1,
+    data: Data = None,
+    space: Space = None,
+    as_json: AsJson = False,
+) -> int:
+    """Score networks with shared weights, each with its own statistics of norms."""
+    from netwright.study.supernet_use import agreement_of, choose_networks, open_supernet, score_networks
+
+    epochs = _epochs(audit, "audit")
+    count = sample if sample is not None else 0 if architecture else 8
+    with redirect_stdout(sys.stderr):
+        opened = open_supernet(run, data=data, space=space)
+        given = [_of_space(opened.space, file) for file in architecture or ()]
+        networks = choose_networks(opened, given, count, seed)
+        if not networks:
+            raise SpecError(wrong("sample", 0, ">= 1 without an architecture", "give --sample or --architecture"))
+        rows = score_networks(opened, networks, audit_epochs=epochs, workers=workers)
+    found = None if epochs is None else agreement_of(rows, epochs)
+    if as_json:
+        for row in rows:
+            print(json_line(row.to_dict()))
+        if found is not None:
+            print(json_line({"audit": found.to_dict()}))
+    else:
+        print(_table(rows))
+        if found is not None:
+            print(found)
+    values = {row.metrics["accuracy"] for row in rows if row.metrics}
+    if len(values) == 1 and len(rows) > 1:
+        print(f"warning: all {len(rows)} networks score the same; the supernet ranks nothing", file=sys.stderr)
+    return 0
+
+
+def search(
+    run: Run,
+    budget: Annotated[Text, typer.Option(help="90s, 10m, or '200 trials'.  [default: 10m]")] = None,
+    constraint: Annotated[list[str] | None, typer.Option(help="Such as 'params<=200k'; may be repeated.")] = None,
+    objective: Annotated[list[str] | None, typer.Option(help="Such as accuracy or latency_ms; repeatable.")] = None,
+    strategy: Annotated[Text, typer.Option(help="auto, evolution, ...; those with rungs are none here.")] = None,
+    workers: Annotated[Text, typer.Option(metavar="N", help="Networks at once.  [default: 1]")] = None,
+    seed: Annotated[Text, typer.Option(metavar="N", help="Of the search.  [default: the supernet's]")] = None,
+    max_epochs: Annotated[Text, typer.Option(metavar="N", help="Most epochs of the finalists.")] = None,
+    latency_runtime: Annotated[Text, typer.Option(help="torch, onnxruntime, ...: docs/latency.md.")] = None,
+    out: Annotated[Text, typer.Option(help="Folder of the search, new or empty.  [default: RUN/search]")] = None,
+    data: Data = None,
+    space: Space = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> int:
+    """Search on shared weights with any strategy; finalists go on from them, are exported and verified."""
+    from netwright.spec import SUPERNET, require_free
+    from netwright.study.supernet_record import read_finished
+    from netwright.study.supernet_use import search_spec
+
+    spec = search_spec(
+        read_finished(run),
+        evaluator=SUPERNET,
+        supernet=str(run),
+        budget=budget,
+        constraints=constraint or None,
+        objectives=objective or None,
+        strategy=strategy,
+        workers=_number(workers),
+        seed=_number(seed),
+        max_epochs=_number(max_epochs),
+        latency_runtime=latency_runtime,
+        data=data,
+        space=space,
+        out=out or str(run / "search"),
+    )
+    require_free(spec.out)
+
+    from netwright.search import search as begin
+
+    return _run(lambda display: begin(spec, listener=display), Path(spec.out), quiet=quiet, as_json=as_json)
+
+
+def extract(
+    run: Run,
+    architecture: Annotated[Path, typer.Option(help="JSON file of decisions, or a card.json.")],
+    out: Out,
+    data: Data = None,
+    space: Space = None,
+) -> int:
+    """Take a network out: source, weights, ONNX and card, checked."""
+    from netwright.spec import require_free
+    from netwright.study.supernet_use import choose_networks, extract_network, open_supernet
+
+    require_free(out)
+    with redirect_stdout(sys.stderr):
+        opened = open_supernet(run, data=data, space=space)
+        chosen = choose_networks(opened, [_of_space(opened.space, architecture)], 0, 0)[0]
+        metrics = extract_network(opened, chosen, out)
+    print(f"the network is in {clean(out)}: validation accuracy {metrics['accuracy']:.4f} with shared weights, checked")
+    return 0
+
+
+def _of_space(space: SearchSpace, file: Path) -> Architecture:
+    """An architecture of a file, written as the space writes it."""
+    return space.architecture(dict(read_architecture(file)))
+
+
+def _table(rows: list[Scored]) -> str:
+    columns = ("accuracy", "loss", "params", "macs")
+    trained = any(row.trained for row in rows)
+    head = ["network", *columns, *(["trained"] if trained else []), "note"]
+    lines = []
+    for row in rows:
+        cells = [number(name, row.metrics[name]) if name in row.metrics else "-" for name in columns]
+        alone = [f"{row.trained['accuracy']:.4f}" if "accuracy" in row.trained else "-"] if trained else []
+        lines.append([row.architecture.id[:12], *cells, *alone, row.error])
+    return table(head, lines)
+
+
+def _epochs(text: str | None, name: str = "epochs") -> float | None:
+    if text is None:
+        return None
+    found = _number(text)
+    if isinstance(found, str) or found is None or not 0 < found <= 1e6:
+        raise SpecError(wrong(name, text, "a number > 0, at most 1e6"))
+    return float(found)
+
+
+def _time(text: str | None, needed: bool) -> Any:
+    from netwright.types import Budget
+
+    return Budget.parse(text) if text is not None else Budget.parse("10m") if needed else None
+
+
+@contextmanager
+def _lines(*, quiet: bool, as_json: bool) -> Iterator[Callable[[str], None]]:
+    """Prints lines with the time that is gone."""
+    out, began_s = sys.stdout, time.monotonic()
+
+    def tell(text: str) -> None:
+        if as_json:
+            print(json_line({"elapsed_s": round(time.monotonic() - began_s, 3), "message": text}), file=out, flush=True)
+        elif not quiet:
+            print(f"[{duration(time.monotonic() - began_s)}] {clean(text)}", file=out, flush=True)
+
+    yield tell

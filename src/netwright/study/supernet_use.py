@@ -1,0 +1,311 @@
+"""What is done with a trained supernet: its networks are scored, compared with trainings from nothing, and taken out.
+
+Each network is scored in a process of its own, as in a search. Knows no terminals.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from netwright.errors import SearchError, SpaceError, SpecError, one_line, wrong
+from netwright.evaluation.supernet_evaluator import SupernetEvaluator
+from netwright.evaluation.supernet_files import WEIGHTS
+from netwright.evaluation.supernet_settings import SupernetSettings
+from netwright.evaluation.trainer import TrainerOptions
+from netwright.execution import IsolatedExecutor, Job, Limits, Outcome
+from netwright.spec import SearchSpec
+from netwright.study.plan import make_plan
+from netwright.study.preflight import require_device, require_networks
+from netwright.study.rung_audit import RungAgreement, measure_agreement
+from netwright.study.setup import find_space
+from netwright.study.supernet_audit import SUPERNET, draw_audited
+from netwright.study.supernet_parts import MOST_EPOCHS
+from netwright.study.supernet_phase import SupernetPhase
+from netwright.study.supernet_record import SupernetRecord, read_finished
+from netwright.tasks import load_task
+from netwright.temporary import temporary_folder
+from netwright.types import Architecture, Budget, Constraint, Fidelity, Json, Metrics, TrialState
+
+if TYPE_CHECKING:
+    from netwright.space import SearchSpace
+    from netwright.tasks.image_classification import ImageClassification
+
+Listener = Callable[[int, int], None]
+"""Is told how many networks were scored or trained, of how many."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A trained supernet with its data and space.
+
+    Args:
+        folder: where it lies.
+        record: what it is.
+        task: the data.
+        space: of its networks.
+    """
+
+    folder: Path
+    record: SupernetRecord
+    task: ImageClassification
+    space: SearchSpace
+
+    def evaluator(self, work_dir: Path, *, keep_weights: bool, constraints: Sequence[Constraint]) -> SupernetEvaluator:
+        """What scores its networks."""
+        options = TrainerOptions(device=self.record.device, keep_weights=keep_weights)
+        return SupernetEvaluator(
+            self.task,
+            self.folder / WEIGHTS,
+            work_dir=work_dir,
+            space=self.space,
+            constraints=constraints,
+            options=options,
+        )
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A network of a supernet.
+
+    Args:
+        architecture: which.
+        metrics: with shared weights; empty where it has none.
+        trained: of a training from nothing; empty where there was none.
+        error: why there are no metrics.
+    """
+
+    architecture: Architecture
+    metrics: Metrics
+    trained: Metrics
+    error: str = ""
+
+    def to_dict(self) -> dict[str, Json]:
+        """JSON object."""
+        plain: dict[str, Json] = {
+            "architecture": json.loads(self.architecture.to_json()),
+            "metrics": dict(self.metrics),
+            "error": self.error,
+        }
+        return {**plain, "trained": dict(self.trained)} if self.trained else plain
+
+
+def new_phase(
+    spec: SearchSpec,
+    *,
+    epochs: float | None,
+    budget: Budget | None,
+    options: dict[str, Any],
+) -> SupernetPhase:
+    """The training of a supernet that a person asks for; all that can be wrong with it is found here.
+
+    Args:
+        spec: task, data, space, seed, workers, device and the folder.
+        epochs: that it is trained; None for as many as a budget of time allows.
+        budget: of time, or None.
+        options: of `SupernetSettings`.
+
+    Raises:
+        UsageError: something given is wrong.
+    """
+    if budget is not None and (budget.time_s is None or budget.trials is not None or budget.epochs is not None):
+        cure = "give a time, or leave it out and give --epochs"
+        raise SpecError(wrong("budget", str(budget), "a time such as 10m", cure))
+    require_device(spec.device)
+    SupernetSettings(**options, epochs=1.0 if epochs is None else epochs, seed=spec.seed)
+    task, space, code = _load(spec)
+    if epochs is None:
+        pixels = task.input_shape[-1] * task.input_shape[-2]
+        full = make_plan(Budget(trials=1), num_images=len(task.train()[1]), pixels=pixels, workers=1).final_epochs
+        epochs = MOST_EPOCHS * full
+    record = SupernetRecord(
+        task=spec.task,
+        data=spec.data,
+        space=spec.space,
+        seed=spec.seed,
+        settings=SupernetSettings(**options, epochs=epochs, seed=spec.seed),
+        space_fingerprint=space.fingerprint(),
+        data_fingerprint=task.fingerprint(),
+        code=code,
+        device=spec.device,
+        budget="" if budget is None else str(budget),
+    )
+    return SupernetPhase(
+        task, space, record, Path(spec.out), workers=spec.workers, memory_bytes=spec.trial_memory_bytes
+    )
+
+
+def open_supernet(folder: Path, *, data: str | None = None, space: str | None = None) -> Opened:
+    """A trained supernet.
+
+    Args:
+        folder: where it lies.
+        data: where its data lies now; None for where it was.
+        space: the same of its space.
+
+    Raises:
+        SpecError: there is none, or it is not finished.
+        StudyMismatchError: data or space are others than it was trained for.
+    """
+    record = read_finished(folder)
+    spec = search_spec(record, data=data, space=space)
+    task, found, code = _load(spec)
+    now = replace(record, space_fingerprint=found.fingerprint(), data_fingerprint=task.fingerprint(), code=code)
+    record.require_same(now, folder)
+    return Opened(folder, record, task, found)
+
+
+def search_spec(record: SupernetRecord, **options: object) -> SearchSpec:
+    """The specification of a search on a supernet.
+
+    Args:
+        record: of the supernet.
+        options: keys of the specification; None leaves what the supernet was trained with.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    known = {
+        "task": record.task,
+        "data": record.data,
+        "space": record.space,
+        "seed": record.seed,
+        "device": record.device,
+    }
+    return SearchSpec.from_options(**{**known, **given})
+
+
+def _load(spec: SearchSpec) -> tuple[ImageClassification, SearchSpace, str]:
+    task = cast("ImageClassification", load_task(spec.task, spec.data, seed=spec.seed))
+    space, code = find_space(spec, task)
+    if spec.space_file is not None:
+        require_networks(task, space, f"space {one_line(spec.space)}")
+    return task, space, code
+
+
+def choose_networks(opened: Opened, given: Sequence[Architecture], count: int, seed: int) -> list[Architecture]:
+    """The networks that are asked for: those given, then random ones.
+
+    Args:
+        opened: the supernet.
+        given: architectures of its space.
+        count: random ones.
+        seed: of the draw.
+
+    Raises:
+        SpaceError: a given one is not of the space: names the decision.
+    """
+    for architecture in given:
+        problem = opened.space.explain(architecture)
+        if problem is not None:
+            raise SpaceError(f"architecture: {problem}; give one of the space {one_line(opened.record.space)}")
+    return list(dict.fromkeys((*given, *draw_audited(opened.space, seed, count))))
+
+
+def score_networks(
+    opened: Opened,
+    networks: Sequence[Architecture],
+    *,
+    audit_epochs: float | None = None,
+    workers: int = 1,
+    listener: Listener = lambda done, total: None,
+) -> list[Scored]:
+    """Score networks with shared weights, and train them from nothing where that is wanted.
+
+    Args:
+        opened: the supernet.
+        networks: which.
+        audit_epochs: of a training from nothing; None for none.
+        workers: networks at once.
+        listener: is told of each.
+
+    Raises:
+        UsageError: the file of the weights cannot be used.
+    """
+    fidelities = [Fidelity(), *([] if audit_epochs is None else [Fidelity(audit_epochs)])]
+    jobs = [(a, f) for f in fidelities for a in networks]
+    ended: dict[int, Outcome] = {}
+    with temporary_folder() as folder, _running(opened, folder, workers=workers, keep_weights=False) as executor:
+        for number, (architecture, fidelity) in enumerate(jobs):
+            executor.submit(Job(number, architecture, fidelity, opened.record.seed))
+        while len(ended) < len(jobs):
+            for outcome in executor.wait(None):
+                ended[outcome.trial_id] = outcome
+                listener(len(ended), len(jobs))
+    rows = []
+    for number, architecture in enumerate(networks):
+        outcome = ended[number]
+        again = ended[number + len(networks)].metrics if audit_epochs is not None else {}
+        error = "" if outcome.state is TrialState.FINISHED else outcome.error.partition("\n")[0]
+        rows.append(Scored(architecture, {} if error else outcome.metrics, again, error))
+    return rows
+
+
+def agreement_of(rows: Sequence[Scored], epochs: float) -> RungAgreement | None:
+    """Kendall's tau of shared weights against trainings from nothing; None of fewer than four networks.
+
+    Args:
+        rows: scored, and trained for so many epochs.
+        epochs: of the trainings.
+    """
+    both = [row for row in rows if "accuracy" in row.metrics and "accuracy" in row.trained]
+    shared = {row.architecture: row.metrics["accuracy"] for row in both}
+    trained = {row.architecture: row.trained["accuracy"] for row in both}
+    sizes = {row.architecture: row.metrics for row in both}
+    return measure_agreement(SUPERNET, Fidelity(epochs), shared, trained, sizes, random=list(trained))
+
+
+def extract_network(opened: Opened, architecture: Architecture, out: Path) -> Metrics:
+    """Write a network with its shared weights: source, weights, ONNX and card, checked.
+
+    Args:
+        opened: the supernet.
+        architecture: of its space.
+        out: folder for the files, new, empty or of an earlier export.
+
+    Returns:
+        Its metrics with shared weights, on the validation images.
+
+    Raises:
+        SearchError: it cannot be scored.
+        VerificationError: what was written does not do what the network did.
+    """
+    from netwright.export import Card, export_network
+
+    with temporary_folder() as folder:
+        with _running(opened, folder, workers=1, keep_weights=True) as executor:
+            executor.submit(Job(0, architecture, Fidelity(), opened.record.seed))
+            outcome = next(iter(executor.wait(None)))
+        if outcome.state is not TrialState.FINISHED:
+            raise SearchError(f"the network cannot be scored: {outcome.error.partition(chr(10))[0]}")
+        evaluator = opened.evaluator(folder, keep_weights=True, constraints=())
+        weights = evaluator.weights_path(architecture, Fidelity(), opened.record.seed)
+        metrics = {("validation_accuracy" if n == "accuracy" else n): v for n, v in outcome.metrics.items()}
+        card = Card(
+            task=opened.task.name,
+            metrics=metrics,
+            architecture=json.loads(architecture.to_json()),
+            seed=opened.record.seed,
+            data=opened.task.fingerprint(),
+            versions={"netwright": version("netwright")},
+            remarks=(f"its weights are its part of {opened.record.origin}, with its own statistics of norms",),
+        )
+        export_network(
+            opened.task.network(opened.space, architecture),
+            weights,
+            info=opened.task.export_info(),
+            out=out,
+            card=card,
+            examples={"validation": opened.task.validation()},
+        )
+    return outcome.metrics
+
+
+@contextmanager
+def _running(opened: Opened, folder: Path, *, workers: int, keep_weights: bool) -> Iterator[IsolatedExecutor]:
+    evaluator = opened.evaluator(folder, keep_weights=keep_weights, constraints=())
+    with IsolatedExecutor(evaluator, workers=workers, limits=Limits()) as executor:
+        yield executor
