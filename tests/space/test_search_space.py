@@ -371,6 +371,9 @@ class Recorder:
     def source(self, term: object, *, input_shape: tuple[int, ...], input_dtype: str) -> str:
         return f"{input_shape} {input_dtype}"
 
+    def supernet(self, space: SearchSpace, *, input_shape: tuple[int, ...], seed: int, input_dtype: str) -> object:
+        return ("supernet", space, input_shape, seed, input_dtype)
+
 
 def test_networks_are_built_by_the_backend() -> None:
     """The backend of the first operation that has one gets the resolved term."""
@@ -379,6 +382,7 @@ def test_networks_are_built_by_the_backend() -> None:
     built = space.build(arch, input_shape=(3, 8, 8), seed=7)
     assert built == ("model", space.resolve(arch), (3, 8, 8), 7, "float32")
     assert space.source(arch, input_shape=(3,), input_dtype="int64") == "(3,) int64"
+    assert space.supernet(input_shape=(3,), seed=2) == ("supernet", space, (3,), 2, "float32")
     bare = SearchSpace(op("conv", w=X))
     with pytest.raises(
         SpaceError, match=r"no operation of the space says what it computes; declare it with netwright\.nn"

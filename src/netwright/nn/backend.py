@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from netwright.space.terms import Term
+
+if TYPE_CHECKING:
+    from netwright.space import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,14 @@ class TorchBackend:
         from netwright.nn.writing import source
 
         return source(term, input_shape=input_shape, input_dtype=input_dtype)
+
+    def supernet(self, space: SearchSpace, *, input_shape: tuple[int, ...], seed: int, input_dtype: str) -> object:
+        """Make a supernet; see `netwright.supernet.Supernet`.
+
+        It is imported by its name: supernets stand above this layer, and nothing here depends on them.
+        """
+        module = importlib.import_module("netwright.supernet")
+        return module.Supernet(space, input_shape=input_shape, seed=seed, input_dtype=input_dtype)
 
 
 TORCH = TorchBackend()

@@ -16,6 +16,7 @@ from netwright.space.expressions import Categorical, Choice, Expr
 from netwright.types import Value
 
 if TYPE_CHECKING:
+    from netwright.space.search_space import SearchSpace
     from netwright.space.terms import Term
 
 Arg = Union[Expr, Value, tuple["Arg", ...]]
@@ -29,6 +30,9 @@ class Backend(Protocol):
 
     def source(self, term: Term, *, input_shape: tuple[int, ...], input_dtype: str) -> str:
         """Write the model as self-contained source text."""
+
+    def supernet(self, space: SearchSpace, *, input_shape: tuple[int, ...], seed: int, input_dtype: str) -> object:
+        """Make all networks of a space with shared weights."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -483,6 +483,10 @@ class SearchSpace:
         """
         return self._backend().source(self.resolve(arch), input_shape=input_shape, input_dtype=input_dtype)
 
+    def supernet(self, *, input_shape: tuple[int, ...], seed: int = 0, input_dtype: str = "float32") -> object:
+        """All networks on shared weights (`netwright.supernet.Supernet`); `SpaceError` names what cannot be shared."""
+        return self._backend().supernet(self, input_shape=input_shape, seed=seed, input_dtype=input_dtype)
+
     def _backend(self) -> Backend:
         backend = find_backend(self._network())
         if backend is None:

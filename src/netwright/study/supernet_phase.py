@@ -195,4 +195,7 @@ def _error(outcome: Outcome) -> Exception:
     }
     if kind in known:
         return known[kind](text)
+    if outcome.state is TrialState.INFEASIBLE:
+        cure = "make the widest choices or the batch smaller, or give it more memory"
+        return SpaceError(f"memory of the supernet: its training was ended ({cause}); {cure}")
     return SearchError(f"the training of the supernet failed: {cause or outcome.state}; see its log")

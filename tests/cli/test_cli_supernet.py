@@ -1,0 +1,247 @@
+"""``netwright supernet``: train, evaluate, search and extract; going on after a stop; what is refused, and how."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_helpers import Answer
+
+from netwright.cli.main import run
+from netwright.export import Card
+
+Cli = Callable[..., Answer]
+
+SPACE = """
+from netwright import nn
+from netwright.space import SearchSpace, choice, integer
+from torch import nn as torch_nn
+import torch
+
+def space(input_shape, num_classes):
+    width = choice("width", [4, 8])
+    deep = nn.repeat(integer("depth", 1, 2), lambda i: nn.conv_norm_act(width, choice("kernel", [1, 3])))
+    return SearchSpace(nn.seq(nn.conv_norm_act(width, stride=2), deep, nn.flatten(), nn.linear(num_classes)))
+
+class Vary(torch_nn.Module):
+    def __init__(self, dims: int) -> None:
+        super().__init__()
+        self.weight = torch_nn.Parameter(torch.ones((1,) * dims))
+
+    def forward(self, x):
+        return x * self.weight.sum()
+
+def unshared(input_shape, num_classes):
+    return SearchSpace(nn.seq(nn.op(Vary, dims=choice("dims", [1, 2])), nn.flatten(), nn.linear(num_classes)))
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data, a space, an architecture, and a supernet that was trained."""
+    folder = tmp_path_factory.mktemp("supernet")
+    rng = np.random.default_rng(0)
+    y = np.arange(480) % 4
+    x = rng.integers(0, 160, (480, 8, 8, 1))
+    x[np.arange(480), 2 * y] += 80
+    np.savez(folder / "rows.npz", x_train=x.astype(np.uint8), y_train=y)
+    (folder / "sp.py").write_text(SPACE)
+    (folder / "a.json").write_text(json.dumps({"width": 4, "depth": 1, "kernel": 3}))
+    assert run(["supernet", "train", *given(folder), "--epochs", "6", "--out", str(folder / "trained"), "-q"]) == 0
+    return folder
+
+
+def given(folder: Path, name: str = "space") -> list[str]:
+    return ["--data", str(folder / "rows.npz"), "--space", f"{folder / 'sp.py'}:{name}"]
+
+
+def test_networks_of_a_trained_supernet_are_scored_and_taken_out(cli: Cli, made: Path) -> None:
+    """The same number each time, far better than chance; what was taken out says where its weights come from."""
+    answer = cli("supernet", "evaluate", made / "trained", "--architecture", made / "a.json", "--json")
+    assert (answer.code, answer.err) == (0, "")
+    (row,) = map(json.loads, answer.lines)
+    assert row["architecture"] == {"width": 4, "depth": 1, "kernel": 3}
+    assert row["metrics"]["accuracy"] > 0.4
+
+    answer = cli("supernet", "extract", made / "trained", "--architecture", made / "a.json", "--out", "x")
+    assert answer.code == 0, answer.err
+    card = Card.from_json(Path("x/card.json").read_bytes())
+    assert card.check is not None
+    assert card.check.passed
+    assert card.metrics["validation_accuracy"] == row["metrics"]["accuracy"]
+    assert "its part of the weights that all networks of the space share" in card.remarks[0]
+    assert cli("verify", "x", "--data", made / "rows.npz").code == 0
+    again = cli("supernet", "evaluate", made / "trained", "--architecture", "x/card.json", "--json")
+    assert json.loads(again.lines[0])["metrics"] == row["metrics"]
+
+
+def test_shared_weights_are_compared_with_trainings_from_nothing(cli: Cli, made: Path) -> None:
+    """Random networks, each scored and trained; Kendall's tau with its interval."""
+    answer = cli("supernet", "evaluate", made / "trained", "--sample", 5, "--audit", 0.5, "--workers", 2)
+    assert answer.code == 0, answer.err
+    assert answer.lines[0].split() == ["network", "accuracy", "loss", "params", "macs", "trained", "note"]
+    assert "the supernet against 0.5 epochs: rank correlation" in answer.out
+
+
+def test_a_search_on_a_supernet_delivers_a_verified_network(cli: Cli, made: Path) -> None:
+    """Under its limit, trained further from shared weights; card and result say so, and how shared weights rank."""
+    limits = ["--constraint", "params<=2k", "--max-epochs", 2, "--budget", "24 trials", "--strategy", "random"]
+    answer = cli("supernet", "search", made / "trained", *limits, "--out", "r", "--json")
+    assert answer.code == 0, answer.err
+    result = json.loads(answer.lines[-1])
+    card = Card.from_json(Path("r/best/card.json").read_bytes())
+    assert result["verified"]
+    assert card.metrics["params"] <= 2000
+    assert any("trained further" in remark for remark in card.remarks) == (result["best"]["origin"] == "final")
+    assert result["rungs"][0]["low"] == "supernet"
+    assert any("the supernet against" in remark for remark in card.remarks)
+    finals = cli("show", "r", "--json")
+    assert finals.code == 0
+    assert cli("resume", "r", "-q").code == 0
+
+
+def test_a_search_trains_its_own_supernet(cli: Cli, made: Path) -> None:
+    """In a folder of the run, which can be used on its own."""
+    spec = ["--evaluator", "supernet", "--budget", "6 trials", "--max-epochs", 2, "--strategy", "random"]
+    answer = cli("search", "--task", "image-classification", *given(made), *spec, "--out", "r", "-q")
+    assert answer.code == 0, answer.err
+    assert cli("supernet", "evaluate", "r/supernet", "--sample", 2).code == 0
+    card = Card.from_json(Path("r/best/card.json").read_bytes())
+    assert any("not compared with trainings from nothing: the budget is too small" in r for r in card.remarks)
+
+
+def test_a_finished_training_says_so(cli: Cli, made: Path) -> None:
+    """The same command changes nothing; another one is refused, and names what differs."""
+    weights = made / "trained" / "supernet.safetensors"
+    before = weights.read_bytes()
+    answer = cli("supernet", "train", *given(made), "--epochs", 6, "--out", made / "trained", "--resume")
+    assert (answer.code, weights.read_bytes()) == (0, before)
+    assert "it was trained before" in answer.out
+    answer = cli("supernet", "train", *given(made), "--epochs", 7, "--out", made / "trained")
+    assert answer.code == 2
+    assert "epochs was 6.0 when the training in" in answer.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_training_that_was_stopped_goes_on_to_the_same_weights(made: Path, tmp_path: Path, number: int) -> None:
+    """Stopped by Ctrl-C or killed, and started again: the weights are the bits of a training that was not."""
+    command = [sys.executable, "-m", "netwright", "supernet", "train", *given(made), "--epochs", "30"]
+    process = subprocess.Popen([*command, "--out", str(tmp_path / "a")])
+    position = tmp_path / "a" / "work" / "position.json"
+    while not position.exists() or json.loads(position.read_text())["step"] < 20:
+        time.sleep(0.05)
+    os.kill(process.pid, number)
+    assert process.wait() == (130 if number == signal.SIGINT else -signal.SIGKILL)
+    for name in ("a", "b"):
+        assert subprocess.run([*command, "--out", str(tmp_path / name), "-q"], check=False).returncode == 0
+    a, b = ((tmp_path / name / "supernet.safetensors").read_bytes() for name in ("a", "b"))
+    assert a == b
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sampling", "sandwitch"], "unknown sampling 'sandwitch'; did you mean 'sandwich'?"),
+        (["--divergence", "js"], "unknown divergence 'js'"),
+        (["--epochs", "0"], "epochs must be a number > 0"),
+        (["--epochs", "many"], "epochs must be a number > 0, at most 1e6, got 'many'"),
+        (["--budget", "20 trials"], "budget must be a time such as 10m, got '20 trials'"),
+        (["--workers", "0"], "workers"),
+        (["--seed", "x"], "seed"),
+        (["--device", "tpu"], "device must be"),
+        (["--resume"], "holds no supernet that could go on"),
+        (["--memory-limit", "many"], "memory"),
+        (["--memory-limit", "1Ki", "--epochs", "1"], "memory of the supernet"),
+        (["--space", "nowhere"], "unknown space 'nowhere'"),
+    ],
+)
+def test_a_wrong_option_of_a_training_is_named(cli: Cli, made: Path, options: list[str], message: str) -> None:
+    """Exit code 2, few lines, and no folder is left."""
+    answer = cli("supernet", "train", *given(made), "--out", "new", *options)
+    assert answer.code == 2
+    assert message in answer.err
+    assert len(answer.err.splitlines()) <= 10
+    assert "Traceback" not in answer.err
+    assert not Path("new").exists()
+
+
+def test_a_space_whose_weights_cannot_be_shared_is_named(cli: Cli, made: Path) -> None:
+    """The operation, and what to do."""
+    answer = cli("supernet", "train", *given(made, "unshared"), "--epochs", 1, "--out", "new")
+    assert answer.code == 2
+    assert "net.0:own has shapes of different dimensions" in answer.err
+    assert "declare them as branches of nn.one_of" in answer.err
+    assert not Path("new").exists()
+
+
+def test_what_is_no_supernet_is_refused(cli: Cli, made: Path) -> None:
+    """An empty folder, a torn file, other data, another space, an architecture that is not of it."""
+    Path("empty").mkdir()
+    for command in (
+        ["evaluate", "empty"],
+        ["search", "empty"],
+        ["extract", "empty", "--architecture", "a", "--out", "x"],
+    ):
+        answer = cli("supernet", *command)
+        assert (answer.code, "holds no supernet" in answer.err) == (2, True)
+
+    shutil.copytree(made / "trained", "torn")
+    weights = Path("torn/supernet.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-7])
+    answer = cli("supernet", "evaluate", "torn", "--sample", 1)
+    assert (answer.code, "supernet.safetensors: is damaged" in answer.err) == (2, True)
+
+    answer = cli("supernet", "evaluate", made / "trained", "--data", "digits")
+    assert (answer.code, "data was" in answer.err) == (2, True)
+    answer = cli("supernet", "evaluate", made / "trained", "--space", "default")
+    assert (answer.code, "space was" in answer.err) == (2, True)
+
+    Path("b.json").write_text('{"width": 5, "depth": 1, "kernel": 3}')
+    answer = cli("supernet", "evaluate", made / "trained", "--architecture", "b.json")
+    assert (answer.code, "width" in answer.err) == (2, True)
+    Path("full").mkdir()
+    Path("full/mine.txt").touch()
+    answer = cli("supernet", "train", *given(made), "--out", "full")
+    assert (answer.code, "is not empty" in answer.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--strategy", "hyperband"], "strategy must be one that does not decide how long networks are trained"),
+        (["--max-epochs", "1"], "max_epochs must be > 1 with evaluator supernet"),
+        (["--budget", "30 epochs"], "budget must be a time or a number of trials"),
+        (["--out", "."], "is not empty"),
+    ],
+)
+def test_a_wrong_option_of_a_search_is_named(cli: Cli, made: Path, options: list[str], message: str) -> None:
+    """Exit code 2, before anything is trained."""
+    Path("something").touch()
+    answer = cli("supernet", "search", made / "trained", *options)
+    assert answer.code == 2
+    assert message in answer.err
+
+
+def test_a_specification_names_what_does_not_go_together(cli: Cli) -> None:
+    """A supernet without its evaluator, an unknown evaluator, a ladder."""
+    base = ["search", "--task", "image-classification", "--data", "digits", "--out", "new"]
+    for options, message in (
+        (["--supernet", "x"], "supernet must be absent with evaluator training, got 'x'; set evaluator to supernet"),
+        (["--evaluator", "supernets"], "unknown evaluator 'supernets'; did you mean 'supernet'?"),
+        (["--evaluator", "supernet", "--ladder", "short"], "ladder must be left out with evaluator supernet"),
+        (["--evaluator", "supernet", "--supernet", "nowhere"], "nowhere holds no supernet"),
+    ):
+        answer = cli(*base, *options)
+        assert answer.code == 2
+        assert message in answer.err
+        assert not Path("new").exists()

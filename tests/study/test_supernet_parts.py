@@ -1,0 +1,144 @@
+"""A search on shared weights, without training: what is compared, what is told, what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from netwright.errors import SpecError, StudyMismatchError
+from netwright.evaluation.supernet_settings import SupernetSettings
+from netwright.space import SearchSpace, choice
+from netwright.strategies.random import RandomSearch
+from netwright.study.rung_audit import PROBE
+from netwright.study.supernet_audit import Audited, draw_audited, score_the_same, supernet_agreement
+from netwright.study.supernet_record import RECORD, SupernetRecord, read_finished, read_record
+from netwright.types import Architecture, Fidelity, Objective, Proposal, Trial, TrialState
+
+ACCURACY = Objective("accuracy", "max")
+
+
+def space() -> SearchSpace:
+    return SearchSpace(training={"a": choice("a", list(range(20))), "b": choice("b", list(range(20)))})
+
+
+def trial(number: int, accuracy: float, epochs: float | None = None, origin: str = PROBE) -> Trial:
+    architecture = Architecture({"a": number % 10, "b": 0})
+    proposal = Proposal(architecture, Fidelity(epochs), (), origin)
+    metrics = {"accuracy": accuracy, "params": float(number % 10)}
+    return Trial(number, proposal, 0, TrialState.FINISHED, metrics, "", 1.0)
+
+
+def record() -> SupernetRecord:
+    return SupernetRecord("image-classification", "digits", "default", 0, SupernetSettings(), "aa", "bb")
+
+
+def test_networks_are_compared_before_the_strategy_proposes() -> None:
+    """Each is scored, then trained; the strategy learns from scores with shared weights, its own and these."""
+    told: list[Trial] = []
+
+    class Inner(RandomSearch):
+        def tell(self, trials) -> None:  # type: ignore[no-untyped-def]
+            told.extend(trials)
+
+    networks = draw_audited(space(), seed=0, count=3)
+    strategy = Audited(Inner(space(), seed=0), networks, Fidelity(2.0))
+    asked = [proposal for _ in range(4) for proposal in strategy.ask(2)]
+    assert [p.architecture for p in asked[:6]] == networks * 2
+    assert [p.fidelity.epochs for p in asked[:6]] == [None, None, None, 2.0, 2.0, 2.0]
+    assert {p.origin for p in asked[:6]} == {PROBE}
+    assert {p.origin for p in asked[6:]} != {PROBE}
+    strategy.tell([trial(0, 0.5), trial(1, 0.6, epochs=2.0)])
+    assert [t.id for t in told] == [0]
+
+
+def test_compared_are_different_networks_that_are_admitted() -> None:
+    """The same for a seed; of a space that has few, those."""
+    limited = space().limited(lambda a: a["a"] == 3)
+    found = draw_audited(limited, seed=1, count=5)
+    assert len(set(found)) == 5
+    assert all(a["a"] == 3 for a in found)
+    assert found == draw_audited(limited, seed=1, count=5)
+    assert len(draw_audited(SearchSpace(training={"a": choice("a", [1, 2])}), seed=0)) == 2
+
+
+def test_the_comparison_is_that_of_the_two_rankings() -> None:
+    """Tau of shared weights against trainings from nothing; final trainings do not count, nor do too few networks."""
+    shared = [trial(n, 0.1 * n) for n in range(6)]
+    trained = [trial(10 + n, 0.5 + 0.01 * n, epochs=3.0) for n in range(6)]
+    (found,) = supernet_agreement([*shared, *trained], ACCURACY)
+    assert (found.low, found.high, found.num, found.num_random) == ("supernet", Fidelity(3.0), 6, 6)
+    assert found.tau == pytest.approx(1.0)
+    assert str(found).startswith("the supernet against 3 epochs: rank correlation 1.00 (90 %:")
+    upside_down = [trial(10 + n, 0.5 - 0.01 * n, epochs=3.0) for n in range(6)]
+    assert supernet_agreement([*shared, *upside_down], ACCURACY)[0].tau == pytest.approx(-1.0)
+    assert (
+        supernet_agreement(
+            [*shared, *(replace(t, proposal=replace(t.proposal, origin="final")) for t in trained)], ACCURACY
+        )
+        == ()
+    )
+    assert supernet_agreement([*shared, *trained[:3]], ACCURACY) == ()
+
+
+def test_one_is_told_where_all_score_the_same() -> None:
+    """With shared weights; a training from nothing says nothing of that."""
+    same = [trial(n, 0.25) for n in range(5)]
+    assert "all 5 networks have the same accuracy (0.2500) with shared weights" in score_the_same(same, ACCURACY)
+    assert score_the_same([*same, trial(7, 0.5)], ACCURACY) == ""
+    assert score_the_same(same[:4], ACCURACY) == ""
+    assert score_the_same([*same[:4], trial(9, 0.25, epochs=2.0)], ACCURACY) == ""
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """And says where weights come from."""
+    written = replace(record().with_versions(), finished=True, trained={"digest": "abcdef", "epochs": 3.0})
+    written.write(tmp_path)
+    assert read_record(tmp_path) == written
+    assert written.origin.endswith("(sandwich sampling, the first one teaches (kl), 3 epochs; digest abcdef)")
+    with pytest.raises(SpecError, match=r"supernet\.safetensors is missing; train the supernet again"):
+        read_finished(tmp_path)
+    record().write(tmp_path)
+    with pytest.raises(SpecError, match="is not finished; start it again with the same command"):
+        read_finished(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seed": 1}, "seed was 0 when the training in .* began, and is 1 now"),
+        ({"space_fingerprint": "x"}, "space was 'aa' when"),
+        ({"data_fingerprint": "x"}, "data was 'bb' when"),
+        ({"settings": SupernetSettings(sampling="fair")}, "sampling was 'sandwich' when .* and is 'fair' now"),
+    ],
+)
+def test_another_training_is_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    """The field is named, with both values."""
+    with pytest.raises(StudyMismatchError, match=message):
+        record().require_same(replace(record(), **change), tmp_path)  # type: ignore[arg-type]
+
+
+def test_a_record_of_anything_else_is_refused(tmp_path: Path) -> None:
+    """Torn, foreign, with other keys or values of another type; never a traceback."""
+    with pytest.raises(SpecError, match="holds no supernet: No such file"):
+        read_record(tmp_path)
+    record().write(tmp_path)
+    whole = (tmp_path / RECORD).read_text()
+    values = json.loads(whole)
+    bad = [
+        whole[: len(whole) // 2],
+        "[]",
+        "{}",
+        json.dumps({**values, "more": 1}),
+        json.dumps({**values, "seed": "0"}),
+        json.dumps({**values, "settings": {"sampling": "fair"}}),
+        json.dumps({**values, "settings": {**values["settings"], "recipe": {"speed": 1}}}),
+        json.dumps({**values, "settings": {**values["settings"], "sampling": ["fair"]}}),
+        "[" * 100_000,
+    ]
+    for text in bad:
+        (tmp_path / RECORD).write_text(text)
+        with pytest.raises(SpecError, match=r"supernet\.json: is no record of a supernet"):
+            read_record(tmp_path)
