@@ -161,7 +161,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_weights(made: Path, tmp
         (["--device", "tpu"], "device must be"),
         (["--resume"], "holds no supernet that could go on"),
         (["--memory-limit", "many"], "memory"),
-        (["--memory-limit", "1Ki", "--epochs", "1"], "memory of the supernet"),
+        (["--memory-limit", "1Mi", "--epochs", "50"], "memory of the supernet"),
         (["--space", "nowhere"], "unknown space 'nowhere'"),
     ],
 )

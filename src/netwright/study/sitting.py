@@ -166,7 +166,7 @@ class Sitting:
         sharing = self.parts.sharing
         if sharing is None:
             return
-        ears = Ears(self._say, lambda: self.stop.signal_number)
+        ears = Ears(lambda text: self._tell(message=text), lambda: self.stop.signal_number)
         limit_s = self.settings.budget.time_s
         ends_s = None if limit_s is None else self.clock.deadline_s((1 - sharing.trains_until) * limit_s)
         try:

@@ -7,6 +7,7 @@ record, what is said of them is for people.
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import time
 from collections.abc import Callable
@@ -26,12 +27,15 @@ from netwright.evaluation.supernet_trainer import (
 )
 from netwright.evaluation.trainer import TrainerOptions
 from netwright.execution import IsolatedExecutor, Job, Limits, Outcome
+from netwright.study.opening import log_file
 from netwright.study.supernet_record import SupernetRecord, is_supernet, read_record
 from netwright.types import Architecture, Fidelity, TrialState
 
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
     from netwright.tasks.image_classification import ImageClassification
+
+_log = logging.getLogger(__name__)
 
 TELL_EVERY_S = 10.0
 """Wall seconds between two lines about a training."""
@@ -121,6 +125,16 @@ class SupernetPhase:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.record = self.record.with_versions()
         self.record.write(self.folder)
+        try:
+            with log_file(self.folder / "log.txt"):
+                self._train_logged(Ears(lambda text: _say(ears, text), ears.signal), deadline_s)
+        except UsageError:
+            if not existed:  # nothing was trained
+                shutil.rmtree(self.folder)
+            raise
+        return self.record
+
+    def _train_logged(self, ears: Ears, deadline_s: float | None) -> None:
         ears.tell(f"supernet: training, {self.record.settings}")
         began_s = time.monotonic()
         try:
@@ -128,13 +142,7 @@ class SupernetPhase:
         finally:
             self.record = replace(self.record, spent_s=round(self.record.spent_s + time.monotonic() - began_s, 3))
             self.record.write(self.folder)
-        try:
-            self._finish(outcome, ears)
-        except UsageError:
-            if not existed:  # nothing was trained
-                shutil.rmtree(self.folder)
-            raise
-        return self.record
+        self._finish(outcome, ears)
 
     def _train(self, ears: Ears, deadline_s: float | None) -> Outcome:
         forget(self.folder)
@@ -173,6 +181,11 @@ class SupernetPhase:
         ears.tell(f"supernet: trained for {epochs:.3g} epochs ({steps} steps) in {self.record.spent_s:.0f} s")
         if report["warning"]:
             ears.tell(f"warning: supernet: {report['warning']}")
+
+
+def _say(ears: Ears, text: str) -> None:
+    _log.info("%s", text)
+    ears.tell(text)
 
 
 def _size_line(told: Told) -> str:
