@@ -16,7 +16,7 @@ from netwright.space.values import typed
 from netwright.types import Value
 
 
-def resolve(node: Node, decisions: Mapping[str, Value], *, sited: bool = False) -> Term:
+def resolve(node: Node, decisions: Mapping[str, Value], *, sited: bool = False, site: str = "net") -> Term:
     """Replace every choice by its decision.
 
     A one-of becomes its branch, a repeat a ``seq`` of its items, a cell keeps the nodes and edges that are present.
@@ -26,6 +26,7 @@ def resolve(node: Node, decisions: Mapping[str, Value], *, sited: bool = False) 
         decisions: a valid architecture.
         sited: let operations know where they stand in the declaration (`OpTerm.site`): by the number of a child, the
             value of a branch, and the numbers of a cell's nodes as declared.
+        site: where the declaration itself stands, if it is a part of another.
 
     Example:
         >>> from netwright.space.declarations import choice
@@ -36,7 +37,7 @@ def resolve(node: Node, decisions: Mapping[str, Value], *, sited: bool = False) 
         >>> resolve(Op("seq", children=(conv, conv)), {"w": 32}, sited=True).children[1].site
         'net.1'
     """
-    return run(_resolve(node, decisions, "net" if sited else ""))
+    return run(_resolve(node, decisions, site if sited else ""))
 
 
 def _resolve(node: Node, decisions: Mapping[str, Value], site: str) -> Recursion[Term]:

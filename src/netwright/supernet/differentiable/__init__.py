@@ -1,0 +1,58 @@
+"""Differentiable architecture search: all architectures of a space in one network, chosen by gradients.
+
+relaxed.py    the network of all architectures     darts.py, gdas.py, pc_darts.py, drnas.py, beta_darts.py   the methods
+derive.py     from weights to an architecture      alarm.py  whether a search collapses
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
+
+from netwright.space import SearchSpace
+from netwright.supernet.differentiable.alarm import Alarm, CollapseAlarm, Signs
+from netwright.supernet.differentiable.beta_darts import beta_darts
+from netwright.supernet.differentiable.course import Batches
+from netwright.supernet.differentiable.darts import darts
+from netwright.supernet.differentiable.derive import derive
+from netwright.supernet.differentiable.drnas import drnas
+from netwright.supernet.differentiable.gdas import gdas
+from netwright.supernet.differentiable.mixing import Mixing
+from netwright.supernet.differentiable.options import AlarmOptions, Options, Penalty
+from netwright.supernet.differentiable.pc_darts import pc_darts
+from netwright.supernet.differentiable.relaxed import RelaxedNetwork
+from netwright.supernet.differentiable.result import EpochRecord, Searched
+
+
+class Method(Protocol):
+    """A differentiable search method."""
+
+    def __call__(self, space: SearchSpace, train: Batches, valid: Batches, options: Options | None = None) -> Searched:
+        """Search a space with batches for the weights and others for the architecture."""
+
+
+METHODS: Mapping[str, Method] = MappingProxyType(
+    {"beta-darts": beta_darts, "darts": darts, "drnas": drnas, "gdas": gdas, "pc-darts": pc_darts}
+)
+"""The methods by name."""
+
+__all__ = [
+    "METHODS",
+    "Alarm",
+    "AlarmOptions",
+    "Batches",
+    "CollapseAlarm",
+    "EpochRecord",
+    "Method",
+    "Mixing",
+    "Options",
+    "Penalty",
+    "RelaxedNetwork",
+    "Searched",
+    "Signs",
+    "beta_darts",
+    "darts",
+    "derive",
+    "drnas",
+    "gdas",
+    "pc_darts",
+]

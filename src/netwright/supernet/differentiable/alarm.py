@@ -1,0 +1,181 @@
+"""Whether a differentiable search collapses: it says so, why, and from when on.
+
+Three signs. The architecture that would be taken now is made of operations without weights (skip connections, pooling,
+zeros), in all or of one kind; the curvature of the validation loss by the architecture weights grows fast while the
+share of these operations grows. The first two tell a collapse that is there, the last one that is coming.
+
+The shares were measured on the table of NAS-Bench-201 (CIFAR-10, test accuracy, six operations a cell): with five or
+six of six without weights the mean is 78 %, with four 87 %, of all 87 %, the median 91 %; with four or more skip
+connections it is 82 %. The curvature's rule is Zela et al.'s; that the share must have grown, too, is ours, since
+curvature also grows in searches that end well. Knows no networks.
+
+References:
+    Zela et al. (2020), Understanding and Robustifying Differentiable Architecture Search, section 4.3 (the ratio .75
+    of averages over 5 epochs, 5 epochs apart).
+    Liang et al. (2019), DARTS+, section 3.2 (counting skip connections).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from netwright.supernet.differentiable.options import AlarmOptions
+from netwright.types import Architecture, Value
+
+LEANING = 0.05
+"""By how much the expected share of operations without weights must exceed that of equal weights: as long as weights
+hardly differ, which operation is heaviest says nothing (a random cell of NAS-Bench-201 has five or six of six in 23 of
+100 cases)."""
+
+Free = Mapping[str, Sequence[Value]]
+"""Of choices among operations of which some have weights: the values whose operation has none."""
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A collapse that was seen.
+
+    Args:
+        epoch: in which, from 0.
+        reason: what was seen, with numbers and thresholds.
+        safe_epoch: the last epoch before; -1 where there is none.
+    """
+
+    epoch: int
+    reason: str
+    safe_epoch: int
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What the alarm looks at after an epoch.
+
+    Args:
+        decided: share of the decided operations that have no weights; NaN where there is none to decide.
+        same: largest share of one of them.
+        kind: which.
+        expected: share that is to be expected under the weights.
+        flat: share that is to be expected where all values weigh the same.
+        curvature: dominant eigenvalue; NaN where it was not measured.
+    """
+
+    decided: float
+    same: float
+    kind: str
+    expected: float
+    flat: float
+    curvature: float = math.nan
+
+
+def signs_of(
+    free: Free,
+    architecture: Architecture,
+    weights: Mapping[str, Sequence[float]],
+    values: Mapping[str, Sequence[Value]],
+    curvature: float = math.nan,
+) -> Signs:
+    """Look at an architecture and the weights that it was derived from.
+
+    Args:
+        free: the operations without weights.
+        architecture: what would be taken now.
+        weights: of the values of each choice.
+        values: of each choice.
+        curvature: dominant eigenvalue, if it was measured.
+
+    Example:
+        >>> free, values = {"a": ["skip"], "b": ["skip"]}, {"a": ["conv", "skip"], "b": ["conv", "skip"]}
+        >>> signs = signs_of(free, Architecture({"a": "skip", "b": "conv"}), {"a": [0.3, 0.7], "b": [0.9, 0.1]}, values)
+        >>> signs.decided, signs.kind, round(signs.expected, 2)
+        (0.5, 'skip', 0.4)
+    """
+    there = [name for name in free if name in architecture]
+    if not there:
+        return Signs(math.nan, math.nan, "", math.nan, math.nan, curvature)
+    kinds = Counter(str(architecture[name]) for name in there if architecture[name] in free[name])
+    kind, most = kinds.most_common(1)[0] if kinds else ("", 0)
+    expected = sum(
+        sum(weight for value, weight in zip(values[name], weights[name], strict=True) if value in free[name])
+        for name in there
+    )
+    flat = sum(len(free[name]) / len(values[name]) for name in there)
+    count = len(there)
+    return Signs(sum(kinds.values()) / count, most / count, kind, expected / count, flat / count, curvature)
+
+
+class CollapseAlarm:
+    """Watches a search, one epoch after the other.
+
+    Args:
+        options: thresholds.
+
+    Example:
+        >>> alarm = CollapseAlarm(AlarmOptions())
+        >>> alarm.see(0, Signs(0.5, 0.3, "skip", expected=0.6, flat=0.6)) is None
+        True
+        >>> alarm.see(1, Signs(1.0, 1.0, "skip", expected=0.9, flat=0.6)).reason
+        '100% of the operations have no weights (from 80% on); 100% are skip (from 60% on)'
+    """
+
+    def __init__(self, options: AlarmOptions) -> None:
+        self._options = options
+        self._seen: list[tuple[int, Signs]] = []
+        self.alarm: Alarm | None = None
+
+    def see(self, epoch: int, signs: Signs, *, last: bool = False) -> Alarm | None:
+        """Look at an epoch; the first alarm stays.
+
+        Args:
+            epoch: its number.
+            signs: what there is after it.
+            last: whether what would be taken now is taken; before, weights that hardly differ mean nothing.
+
+        Returns:
+            The alarm of this search, if there was one so far.
+        """
+        self._seen.append((epoch, signs))
+        leans = last or signs.expected - signs.flat >= LEANING
+        reasons = [*(self._shares(signs) if leans else ()), *self._growth(signs)]
+        if self.alarm is None and reasons:
+            self.alarm = Alarm(epoch, "; ".join(reasons), self._safe_epoch(grew=not self._shares(signs)))
+        return self.alarm
+
+    def is_collapsed(self) -> bool:
+        """Whether what would be taken after the last epoch is made of operations without weights."""
+        return bool(self._seen and self._shares(self._seen[-1][1]))
+
+    def _shares(self, signs: Signs) -> list[str]:
+        options, found = self._options, []
+        if signs.decided >= options.free_share:
+            found.append(f"{signs.decided:.0%} of the operations have no weights (from {options.free_share:.0%} on)")
+        if signs.same >= options.same_share:
+            found.append(f"{signs.same:.0%} are {signs.kind} (from {options.same_share:.0%} on)")
+        return found
+
+    def _growth(self, signs: Signs) -> list[str]:
+        """The ratio of the averaged curvature a window ago to that of now, where the free share grew since."""
+        window = self._options.window
+        measured = [s for _, s in self._seen if not math.isnan(s.curvature)]
+        if math.isnan(signs.curvature) or len(measured) < 2 * window:
+            return []
+        now, before = (
+            sum(s.curvature for s in part) / window for part in (measured[-window:], measured[-2 * window : -window])
+        )
+        grew = signs.expected > measured[-window - 1].expected
+        if now <= 0 or before / now >= self._options.growth or not grew:
+            return []
+        reason = (
+            f"the curvature grew from {before:.3g} to {now:.3g} in {window} measurements (ratio {before / now:.2f}, "
+            f"below {self._options.growth:g}) and the share of operations without weights with it"
+        )
+        return [reason]
+
+    def _safe_epoch(self, *, grew: bool) -> int:
+        """The last epoch whose architecture was sound: a window ago where only the curvature grew."""
+        measured = [epoch for epoch, s in self._seen if not math.isnan(s.curvature)]
+        if grew:
+            return measured[-self._options.window - 1]
+        return next((epoch for epoch, signs in reversed(self._seen[:-1]) if not self._shares(signs)), -1)

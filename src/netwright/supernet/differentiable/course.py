@@ -1,0 +1,327 @@
+"""What every differentiable method keeps and does: the network, its optimisers, a step of each, records, the alarm.
+
+A method's own file holds its loop; this one holds no loop and takes no decision of a method. The same seed and the same
+batches give the same bits. Knows no method.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from netwright.errors import TrialError, UsageError, wrong
+from netwright.space import SearchSpace
+from netwright.supernet.differentiable.alarm import CollapseAlarm, signs_of
+from netwright.supernet.differentiable.curvature import dominant_eigenvalue
+from netwright.supernet.differentiable.derive import derive
+from netwright.supernet.differentiable.mixing import Mixing
+from netwright.supernet.differentiable.options import Options
+from netwright.supernet.differentiable.relaxed import RelaxedNetwork
+from netwright.supernet.differentiable.result import EpochRecord, Searched, Weights, entropy_of
+
+_log = logging.getLogger(__name__)
+
+Batch = tuple[Tensor, Tensor]
+Batches = Iterable[Batch]
+"""Batches of examples and what is right of them; read anew each epoch, so a list or a loader, not a generator."""
+
+SPREAD = 1e-3
+"""Standard deviation of the first architecture parameters."""
+
+UNDECIDED = 0.98
+"""Entropy from which on the weights are said to have learned little."""
+
+
+class Course:
+    """A search on its way.
+
+    Args:
+        method: its name, for messages.
+        space: where to search.
+        train: batches of which the first tells the shape of examples.
+        options: rates, lengths, limits.
+        partial: as of `RelaxedNetwork`.
+        edges: whether the edges of cells have weights of their own (PC-DARTS).
+
+    Attributes:
+        network: the relaxed network.
+        arch: the architecture parameters by choice, and by ``@site`` of a node for edges.
+        step: steps of the weights made so far.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        space: SearchSpace,
+        train: Batches,
+        options: Options,
+        *,
+        partial: int = 1,
+        edges: bool = False,
+    ) -> None:
+        self.method, self.space, self.options = method, space, options
+        x, _ = first_of(train, "train")
+        self.network = RelaxedNetwork(
+            space,
+            input_shape=tuple(x.shape[1:]),
+            input_dtype=options.input_dtype,
+            wrap=options.wrap,
+            seed=options.seed,
+            partial=partial,
+            apart=options.apart,
+        ).train()
+        sizes = {name: len(values) for name, values in self.network.universe.values.items()}
+        if edges:
+            sizes |= {f"@{site}": count for site, count in self.network.edge_counts().items()}
+        source = torch.Generator().manual_seed(options.seed)
+        self.arch = {n: nn.Parameter(SPREAD * torch.randn(k, generator=source)) for n, k in sizes.items()}
+        self.step = 0
+        self.epoch = 0
+        self.arch_optimizer = torch.optim.Adam(
+            self.arch.values(),
+            lr=options.arch_learning_rate,
+            betas=options.arch_betas,
+            weight_decay=options.arch_weight_decay,
+        )
+        self.optimizer = torch.optim.SGD(
+            self.network.weights(),
+            lr=options.learning_rate,
+            momentum=options.momentum,
+            weight_decay=options.weight_decay,
+            nesterov=options.momentum > 0,
+        )
+        self._alarm = CollapseAlarm(options.alarm)
+        self._history: list[EpochRecord] = []
+        self._sums: dict[str, list[float]] = {"train": [], "valid": [], "right": []}
+        self._stopped = False
+
+    # --- mixtures ---
+
+    def mixing(self, weights: Mapping[str, Tensor], taken: Mapping[str, int] | None = None) -> Mixing:
+        """Weights of choices, and of edges under ``@site``, as the network takes them."""
+        edges = {name[1:]: w for name, w in weights.items() if name.startswith("@")}
+        return Mixing({n: w for n, w in weights.items() if not n.startswith("@")}, taken, edges)
+
+    def softmax(self) -> dict[str, Tensor]:
+        """The softmax of each choice's parameters."""
+        return {name: F.softmax(own, dim=0) for name, own in self.arch.items()}
+
+    @contextmanager
+    def noise(self, purpose: int) -> Iterator[None]:
+        """Torch's random state as it is to be in this step for this purpose; it comes back as it was."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed((self.options.seed * 1_000_003 + self.step) * 8 + purpose)
+            yield
+
+    # --- losses and steps ---
+
+    def loss(self, mix: Mixing, batch: Batch, *, valid: bool = False) -> Tensor:
+        """Loss of the mixture on a batch, recorded.
+
+        Raises:
+            TrialError: it is not finite.
+        """
+        with self.noise(2 + valid):
+            loss, right = self._loss(mix, batch)
+        number = float(loss.detach())
+        if not math.isfinite(number):
+            what = "validation" if valid else "training"
+            raise TrialError(
+                f"{self.method}: the {what} loss is {number} in epoch {self.epoch}, step {self.step}; lower "
+                f"learning_rate ({self.options.learning_rate:g}) or clip_norm ({self.options.clip_norm}), or look for "
+                "values in the data that are not finite"
+            )
+        self._sums["valid" if valid else "train"].append(number)
+        if valid:
+            self._sums["right"].append(right)
+        return loss
+
+    def _loss(self, mix: Mixing, batch: Batch) -> tuple[Tensor, float]:
+        x, y = batch
+        out = self.network(x, mix)
+        loss = F.cross_entropy(out, y) if self.options.loss is None else self.options.loss(out, y)
+        labelled = out.dim() == 2 and y.dim() == 1 and not y.is_floating_point()
+        return loss, float((out.detach().argmax(dim=1) == y).float().mean()) if labelled else math.nan
+
+    def penalty(self, weights: Mapping[str, Tensor]) -> Tensor:
+        """What the costs that are to be expected add to the loss of the architecture weights."""
+        penalty = self.options.penalty
+        if penalty is None:
+            return torch.zeros(())
+        if penalty.table is None:
+            expected = self.network.expected(self.mixing(weights))[("params", "macs").index(penalty.metric)]
+        else:
+            values = self.network.universe.values
+            rows = {n: torch.tensor([costs.get(v, 0.0) for v in values[n]]) for n, costs in penalty.table.items()}
+            expected = torch.stack([(weights[name] * row).sum() for name, row in rows.items()]).sum()
+        return penalty.weight * F.relu(expected / penalty.target - 1.0)
+
+    @contextmanager
+    def weights_fixed(self) -> Iterator[None]:
+        """Spares the gradients of the network's weights, which a step of the architecture weights does not need."""
+        weights = self.network.weights()
+        for weight in weights:
+            weight.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in weights:
+                weight.requires_grad_(True)
+
+    def architecture_step(self, loss: Tensor) -> None:
+        """Change the architecture weights down the gradient of a loss; nothing where it does not depend on them."""
+        if not loss.requires_grad:  # such as that of a path on which every operation gives zeros
+            return
+        gradients = torch.autograd.grad(loss, list(self.arch.values()), allow_unused=True)
+        self.follow(
+            [torch.zeros_like(a) if g is None else g for a, g in zip(self.arch.values(), gradients, strict=True)]
+        )
+
+    def follow(self, gradients: Sequence[Tensor]) -> None:
+        """Change the architecture weights down given gradients."""
+        for own, gradient in zip(self.arch.values(), gradients, strict=True):
+            own.grad = gradient
+        self.arch_optimizer.step()
+
+    def weight_step(self, loss: Tensor) -> None:
+        """Change the network's weights down the gradient of a loss."""
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        if self.options.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.network.weights(), self.options.clip_norm)
+        self.optimizer.step()
+        self.step += 1
+
+    # --- epochs ---
+
+    def epochs(self) -> Iterator[int]:
+        """Numbers of the epochs to be made; ends early where the alarm is to stop the search."""
+        for epoch in range(self.options.epochs):
+            if self._stopped:
+                return
+            self.epoch = epoch
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.options.rate(epoch / self.options.epochs)
+            yield epoch
+
+    def pairs(self, train: Batches, valid: Batches) -> Iterator[tuple[Batch, Batch]]:
+        """Each training batch once, beside a validation batch; validation batches begin anew when they are used up.
+
+        Raises:
+            UsageError: there are none; a generator gives none in the second epoch.
+        """
+        others = iter(valid)
+        count = 0
+        for count, batch in enumerate(train, start=1):  # noqa: B007  # the count of batches is needed after the loop
+            other = next(others, None)
+            if other is None:
+                others = iter(valid)
+                other = first_of(others, "valid")
+            yield batch, other
+        if not count:
+            first_of((), "train")
+
+    def end_epoch(self, weights: Mapping[str, Tensor], valid: Batches) -> None:
+        """Record an epoch, and let the alarm look at it.
+
+        Args:
+            weights: of the values of each choice, as the method would derive from them.
+            valid: batches of which the first is what the curvature is measured on.
+        """
+        plain: dict[str, tuple[float, ...]] = {
+            n: tuple(float(v) for v in w.detach()) for n, w in weights.items() if not n.startswith("@")
+        }
+        architecture = derive(self.space, self.network.universe, plain)
+        every = self.options.alarm.curvature_every
+        curvature = self._curvature(first_of(valid, "valid")) if every and (self.epoch + 1) % every == 0 else math.nan
+        signs = signs_of(self.network.free, architecture, plain, self.network.universe.values, curvature)
+        means = {k: sum(v) / len(v) if v else math.nan for k, v in self._sums.items()}
+        self._sums = {k: [] for k in self._sums}
+        record = EpochRecord(self.epoch, means["train"], means["valid"], means["right"], plain, architecture, signs)
+        self._history.append(record)
+        alarm = self._alarm.see(self.epoch, signs, last=self.epoch == self.options.epochs - 1)
+        if alarm is not None and alarm.epoch == self.epoch:
+            _log.warning("%s collapses in epoch %d: %s", self.method, self.epoch, alarm.reason)
+        self._stopped = alarm is not None and self.options.alarm.stop
+
+    def _curvature(self, batch: Batch) -> float:
+        """Dominant eigenvalue by the parameters of the mixture; statistics of norms stay as they were."""
+        buffers = {name: buffer.clone() for name, buffer in self.network.named_buffers()}
+        choices = [own for name, own in self.arch.items() if not name.startswith("@")]
+        with self.weights_fixed():
+            alarm = self.options.alarm
+            value = dominant_eigenvalue(
+                lambda: self._loss(self.mixing(self.softmax()), batch)[0], choices, iterations=alarm.iterations
+            )
+        with torch.no_grad():
+            for name, buffer in self.network.named_buffers():
+                buffer.copy_(buffers[name])
+        return value
+
+    def result(self) -> Searched:
+        """What was found: of the last epoch, or of the last one before a collapse that stopped the search.
+
+        Raises:
+            SearchError: no architecture keeps the limits.
+        """
+        alarm = self._alarm.alarm
+        safe = (
+            self._history[alarm.safe_epoch] if self._stopped and alarm and alarm.safe_epoch >= 0 else self._history[-1]
+        )
+        architecture = derive(
+            self.space,
+            self.network.universe,
+            safe.weights,
+            networks=self.network.networks,
+            limits=self.options.limits,
+            measure=self.options.measure,
+        )
+        values = dict(self.network.universe.values)
+        accuracy = self._history[-1].valid_accuracy
+        remarks = tuple(self._remarks(safe.weights))
+        history = tuple(self._history)
+        return Searched(
+            self.method,
+            architecture,
+            safe.weights,
+            values,
+            history,
+            accuracy,
+            alarm,
+            self._stopped,
+            remarks,
+            self.network,
+        )
+
+    def _remarks(self, weights: Weights) -> Iterator[str]:
+        alarm, entropy = self._alarm.alarm, entropy_of(weights)
+        if entropy > UNDECIDED:
+            yield (
+                f"the architecture weights hardly differ (entropy {entropy:.3f} of 1): search longer or raise "
+                f"arch_learning_rate ({self.options.arch_learning_rate:g})"
+            )
+        if alarm is not None and self._stopped and alarm.safe_epoch < 0:
+            yield "the search collapsed in its first epoch, so that there is no architecture from before"
+        if alarm is not None and not self._stopped and not self._alarm.is_collapsed():
+            yield f"after the alarm in epoch {alarm.epoch} the last epoch's architecture has weights again"
+
+
+def first_of(batches: Iterable[Batch], name: str) -> Batch:
+    """The first batch.
+
+    Raises:
+        UsageError: there is none, or it is no pair of tensors.
+    """
+    batch = next(iter(batches), None)
+    if batch is None:
+        cure = "give a list or a DataLoader, which can be read again in each epoch; a generator cannot"
+        raise UsageError(wrong(name, "none", "at least one batch", cure))
+    if not (isinstance(batch, (tuple, list)) and len(batch) == 2 and all(isinstance(t, Tensor) for t in batch)):
+        raise UsageError(wrong(f"a batch of {name}", type(batch).__name__, "a pair of tensors (x, y)"))
+    return batch[0], batch[1]

@@ -1,0 +1,87 @@
+"""DrNAS: weights of choices are drawn from Dirichlet distributions, whose parameters are learned.
+
+References:
+    Chen et al. (2021), DrNAS: Dirichlet Neural Architecture Search, sections 3.1 and 3.2 (concentrations elu(b) + 1,
+    pathwise gradients, a penalty on the distance to the flat distribution). Where we deviate: the distance is the
+    Kullback-Leibler divergence, as in the authors' code for NAS-Bench-201, and partial channels are an option instead
+    of the progressive schedule of section 3.3.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Dirichlet, kl_divergence
+
+from netwright.errors import UsageError, wrong
+from netwright.space import SearchSpace
+from netwright.supernet.differentiable.course import Batches, Course
+from netwright.supernet.differentiable.options import Options
+from netwright.supernet.differentiable.result import Searched
+
+
+def drnas(
+    space: SearchSpace,
+    train: Batches,
+    valid: Batches,
+    options: Options | None = None,
+    *,
+    divergence: float = 1e-3,
+    partial: int = 1,
+) -> Searched:
+    """Search by DrNAS.
+
+    Args:
+        space: where to search.
+        train: batches for the network's weights.
+        valid: batches for the architecture weights.
+        options: rates, lengths, limits, alarm.
+        divergence: weight of the divergence from flat distributions, >= 0.
+        partial: one channel in so many is mixed, as in PC-DARTS.
+
+    Raises:
+        UsageError: an option or the batches cannot be.
+        SpaceError: the space cannot be relaxed.
+        TrialError: a loss is not finite.
+        SearchError: no architecture keeps the limits.
+    """
+    options = options or Options()
+    if not (math.isfinite(divergence) and divergence >= 0):
+        raise UsageError(wrong("divergence", divergence, ">= 0"))
+    course = Course("drnas", space, train, options, partial=partial)
+    for _ in course.epochs():
+        for batch, other in course.pairs(train, valid):
+            with course.weights_fixed():
+                weights = drawn(course, purpose=0)
+                loss = course.loss(course.mixing(weights), other, valid=True) + course.penalty(weights)
+                course.architecture_step(loss + divergence * from_flat(course))
+            with torch.no_grad():
+                weights = drawn(course, purpose=1)
+            course.weight_step(course.loss(course.mixing(weights), batch))
+        course.end_epoch(means(course), valid)
+    return course.result()
+
+
+def concentrations(course: Course) -> dict[str, Tensor]:
+    """The parameters of each choice's distribution, > 0."""
+    return {name: F.elu(own) + 1.0 for name, own in course.arch.items()}
+
+
+def drawn(course: Course, *, purpose: int) -> dict[str, Tensor]:
+    """Weights of each choice, drawn; gradients reach the parameters."""
+    with course.noise(purpose):
+        return {name: Dirichlet(own).rsample() for name, own in concentrations(course).items()}
+
+
+def means(course: Course) -> dict[str, Tensor]:
+    """Mean of each choice's distribution."""
+    return {name: own / own.sum() for name, own in concentrations(course).items()}
+
+
+def from_flat(course: Course) -> Tensor:
+    """Divergence of the distributions from those in which all weights are equally likely, summed over choices."""
+    parts = [kl_divergence(Dirichlet(own), Dirichlet(torch.ones_like(own))) for own in concentrations(course).values()]
+    return torch.stack(parts).sum()
