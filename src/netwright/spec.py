@@ -107,6 +107,9 @@ class SearchSpec(BaseModel):
         validate_default=True,
         description="With the evaluator supernet: folder of one that was trained (netwright supernet train).",
     )
+    inherit: bool = Field(
+        False, description="Networks begin with the weights of those they were made from; finalists from nothing."
+    )
     halving: bool = Field(True, description="Stop hopeless trials early by successive halving.")
     min_epochs: float | None = Field(
         None, gt=0, le=1e6, description="Epochs of the shortest training; from the budget when absent."
@@ -181,6 +184,15 @@ class SearchSpec(BaseModel):
         if value is not None and info.data.get("evaluator", SUPERNET) != SUPERNET:
             cure = f"set evaluator to {SUPERNET}"
             raise _error(wrong("supernet", value, f"absent with evaluator {info.data['evaluator']}", cure))
+        return value
+
+    @field_validator("inherit")
+    @classmethod
+    def _check_inherit(cls, value: bool, info: ValidationInfo) -> bool:
+        evaluator = info.data.get("evaluator", TRAINING)
+        if value and evaluator != TRAINING:
+            cure = "shared weights are trained already; leave inherit out"
+            raise _error(wrong("inherit", value, f"false with evaluator {evaluator}", cure))
         return value
 
     @field_validator("latency_runtime")
@@ -387,6 +399,7 @@ _EXPECTED: Mapping[str, _Expected] = MappingProxyType(
         "space": _PATH,
         "strategy": _Expected("a name such as auto, bayesian, evolution or local", "use auto"),
         "ladder": _Expected("default, none, or some of proxies, predictor, short, long, full", "use default"),
+        "inherit": _SWITCH,
         "halving": _SWITCH,
         "min_epochs": _Expected("a number in (0, 1000000]", "leave it out"),
         "max_epochs": _Expected("a number in (0, 1000000]", "leave it out"),

@@ -41,6 +41,7 @@ def test_command_line_file_and_python_give_equal_specifications(cli: Cli, fake_s
         "ladder": "short,full",
         "evaluator": "supernet",
         "supernet": "a supernet",
+        "inherit": False,
         "halving": False,
         "min_epochs": 0.5,
         "max_epochs": 4,
@@ -60,7 +61,7 @@ def test_command_line_file_and_python_give_equal_specifications(cli: Cli, fake_s
     for key, value in options.items():
         name = "--" + key.removesuffix("s" if key in ("constraints", "objectives") else "").replace("_", "-")
         if isinstance(value, bool):
-            argv.append({"halving": "--no-halving", "unordered": "--unordered"}[key])
+            argv.append({"inherit": "--no-inherit", "halving": "--no-halving", "unordered": "--unordered"}[key])
         else:
             argv += [part for item in (value if isinstance(value, list) else [value]) for part in (name, str(item))]
     Path("spec.yaml").write_text(json.dumps(options))

@@ -43,6 +43,9 @@ def search(
     ] = None,
     evaluator: Annotated[Text, typer.Option(help="training, or supernet: on shared weights.")] = None,
     supernet: Annotated[Text, typer.Option(help="Folder of a trained supernet, for that evaluator.")] = None,
+    inherit: Annotated[
+        bool | None, typer.Option("--inherit/--no-inherit", help="Children begin with their parents' weights.")
+    ] = None,
     halving: Annotated[bool | None, typer.Option("--halving/--no-halving", help="Stop hopeless trials early.")] = None,
     min_epochs: Annotated[Text, typer.Option(metavar="N", help="Epochs of the shortest training.")] = None,
     max_epochs: Annotated[Text, typer.Option(metavar="N", help="Epochs of the longest training.")] = None,

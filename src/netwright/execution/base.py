@@ -6,17 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
+from netwright.evaluation.base import Parent
 from netwright.types import Architecture, Fidelity, TrialState
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One evaluation to run."""
+    """One evaluation to run; ``parent`` is passed on to the evaluator where there is one."""
 
     trial_id: int
     architecture: Architecture
     fidelity: Fidelity
     seed: int
+    parent: Parent | None = None
+
+    @property
+    def options(self) -> dict[str, Parent]:
+        """What the evaluator is given besides."""
+        return {} if self.parent is None else {"parent": self.parent}
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def run_trial(evaluator: Evaluator, job: Job, place: Place) -> None:
 def _evaluate(evaluator: Evaluator, job: Job) -> Message:
     state, metrics, error = TrialState.FINISHED, {}, ""
     try:
-        returned = evaluator(job.architecture, fidelity=job.fidelity, seed=job.seed)
+        returned = evaluator(job.architecture, fidelity=job.fidelity, seed=job.seed, **job.options)
         metrics = validate(returned, getattr(evaluator, "metric_ranges", {}))
     except BaseException as raised:  # noqa: BLE001 - the worker boundary: whatever happens ends this trial alone
         state, metrics, error = judge_exception(raised)

@@ -48,7 +48,7 @@ class InProcessExecutor:
     def _run(self, job: Job) -> Outcome:
         begin = time.perf_counter()
         try:
-            returned = self._evaluator(job.architecture, fidelity=job.fidelity, seed=job.seed)
+            returned = self._evaluator(job.architecture, fidelity=job.fidelity, seed=job.seed, **job.options)
             state, metrics, error = TrialState.FINISHED, validate(returned, self._ranges), ""
         except Interrupted:  # the search is to stop at once: this trial did not fail, a resume runs it again
             raise

@@ -25,7 +25,7 @@ from netwright.errors import CapabilityError, SearchError, SpecError, wrong
 from netwright.evaluation.base import Evaluator
 from netwright.execution import processes
 from netwright.execution.base import Job, Limits, Outcome
-from netwright.execution.messages import Inbox, Message, pack
+from netwright.execution.messages import Inbox, Message, pack, parent_message
 from netwright.execution.zygote import serve
 from netwright.temporary import make_temporary
 from netwright.types import TrialState
@@ -161,6 +161,8 @@ class IsolatedExecutor:
                 "data_share": job.fidelity.data_share,
                 "seed": job.seed,
             }
+            if job.parent is not None:
+                message["parent"] = parent_message(job.parent)
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # seen as its end by the next wait
                 self._channel.sendall(pack(message))
 

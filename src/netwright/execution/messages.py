@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import cast
 
-from netwright.types import Json
+from netwright.evaluation.base import Parent
+from netwright.types import Architecture, Fidelity, Json
 
 MAX_BYTES = 4 << 20
 _HEAD = 4
@@ -20,6 +22,27 @@ def pack(message: Message) -> bytes:
     """Write a message: 4 bytes of length, big end first, then ASCII JSON."""
     body = json.dumps(message).encode("ascii")
     return len(body).to_bytes(_HEAD, "big") + body
+
+
+def parent_message(parent: Parent) -> Json:
+    """A parent as JSON.
+
+    Example:
+        >>> parent = Parent(Architecture({"w": 1}), Fidelity(2.0), 3, 4.0)
+        >>> read_parent(parent_message(parent)) == parent
+        True
+    """
+    fidelity = parent.fidelity
+    return [parent.architecture.to_json(), fidelity.epochs, fidelity.data_share, parent.seed, parent.epochs]
+
+
+def read_parent(told: Json) -> Parent | None:
+    """Read what `parent_message` gave; None of None."""
+    if not isinstance(told, list):
+        return None
+    text, epochs, share, seed, before = told
+    fidelity = Fidelity(cast("float | None", epochs), cast(float, share))
+    return Parent(Architecture.from_json(cast(str, text)), fidelity, cast(int, seed), cast(float, before))
 
 
 class Inbox:

@@ -22,7 +22,7 @@ from netwright.execution import memory, processes
 from netwright.execution.base import Job, Limits
 from netwright.execution.child import Place, run_trial
 from netwright.execution.logs import CappedLog
-from netwright.execution.messages import Inbox, Message, pack
+from netwright.execution.messages import Inbox, Message, pack, read_parent
 from netwright.execution.outcomes import check_ending
 from netwright.temporary import keep_temporary
 from netwright.types import Architecture, Fidelity, TrialState
@@ -372,4 +372,5 @@ def _job(message: Message) -> Job:
         Architecture.from_json(cast(str, message["architecture"])),
         Fidelity(epochs, share),
         cast(int, message["seed"]),
+        read_parent(message.get("parent")),
     )

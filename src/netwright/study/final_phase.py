@@ -22,6 +22,7 @@ from netwright.study.finals import (
     share_time,
     waiting_finalists,
 )
+from netwright.study.inheriting import from_nothing, has_inherited, inherits
 from netwright.study.plan import Plan, reserve_at_pace_s
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts, first_proposals
@@ -103,6 +104,8 @@ class FinalPhase:
         searched = [t for t in feasible(self.trials, self.parts.constraints) if t.proposal.origin != FINAL]
         if self.parts.sharing is not None:  # the others were trained to compare, whatever they promised
             searched = [t for t in searched if t.fidelity.epochs is None]
+        if inherits(self.parts):  # some were trained from nothing, and long enough
+            searched = [t for t in searched if has_inherited(t) or (t.fidelity.epochs or 0) < self.plan.final_epochs]
         objectives = self.parts.objectives
         equal_time = self.plan.equal_time and [o.metric for o in objectives] in (["accuracy"], ["loss"])
         return choose_finalists(
@@ -111,13 +114,15 @@ class FinalPhase:
 
     def _num_finalists(self, ranked: Sequence[Trial]) -> int:
         """As many as the plan has, and of few networks one in eta, but two where the plan has two."""
+        if inherits(self.parts):
+            return min(self.plan.num_finalists, len(ranked))
         return min(self.plan.num_finalists, max(2, len(ranked) // self.plan.eta))
 
     def gains(self, trial: Trial, num_parts: int = 1) -> bool:
-        """Whether a last training of a network is longer than those it had, in one of so many parts of the time."""
+        """Whether a last training is longer than those that it goes on from, in one of so many parts of the time."""
         theirs = [t for t in self.trials if t.architecture == trial.architecture and t.state is TrialState.FINISHED]
-        longest, expected = longest_training(theirs), self.plan.final_epochs
-        if any(t.fidelity.epochs is not None and t.fidelity.epochs >= expected for t in theirs):
+        longest, expected = longest_training(from_nothing(theirs)), self.plan.final_epochs
+        if any(t.fidelity.epochs is not None and t.fidelity.epochs >= expected for t in from_nothing(theirs)):
             return False
         left_s = self._left_s(trial)
         if left_s is not None:
@@ -171,7 +176,8 @@ class FinalPhase:
             processes=self.settings.workers,
             known_latency_ms=trial.metrics.get("latency_ms"),
         )
-        train(patient, Proposal(trial.architecture, fidelity, (trial.id,), FINAL))
+        parents = () if has_inherited(trial) else (trial.id,)  # what inherited is trained from nothing, by another seed
+        train(patient, Proposal(trial.architecture, fidelity, parents, FINAL))
 
     def begins_at_s(self) -> float | None:
         """When the last trainings have to begin so that all come to their end, in seconds of the clock, by their pace.
@@ -194,7 +200,8 @@ class FinalPhase:
 
     def _kept(self, trial: Trial) -> float:
         """Share of a network's training that its last one goes on from."""
-        return 1 - self.evaluator.recipe.decay_share if self._has_checkpoint(trial) else 0.0
+        goes_on = self._has_checkpoint(trial) and not has_inherited(trial)
+        return 1 - self.evaluator.recipe.decay_share if goes_on else 0.0
 
     def _may_replace(self) -> bool:
         """Whether there is budget for another finalist in the place of one that failed."""

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from netwright.errors import DiskFullError, StudyMismatchError
+from netwright.evaluation.base import Parent
 from netwright.execution import Executor, Job, require
 from netwright.execution.outcomes import DISK_FULL
 from netwright.storage import Started, Store
@@ -36,6 +37,7 @@ class Loop:
         needs: metrics a finished trial must have; one without them failed.
         on_end: called with each trial once it is stored.
         on_wait: called now and then while nothing ends.
+        parent_of: with whose weights a proposal's network may begin; None for nobody's.
     """
 
     def __init__(
@@ -51,10 +53,12 @@ class Loop:
         needs: Sequence[str] = (),
         on_end: Callable[[Trial], None] = lambda trial: None,
         on_wait: Callable[[], None] = lambda: None,
+        parent_of: Callable[[Proposal], Parent | None] = lambda proposal: None,
     ) -> None:
         self.strategy, self.executor, self.store = strategy, executor, store
         self.seed, self.allowance, self.lag, self.ordered = seed, allowance, lag, ordered
         self.needs, self.on_end, self.on_wait = tuple(needs), on_end, on_wait
+        self.parent_of = parent_of
         self.next_id = 0
         self.running: dict[int, Started] = {}
         self.untold: dict[int, None] = {}  # ids asked by the strategy and not told, in the order of asking
@@ -148,7 +152,8 @@ class Loop:
     def _submit(self, started: Started) -> None:
         self.running[started.trial_id] = started
         proposal = started.proposal
-        self.executor.submit(Job(started.trial_id, proposal.architecture, proposal.fidelity, started.seed))
+        parent = self.parent_of(proposal)
+        self.executor.submit(Job(started.trial_id, proposal.architecture, proposal.fidelity, started.seed, parent))
 
     def collect(self, timeout_s: float = 0.5) -> list[Trial]:
         """Wait for trials to end, and store them.

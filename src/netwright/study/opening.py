@@ -74,6 +74,10 @@ def _prepare_task(
         from netwright.study.supernet_parts import with_supernet
 
         parts = with_supernet(parts, spec, settings, objects)
+    if spec.inherit:
+        from netwright.study.inheriting import with_inheritance
+
+        parts = with_inheritance(parts, settings.budget)
     return settings, parts
 
 

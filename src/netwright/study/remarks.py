@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 
 from netwright.study.finals import FINAL, REFERENCE, feasible, refused_references, why_unusable
+from netwright.study.inheriting import inherited, inherits
 from netwright.study.plan import Plan
 from netwright.study.setup import Parts, first_proposals
 from netwright.study.supernet_audit import score_the_same, supernet_agreement
@@ -61,6 +62,8 @@ def notes_of(best: Trial, trials: Sequence[Trial], parts: Parts, budget: Budget)
         notes.append(parts.known_limits.note())
     if parts.sharing is not None:
         notes += _shared(best, trials, parts, parts.sharing)
+    if inherits(parts):
+        notes += inherited(best, trials, parts.objectives[0])
     return tuple(note for note in notes if note)
 
 

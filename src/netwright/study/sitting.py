@@ -15,7 +15,7 @@ from netwright.errors import (
     SpecError,
     wrong,
 )
-from netwright.evaluation.base import Evaluator
+from netwright.evaluation.base import Evaluator, Parent
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.execution import Executor, FailurePolicy, InProcessExecutor, IsolatedExecutor
 from netwright.execution.failures import group_causes
@@ -26,6 +26,7 @@ from netwright.study.allowance import Allowance
 from netwright.study.clock import Clock, StopRequest
 from netwright.study.final_phase import FinalPhase
 from netwright.study.finals import best_references, compare, feasible, pareto_front
+from netwright.study.inheriting import fairness, from_nothing, inherits, parent_of
 from netwright.study.ladder_report import LadderReport, stored_agreements
 from netwright.study.loop import Loop
 from netwright.study.remarks import notes_of, warnings_of
@@ -159,6 +160,7 @@ class Sitting:
             needs=[objective.metric for objective in self.parts.objectives],
             on_end=self._ended,
             on_wait=self._tell,
+            parent_of=self._parent_of,
         )
 
     def _train_supernet(self) -> None:
@@ -173,6 +175,10 @@ class Sitting:
             sharing.phase.run(ears, ends_s)
         finally:
             self._note_time()
+
+    def _parent_of(self, proposal: Proposal) -> Parent | None:
+        """With whose weights a network begins; nobody's where a search does not inherit."""
+        return parent_of(proposal, {t.id: t for t in self.trials}) if inherits(self.parts) else None
 
     def _score_pool(self) -> None:
         """Give the ladder the scores of its pool: those that the run holds, or new ones as far as there is time."""
@@ -312,7 +318,9 @@ class Sitting:
         objective = self.parts.objectives[0]
         if self.parts.sharing is not None:
             return supernet_agreement(self.trials, objective)
-        return stored_agreements(self.store.events()) or rung_agreements(self.trials, objective)
+        found = stored_agreements(self.store.events()) or rung_agreements(self.trials, objective)
+        fair = fairness(self.trials, objective) if inherits(self.parts) else None
+        return found if fair is None else (*found, fair)
 
     def _result(self, stopped: str) -> Result:
         if not self.trials and self._search_is_over():
@@ -328,7 +336,7 @@ class Sitting:
             objectives=self.parts.objectives,
             best=ranked[0],
             references=best_references(good),
-            comparisons=compare(ranked[0], good, objective),
+            comparisons=compare(ranked[0], from_nothing(good), objective),
             front=pareto_front(good, self.parts.objectives),
             num_trials=len(self.trials),
             stopped=stopped,
