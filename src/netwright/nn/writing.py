@@ -9,16 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from netwright.errors import BuildError, wrong
 from netwright.nn.code import IDENTITY, WIDTH, Call, Code, Composite, Raw, render, walk
 from netwright.nn.emitters import emit
 from netwright.nn.helpers import HELPERS
 from netwright.nn.hoist import Definition, hoist
-from netwright.nn.site import Flow, Tally
+from netwright.nn.site import Emitted, Flow, Tally
 from netwright.space.terms import CellTerm, OpTerm, Term
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+MOST_COUNTED = 16_384
+"""Operations whose size is remembered."""
+
 _DTYPES = ("float16", "bfloat16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64")
 
 
@@ -130,12 +134,46 @@ def write(
 def measure(term: Term, *, input_shape: tuple[int, ...], input_dtype: str = "float32") -> tuple[Tally, Flow]:
     """Count the size of a network and find what it gives, without writing text.
 
+    Operations that were counted before, in another network, are not counted again.
+
     Raises:
         BuildError: the network cannot be.
     """
+    flow = _input_flow(input_shape, input_dtype)
     size = Tally()
-    _, out = _parts(term, _input_flow(input_shape, input_dtype), size)
-    return size, out
+    try:
+        return size, _count(term, (flow,), "", tally=size).flow
+    except (BuildError, TypeError):  # to say where it stands; an argument of a class of one's own may have no hash
+        size = Tally()
+        return size, _parts(term, flow, size)[1]
+
+
+def _count(
+    term: Term, flows: tuple[Flow, ...], path: str, *, tally: Tally, width: int | None = None, copy: str = ""
+) -> Emitted:
+    """As `emit`, from memory where the operation was written before; the places in its code are those of then."""
+    if isinstance(term, OpTerm) and term.kind == "seq":  # a longer piece is rarely the same again
+        return emit(term, flows, path, tally=tally, width=width, copy=copy, inside=_count)
+    depth = min(flow.depth for flow in flows)
+    size, emitted = _counted(term, tuple(_deeper(flow, -depth) for flow in flows), width)
+    tally.add(
+        params=size.params,
+        macs=size.macs,
+        values=size.activation_values,
+        buffers=size.buffer_values,
+        frozen=size.frozen_params,
+    )
+    return Emitted(emitted.code, _deeper(emitted.flow, depth))
+
+
+def _deeper(flow: Flow, by: int) -> Flow:
+    return Flow(flow.shape, flow.dtype, flow.layout, flow.depth + by) if by else flow
+
+
+@lru_cache(maxsize=MOST_COUNTED)
+def _counted(term: Term, flows: tuple[Flow, ...], width: int | None) -> tuple[Tally, Emitted]:
+    size = Tally()
+    return size, emit(term, flows, "", tally=size, width=width, inside=_count)
 
 
 def import_own(classes: tuple[type, ...]) -> OwnCode:

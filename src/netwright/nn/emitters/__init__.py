@@ -31,7 +31,14 @@ EMITTERS: Mapping[str, Emitter] = MappingProxyType(
 
 
 def emit(
-    term: Term, flows: tuple[Flow, ...], path: str, *, tally: Tally, width: int | None = None, copy: str = ""
+    term: Term,
+    flows: tuple[Flow, ...],
+    path: str,
+    *,
+    tally: Tally,
+    width: int | None = None,
+    copy: str = "",
+    inside: Callable[..., Emitted] | None = None,
 ) -> Emitted:
     """Write an operation and all inside it.
 
@@ -42,11 +49,12 @@ def emit(
         tally: counts the layers written.
         width: channels of the stage around it, if there is one.
         copy: of the operation, where it is written more often than it is declared.
+        inside: writes what is inside it; by default this function.
 
     Raises:
         BuildError: the operation is not known, or cannot work on what comes in; names it, its path and the shapes.
     """
-    emit_inside = partial(emit, tally=tally, width=width, copy=copy)
+    emit_inside = partial(inside or emit, tally=tally, width=width, copy=copy)
     if isinstance(term, CellTerm):
         return cells.emit_cell(Site(OpTerm("cell"), flows, _join(path, "cell"), emit_inside, tally, width, copy), term)
     if not isinstance(term, OpTerm):
