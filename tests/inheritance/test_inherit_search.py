@@ -72,7 +72,7 @@ def test_the_order_of_finalists_is_compared() -> None:
     assert agreement is not None
     assert (agreement.num, agreement.tau) == (5, 1.0)
     assert agreement.lower < 1.0
-    assert "the inherited weights against 5 epochs: rank correlation 1.00" in str(agreement)
+    assert "the inheritance against 5 epochs: rank correlation 1.00" in str(agreement)
     assert fairness([*found, *finals[:3]], ACCURACY) is None
 
 

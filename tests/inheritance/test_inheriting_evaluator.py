@@ -16,6 +16,7 @@ from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.types import Architecture, Fidelity, Metrics
 
 FIDELITY = Fidelity(1.0, 0.1)
+LONGER = Fidelity(4.0, 0.1)
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +43,9 @@ def evaluator(task: nw.ImageClassification, tmp_path: Path) -> InheritingEvaluat
 
 @pytest.fixture
 def parent(evaluator: InheritingEvaluator) -> Parent:
-    found = evaluator(arch(), fidelity=FIDELITY, seed=1)
+    found = evaluator(arch(), fidelity=LONGER, seed=1)
     assert "inherited_share" not in found
-    return Parent(arch(), FIDELITY, 1, found["epochs"])
+    return Parent(arch(), LONGER, 1, found["epochs"])
 
 
 def plain(found: Metrics) -> dict[str, float]:
@@ -55,7 +56,7 @@ def plain(found: Metrics) -> dict[str, float]:
 def test_a_child_goes_on_from_its_parent(evaluator: InheritingEvaluator, parent: Parent) -> None:
     """It says how much it inherited, how long that was trained, and that the function was kept; and it trains on."""
     child = evaluator(arch(width=8, depth=2), fidelity=FIDELITY, seed=2, parent=parent)
-    assert (child["inherited_function"], child["inherited_epochs"], child["epochs"]) == (1.0, 1.0, 1.0)
+    assert (child["inherited_function"], child["inherited_epochs"], child["epochs"]) == (1.0, 4.0, 1.0)
     assert 0.2 < child["inherited_share"] < 0.9
     assert child["loss"] < evaluator(arch(width=8, depth=2), fidelity=FIDELITY, seed=3)["loss"]
 
@@ -65,7 +66,7 @@ def test_the_seed_and_the_parent_decide(
 ) -> None:
     """Another folder with the same parent gives the same bits."""
     other = InheritingEvaluator(task, make_space(), work_dir=tmp_path / "other")
-    other(arch(), fidelity=FIDELITY, seed=1)
+    other(arch(), fidelity=LONGER, seed=1)
     files = []
     for each in (evaluator, other):
         each(arch(width=8), fidelity=FIDELITY, seed=2, parent=parent)

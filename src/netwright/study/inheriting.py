@@ -24,7 +24,7 @@ from netwright.types import Architecture, Budget, Fidelity, Objective, Proposal,
 NUM_RETRAINED = FEWEST
 """Finalists that are trained from nothing, at least: fewer say nothing about an order."""
 
-INHERITED = "inherited weights"
+INHERITED = "inheritance"
 """Name of the rung whose order is checked."""
 
 
