@@ -3,11 +3,11 @@
 Random networks of a space are trained from nothing, each with ``--repeats`` seeds, and scored with the shared weights
 of supernets that were trained in different ways for the same wall time, each in one process, two at once. Printed:
 Kendall's tau (b) between both rankings with its 95 % interval (Fisher, with the variance of Bonett and Wright, 2000),
-the tau of the number of multiply-accumulates alone, and that between two seeds of the trainings from nothing, above
-which no estimate can be expected to come; then the difference between the first two methods, with an interval by
-drawing networks anew (bootstrap, 2,000 draws).
+the tau of the number of multiply-accumulates alone and, with two repeats, that between two seeds of the trainings from
+nothing, above which no estimate can be expected to come; then the difference between the first two methods, with an
+interval by drawing networks anew (bootstrap, 2,000 draws).
 
-    python benchmarks/supernet_ranks.py [--minutes 5] [--num 40] [--write docs/figures/supernet_ranks.md]
+    python benchmarks/supernet_ranks.py [--minutes 5] [--num 32] [--write docs/figures/supernet_ranks.md]
 
 The space is elastic: kernel, depth, width and expansion of inverted residuals in three stages; ``--space default`` is
 that of image classification, whose stages also choose among six kinds of block. About 15 minutes on two cores.
@@ -149,11 +149,11 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=FASHION)
     parser.add_argument("--space", choices=["elastic", "default"], default="elastic")
-    parser.add_argument("--num", type=int, default=40, help="networks")
+    parser.add_argument("--num", type=int, default=32, help="networks")
     parser.add_argument("--minutes", type=float, default=5.0, help="that each supernet is trained")
-    parser.add_argument("--epochs", type=float, default=2.0, help="of a training from nothing")
+    parser.add_argument("--epochs", type=float, default=6.0, help="of a training from nothing")
     parser.add_argument("--share", type=float, default=0.25, help="of the training images that are used")
-    parser.add_argument("--repeats", type=int, default=2, help="trainings from nothing of each network")
+    parser.add_argument("--repeats", type=int, default=1, help="trainings from nothing of each network")
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS)[:2])
     parser.add_argument("--recipe", default="{}", help="numbers of the recipe of the supernet, as JSON")
     parser.add_argument("--steps", type=int, default=0, help="that progressive shrinking plans with")

@@ -126,6 +126,8 @@ def test_a_finished_training_says_so(cli: Cli, made: Path) -> None:
     answer = cli("supernet", "train", *given(made), "--epochs", 6, "--out", made / "trained", "--resume")
     assert (answer.code, weights.read_bytes()) == (0, before)
     assert "it was trained before" in answer.out
+    answer = cli("supernet", "train", *given(made), "--epochs", 6, "--out", made / "trained", "--json")
+    assert json.loads(answer.lines[-1])["finished"]
     answer = cli("supernet", "train", *given(made), "--epochs", 7, "--out", made / "trained")
     assert answer.code == 2
     assert "epochs was 6.0 when the training in" in answer.err

@@ -14,6 +14,7 @@ from netwright.space import SearchSpace, choice
 from netwright.strategies.random import RandomSearch
 from netwright.study.rung_audit import PROBE
 from netwright.study.supernet_audit import Audited, draw_audited, score_the_same, supernet_agreement
+from netwright.study.supernet_parts import front_finalists
 from netwright.study.supernet_record import RECORD, SupernetRecord, read_finished, read_record
 from netwright.types import Architecture, Fidelity, Objective, Proposal, Trial, TrialState
 
@@ -81,6 +82,16 @@ def test_the_comparison_is_that_of_the_two_rankings() -> None:
         == ()
     )
     assert supernet_agreement([*shared, *trained[:3]], ACCURACY) == ()
+
+
+def test_finalists_are_spread_over_the_front() -> None:
+    """From the best by the first objective to the best by the second; all of a small front, none that is beaten."""
+    size = Objective("params", "min")
+    trials = [trial(n, 0.5 + 0.05 * n) for n in range(9)]
+    beaten = replace(trial(9, 0.1), metrics={"accuracy": 0.1, "params": 99.0})
+    found = front_finalists([*trials, beaten], (ACCURACY, size), 3)
+    assert [t.id for t in found] == [8, 4, 0]
+    assert [t.id for t in front_finalists(trials[:2], (ACCURACY, size), 3)] == [1, 0]
 
 
 def test_one_is_told_where_all_score_the_same() -> None:

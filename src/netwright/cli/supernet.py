@@ -5,10 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -20,8 +19,9 @@ from netwright.readable import number
 
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
+    from netwright.study.supernet_phase import SupernetPhase
     from netwright.study.supernet_use import Scored
-    from netwright.types import Architecture
+    from netwright.types import Architecture, Budget
 
 Run = Annotated[Path, typer.Argument(help="Folder of the supernet.", metavar="RUN")]
 Data = Annotated[Text, typer.Option(help="Where its data lies now, if not where it was.")]
@@ -77,7 +77,8 @@ def train(
             raise SpecError(f"out: {one_line(spec.out)} holds no supernet that could go on; {cure}")
         require_free(spec.out)
     limit = _time(budget, epochs is None)
-    with _lines(quiet=quiet, as_json=as_json) as tell, redirect_stdout(sys.stderr):
+    tell = _Lines(sys.stdout, quiet=quiet, as_json=as_json)
+    with redirect_stdout(sys.stderr):
         how = {"sampling": sampling, "distil": distil, "divergence": divergence}
         phase = new_phase(spec, epochs=_epochs(epochs), budget=limit, options=how)
         finished = phase.open()
@@ -85,10 +86,10 @@ def train(
         if not finished and left_s is not None and left_s <= 0:
             spent = duration(phase.record.spent_s)
             raise SpecError(wrong("budget", str(limit), f"more than what was spent already ({spent})", "give --epochs"))
-        return _train(phase, left_s, tell, as_json=as_json)
+        return _train(phase, left_s, tell)
 
 
-def _train(phase: Any, left_s: float | None, tell: Callable[[str], None], *, as_json: bool) -> int:
+def _train(phase: SupernetPhase, left_s: float | None, tell: _Lines) -> int:
     """Run the training, with signals and a log."""
     from netwright.errors import Interrupted
     from netwright.study.clock import StopRequest
@@ -104,12 +105,10 @@ def _train(phase: Any, left_s: float | None, tell: Callable[[str], None], *, as_
         code = error.signal_number if isinstance(error, Interrupted) else signal.SIGINT
         print("stopped; the same command goes on where it was", file=sys.stderr)
         return 128 + code
-    folder = phase.folder
-    if as_json:
-        print(json_line({"run": str(folder), "finished": True, **record.trained}), file=sys.__stdout__)
+    if tell.as_json:
+        tell.write(json_line({"run": str(phase.folder), "finished": True, **record.trained}))
     else:
-        quoted = clean(folder)
-        tell(f"trained: {quoted}; go on with netwright supernet search {quoted}, evaluate or extract")
+        tell(f"trained: {phase.folder}; go on with netwright supernet search, evaluate or extract")
     return 0
 
 
@@ -244,21 +243,26 @@ def _epochs(text: str | None, name: str = "epochs") -> float | None:
     return float(found)
 
 
-def _time(text: str | None, needed: bool) -> Any:
+def _time(text: str | None, needed: bool) -> Budget | None:
     from netwright.types import Budget
 
     return Budget.parse(text) if text is not None else Budget.parse("10m") if needed else None
 
 
-@contextmanager
-def _lines(*, quiet: bool, as_json: bool) -> Iterator[Callable[[str], None]]:
+class _Lines:
     """Prints lines with the time that is gone."""
-    out, began_s = sys.stdout, time.monotonic()
 
-    def tell(text: str) -> None:
-        if as_json:
-            print(json_line({"elapsed_s": round(time.monotonic() - began_s, 3), "message": text}), file=out, flush=True)
-        elif not quiet:
-            print(f"[{duration(time.monotonic() - began_s)}] {clean(text)}", file=out, flush=True)
+    def __init__(self, out: TextIO, *, quiet: bool, as_json: bool) -> None:
+        self.as_json = as_json
+        self._out, self._quiet, self._began_s = out, quiet, time.monotonic()
 
-    yield tell
+    def __call__(self, text: str) -> None:
+        gone_s = time.monotonic() - self._began_s
+        if self.as_json:
+            self.write(json_line({"elapsed_s": round(gone_s, 3), "message": text}))
+        elif not self._quiet:
+            self.write(f"[{duration(gone_s)}] {clean(text)}")
+
+    def write(self, line: str) -> None:
+        """Print a line as it is."""
+        print(line, file=self._out, flush=True)

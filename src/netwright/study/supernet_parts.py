@@ -6,7 +6,7 @@ finalists go on from their shared weights. Nothing is trained here; what does no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,12 +17,13 @@ from netwright.evaluation.supernet_evaluator import SupernetEvaluator
 from netwright.evaluation.supernet_settings import SupernetSettings
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.strategies import Strategy, has_fidelities, make_strategy
+from netwright.study.finals import pareto_front
 from netwright.study.plan import Plan, nominal_rate
 from netwright.study.setup import Parts, first_proposals
 from netwright.study.supernet_audit import NUM_AUDITED, Audited, draw_audited
 from netwright.study.supernet_phase import SupernetPhase
 from netwright.study.supernet_record import SupernetRecord, read_finished
-from netwright.types import Budget, Fidelity, digest
+from netwright.types import Budget, Fidelity, Objective, Trial, digest
 
 if TYPE_CHECKING:
     from netwright.spec import SearchSpec
@@ -41,6 +42,9 @@ AUDIT_SHARE = 0.12
 
 MOST_EPOCHS = 4.0
 """Times the full training of one network: the most that a supernet is trained where time allows it."""
+
+FRONT_FINALISTS = 6
+"""Networks of the front that are trained further, where there are several objectives and time is limited."""
 
 FEWEST_AUDITED = 4
 LEAST_AUDIT_EPOCHS, MOST_AUDIT_EPOCHS = 0.1, 12.0
@@ -110,8 +114,25 @@ def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: M
     code = parts.code
     if spec.supernet is not None:
         code = digest(f"{code} {sharing.phase.record.digest}")
-    plan = _plan(parts.plan, spec.spending if settings.budget.time_s is None else settings.budget, sharing)
+    plan = _plan(
+        parts.plan, spec.spending if settings.budget.time_s is None else settings.budget, sharing, len(parts.objectives)
+    )
     return replace(parts, evaluator=evaluator, strategy=strategy, plan=plan, code=code, ladder=None, sharing=sharing)
+
+
+def front_finalists(trials: Sequence[Trial], objectives: Sequence[Objective], count: int) -> list[Trial]:
+    """Of several objectives: networks that are spread over the front by shared weights, best by the first one first.
+
+    Args:
+        trials: scored with shared weights, within the limits.
+        objectives: of the search.
+        count: how many at most.
+    """
+    front = pareto_front(trials, objectives)
+    if len(front) <= count:
+        return list(front)
+    places = {round(number * (len(front) - 1) / max(1, count - 1)) for number in range(count)}
+    return [front[place] for place in sorted(places)]
 
 
 def _require_keys(spec: SearchSpec, budget: Budget, objects: Mapping[str, Any]) -> None:
@@ -177,7 +198,7 @@ def _audit(parts: Parts, spec: SearchSpec) -> tuple[int, float]:
     return (NUM_AUDITED, float(f"{epochs:.2g}")) if epochs >= LEAST_AUDIT_EPOCHS else (0, 0.0)
 
 
-def _plan(plan: Plan, budget: Budget, sharing: Sharing) -> Plan:
+def _plan(plan: Plan, budget: Budget, sharing: Sharing, num_objectives: int) -> Plan:
     """The plan with the search phase in its place: after the supernet, before the finalists."""
     if budget.time_s is None:
         return replace(plan, min_epochs=plan.max_epochs, equal_time=False, least_cost=0.0, finishes=False)
@@ -185,7 +206,7 @@ def _plan(plan: Plan, budget: Budget, sharing: Sharing) -> Plan:
     return replace(
         plan,
         search=Budget(ends_s, budget.trials, None),
-        num_finalists=max(1, plan.num_finalists),
+        num_finalists=max(1, plan.num_finalists) if num_objectives == 1 else FRONT_FINALISTS,
         grace_s=min(plan.grace_s, 0.05 * budget.time_s),
         equal_time=False,
         least_cost=0.0,
