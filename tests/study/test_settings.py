@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import netwright as nw
-from netwright.errors import UsageError
+from netwright.errors import SpecError, UsageError
 from netwright.execution import Limits
 from netwright.storage import Store
 from netwright.study.settings import Settings
@@ -106,3 +106,9 @@ def test_a_search_that_keeps_nothing_leaves_nothing(tmp_path: Path, monkeypatch:
     assert ["study.db"] == [path.name for path in tmp_path.glob("*/study.db")]
     nw.search(space=SPACE, evaluator=good, budget="3 trials", isolated=False)
     assert [] == list(tmp_path.iterdir())
+
+
+def test_an_evaluator_by_its_name_is_a_key_of_the_specification() -> None:
+    """In Python, too: what is no name is an evaluator of one's own."""
+    with pytest.raises(SpecError, match="unknown evaluator 'superent'; did you mean 'supernet'"):
+        nw.search(task="image-classification", data="digits", budget="1 trials", evaluator="superent")

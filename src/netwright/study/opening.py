@@ -24,6 +24,9 @@ from netwright.temporary import temporary_folder
 OBJECTS = ("space", "strategy", "task")
 """Options that may be objects in place of names."""
 
+AUTO, BREEDER = "auto", "evolution"
+"""What a search that inherits takes for ``auto``: one whose proposals have parents."""
+
 OURS = (
     "study.db",
     "study.db-*",
@@ -43,7 +46,7 @@ def prepare(
     spec: SearchSpec | str | Path | None, options: Mapping[str, Any], clock: Clock, budget: str | None = None
 ) -> tuple[Settings, Parts]:
     """Settings and parts of a search; everything that can be wrong is found here."""
-    if spec is None and "evaluator" in options:
+    if spec is None and not isinstance(options.get("evaluator", ""), str):
         rest = {name: value for name, value in options.items() if name not in ("space", "evaluator")}
         settings = Settings.own(rest, budget)
         return settings, own_parts(options)
@@ -69,6 +72,8 @@ def _prepare_task(
 ) -> tuple[Settings, Parts]:
     settings = Settings.of(spec, budget)
     clock.limit_s = settings.budget.time_s
+    if spec.inherit and spec.strategy == AUTO:
+        spec = spec.model_copy(update={"strategy": BREEDER})
     parts = task_parts(spec, settings, objects)
     if spec.evaluator == SUPERNET:
         from netwright.study.supernet_parts import with_supernet
