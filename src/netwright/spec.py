@@ -51,6 +51,9 @@ TRAINING, SUPERNET = "training", "supernet"
 EVALUATORS = (TRAINING, SUPERNET)
 """How networks are compared in the search."""
 
+WITH_PARENTS = ("auto", "evolution", "local", "nsga2", "nsga3")
+"""Of our strategies, those whose proposals have parents to inherit from; auto is evolution then."""
+
 MAX_LINES = 10
 
 _SPACE_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[^:]*)", re.DOTALL)
@@ -193,6 +196,12 @@ class SearchSpec(BaseModel):
         if value and evaluator != TRAINING:
             cure = "shared weights are trained already; leave inherit out"
             raise _error(wrong("inherit", value, f"false with evaluator {evaluator}", cure))
+        from netwright.strategies import STRATEGIES
+
+        strategy = info.data.get("strategy", "auto")
+        if value and strategy in STRATEGIES and strategy not in WITH_PARENTS:
+            cure = f"its networks have no parents; take one of {', '.join(WITH_PARENTS)}"
+            raise _error(wrong("inherit", value, f"false with strategy {strategy}", cure))
         return value
 
     @field_validator("latency_runtime")

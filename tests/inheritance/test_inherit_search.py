@@ -15,7 +15,9 @@ from netwright.errors import SpecError
 from netwright.evaluation.base import Parent
 from netwright.spec import SearchSpec
 from netwright.storage import Store
+from netwright.study.clock import Clock
 from netwright.study.inheriting import epochs_behind, fairness, inherited, parent_of, with_finals
+from netwright.study.opening import prepare
 from netwright.study.plan import make_plan
 from netwright.types import Architecture, Budget, Fidelity, Objective, Proposal, Trial, TrialState
 
@@ -112,6 +114,16 @@ def test_shared_weights_cannot_be_inherited() -> None:
     given = {"task": "image-classification", "data": "digits", "evaluator": "supernet", "inherit": True}
     with pytest.raises(SpecError, match="inherit must be false with evaluator supernet, got True"):
         SearchSpec.from_options(**given)
+
+
+def test_strategies_without_parents_are_refused() -> None:
+    """A model proposes networks that were made from no other; left to us, it is evolution."""
+    given = {"task": "image-classification", "data": "digits", "inherit": True}
+    with pytest.raises(SpecError, match=r"inherit must be false with strategy bayesian, got True; .* evolution, local"):
+        SearchSpec.from_options(**given, strategy="bayesian")
+    settings, parts = prepare(SearchSpec.from_options(**given), {}, Clock())
+    assert "evolution" in parts.searched_by
+    assert "inherit: true" in settings.text
 
 
 def history(run: Path) -> list[str]:

@@ -114,14 +114,14 @@ def neighbours(networks: Networks, rng: np.random.Generator, count: int) -> Iter
 @pytest.mark.parametrize("operator", ["widen", "deepen", "heads", "expansion", "skip", "branch"])
 def test_what_is_new_learns(operator: str) -> None:
     """After one step of training no new unit is without gradient, and no two are twins."""
-    for seed in range(6):
+    for seed in range(4):
         networks, (small, large) = operators.random_pair(operator, seed)
         parent = operators.trained_like(networks.make(small).model, networks.input_shape, seed)
         weights, _ = morph(networks, small, parent.state_dict(), large, seed=seed)
         model = networks.make(large).model.double()
         model.load_state_dict(weights)
         moved = {name: torch.zeros_like(values, dtype=torch.bool) for name, values in model.named_parameters()}
-        x = operators.examples(networks.input_shape, 16, seed)
+        x = operators.examples(networks.input_shape, 8, seed)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
         for _ in range(3):
             optimizer.zero_grad()
