@@ -40,6 +40,8 @@ def test_the_space_opens_as_the_training_goes_on() -> None:
     assert {a["width"] for step in drawn[60:] for a in step[1:]} == {4, 8, 16}
     assert {a.get("kernel") for step in drawn[:12] for a in step} <= {5, None}
     assert [progressive.stage(step) for step in (0, 49, 50, 99)] == [0, STAGES - 1, STAGES - 1, STAGES - 1]
+    assert progressive.planned(5, total=10) != progressive.planned(5, total=100)
+    assert progressive.stage(5, total=10) == STAGES - 1
     again = Progressive(networks(), total=100)
     assert [again(step) for step in reversed(range(100))][::-1] == drawn
     assert [space.count() for space in progressive.stages] == sorted(space.count() for space in progressive.stages)

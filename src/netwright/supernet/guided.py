@@ -61,14 +61,19 @@ class Progressive:
         self.stages = [_opened(networks.space, order, stage / (STAGES - 1)) for stage in range(STAGES)]
 
     def __call__(self, step: int) -> Sequence[Architecture]:
-        space = self.stages[self.stage(step)]
+        return self.planned(step, self._total)
+
+    def planned(self, step: int, total: int) -> Sequence[Architecture]:
+        """Architectures of a step of a training that is planned to have so many by now: time may end it earlier."""
+        space = self.stages[self.stage(step, total)]
         rng = np.random.default_rng([self._seed, 6, step])
         drawn = (draw(self._networks, lambda: space.sample(rng)) for _ in range(self._num_random))
         return (self.largest, *drawn)
 
-    def stage(self, step: int) -> int:
-        """Which of `stages` a step draws from."""
-        return min(STAGES - 1, int(STAGES * step / max(1.0, OPEN_AFTER * self._total)))
+    def stage(self, step: int, total: int | None = None) -> int:
+        """Which of `stages` a step draws from; ``total`` where the training is not as long as it was to be."""
+        opened = OPEN_AFTER * (self._total if total is None else total)
+        return min(STAGES - 1, int(STAGES * step / max(1.0, opened)))
 
 
 class BestUp:
