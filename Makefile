@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
 .PHONY: help env demo test test-slow lint format types layers check examples schema clean bench-queries bench-validation \
 	bench-proxies bench-robustness bench-pareto bench-fidelities bench-priors bench-transfer bench-predictors bench-scores \
-	bench-curves bench-latency bench-latency-transfer bench-ladder
+	bench-curves bench-latency bench-latency-transfer bench-ladder bench-darts
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -124,6 +124,10 @@ bench-latency: env ## whether two measurements of latency agree; on an idle mach
 
 bench-latency-transfer: env ## latency of an unseen device from few measurements (T10)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/latency_transfer.py --data $(DATA) --write docs/figures/latency_transfer.md
+
+bench-darts: env ## what differentiable search costs a step, and what it finds on NAS-Bench-201; an hour on an idle machine
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/darts_cost.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/darts_nb201.py --data $(DATA)
 
 schema: env ## write docs/spec.schema.json anew
 	$(BIN)/netwright schema > docs/spec.schema.json

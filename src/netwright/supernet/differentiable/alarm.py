@@ -26,8 +26,8 @@ from netwright.supernet.differentiable.options import AlarmOptions
 from netwright.types import Architecture, Value
 
 LEANING = 0.05
-"""By how much the expected share of operations without weights must exceed that of equal weights: as long as weights
-hardly differ, which operation is heaviest says nothing (a random cell of NAS-Bench-201 has five or six of six in 23 of
+"""By how much the expected share must exceed that of equal weights before the last epoch: as long as weights hardly
+differ, which operation is heaviest says nothing (a random cell of NAS-Bench-201 has five or six of six in 23 of
 100 cases)."""
 
 Free = Mapping[str, Sequence[Value]]
@@ -57,8 +57,9 @@ class Signs:
         decided: share of the decided operations that have no weights; NaN where there is none to decide.
         same: largest share of one of them.
         kind: which.
-        expected: share that is to be expected under the weights.
+        expected: share without weights that is to be expected under the weights.
         flat: share that is to be expected where all values weigh the same.
+        kind_lead: by how much the share of ``kind`` that is to be expected exceeds that of equal weights.
         curvature: dominant eigenvalue; NaN where it was not measured.
     """
 
@@ -67,7 +68,13 @@ class Signs:
     kind: str
     expected: float
     flat: float
+    kind_lead: float = 0.0
     curvature: float = math.nan
+
+    @property
+    def lead(self) -> float:
+        """By how much the share that is to be expected exceeds that of equal weights."""
+        return self.expected - self.flat
 
 
 def signs_of(
@@ -94,16 +101,17 @@ def signs_of(
     """
     there = [name for name in free if name in architecture]
     if not there:
-        return Signs(math.nan, math.nan, "", math.nan, math.nan, curvature)
+        return Signs(math.nan, math.nan, "", math.nan, math.nan, math.nan, curvature)
     kinds = Counter(str(architecture[name]) for name in there if architecture[name] in free[name])
     kind, most = kinds.most_common(1)[0] if kinds else ("", 0)
-    expected = sum(
-        sum(weight for value, weight in zip(values[name], weights[name], strict=True) if value in free[name])
-        for name in there
-    )
-    flat = sum(len(free[name]) / len(values[name]) for name in there)
-    count = len(there)
-    return Signs(sum(kinds.values()) / count, most / count, kind, expected / count, flat / count, curvature)
+    count, expected, flat, lead = len(there), 0.0, 0.0, 0.0
+    for name in there:
+        own = dict(zip(values[name], weights[name], strict=True))
+        expected += sum(weight for value, weight in own.items() if value in free[name])
+        flat += len(free[name]) / len(own)
+        lead += sum(weight - 1 / len(own) for value, weight in own.items() if str(value) == kind)
+    decided = sum(kinds.values()) / count
+    return Signs(decided, most / count, kind, expected / count, flat / count, lead / count, curvature)
 
 
 class CollapseAlarm:
@@ -116,7 +124,7 @@ class CollapseAlarm:
         >>> alarm = CollapseAlarm(AlarmOptions())
         >>> alarm.see(0, Signs(0.5, 0.3, "skip", expected=0.6, flat=0.6)) is None
         True
-        >>> alarm.see(1, Signs(1.0, 1.0, "skip", expected=0.9, flat=0.6)).reason
+        >>> alarm.see(1, Signs(1.0, 1.0, "skip", expected=0.9, flat=0.6, kind_lead=0.5)).reason
         '100% of the operations have no weights (from 80% on); 100% are skip (from 60% on)'
     """
 
@@ -137,8 +145,7 @@ class CollapseAlarm:
             The alarm of this search, if there was one so far.
         """
         self._seen.append((epoch, signs))
-        leans = last or signs.expected - signs.flat >= LEANING
-        reasons = [*(self._shares(signs) if leans else ()), *self._growth(signs)]
+        reasons = [*self._shares(signs, least_lead=-math.inf if last else LEANING), *self._growth(signs)]
         if self.alarm is None and reasons:
             self.alarm = Alarm(epoch, "; ".join(reasons), self._safe_epoch(grew=not self._shares(signs)))
         return self.alarm
@@ -147,11 +154,11 @@ class CollapseAlarm:
         """Whether what would be taken after the last epoch is made of operations without weights."""
         return bool(self._seen and self._shares(self._seen[-1][1]))
 
-    def _shares(self, signs: Signs) -> list[str]:
+    def _shares(self, signs: Signs, least_lead: float = -math.inf) -> list[str]:
         options, found = self._options, []
-        if signs.decided >= options.free_share:
+        if signs.decided >= options.free_share and signs.lead >= least_lead:
             found.append(f"{signs.decided:.0%} of the operations have no weights (from {options.free_share:.0%} on)")
-        if signs.same >= options.same_share:
+        if signs.same >= options.same_share and signs.kind_lead >= least_lead:
             found.append(f"{signs.same:.0%} are {signs.kind} (from {options.same_share:.0%} on)")
         return found
 

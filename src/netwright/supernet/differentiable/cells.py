@@ -20,7 +20,7 @@ from netwright.space.relaxed import CERTAIN, Case, Event
 from netwright.supernet.differentiable.fan import FannedCell, can_fan
 from netwright.supernet.differentiable.mixing import Mixing, product
 from netwright.supernet.differentiable.partial import partial_mixture
-from netwright.supernet.differentiable.soft import Flows, Soft, Zeros, require_alike, total, weighted
+from netwright.supernet.differentiable.soft import Flows, Soft, Zeros, require_alike, total, weighted, zeros
 
 if TYPE_CHECKING:
     from netwright.supernet.differentiable.compiling import Compiler, Part, Where
@@ -86,7 +86,7 @@ class RelaxedNode(nn.Module):
 
     def _combined(self, given: Sequence[Tensor], like: Tensor, count: int) -> Tensor:
         if not given:
-            return like.new_zeros((like.shape[0], *self.shape))
+            return zeros(like, self.shape)
         if self.combine == "concat":
             return given[0] if len(given) == 1 else torch.cat(list(given), dim=self.channel_dim)
         out = given[0]

@@ -12,24 +12,23 @@ import torch
 from torch import Tensor
 
 
-def combine(plain: Sequence[Tensor], weighted: Sequence[Tensor], weights: Tensor | None) -> Tensor:
-    """``sum(plain) + sum(weights[i] * weighted[i])``.
+def combine(values: Sequence[Tensor], weighted: Sequence[bool], weights: Tensor | None) -> Tensor:
+    """Sum of the values, some of them times a weight, added up in their order.
 
     Args:
-        plain: tensors of one shape; may be empty where ``weighted`` is not.
-        weighted: tensors of that shape.
-        weights: shape (len(weighted),); None where there are none.
+        values: at least one, of one shape.
+        weighted: which have a weight.
+        weights: of those, shape (sum(weighted),); None where there is none.
 
     Example:
         >>> ones = torch.ones(2)
-        >>> combine([ones, ones], [ones], torch.tensor([0.5])).tolist()
+        >>> combine([ones, ones, ones], [False, True, False], torch.tensor([0.5])).tolist()
         [2.5, 2.5]
     """
-    if not weighted or weights is None:
-        if len(plain) == 1:
-            return plain[0]
-        weights, weighted = torch.empty(0), ()
-    out: Tensor = _Combine.apply(weights, len(plain), *plain, *weighted)  # type: ignore[no-untyped-call]
+    if len(values) == 1 and not weighted[0]:
+        return values[0]
+    factors = torch.empty(0) if weights is None else weights
+    out: Tensor = _Combine.apply(factors, tuple(weighted), *values)  # type: ignore[no-untyped-call]
     return out
 
 
@@ -37,36 +36,27 @@ class _Combine(torch.autograd.Function):
     """The sum; its backward is made of differentiable operations, so that it can be differentiated again."""
 
     @staticmethod
-    def forward(ctx: Any, weights: Tensor, num_plain: int, *tensors: Tensor) -> Tensor:
-        ctx.num_plain = num_plain
-        plain, weighted = tensors[:num_plain], tensors[num_plain:]
-        ctx.save_for_backward(weights, *(weighted if weights.requires_grad else ()))
-        factors = weights.tolist()
-        if len(plain) > 1:
-            out = plain[0] + plain[1]
-            rest = plain[2:]
-        else:
-            out = plain[0].clone() if plain else weighted[0] * factors[0]
-            rest = ()
-        for value in rest:
-            out.add_(value)
-        done = 0 if plain else 1
-        for factor, value in zip(factors[done:], weighted[done:], strict=True):
+    def forward(ctx: Any, weights: Tensor, weighted: tuple[bool, ...], *values: Tensor) -> Tensor:
+        ctx.weighted = weighted
+        ctx.save_for_backward(weights, *(v for v, is_weighted in zip(values, weighted, strict=True) if is_weighted))
+        left = iter(weights.tolist())
+        factors = [next(left) if is_weighted else 1.0 for is_weighted in weighted]
+        out = values[0].clone() if factors[0] == 1.0 else values[0] * factors[0]
+        for value, factor in zip(values[1:], factors[1:], strict=True):
             out.add_(value, alpha=factor)
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (grad,) = grads
-        weights, *weighted = ctx.saved_tensors
-        num_plain, needed = ctx.num_plain, ctx.needs_input_grad[2:]
-        by_weights = (
-            torch.stack([_dot(grad, value) for value in weighted]) if ctx.needs_input_grad[0] and weighted else None
-        )
-        own = [grad if need else None for need in needed[:num_plain]]
-        factors: Sequence[Tensor | float] = weights.unbind() if torch.is_grad_enabled() else weights.tolist()
-        scaled = [grad * f if need else None for need, f in zip(needed[num_plain:], factors, strict=True)]
-        return (by_weights, None, *own, *scaled)
+        weights, *values = ctx.saved_tensors
+        by_weights = torch.stack([_dot(grad, v) for v in values]) if ctx.needs_input_grad[0] and values else None
+        left = iter(weights.unbind() if torch.is_grad_enabled() else weights.tolist())
+        own: list[Tensor | None] = []
+        for is_weighted, needed in zip(ctx.weighted, ctx.needs_input_grad[2:], strict=True):
+            factor = next(left) if is_weighted else None
+            own.append(None if not needed else grad if factor is None else grad * factor)
+        return (by_weights, None, *own)
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from netwright.nn.code import IDENTITY, Call, Code, Raw
 from netwright.nn.emitters import EMITTERS, emit
 from netwright.nn.site import Emitted, Flow, Site, Tally
 from netwright.space.expressions import Choice, Expr
-from netwright.space.nodes import Cell, Node, OneOf, Op, Repeat
+from netwright.space.nodes import Cell, Node, OneOf, Op, Repeat, child_nodes
 from netwright.space.program import checked_depth, evaluate_argument, reads
 from netwright.space.relaxed import Case, Event, Universe, names_in
 from netwright.space.resolve import resolve
@@ -113,6 +113,8 @@ class Compiler:
         }
 
     def _seq(self, node: Op, flows: Flows, where: Where) -> Part:
+        if not (names_in(node) or flows.names or _holds_cell(node)):
+            return self._leaf(node, flows, where)
         parts = []
         for number, child in enumerate(node.children):
             part, flows = self.node(child, flows, where.inside(number, f".seq[{number}]"))
@@ -344,6 +346,11 @@ class Compiler:
             runs.append((event, Run(alike, self.store)))
         largest = max(outs.values(), key=lambda flow: flow.channels)
         return Operation(runs, [form for alike in forms.values() for form in alike], largest)
+
+
+def _holds_cell(node: Node) -> bool:
+    """Whether a cell stands anywhere in a declaration."""
+    return isinstance(node, Cell) or any(_holds_cell(child) for child in child_nodes(node))
 
 
 def _wider(one: Flow, other: Flow) -> Flow:

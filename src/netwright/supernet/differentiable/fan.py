@@ -23,7 +23,7 @@ from netwright.supernet.differentiable.mixing import Factors, Mixing
 from netwright.supernet.differentiable.modules import steps_of
 from netwright.supernet.differentiable.operation import Operation, Run
 from netwright.supernet.differentiable.partial import Partial, shuffled
-from netwright.supernet.differentiable.soft import Mixture, Nothing, Soft, Zeros
+from netwright.supernet.differentiable.soft import Mixture, Nothing, Soft, Zeros, zeros
 
 if TYPE_CHECKING:
     from netwright.supernet.differentiable.cells import CellEdge, RelaxedNode
@@ -36,23 +36,25 @@ class Arriving:
     """What arrives at a node.
 
     Args:
-        plain: values that are added as they are.
-        weighted: values that are added with weights.
-        factors: what makes their weights.
+        values: in the order in which they are added up.
+        weighted: which of them have a weight.
+        factors: what makes these weights.
     """
 
-    plain: list[Tensor] = field(default_factory=list)
-    weighted: list[Tensor] = field(default_factory=list)
+    values: list[Tensor] = field(default_factory=list)
+    weighted: list[bool] = field(default_factory=list)
     factors: list[Factors] = field(default_factory=list)
+
+    def add(self, value: Tensor, factors: Factors | None = None) -> None:
+        """One more; without factors it has its weight already."""
+        self.values.append(value)
+        self.weighted.append(factors is not None)
+        if factors is not None:
+            self.factors.append(factors)
 
     def total(self, mix: Mixing) -> Tensor:
         """Their sum."""
-        return combine(self.plain, self.weighted, mix.stacked(tuple(self.factors)) if self.weighted else None)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing arrives."""
-        return not self.plain and not self.weighted
+        return combine(self.values, self.weighted, mix.stacked(tuple(self.factors)) if self.factors else None)
 
 
 @dataclass(frozen=True)
@@ -158,20 +160,16 @@ class Fan:
         for stack in self.stacks:
             value = _shared(x, stack.strands[0], known)
             for strand, out in zip(stack.strands, stack(value, mix), strict=True):
-                mixed[strand.node].plain.append(out)
+                mixed[strand.node].add(out)
         for strand in self.rest:
             if strand.soft is None:
                 _add(mixed[strand.node], _shared(x, strand, known), strand.factors, mix)
             else:
-                mixed[strand.node].plain.append(strand.soft(x, mix, mix.product(strand.factors)))
+                mixed[strand.node].add(strand.soft(x, mix, mix.product(strand.factors)))
 
 
 def _add(arriving: Arriving, value: Tensor, factors: Factors, mix: Mixing) -> None:
-    if mix.product(factors) is None:
-        arriving.plain.append(value)
-    else:
-        arriving.weighted.append(value)
-        arriving.factors.append(factors)
+    arriving.add(value, None if mix.product(factors) is None else factors)
 
 
 def _shared(x: Tensor, strand: Strand, known: dict[str, Tensor]) -> Tensor:
@@ -231,10 +229,10 @@ class FannedCell:
         if partial > 1:
             others = passed.total(mix)
             few = others.shape[1] // (partial - 1)
-            sum_ = others.new_zeros((len(others), few, *others.shape[2:])) if mixed.is_empty else mixed.total(mix)
+            sum_ = mixed.total(mix) if mixed.values else zeros(others, (few, *others.shape[2:]))
             out = shuffled(torch.cat([sum_, others], dim=1), partial)
-        elif mixed.is_empty:
-            out = like.new_zeros((like.shape[0], *node.shape))
+        elif not mixed.values:
+            out = zeros(like, node.shape)
         else:
             out = mixed.total(mix)
         return out if node.after is None else node.after(out, mix)

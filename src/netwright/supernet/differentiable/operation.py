@@ -22,7 +22,7 @@ from netwright.space.relaxed import Event
 from netwright.supernet.differentiable.elastic import Sized, largest_code
 from netwright.supernet.differentiable.mixing import Mixing, product
 from netwright.supernet.differentiable.modules import instantiate_code
-from netwright.supernet.differentiable.soft import Soft, padded
+from netwright.supernet.differentiable.soft import Soft, padded, zeros
 
 _TINY = 1e-30
 
@@ -244,7 +244,7 @@ class Operation(Soft):
                 part = x if x.shape[dim] == channels else x.narrow(dim, 0, channels)
                 value = padded(run(part, mix, product(mix.weight(event), scale)), run.flow_out, self.flow)
                 out = value if out is None else out + value
-        return x.new_zeros((x.shape[0], *self.flow.shape)) if out is None else out
+        return zeros(x, self.flow.shape) if out is None else out
 
     def expected(self, mix: Mixing) -> Tensor:
         out = torch.zeros(2)

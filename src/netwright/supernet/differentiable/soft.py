@@ -113,7 +113,7 @@ class Zeros(Soft):
         self.shape = flow.shape
 
     def forward(self, x: Tensor, mix: Mixing, scale: Tensor | None = None) -> Tensor:
-        return x.new_zeros((x.shape[0], *self.shape))
+        return zeros(x, self.shape)
 
     def expected(self, mix: Mixing) -> Tensor:
         return torch.zeros(2)
@@ -160,7 +160,7 @@ class Mixture(Soft):
             if mix.happens(event):
                 value = padded(branch(x, mix, product(mix.weight(event), scale)), flow, self.largest)
                 out = value if out is None else out + value
-        return x.new_zeros((x.shape[0], *self.largest.shape)) if out is None else out
+        return zeros(x, self.largest.shape) if out is None else out
 
     def expected(self, mix: Mixing) -> Tensor:
         return total(
@@ -257,6 +257,13 @@ class Apart(Soft):
             weighted(network.expected(mix), mix.weight(event))
             for event, network in zip(self.events, _softs(self.networks), strict=True)
         )
+
+
+def zeros(like: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Zeros for a batch like another, laid out in memory as that is."""
+    out = like.new_zeros((like.shape[0], *shape))
+    channels_last = like.dim() == 4 and out.dim() == 4 and not like.is_contiguous()
+    return out.contiguous(memory_format=torch.channels_last) if channels_last else out
 
 
 def padded(x: Tensor, flow: Flow, largest: Flow) -> Tensor:
