@@ -1,0 +1,149 @@
+"""A differentiable search on the images of a task, as long as there is time: for callers that know tasks and budgets.
+
+Half of the training images trains the weights, the other half the architecture; validation images are not looked at.
+Knows neither strategies nor trials.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from netwright.errors import UsageError, unknown, wrong
+from netwright.space import SearchSpace
+from netwright.space.terms import Term
+from netwright.supernet.differentiable.course import Batch
+from netwright.supernet.differentiable.derive import derive
+from netwright.supernet.differentiable.options import Options
+from netwright.supernet.differentiable.result import Searched
+from netwright.types import Architecture
+
+MOST_EPOCHS = 50
+BATCH_SIZE = 64
+_TRIED = 3  # steps whose time is measured, of which the first does not count
+_CAUTION = 1.15
+
+
+class LabelledImages(Protocol):
+    """What is needed of a task; `netwright.tasks.image_classification.ImageClassification` is one."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]: ...
+    @property
+    def scale(self) -> float: ...
+    def train(self) -> tuple[NDArray[Any], NDArray[np.int64]]: ...
+    def normalised(self, network: Term) -> Term: ...
+
+
+class InMemory:
+    """Batches of images in another order each time they are read; a last one that is not full is dropped.
+
+    Args:
+        pixels: shape (N, C, H, W).
+        labels: shape (N,).
+        scale: what pixels are divided by.
+        seed: of the orders.
+        most: batches of one reading.
+    """
+
+    def __init__(
+        self, pixels: NDArray[Any], labels: NDArray[np.int64], scale: float, seed: int, most: int | None = None
+    ) -> None:
+        self.pixels, self.labels, self.scale, self.most = pixels, labels, scale, most
+        self.size = min(BATCH_SIZE, len(labels))
+        self.read_s: list[float] = []
+        self._rng = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        full = len(self.labels) // self.size
+        return full if self.most is None else min(full, self.most)
+
+    def __iter__(self) -> Iterator[Batch]:
+        order = self._rng.permutation(len(self.labels))
+        for number in range(len(self)):
+            chosen = order[number * self.size : (number + 1) * self.size]
+            self.read_s.append(time.monotonic())
+            x = torch.from_numpy(self.pixels[chosen]).to(torch.float32) / self.scale
+            yield x, torch.from_numpy(self.labels[chosen])
+        self.read_s.append(time.monotonic())
+
+
+def derive_architectures(
+    task: LabelledImages,
+    space: SearchSpace,
+    method: str = "beta-darts",
+    *,
+    budget_s: float,
+    seed: int = 0,
+    count: int = 1,
+    options: Options | None = None,
+) -> list[Architecture]:
+    """Search as long as there is time, and give the architectures that came out of it, the best guess first.
+
+    Args:
+        task: whose training images are used.
+        space: where to search.
+        method: a key of `METHODS`.
+        budget_s: wall seconds, > 0. How many epochs fit into it is measured first, so that the result depends on the
+            machine's speed; give ``options`` with the epochs to fix it.
+        seed: of all that is drawn.
+        count: most architectures; those after the first are what earlier epochs would have given.
+        options: those of the method; epochs, seed and what is put before the network are set here.
+
+    Raises:
+        UsageError: the method is not known, or a number cannot be.
+        SpaceError: the space cannot be relaxed.
+        TrialError: a loss is not finite.
+        SearchError: no architecture keeps the limits.
+    """
+    from netwright.supernet.differentiable import METHODS
+
+    if method not in METHODS:
+        raise UsageError(unknown("method", method, METHODS))
+    if not budget_s > 0:
+        raise UsageError(wrong("budget_s", budget_s, "> 0"))
+    began_s = time.monotonic()
+    set_ = replace(options or Options(), seed=seed, wrap=task.normalised)
+    probe = _halves(task, seed, most=_TRIED)
+    METHODS[method](space, *probe, replace(set_, epochs=1, limits=(), penalty=None))
+    step_s = float(np.diff(probe[0].read_s[-_TRIED - 1 :])[1:].mean()) if len(probe[0]) == _TRIED else 0.0
+    train, valid = _halves(task, seed)
+    left_s = (budget_s - (time.monotonic() - began_s)) / _CAUTION
+    steps = max(1, int(left_s / step_s)) if step_s else MOST_EPOCHS * len(train)
+    if options is None:
+        set_ = replace(set_, epochs=int(min(MOST_EPOCHS, max(1, steps // len(train)))))
+        train.most = min(len(train), steps)
+    return _architectures(METHODS[method](space, train, valid, set_), set_, count)
+
+
+def _halves(task: LabelledImages, seed: int, most: int | None = None) -> tuple[InMemory, InMemory]:
+    pixels, labels = task.train()
+    order = np.random.default_rng(seed).permutation(len(labels))
+    parts = order[: len(order) // 2], order[len(order) // 2 :]
+    one, other = (InMemory(pixels[p], labels[p], task.scale, seed + i, most) for i, p in enumerate(parts))
+    return one, other
+
+
+def _architectures(found: Searched, options: Options, count: int) -> list[Architecture]:
+    network = found.network
+    ordered: dict[Architecture, None] = {found.architecture: None}
+    for record in reversed(found.history):
+        if len(ordered) >= count:
+            break
+        weights: dict[str, Sequence[float]] = dict(record.weights)
+        near = derive(
+            network.space,
+            network.universe,
+            weights,
+            networks=network.networks,
+            limits=options.limits,
+            measure=options.measure,
+        )
+        ordered[near] = None
+    return list(ordered)
