@@ -17,7 +17,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from netwright.nn.code import flat
-from netwright.space.relaxed import CERTAIN
 from netwright.supernet.differentiable.combine import combine
 from netwright.supernet.differentiable.mixing import Factors, Mixing
 from netwright.supernet.differentiable.modules import steps_of
@@ -265,10 +264,10 @@ def _strands(node: int, soft: Soft, factors: Factors) -> list[Strand]:
         return [s for event, branch in branches for s in _strands(node, branch, factors.times(event))]  # type: ignore[arg-type]
     if isinstance(soft, Nothing):
         return [Strand(node, factors)]
-    run = soft.runs[0] if isinstance(soft, Operation) and len(soft.runs) == 1 else None
-    if not isinstance(run, Run) or not run.is_plain or run.flow_out.channels != soft.flow.channels:  # type: ignore[union-attr]
+    if not isinstance(soft, Operation) or len(soft.runs) != 1 or not soft.events[0].certain:
         return [Strand(node, factors, soft=soft)]
-    if soft.events[0] != CERTAIN:  # type: ignore[union-attr, index]
+    run = soft.runs[0]
+    if not isinstance(run, Run) or not run.is_plain or run.flow_out.channels != soft.flow.channels:
         return [Strand(node, factors, soft=soft)]
     return [_plain_strand(node, factors, soft, run)]
 
