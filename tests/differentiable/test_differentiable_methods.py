@@ -14,7 +14,9 @@ from netwright.nn.spaces import nas_bench_201
 from netwright.space import Node, SearchSpace, choice, equal
 from netwright.supernet.differentiable import METHODS, AlarmOptions, Batches, Options, Penalty, Searched, darts, gdas
 from netwright.supernet.differentiable.beta_darts import beta_darts
+from netwright.supernet.differentiable.course import Course
 from netwright.supernet.differentiable.drnas import drnas
+from netwright.supernet.differentiable.gdas import drawn
 from netwright.supernet.differentiable.pc_darts import pc_darts
 from netwright.types import Constraint
 
@@ -134,6 +136,15 @@ def test_what_is_wrong_is_refused_before_it_costs() -> None:
         Options(limits=(Constraint.parse("latency_ms<=2"),))
     with pytest.raises(UsageError, match="metric must be params or macs, got 'latency_ms'; give a table"):
         Penalty("latency_ms", 2.0)
+    lost = Options(epochs=1, penalty=Penalty("ms", 1.0, 1.0, {"edge0-9": {"wide": 1.0}}))
+    with pytest.raises(UsageError, match=r"unknown choice in the table of a penalty 'edge0-9'; did you mean 'edge0-"):
+        darts(stripes(), good, good, lost)
+    odd = Options(epochs=1, penalty=Penalty("ms", 1.0, 1.0, {"edge0-1": {"huge": 1.0}}))
+    with pytest.raises(UsageError, match="value of 'edge0-1' in the table of a penalty must be one of"):
+        darts(stripes(), good, good, odd)
+    limits = (Constraint.parse("latency_ms<=2"),)
+    with pytest.raises(UsageError, match="unknown metric of a limit 'latency_ms'"):
+        darts(stripes(), good, good, Options(epochs=1, limits=limits, measure=lambda _: {"latency": 1.0}))
     with pytest.raises(UsageError, match="first_temperature must be > 0"):
         gdas(stripes(), good, good, first_temperature=0.0)
     with pytest.raises(UsageError, match=r"warm_up must be in \[0, 1\)"):
@@ -170,3 +181,19 @@ def test_a_path_on_which_nothing_flows_changes_no_weight() -> None:
     space = SearchSpace(nn.seq(nn.conv(2), nn.one_of("op", ops), nn.global_pool(), nn.linear(2)))
     found = gdas(space, batches(0, 1), batches(1, 1), Options(epochs=1, arch_learning_rate=0.1))
     assert max(found.weights["op"]) < 0.51
+
+
+def test_a_path_takes_only_what_goes_together() -> None:
+    """A dependent choice is drawn among the values that are open after what it depends on."""
+    width = choice("width", [2, 4])
+    kernel = choice("kernel", {2: [1, 3], 4: [5]}, on=width)
+    space = SearchSpace(nn.seq(nn.conv(width, kernel), nn.global_pool(), nn.linear(2)))
+    course = Course("gdas", space, batches(0, 1), Options())
+    values = course.network.universe.values
+    seen = set()
+    for step in range(40):
+        course.step = step
+        taken = drawn(course, 1.0, purpose=0).taken
+        assert taken is not None
+        seen.add(tuple(values[name][number] for name, number in sorted(taken.items(), reverse=True)))
+    assert seen == {(2, 1), (2, 3), (4, 5)}

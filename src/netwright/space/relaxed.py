@@ -122,6 +122,11 @@ class Universe:
             raise SpaceError(wrong(f"decision {name!r}", value, f"one of {list(self.values[name])}"))
         return keys.index(typed(value))
 
+    def open_numbers(self, name: str, numbers: Mapping[str, int]) -> list[int]:
+        """Numbers of the values that a choice may have, given those of the choices that its domain depends on."""
+        case = {other: self.values[other][numbers[other]] for other in self._parents(name)}
+        return [self.number(name, value) for value in self._open(name, case)]
+
     def closure(self, names: Iterable[str]) -> tuple[str, ...]:
         """These choices and all that their domains depend on, those first; without the fixed ones."""
         ordered: dict[str, None] = {}

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from netwright.errors import TrialError, UsageError, wrong
+from netwright.errors import TrialError, UsageError, unknown, wrong
 from netwright.space import SearchSpace
 from netwright.supernet.differentiable.alarm import CollapseAlarm, signs_of
 from netwright.supernet.differentiable.curvature import dominant_eigenvalue
@@ -24,6 +24,7 @@ from netwright.supernet.differentiable.mixing import Mixing
 from netwright.supernet.differentiable.options import Options
 from netwright.supernet.differentiable.relaxed import RelaxedNetwork
 from netwright.supernet.differentiable.result import EpochRecord, Searched, Weights, entropy_of
+from netwright.types import Value
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Course:
             partial=partial,
             apart=options.apart,
         ).train()
+        _check_table(options, self.network.universe.values)
         sizes = {name: len(values) for name, values in self.network.universe.values.items()}
         if edges:
             sizes |= {f"@{site}": count for site, count in self.network.edge_counts().items()}
@@ -310,6 +312,16 @@ class Course:
             yield "the search collapsed in its first epoch, so that there is no architecture from before"
         if alarm is not None and not self._stopped and not self._alarm.is_collapsed():
             yield f"after the alarm in epoch {alarm.epoch} the last epoch's architecture has weights again"
+
+
+def _check_table(options: Options, values: Mapping[str, Sequence[Value]]) -> None:
+    """Refuse costs of choices or values that there are not."""
+    for name, costs in ((options.penalty.table if options.penalty else None) or {}).items():
+        if name not in values:
+            raise UsageError(unknown("choice in the table of a penalty", name, values))
+        odd = next((value for value in costs if value not in values[name]), None)
+        if odd is not None:
+            raise UsageError(wrong(f"value of {name!r} in the table of a penalty", odd, f"one of {list(values[name])}"))
 
 
 def first_of(batches: Iterable[Batch], name: str) -> Batch:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from netwright.errors import BuildError, SearchError, shorten
+from netwright.errors import BuildError, SearchError, UsageError, shorten, unknown
 from netwright.nn.networks import Networks
 from netwright.space import SearchSpace
 from netwright.space.relaxed import Universe
@@ -48,6 +48,7 @@ def derive(
 
     Raises:
         SearchError: nothing that was looked at keeps the limits; says how near it came.
+        UsageError: a limit is on a metric that is not measured.
 
     Example:
         >>> from netwright.space import Op, choice, equal
@@ -127,6 +128,9 @@ class _Excess:
             metrics = self._metrics(architecture)
         except BuildError:
             return math.inf
+        lost = [limit.metric for limit in self._limits if limit.metric not in metrics]
+        if lost:
+            raise UsageError(unknown("metric of a limit", lost[0], metrics))
         return sum(limit.excess(metrics[limit.metric]) for limit in self._limits)
 
     def _metrics(self, architecture: Architecture) -> dict[str, float]:

@@ -12,6 +12,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from netwright.errors import UsageError, wrong
 from netwright.space import SearchSpace
@@ -67,14 +68,23 @@ def gdas(
 
 
 def drawn(course: Course, temperature: float, *, purpose: int) -> Mixing:
-    """A path: for each choice the value with the largest of logit and Gumbel noise, with the softmax's gradient."""
-    weights, taken = {}, {}
+    """A path: for each choice the value with the largest of logit and Gumbel noise, with the softmax's gradient.
+
+    Choices that others depend on are drawn first; of a dependent choice the values that are open then.
+    """
+    universe = course.network.universe
+    weights: dict[str, Tensor] = {}
+    taken: dict[str, int] = {}
     with course.noise(purpose):
-        for name, own in course.arch.items():
+        for name in universe.closure(universe.values):
+            own = course.arch[name]
             noise = -torch.empty_like(own).exponential_().log()
-            soft = F.softmax((F.log_softmax(own, dim=0) + noise) / temperature, dim=0)
+            closed = torch.ones(len(own), dtype=torch.bool)
+            closed[universe.open_numbers(name, taken)] = False
+            logits = (F.log_softmax(own, dim=0) + noise) / temperature
+            soft = F.softmax(logits.masked_fill(closed, -math.inf), dim=0)
             number = int(soft.argmax())
             hard = F.one_hot(torch.tensor(number), len(own)).to(soft.dtype)
-            weights[name] = hard + (soft - soft.detach())  # in this order the sum is 1 to the bit
+            weights[name] = hard + (soft - soft.detach())  # in this order the value is 0 or 1 to the bit
             taken[name] = number
     return course.mixing(weights, taken)
