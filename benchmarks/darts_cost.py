@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import argparse
 import platform
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -94,13 +94,19 @@ def search(name: str, train: Timed, valid: list[Batch], seed: int) -> Searched:
 
 
 def memory(name: str, batch: int, seed: int, layout: str) -> None:
-    """Print the peak of this process before and after three steps."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """Print what this process has, and the most that it ever had after three steps, in megabytes."""
+    before = resident("VmRSS")
     if name == "plain":
         plain_turn(batch, seed, layout)
     else:
         method_turn(name, batch, seed, layout)
-    print(before / 1024, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(before, resident("VmHWM"))
+
+
+def resident(line: str) -> float:
+    """A line of this process's status, in megabytes."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split(f"{line}:")[1].split()[0]) / 1024
 
 
 def peak(name: str, given: argparse.Namespace) -> str:

@@ -102,16 +102,20 @@ class Stack:
         """Whether the norms still keep their statistics in the stack's: moving a network to a device parts them."""
         return self.norms[0].running_mean is self._means[0]
 
-    def __call__(self, x: Tensor, mix: Mixing) -> tuple[Tensor, ...]:
-        """What each of them gives, weighted."""
+    @property
+    def nodes(self) -> tuple[int, ...]:
+        """Where each of them leads."""
+        return tuple(strand.node for strand in self.strands)
+
+    def __call__(self, x: Tensor, mix: Mixing) -> Tensor:
+        """What each of them gives, weighted, side by side along the channels."""
         first, norm, count = self.convolutions[0], self.norms[0], len(self.norms)
         weight = first.weight if count == 1 else torch.cat([c.weight for c in self.convolutions])
         out = F.conv2d(x, weight, None, first.stride, first.padding, first.dilation)
         scale = mix.stacked(self.factors).repeat_interleave(norm.num_features)
         gain = torch.cat([n.weight for n in self.norms]) * scale
         shift = torch.cat([n.bias for n in self.norms]) * scale
-        out = F.batch_norm(out, self.mean, self.var, gain, shift, norm.training, norm.momentum or 0.0, norm.eps)
-        return (out,) if count == 1 else out.chunk(count, dim=1)
+        return F.batch_norm(out, self.mean, self.var, gain, shift, norm.training, norm.momentum or 0.0, norm.eps)
 
 
 def _statistic(kept: Tensor | None) -> Tensor:
@@ -156,10 +160,14 @@ class Fan:
             for node, factors in self.passing.items():
                 _add(passed[node], others, factors, mix)
         known: dict[str, Tensor] = {}
+        sums: dict[tuple[tuple[int, ...], torch.Size], Tensor] = {}
         for stack in self.stacks:
-            value = _shared(x, stack.strands[0], known)
-            for strand, out in zip(stack.strands, stack(value, mix), strict=True):
-                mixed[strand.node].add(out)
+            out = stack(_shared(x, stack.strands[0], known), mix)
+            key = stack.nodes, out.shape
+            sums[key] = sums[key].add_(out) if key in sums else out  # what a norm gives is not needed by its backward
+        for (nodes, _), out in sums.items():
+            for node, part in zip(nodes, out.chunk(len(nodes), dim=1) if len(nodes) > 1 else (out,), strict=True):
+                mixed[node].add(part)
         for strand in self.rest:
             if strand.soft is None:
                 _add(mixed[strand.node], _shared(x, strand, known), strand.factors, mix)
