@@ -24,7 +24,7 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder to write to, new or empty.")],
 ) -> int:
     """Export the network of one trial: source, weights, ONNX and card, checked."""
-    from netwright.spec import require_free
+    from netwright.run_folders import require_free
 
     folder = study_folder(run)
     require_free(out)

@@ -71,7 +71,8 @@ def search(
         options["latency_runtime"] = "device"
     options["constraints"], options["objectives"] = options.pop("constraint") or None, options.pop("objective") or None
 
-    from netwright.spec import SearchSpec, load_spec, require_free
+    from netwright.run_folders import require_free
+    from netwright.spec import SearchSpec, load_spec
 
     resolved = load_spec(spec, **options) if spec is not None else SearchSpec.from_options(**options)
     require_free(resolved.out)

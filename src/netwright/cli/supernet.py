@@ -63,7 +63,8 @@ def train(
     as_json: AsJson = False,
 ) -> int:
     """Train the weights that all networks of a space share; the same command again goes on after an interruption."""
-    from netwright.spec import SearchSpec, require_free
+    from netwright.run_folders import require_free
+    from netwright.spec import SearchSpec
     from netwright.study.supernet_record import is_supernet
     from netwright.study.supernet_use import new_phase
 
@@ -170,7 +171,8 @@ def search(
     as_json: AsJson = False,
 ) -> int:
     """Search on shared weights with any strategy; finalists go on from them, are exported and verified."""
-    from netwright.spec import SUPERNET, require_free
+    from netwright.run_folders import require_free
+    from netwright.spec import SUPERNET
     from netwright.study.supernet_record import read_finished
     from netwright.study.supernet_use import search_spec
 
@@ -205,7 +207,7 @@ def extract(
     space: Space = None,
 ) -> int:
     """Take a network out: source, weights, ONNX and card, checked."""
-    from netwright.spec import require_free
+    from netwright.run_folders import require_free
     from netwright.study.supernet_use import choose_networks, extract_network, open_supernet
 
     require_free(out)

@@ -13,7 +13,8 @@ from typing import Any
 
 from netwright.errors import SpecError, StoreError, UsageError
 from netwright.evaluation.ladder import NONE
-from netwright.spec import SUPERNET, SearchSpec, load_spec, require_free
+from netwright.run_folders import require_free
+from netwright.spec import SUPERNET, SearchSpec, load_spec
 from netwright.storage import Store, StudyRecord
 from netwright.study.clock import Clock
 from netwright.study.recorded import Recorded, own_values, require_same_specification
