@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netwright.errors import SpecError
-from netwright.spec import SearchSpec, load_spec, require_free, schema_text
+from netwright.run_folders import require_free
+from netwright.spec import SearchSpec, load_spec, schema_text
 from netwright.strategies import strategy_names
 from netwright.types import Budget, Constraint, Objective
 
