@@ -48,8 +48,11 @@ def block(
 
 
 def network(rng: np.random.Generator, *parts: Node) -> Node:
-    """The parts among random blocks, with a head."""
-    before, after = ([block(rng, int(rng.integers(3, 9))) for _ in range(rng.integers(2))] for _ in range(2))
+    """The parts among random blocks, with a head.
+
+    Their widths are none that a part has: a block whose ends happen to be alike has a skip, which a wider one loses.
+    """
+    before, after = ([block(rng, int(pick(rng, (3, 7)))) for _ in range(rng.integers(2))] for _ in range(2))
     pool = nn.global_pool(str(pick(rng, ("avg", "max"))))
     head = pool if rng.random() < 0.7 else nn.seq(nn.max_pool(2), nn.flatten())
     return nn.seq(*before, *parts, *after, head, nn.linear(4))
@@ -61,6 +64,8 @@ def widen(rng: np.random.Generator) -> Node:
     small = 8
     large = int(rng.integers(2, 4)) * small if norm in ("group", "layer", "rms") else int(rng.integers(9, 20))
     width = choice("x", [small, large])
+    if rng.random() < 0.1:  # a skip that becomes a projection
+        return network(rng, nn.conv(8), nn.residual(nn.conv_norm_act(width)), nn.conv(5))
     if rng.random() < 0.25:
         kind = (nn.lstm, nn.gru, nn.rnn)[rng.integers(3)]
         layer = kind(width, int(rng.integers(1, 3)), bidirectional=bool(rng.random() < 0.5))

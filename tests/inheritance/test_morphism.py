@@ -277,3 +277,31 @@ def test_the_seed_decides() -> None:
     noisy = morph(networks, small, parent, large, seed=5, noise=0.01)[0]
     moved = [float((noisy[name] - one[name]).abs().max()) for name in one]
     assert 0 < max(moved) < 0.2
+
+
+def test_an_inserted_norm_has_the_statistics_that_it_will_see() -> None:
+    """So the first steps of a training change the function little, though they normalise by the batch."""
+    space = SearchSpace(
+        nn.seq(
+            nn.conv_norm_act(6), nn.repeat("depth", lambda i: nn.conv_norm_act(6), 0, 1), nn.global_pool(), nn.linear(3)
+        )
+    )
+    networks = Networks(space, input_shape=(2, 12, 12))
+    small, large = (space.architecture({"depth": depth}) for depth in (0, 1))
+    parent = operators.trained_like(networks.make(small).model, (2, 12, 12))
+    made = morph(networks, small, parent.state_dict(), large)
+    assert made[1].is_preserved
+    assert differences(networks, parent, made, large) <= 1e-6
+    child = networks.make(large).model.double()
+    child.load_state_dict(made[0])
+    x = operators.examples((2, 12, 12), 64, seed=3)
+    norms = [module for module in child.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    before = norms[1].running_mean.clone(), norms[1].running_var.clone()
+    norms[1].momentum = None
+    norms[1].reset_running_stats()
+    child.train()
+    with torch.no_grad():
+        moved = float((child(x) - parent.train()(x)).abs().max())
+    assert torch.allclose(norms[1].running_mean, before[0], atol=0.05)
+    assert torch.allclose(norms[1].running_var, before[1], rtol=0.15)
+    assert moved < 0.1

@@ -45,6 +45,7 @@ class Channels:
         low: no value of the parent's is below.
         high: no value of the parent's is above.
         last: channels are the last dimension, which a flattening has to know.
+        moments: mean and variance of each of the parent's channels, (2, parent's channels), where they can be told.
     """
 
     index: Index | None = None
@@ -53,6 +54,7 @@ class Channels:
     low: float = -math.inf
     high: float = math.inf
     last: bool = False
+    moments: NDArray[np.float64] | None = None
 
     @classmethod
     def made(cls, index: Index, of: int, *, last: bool = False) -> Channels:
@@ -67,8 +69,13 @@ class Channels:
         return self.index, self.scale
 
     def bounded(self, low: float = -math.inf, high: float = math.inf) -> Channels:
-        """The same channels with other bounds of their values."""
-        return replace(self, low=low, high=high)
+        """The same channels with other bounds of their values, which are others."""
+        return replace(self, low=low, high=high, moments=None)
+
+    def rectified(self) -> Channels:
+        """What a ReLU makes of them; of values that were normally distributed the moments are known."""
+        moments = None if self.moments is None else rectified_moments(self.moments)
+        return replace(self.bounded(max(0.0, self.low), max(0.0, self.high)), moments=moments)
 
     def times(self, factor: float) -> Channels:
         """The same channels, multiplied on the child's side alone."""
@@ -103,6 +110,8 @@ class Channels:
         times, rest = divmod(of, self.of)
         if rest or times * len(self.index) != count or not times:
             raise Lost(f"{self.of} and {len(self.index)} channels were {of} and {count} features")
+        if self.moments is not None:
+            return replace(self, moments=None).at(of, count, fill)
         positions, free = np.arange(times), np.full(times, FREE)
         if self.last:
             parts = [np.where(self.index >= 0, self.index + p * self.of, FREE) for p in positions]
@@ -149,6 +158,25 @@ def side_by_side(parts: list[tuple[Channels, int, bool]]) -> Channels:
     of = sum(channels.of for channels in known)
     low, high = min((c.low for c in known), default=0.0), max((c.high for c in known), default=0.0)
     return Channels(np.concatenate(index), of, np.concatenate(scale), low, high, parts[0][0].last)
+
+
+def rectified_moments(moments: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean and variance of max(0, x) for normally distributed x.
+
+    Args:
+        moments: (2, n) mean and variance of x.
+
+    Example:
+        >>> [round(float(m[0]), 4) for m in rectified_moments(np.array([[0.0], [1.0]]))]
+        [0.3989, 0.3408]
+    """
+    mean, deviation = moments[0], np.sqrt(np.maximum(moments[1], 1e-12))
+    ratio = mean / deviation
+    density = np.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
+    below = 0.5 * np.vectorize(math.erfc, otypes=[np.float64])(-ratio / math.sqrt(2))
+    first = mean * below + deviation * density
+    second = (mean**2 + deviation**2) * below + mean * deviation * density
+    return np.stack([first, np.maximum(second - first**2, 0.0)])
 
 
 def even_copies(channels: Channels, groups: int = 1) -> bool:

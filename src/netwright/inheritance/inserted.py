@@ -13,7 +13,6 @@ References:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
@@ -149,10 +148,21 @@ def _passed_on(desk: Desk, item: Layer, channels: Channels) -> tuple[Index, Chan
 
 
 def _identity_batch_norm(desk: Desk, item: Layer, channels: Channels) -> Channels:
-    desk.draft.fill_with(item, "weight", math.sqrt(1 + EPS))
-    desk.draft.fill_with(item, "bias", 0.0)
-    desk.draft.fill_with(item, "running_mean", 0.0)
-    desk.draft.fill_with(item, "running_var", 1.0)
+    """Statistics, and what undoes them: those that are to be expected here, so that a training changes little, too."""
+    import torch
+
+    channels = _known(desk, channels, item.number(0))
+    index, scale = channels.known
+    mean, variance = np.zeros(len(index)), np.ones(len(index))
+    if channels.moments is not None:
+        kept = index >= 0
+        mean[kept] = channels.moments[0][index[kept]] * scale[kept]
+        variance[kept] = channels.moments[1][index[kept]] * scale[kept] ** 2
+    values = {"weight": np.sqrt(variance + EPS), "bias": mean, "running_mean": mean, "running_var": variance}
+    for name, column in values.items():
+        own = desk.draft.mine(item, name)
+        if own is not None:
+            desk.draft.put(item, name, torch.from_numpy(column).to(own.dtype), 0)
     return channels
 
 

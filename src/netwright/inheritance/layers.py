@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -228,7 +229,11 @@ def batch_norm(desk: Desk, parent: Layer, child: Layer, channels: Channels, want
     """Batch norm, with its statistics; a factor on its inputs is undone."""
     channels = seen(desk, parent, child, channels, parent.number(0), child.number(0))
     put_batch_norm(desk, parent, child, channels)
-    return Channels.made(channels.known[0], channels.of, last=channels.last)
+    weight, bias = desk.draft.theirs(parent, "weight"), desk.draft.theirs(parent, "bias")
+    moments = None
+    if weight is not None and bias is not None:
+        moments = np.stack([bias.double().numpy(), weight.double().numpy() ** 2])
+    return replace(Channels.made(channels.known[0], channels.of, last=channels.last), moments=moments)
 
 
 def put_batch_norm(desk: Desk, parent: Layer, child: Layer, channels: Channels, prefix: str = "") -> None:

@@ -20,6 +20,9 @@ ELSEWHERE = 0.5
 OTHER_FORM = 0.7
 """The same for layers without weights that are not quite alike, such as two activations."""
 
+PROJECTED = 1.5
+"""The same for a skip and a branch that may become one."""
+
 POOLS = ("Max", "Avg", "AdaptiveAvg", "AdaptiveMax")
 _WITHOUT_FUNCTION = ("nn.Dropout", "nn.Dropout1d", "nn.Dropout2d", "nn.Dropout3d", "DropPath")
 
@@ -174,6 +177,8 @@ def branch_likeness(theirs: Branch, mine: Branch) -> float | None:
             return 0.0
         pairs = paired(theirs.items, mine.items, likeness)
         return ELSEWHERE if len(pairs) == max(len(theirs.items), len(mine.items)) else None
+    if places and not theirs.items:
+        return PROJECTED
     if places or others:
         return None
     return 0.0 if len(theirs.items) == len(mine.items) else OTHER_FORM

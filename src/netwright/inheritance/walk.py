@@ -128,6 +128,8 @@ class Walk:
         elif channels.is_scaled and child.func not in HOMOGENEOUS:
             self.notes.lost(where(child), child.kind, "a factor does not pass through it")
             channels = replace(channels, scale=np.ones_like(channels.scale))
+        if child.func == "nn.ReLU":
+            return channels.rectified()
         return channels.bounded(max(low, min(channels.low, 0.0)) if low < 0 else low, high)
 
     def moved(self, parent: Layer, child: Layer, channels: Channels) -> Channels:
@@ -142,7 +144,7 @@ class Walk:
                 self.notes.lost(place, child.kind, "it mixes channels with new ones")
             low, high = (0.0, 1.0) if child.func == "nn.Softmax" else (-math.inf, math.inf)
             return Channels(low=low, high=high, last=channels.last)
-        return channels
+        return replace(channels, moments=None)
 
     def gap(
         self,
