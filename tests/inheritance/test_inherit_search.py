@@ -13,12 +13,15 @@ import pytest
 import netwright as nw
 from netwright.errors import SpecError
 from netwright.evaluation.base import Parent
+from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.spec import SearchSpec
 from netwright.storage import Store
 from netwright.study.clock import Clock
+from netwright.study.final_phase import FinalPhase
 from netwright.study.inheriting import epochs_behind, fairness, inherited, parent_of, with_finals
 from netwright.study.opening import prepare
 from netwright.study.plan import make_plan
+from netwright.study.setup import first_proposals
 from netwright.types import Architecture, Budget, Fidelity, Objective, Proposal, Trial, TrialState
 
 _path = Path(__file__).parent / "test_inheriting_evaluator.py"
@@ -124,6 +127,33 @@ def test_strategies_without_parents_are_refused() -> None:
     settings, parts = prepare(SearchSpec.from_options(**given), {}, Clock())
     assert "evolution" in parts.searched_by
     assert "inherit: true" in settings.text
+
+
+def test_finalists_are_trained_from_nothing(tmp_path: Path) -> None:
+    """Four that inherited, by plain evaluators and with seeds of their own; a reference goes on from its checkpoint."""
+    task = nw.ImageClassification.load("digits")
+    options = {"task": task, "budget": "3m", "inherit": True, "max_epochs": 3.0, "out": str(tmp_path / "run")}
+    settings, parts = prepare(None, options, Clock())
+    assert parts.plan is not None
+    first = first_proposals(task, parts.space)
+    trials = []
+    for number in range(6):
+        of_line = {"inherited_share": 0.9, "inherited_epochs": 9.0} if number else {}
+        metrics = {"accuracy": 0.9 - number / 100, "epochs": 1.0, "train_time_s": 1.0, **of_line}
+        proposal = Proposal(first[number].architecture, Fidelity(1.0), (), first[number].origin)
+        trials.append(Trial(number, proposal, 7, TrialState.FINISHED, metrics))
+    asked: list[tuple[TrainingEvaluator, Proposal]] = []
+
+    def train(evaluator: TrainingEvaluator, proposal: Proposal) -> None:
+        asked.append((evaluator, proposal))
+        metrics = {"accuracy": 0.95, "epochs": 3.0, "train_time_s": 3.0}
+        trials.append(Trial(100 + len(trials), proposal, 8, TrialState.FINISHED, metrics))
+
+    FinalPhase(replace(parts.plan, finishes=False), parts, settings, Clock(180.0), trials).run(train)
+    assert {type(evaluator) for evaluator, _ in asked} == {TrainingEvaluator}
+    assert {evaluator.options.deadline_s is not None for evaluator, _ in asked} == {True}
+    assert [proposal.parents for _, proposal in asked] == [(0,), (), (), ()]
+    assert {proposal.fidelity.epochs for _, proposal in asked} == {3.0}
 
 
 def history(run: Path) -> list[str]:
