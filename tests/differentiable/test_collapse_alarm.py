@@ -11,7 +11,7 @@ import torch
 from netwright import nn
 from netwright.errors import UsageError
 from netwright.space import Node, SearchSpace
-from netwright.supernet.differentiable import AlarmOptions, CollapseAlarm, Options, Signs, darts
+from netwright.supernet.differentiable import AlarmOptions, CollapseAlarm, Options, Penalty, Signs, darts
 from netwright.supernet.differentiable.alarm import signs_of
 from netwright.supernet.differentiable.curvature import dominant_eigenvalue
 from netwright.types import Architecture
@@ -67,7 +67,7 @@ def curve(values: list[float], shares: list[float]) -> CollapseAlarm:
 def test_curvature_that_grows_with_the_share_fires_a_window_later() -> None:
     """Averages of five, five apart, with a ratio below 3/4; the architecture from before the growth is sound."""
     grown = [0.1] * 5 + [0.1, 0.1, 0.2, 0.3, 0.4]
-    rising = [0.3 + 0.01 * i for i in range(10)]
+    rising = [0.7 + 0.01 * i for i in range(10)]
     alarm = curve(grown, rising).alarm
     assert alarm is not None
     assert (alarm.epoch, alarm.safe_epoch) == (9, 4)
@@ -75,10 +75,12 @@ def test_curvature_that_grows_with_the_share_fires_a_window_later() -> None:
 
 
 def test_curvature_alone_fires_not() -> None:
-    """Neither where the share of operations without weights falls, nor where curvature is steady, nor too early."""
+    """Neither where operations without weights lose or hardly lead, nor where curvature is steady, nor too early."""
     grown, steady = [0.1] * 5 + [0.2, 0.3, 0.4, 0.5, 0.6], [0.1, 0.11] * 5
-    falling, rising = ([0.5 + s * 0.01 * i for i in range(10)] for s in (-1, 1))
+    falling, rising = ([0.8 + s * 0.01 * i for i in range(10)] for s in (-1, 1))
+    slight = [0.6 + 0.004 * i for i in range(10)]
     assert curve(grown, falling).alarm is None
+    assert curve(grown, slight).alarm is None
     assert curve(steady, rising).alarm is None
     assert curve(grown[:9], rising[:9]).alarm is None
 
@@ -156,6 +158,20 @@ def test_a_search_that_goes_well_is_not_stopped() -> None:
     assert not found.stopped
     assert len(found.history) == 24
     assert "conv" in found.architecture.values()
+
+
+def test_a_network_that_sees_nothing_is_told() -> None:
+    """Zeros on every way to the output: half of the operations have weights, and none of them matters."""
+    ops = {"none": nn.zero(), "conv": nn.conv(4, 3)}
+    cell = nn.cell(nn.cell_node(nn.edge(0, nn.one_of("a", ops))), nn.cell_node(nn.edge(1, nn.one_of("b", ops))))
+    space = SearchSpace(nn.seq(nn.conv(4, 1), cell, nn.global_pool(), nn.linear(2)))
+    pull = Penalty("cost", 0.1, 100.0, {"a": {"none": 1.0}, "b": {"conv": 1.0}})
+    silent = AlarmOptions(free_share=1.0, same_share=1.0)
+    found = darts(space, batches(0), batches(1), Options(epochs=2, arch_learning_rate=0.1, penalty=pull, alarm=silent))
+    assert found.architecture["a"] == "conv"
+    assert found.architecture["b"] == "none"
+    assert found.alarm is not None
+    assert "answers the same to all inputs" in found.alarm.reason
 
 
 def test_thresholds_are_checked() -> None:

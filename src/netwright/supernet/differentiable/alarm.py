@@ -1,13 +1,14 @@
 """Whether a differentiable search collapses: it says so, why, and from when on.
 
-Three signs. The architecture that would be taken now is made of operations without weights (skip connections, pooling,
+Four signs. The architecture that would be taken now is made of operations without weights (skip connections, pooling,
 zeros), in all or of one kind; the curvature of the validation loss by the architecture weights grows fast while the
-share of these operations grows. The first two tell a collapse that is there, the last one that is coming.
+weights lean to these operations more and more; what is taken at the end answers the same to all inputs, since zeros
+cut it off. All but the curvature tell a collapse that is there, the curvature one that is coming.
 
 The shares were measured on the table of NAS-Bench-201 (CIFAR-10, test accuracy, six operations a cell): with five or
 six of six without weights the mean is 78 %, with four 87 %, of all 87 %, the median 91 %; with four or more skip
-connections it is 82 %. The curvature's rule is Zela et al.'s; that the share must have grown, too, is ours, since
-curvature also grows in searches that end well. Knows no networks.
+connections it is 82 %. The curvature's rule is Zela et al.'s; that the weights must lean, too, is ours: in searches of
+a few epochs curvature grows in any case, as the network learns. Knows no networks.
 
 References:
     Zela et al. (2020), Understanding and Robustifying Differentiable Architecture Search, section 4.3 (the ratio .75
@@ -26,9 +27,9 @@ from netwright.supernet.differentiable.options import AlarmOptions
 from netwright.types import Architecture, Value
 
 LEANING = 0.05
-"""By how much the expected share must exceed that of equal weights before the last epoch: as long as weights hardly
-differ, which operation is heaviest says nothing (a random cell of NAS-Bench-201 has five or six of six in 23 of
-100 cases)."""
+"""By how much the expected share must exceed that of equal weights before the last epoch, and for the curvature to
+count: as long as weights hardly differ, which operation is heaviest says nothing (a random cell of NAS-Bench-201 has
+five or six of six without weights in 23 of 100 cases)."""
 
 Free = Mapping[str, Sequence[Value]]
 """Of choices among operations of which some have weights: the values whose operation has none."""
@@ -61,6 +62,7 @@ class Signs:
         flat: share that is to be expected where all values weigh the same.
         kind_lead: by how much the share of ``kind`` that is to be expected exceeds that of equal weights.
         curvature: dominant eigenvalue; NaN where it was not measured.
+        blind: whether what would be taken now answers the same to all inputs.
     """
 
     decided: float
@@ -70,6 +72,7 @@ class Signs:
     flat: float
     kind_lead: float = 0.0
     curvature: float = math.nan
+    blind: bool = False
 
     @property
     def lead(self) -> float:
@@ -83,6 +86,8 @@ def signs_of(
     weights: Mapping[str, Sequence[float]],
     values: Mapping[str, Sequence[Value]],
     curvature: float = math.nan,
+    *,
+    blind: bool = False,
 ) -> Signs:
     """Look at an architecture and the weights that it was derived from.
 
@@ -92,6 +97,7 @@ def signs_of(
         weights: of the values of each choice.
         values: of each choice.
         curvature: dominant eigenvalue, if it was measured.
+        blind: whether the architecture's network answers the same to all inputs.
 
     Example:
         >>> free, values = {"a": ["skip"], "b": ["skip"]}, {"a": ["conv", "skip"], "b": ["conv", "skip"]}
@@ -101,7 +107,7 @@ def signs_of(
     """
     there = [name for name in free if name in architecture]
     if not there:
-        return Signs(math.nan, math.nan, "", math.nan, math.nan, math.nan, curvature)
+        return Signs(math.nan, math.nan, "", math.nan, math.nan, math.nan, curvature, blind)
     kinds = Counter(str(architecture[name]) for name in there if architecture[name] in free[name])
     kind, most = kinds.most_common(1)[0] if kinds else ("", 0)
     count, expected, flat, lead = len(there), 0.0, 0.0, 0.0
@@ -111,7 +117,7 @@ def signs_of(
         flat += len(free[name]) / len(own)
         lead += sum(weight - 1 / len(own) for value, weight in own.items() if str(value) == kind)
     decided = sum(kinds.values()) / count
-    return Signs(decided, most / count, kind, expected / count, flat / count, lead / count, curvature)
+    return Signs(decided, most / count, kind, expected / count, flat / count, lead / count, curvature, blind)
 
 
 class CollapseAlarm:
@@ -145,9 +151,12 @@ class CollapseAlarm:
             The alarm of this search, if there was one so far.
         """
         self._seen.append((epoch, signs))
-        reasons = [*self._shares(signs, least_lead=-math.inf if last else LEANING), *self._growth(signs)]
+        growth = self._growth(signs)
+        reasons = [*self._shares(signs, least_lead=-math.inf if last else LEANING), *growth]
+        if last and signs.blind:
+            reasons.append("the network that is taken answers the same to all inputs")
         if self.alarm is None and reasons:
-            self.alarm = Alarm(epoch, "; ".join(reasons), self._safe_epoch(grew=not self._shares(signs)))
+            self.alarm = Alarm(epoch, "; ".join(reasons), self._safe_epoch(grew=len(reasons) == len(growth)))
         return self.alarm
 
     def is_collapsed(self) -> bool:
@@ -163,7 +172,7 @@ class CollapseAlarm:
         return found
 
     def _growth(self, signs: Signs) -> list[str]:
-        """The ratio of the averaged curvature a window ago to that of now, where the free share grew since."""
+        """The ratio of the averaged curvature a window ago to that of now, where the free share leads and grew."""
         window = self._options.window
         measured = [s for _, s in self._seen if not math.isnan(s.curvature)]
         if math.isnan(signs.curvature) or len(measured) < 2 * window:
@@ -171,12 +180,12 @@ class CollapseAlarm:
         now, before = (
             sum(s.curvature for s in part) / window for part in (measured[-window:], measured[-2 * window : -window])
         )
-        grew = signs.expected > measured[-window - 1].expected
+        grew = signs.lead >= LEANING and signs.expected > measured[-window - 1].expected
         if now <= 0 or before / now >= self._options.growth or not grew:
             return []
         reason = (
             f"the curvature grew from {before:.3g} to {now:.3g} in {window} measurements (ratio {before / now:.2f}, "
-            f"below {self._options.growth:g}) and the share of operations without weights with it"
+            f"below {self._options.growth:g}) and operations without weights lead by {signs.lead:.2f}"
         )
         return [reason]
 
@@ -185,4 +194,5 @@ class CollapseAlarm:
         measured = [epoch for epoch, s in self._seen if not math.isnan(s.curvature)]
         if grew:
             return measured[-self._options.window - 1]
-        return next((epoch for epoch, signs in reversed(self._seen[:-1]) if not self._shares(signs)), -1)
+        before = reversed(self._seen[:-1])
+        return next((epoch for epoch, signs in before if not signs.blind and not self._shares(signs)), -1)

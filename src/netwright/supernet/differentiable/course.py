@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from netwright.errors import TrialError, UsageError, unknown, wrong
+from netwright.errors import BuildError, TrialError, UsageError, unknown, wrong
 from netwright.space import SearchSpace
 from netwright.supernet.differentiable.alarm import CollapseAlarm, signs_of
 from netwright.supernet.differentiable.curvature import dominant_eigenvalue
@@ -24,7 +24,7 @@ from netwright.supernet.differentiable.mixing import Mixing
 from netwright.supernet.differentiable.options import Options
 from netwright.supernet.differentiable.relaxed import RelaxedNetwork
 from netwright.supernet.differentiable.result import EpochRecord, Searched, Weights, entropy_of
-from netwright.types import Value
+from netwright.types import Architecture, Value
 
 _log = logging.getLogger(__name__)
 
@@ -242,7 +242,8 @@ class Course:
         architecture = derive(self.space, self.network.universe, plain)
         every = self.options.alarm.curvature_every
         curvature = self._curvature(first_of(valid, "valid")) if every and (self.epoch + 1) % every == 0 else math.nan
-        signs = signs_of(self.network.free, architecture, plain, self.network.universe.values, curvature)
+        blind = self._is_blind(architecture, first_of(valid, "valid"))
+        signs = signs_of(self.network.free, architecture, plain, self.network.universe.values, curvature, blind=blind)
         means = {k: sum(v) / len(v) if v else math.nan for k, v in self._sums.items()}
         self._sums = {k: [] for k in self._sums}
         record = EpochRecord(self.epoch, means["train"], means["valid"], means["right"], plain, architecture, signs)
@@ -251,6 +252,16 @@ class Course:
         if alarm is not None and alarm.epoch == self.epoch:
             _log.warning("%s collapses in epoch %d: %s", self.method, self.epoch, alarm.reason)
         self._stopped = alarm is not None and self.options.alarm.stop
+
+    def _is_blind(self, architecture: Architecture, batch: Batch) -> bool:
+        """Whether the plain network, with fresh weights, answers the same to all examples of a batch."""
+        try:
+            model = self.network.networks(architecture).model.eval()
+        except BuildError:
+            return False
+        with torch.no_grad():
+            out = model(batch[0][:8])
+        return len(out) > 1 and bool((out == out[:1]).all())
 
     def _curvature(self, batch: Batch) -> float:
         """Dominant eigenvalue by the parameters of the mixture; statistics of norms stay as they were."""

@@ -102,24 +102,47 @@ def derive_architectures(
         TrialError: a loss is not finite.
         SearchError: no architecture keeps the limits.
     """
+    set_ = replace(options or Options(), seed=seed, wrap=task.normalised)
+    found = search_task(task, space, method, set_, budget_s=budget_s, fits=options is None)
+    return architectures_of(found, set_, count)
+
+
+def search_task(
+    task: LabelledImages, space: SearchSpace, method: str, options: Options, *, budget_s: float, fits: bool = True
+) -> Searched:
+    """Search with half of the training images for the weights and half for the architecture.
+
+    Args:
+        task: whose training images are used.
+        space: where to search.
+        method: a key of `METHODS`.
+        options: those of the method.
+        budget_s: wall seconds, > 0.
+        fits: as many epochs as fit into the time, at most `MOST_EPOCHS`; False: those of the options.
+
+    Raises:
+        UsageError: the method is not known, or a number cannot be.
+        SpaceError: the space cannot be relaxed.
+        TrialError: a loss is not finite.
+        SearchError: no architecture keeps the limits.
+    """
     from netwright.supernet.differentiable import METHODS
 
     if method not in METHODS:
         raise UsageError(unknown("method", method, METHODS))
     if not budget_s > 0:
         raise UsageError(wrong("budget_s", budget_s, "> 0"))
-    began_s = time.monotonic()
-    set_ = replace(options or Options(), seed=seed, wrap=task.normalised)
-    probe = _halves(task, seed, most=_TRIED)
-    METHODS[method](space, *probe, replace(set_, epochs=1, limits=(), penalty=None))
-    step_s = float(np.diff(probe[0].read_s[-_TRIED - 1 :])[1:].mean()) if len(probe[0]) == _TRIED else 0.0
-    train, valid = _halves(task, seed)
-    left_s = (budget_s - (time.monotonic() - began_s)) / _CAUTION
-    steps = max(1, int(left_s / step_s)) if step_s else MOST_EPOCHS * len(train)
-    if options is None:
-        set_ = replace(set_, epochs=int(min(MOST_EPOCHS, max(1, steps // len(train)))))
+    train, valid = _halves(task, options.seed)
+    if fits:
+        began_s = time.monotonic()
+        probe = _halves(task, options.seed, most=_TRIED)
+        METHODS[method](space, *probe, replace(options, epochs=1, limits=(), penalty=None))
+        step_s = float(np.diff(probe[0].read_s[-_TRIED - 1 :])[1:].mean()) if len(probe[0]) == _TRIED else 0.0
+        left_s = (budget_s - (time.monotonic() - began_s)) / _CAUTION
+        steps = max(1, int(left_s / step_s)) if step_s else MOST_EPOCHS * len(train)
+        options = replace(options, epochs=int(min(MOST_EPOCHS, max(1, steps // len(train)))))
         train.most = min(len(train), steps)
-    return _architectures(METHODS[method](space, train, valid, set_), set_, count)
+    return METHODS[method](space, train, valid, options)
 
 
 def _halves(task: LabelledImages, seed: int, most: int | None = None) -> tuple[InMemory, InMemory]:
@@ -130,7 +153,8 @@ def _halves(task: LabelledImages, seed: int, most: int | None = None) -> tuple[I
     return one, other
 
 
-def _architectures(found: Searched, options: Options, count: int) -> list[Architecture]:
+def architectures_of(found: Searched, options: Options, count: int) -> list[Architecture]:
+    """What a search found, and then what its earlier epochs would have given; each once, at most ``count``."""
     network = found.network
     ordered: dict[Architecture, None] = {found.architecture: None}
     for record in reversed(found.history):
