@@ -70,7 +70,10 @@ def test_the_order_of_finalists_is_compared() -> None:
     """Finalists by inherited weights against the same from nothing: told with an interval, from four on."""
     found = [trial(n, "mutation", (0,), accuracy=n / 10, inherited_share=0.9, params=float(n)) for n in range(1, 6)]
     finals = [
-        replace(trial(10 + n, "final", accuracy=n / 20), proposal=Proposal(t.architecture, Fidelity(5.0), (), "final"))
+        replace(
+            trial(10 + n, "final", accuracy=n / 20, epochs=5.0),
+            proposal=Proposal(t.architecture, Fidelity(5.0), (), "final"),
+        )
         for n, t in enumerate(found)
     ]
     agreement = fairness([*found, *finals], ACCURACY)
@@ -79,6 +82,8 @@ def test_the_order_of_finalists_is_compared() -> None:
     assert agreement.lower < 1.0
     assert "the inheritance against 5 epochs: rank correlation 1.00" in str(agreement)
     assert fairness([*found, *finals[:3]], ACCURACY) is None
+    cut = [replace(each, metrics={**each.metrics, "epochs": 3.0}) for each in finals[3:]]
+    assert fairness([*found, *finals[:3], *cut], ACCURACY) is None
 
 
 def test_what_is_said_of_inheritance() -> None:

@@ -24,6 +24,9 @@ from netwright.types import Architecture, Budget, Fidelity, Objective, Proposal,
 NUM_RETRAINED = FEWEST
 """Finalists that are trained from nothing, at least: fewer say nothing about an order."""
 
+WHOLE = 0.95
+"""Part of its epochs after which a training counts as one that came to its end."""
+
 INHERITED = "inheritance"
 """Name of the rung whose order is checked."""
 
@@ -114,7 +117,8 @@ def fairness(trials: Sequence[Trial], objective: Objective) -> RungAgreement | N
         objective: what is compared.
 
     Returns:
-        None with fewer than four finalists that were trained both ways.
+        None with fewer than four finalists that were trained both ways; one whose last training time cut short does not
+        count, since it would be behind for that alone.
     """
     below: dict[Architecture, float] = {}
     above: dict[Architecture, float] = {}
@@ -124,12 +128,18 @@ def fairness(trials: Sequence[Trial], objective: Objective) -> RungAgreement | N
         value = trial.metrics.get(objective.metric)
         if trial.state is not TrialState.FINISHED or value is None:
             continue
-        if trial.proposal.origin == FINAL and not has_inherited(trial):
+        if trial.proposal.origin == FINAL and not has_inherited(trial) and _is_whole(trial):
             above[trial.architecture], fidelity = -objective.sign * value, trial.fidelity
         elif has_inherited(trial):
             below[trial.architecture] = -objective.sign * value
         sizes[trial.architecture] = trial.metrics
     return measure_agreement(INHERITED, fidelity, below, above, sizes)
+
+
+def _is_whole(trial: Trial) -> bool:
+    """Whether a training came to its end, or nearly."""
+    asked = trial.fidelity.epochs or 0.0
+    return trial.metrics.get("epochs", asked) >= WHOLE * asked
 
 
 def inherited(best: Trial, trials: Sequence[Trial], objective: Objective) -> list[str]:
@@ -150,6 +160,6 @@ def inherited(best: Trial, trials: Sequence[Trial], objective: Objective) -> lis
         before = f"{best.metrics[EPOCHS]:.3g} epochs before its own {best.metrics.get('epochs', 0.0):.3g}"
         told.append(f"trial {best.id} has inherited weights, trained for {before}; a reference has its own alone")
     if fairness(trials, objective) is None:
-        needs = f"that takes {NUM_RETRAINED} finalists that inherited, trained from nothing; give a larger budget"
-        told.append(f"whether inheritance put networks in the right order was not measured: {needs}")
+        needs = f"that takes {NUM_RETRAINED} finalists that inherited, trained from nothing to their end"
+        told.append(f"whether inheritance ranked networks rightly was not measured: {needs}; give a larger budget")
     return told
