@@ -13,6 +13,7 @@ import torch
 from netwright import nn
 from netwright.errors import BuildError, SpaceError, UsageError
 from netwright.inheritance import Morphism, morph
+from netwright.inheritance.channels import Channels, Lost
 from netwright.nn.networks import Networks
 from netwright.nn.spaces import SPACES
 from netwright.space import SearchSpace, choice
@@ -89,6 +90,32 @@ def test_shipped_spaces(name: str, count: int) -> None:
             assert made[1].is_preserved
             assert made[1].share == 1.0
     assert kept >= count
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("count", [1, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+def test_any_two_architectures_of_shipped_spaces(name: str, count: int) -> None:
+    """However unlike they are, there are weights for the second, which run; and the report knows that much is lost."""
+    networks, rng, made = shipped(name), np.random.default_rng(7), 0
+    while made < count:
+        pair = [networks.space.sample(rng) for _ in range(2)]
+        try:
+            parent, child = (networks.make(architecture).model for architecture in pair)
+        except BuildError:
+            continue
+        weights, found = morph(networks, pair[0], parent.state_dict(), pair[1])
+        child.load_state_dict(weights)
+        assert bool(child.eval()(operators.examples(networks.input_shape).float()).isfinite().all())
+        assert 0 <= found.share <= 1
+        made += 1
+
+
+def test_channels_of_nothing() -> None:
+    """Where none of the parent's channels has come through, a layer that reads some is told so."""
+    nothing = Channels.made(np.full(3, -1), 0)
+    assert nothing.at(0, 3, "new") is nothing
+    with pytest.raises(Lost, match="none of the parent's channels is here"):
+        nothing.at(4, 3, "new")
 
 
 def neighbours(networks: Networks, rng: np.random.Generator, count: int) -> Iterator[tuple[Architecture, Architecture]]:

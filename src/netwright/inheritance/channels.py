@@ -107,6 +107,8 @@ class Channels:
             )
         if (self.of, len(self.index)) == (of, count):
             return self
+        if not self.of:
+            raise Lost("none of the parent's channels is here")
         times, rest = divmod(of, self.of)
         if rest or times * len(self.index) != count or not times:
             raise Lost(f"{self.of} and {len(self.index)} channels were {of} and {count} features")
