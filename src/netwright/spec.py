@@ -22,6 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from netwright.errors import SpecError, one_line, unknown, wrong
+from netwright.gradient_methods import DIFFERENTIABLE
 from netwright.runtimes import INT8_RUNTIMES, PRECISIONS, RUNTIMES
 from netwright.trial_limits import parse_trial_memory, parse_trial_time
 from netwright.types import Budget, Constraint, Objective
@@ -165,7 +166,7 @@ class SearchSpec(BaseModel):
     def _check_strategy(cls, value: str) -> str:
         from netwright.strategies import strategy_names
 
-        names = strategy_names()
+        names = sorted({*strategy_names(), *DIFFERENTIABLE})
         return _checked(value, lambda name: _require(name in names, unknown("strategy", name, names)))
 
     @field_validator("ladder")
@@ -177,7 +178,10 @@ class SearchSpec(BaseModel):
 
     @field_validator("evaluator")
     @classmethod
-    def _check_evaluator(cls, value: str) -> str:
+    def _check_evaluator(cls, value: str, info: ValidationInfo) -> str:
+        strategy = info.data.get("strategy", "auto")
+        if value == SUPERNET and strategy in DIFFERENTIABLE:
+            raise _error(wrong("evaluator", value, f"{TRAINING} with strategy {strategy}", "take another strategy"))
         return _checked(value, lambda name: _require(name in EVALUATORS, unknown("evaluator", name, EVALUATORS)))
 
     @field_validator("supernet")
@@ -198,7 +202,7 @@ class SearchSpec(BaseModel):
         from netwright.strategies import STRATEGIES
 
         strategy = info.data.get("strategy", "auto")
-        if value and strategy in STRATEGIES and strategy not in WITH_PARENTS:
+        if value and strategy in (*STRATEGIES, *DIFFERENTIABLE) and strategy not in WITH_PARENTS:
             cure = f"its networks have no parents; take one of {', '.join(WITH_PARENTS)}"
             raise _error(wrong("inherit", value, f"false with strategy {strategy}", cure))
         return value

@@ -13,6 +13,7 @@ from typing import Any
 
 from netwright.errors import SpecError, StoreError, UsageError
 from netwright.evaluation.ladder import NONE
+from netwright.gradient_methods import DIFFERENTIABLE
 from netwright.run_folders import require_free
 from netwright.spec import SUPERNET, SearchSpec, load_spec
 from netwright.storage import Store, StudyRecord
@@ -39,6 +40,7 @@ OURS = (
     "logs",
     "work",
     "supernet",
+    "differentiable.json",
 )
 """What a search writes into its folder before it has a result."""
 
@@ -75,6 +77,11 @@ def _prepare_task(
     clock.limit_s = settings.budget.time_s
     if spec.inherit and spec.strategy == AUTO:
         spec = spec.model_copy(update={"strategy": BREEDER})
+    if spec.strategy in DIFFERENTIABLE and "strategy" not in objects:
+        from netwright.study.differentiable import by_gradients
+
+        plain = spec.model_copy(update={"strategy": "random", "ladder": NONE})
+        return settings, by_gradients(task_parts(plain, settings, objects), spec, settings)
     parts = task_parts(spec, settings, objects)
     if spec.evaluator == SUPERNET:
         from netwright.study.supernet_parts import with_supernet

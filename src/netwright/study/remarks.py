@@ -60,6 +60,8 @@ def notes_of(best: Trial, trials: Sequence[Trial], parts: Parts, budget: Budget)
         notes += _only_references(trials, parts, budget)
     if parts.known_limits is not None:
         notes.append(parts.known_limits.note())
+    if parts.by_gradients is not None:
+        notes += parts.by_gradients.notes()
     if parts.sharing is not None:
         notes += _shared(best, trials, parts, parts.sharing)
     if inherits(parts):

@@ -44,6 +44,7 @@ from netwright.types import Architecture, Budget, Constraint, Fidelity, Objectiv
 
 if TYPE_CHECKING:
     from netwright.spec import SearchSpec
+    from netwright.study.differentiable import ByGradients
     from netwright.study.supernet_parts import Sharing
     from netwright.tasks.image_classification import ImageClassification
 
@@ -65,6 +66,7 @@ class Parts:
         ladder: the strategy within, where it is a ladder.
         known_limits: which networks are not worth a proposal; None with an evaluator of one's own.
         sharing: the supernet that is searched on; None where each network is trained.
+        by_gradients: the differentiable search that gives the networks; None where a strategy proposes them.
     """
 
     space: SearchSpace
@@ -79,6 +81,7 @@ class Parts:
     ladder: Ladder | None = None
     known_limits: KnownLimits | None = None
     sharing: Sharing | None = None
+    by_gradients: ByGradients | None = None
 
 
 def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any]) -> Parts:

@@ -99,6 +99,7 @@ class Sitting:
             self._say(self.parts.searched_by)
         with self.stop.listening(lambda text: self._tell(message=text)):
             self._train_supernet()
+            self._search_by_gradients()
             with self._executor() as executor:
                 self._score_pool()
                 loop = self._loop(executor)
@@ -168,13 +169,25 @@ class Sitting:
         sharing = self.parts.sharing
         if sharing is None:
             return
-        ears = Ears(lambda text: self._tell(message=text), lambda: self.stop.signal_number)
+        ears = self._ears
         limit_s = self.settings.budget.time_s
         ends_s = None if limit_s is None else self.clock.deadline_s((1 - sharing.trains_until) * limit_s)
         try:
             sharing.phase.run(ears, ends_s)
         finally:
             self._note_time()
+
+    def _search_by_gradients(self) -> None:
+        """Find the networks that are trained, where no strategy proposes them."""
+        if self.parts.by_gradients is not None:
+            try:
+                self.parts.by_gradients.run(self._ears, self.settings.seed)
+            finally:
+                self._note_time()
+
+    @property
+    def _ears(self) -> Ears:
+        return Ears(lambda text: self._tell(message=text), lambda: self.stop.signal_number)
 
     def _parent_of(self, proposal: Proposal) -> Parent | None:
         """With whose weights a network begins; nobody's where a search does not inherit."""

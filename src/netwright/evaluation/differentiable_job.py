@@ -1,0 +1,155 @@
+"""A differentiable search as a job of an executor: in a process of its own, what it found is left in a file.
+
+Knows no strategies and no trials.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from netwright.errors import SpecError, wrong
+from netwright.space.expressions import Categorical
+from netwright.types import Architecture, Constraint, Fidelity, Metrics
+
+if TYPE_CHECKING:
+    from netwright.evaluation.trainer import TrainingEvaluator
+    from netwright.space import SearchSpace
+
+FILE = "differentiable.json"
+
+MOST_DERIVED = 4
+"""Networks that are taken from one search: what it found, and what its latest epochs would have given."""
+
+EPOCHS = 10
+"""Of a search whose budget is no time."""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What a differentiable search gave.
+
+    Args:
+        architectures: the best guess first.
+        epochs: of the search.
+        accuracy: of the mixture of all networks, on half of the training images.
+        alarm: the collapse that was seen; empty for none.
+        remarks: other things worth knowing.
+    """
+
+    architectures: tuple[Architecture, ...]
+    epochs: int
+    accuracy: float
+    alarm: str = ""
+    remarks: tuple[str, ...] = ()
+
+    def write(self, path: Path) -> None:
+        """Write it as one file, whole or not at all."""
+        from netwright.evaluation.checkpoints import write_atomically
+
+        kept = {
+            "architectures": [json.loads(architecture.to_json()) for architecture in self.architectures],
+            "epochs": self.epochs,
+            "accuracy": self.accuracy,
+            "alarm": self.alarm,
+            "remarks": list(self.remarks),
+        }
+        write_atomically(path, json.dumps(kept, indent=1).encode())
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what was written.
+
+        Raises:
+            SpecError: the file is damaged.
+        """
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            architectures = tuple(Architecture.from_json(json.dumps(found)) for found in kept["architectures"])
+            remarks = tuple(str(remark) for remark in kept["remarks"])
+            return cls(architectures, int(kept["epochs"]), float(kept["accuracy"]), str(kept["alarm"]), remarks)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            cure = "remove the file, and the search by gradients is made again"
+            raise SpecError(wrong("differentiable.json", str(path), "what a search left there", cure)) from error
+
+
+class DifferentiableJob:
+    """Evaluator that searches by gradients, whatever architecture it is given.
+
+    Args:
+        evaluator: of the search: task, limits and what networks measure.
+        space: where to search.
+        method: a key of `netwright.supernet.differentiable.METHODS`.
+        path: file for what is found.
+        budget_s: wall seconds; None for `EPOCHS` epochs.
+    """
+
+    def __init__(
+        self,
+        evaluator: TrainingEvaluator,
+        space: SearchSpace,
+        method: str,
+        *,
+        path: Path,
+        budget_s: float | None,
+    ) -> None:
+        self.evaluator, self.space, self.method = evaluator, space, method
+        self.path, self.budget_s = path, budget_s
+
+    def prepare(self) -> None:
+        """Load data and import torch, without running a torch operation."""
+        importlib.import_module("netwright.supernet.differentiable.of_task")
+        self.evaluator.task.train()
+
+    def __call__(self, arch: Architecture, *, fidelity: Fidelity, seed: int) -> Metrics:
+        """Search, and write what was found.
+
+        Returns:
+            epochs, and the accuracy of the mixture of all networks.
+
+        Raises:
+            SpaceError: the space cannot be relaxed.
+            TrialError: a loss is not finite.
+            SearchError: no architecture keeps the limits.
+        """
+        from netwright.supernet.differentiable import Options
+        from netwright.supernet.differentiable.of_task import architectures_of, search_task
+
+        del arch, fidelity
+        task = self.evaluator.task
+        options = Options(
+            epochs=EPOCHS,
+            seed=seed,
+            limits=self._limits(),
+            measure=self._measure,
+            wrap=task.normalised,
+            apart=_extents(self.space),
+        )
+        fits = self.budget_s is not None
+        found = search_task(task, self.space, self.method, options, budget_s=self.budget_s or 1.0, fits=fits)
+        derived = Derived(
+            tuple(architectures_of(found, options, MOST_DERIVED)),
+            len(found.history),
+            found.accuracy,
+            "" if found.alarm is None else f"after epoch {found.alarm.epoch + 1}: {found.alarm.reason}",
+            found.remarks,
+        )
+        derived.write(self.path)
+        return {"epochs": float(derived.epochs), "accuracy": derived.accuracy}
+
+    def _limits(self) -> tuple[Constraint, ...]:
+        """Those that are known without a training; the others decide later."""
+        known = ("params", "macs", "memory_bytes", "depth")
+        return tuple(limit for limit in self.evaluator.constraints if limit.metric in known)
+
+    def _measure(self, architecture: Architecture) -> Metrics:
+        return self.evaluator.measure_sizes(self.evaluator.task.network(self.space, architecture))
+
+
+def _extents(space: SearchSpace) -> tuple[str, ...]:
+    """Choices of the default space that change the extent of what flows, which a relaxed network keeps apart."""
+    listed = {name: domain.values for name, c in space.choices.items() if isinstance(domain := c.domain, Categorical)}
+    return tuple(name for name in ("stem.stride",) if len(listed.get(name, ())) > 1)
