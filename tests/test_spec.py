@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netwright.errors import SpecError
+from netwright.gradient_methods import DIFFERENTIABLE
 from netwright.run_folders import require_free
 from netwright.spec import SearchSpec, load_spec, schema_text
 from netwright.strategies import strategy_names
@@ -203,7 +204,7 @@ def test_the_schema_accepts_what_the_model_accepts(values: dict[str, object], va
         ({"task": "speech"}, "task must be image-classification, got 'speech'"),
         (
             {"strategy": "randon"},
-            f"unknown strategy 'randon'; did you mean 'random'? known: {', '.join(strategy_names())}",
+            f"unknown strategy 'randon'; did you mean 'random'? known: {', '.join(sorted([*strategy_names(), *DIFFERENTIABLE]))}",
         ),
         ({"device": "gpu"}, "device must be cpu, cuda, cuda:0 or mps, got 'gpu'"),
         (

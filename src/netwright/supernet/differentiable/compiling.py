@@ -212,11 +212,11 @@ class Compiler:
         if isinstance(node.selector, Choice) and 0 < len(free) < len(branches) and not isinstance(free[0], bool):
             self.free[node.selector.name] = tuple(free)
         largest = [out.largest for out in outs]
-        require_alike(largest, f"the choice {node.selector!r} at {where.path or where.site}")
+        require_alike(largest, f"{node.selector!r} at {where.path or where.site}")
         if any(flow.channels != largest[0].channels for flow in largest) and not any(out.names for out in outs):
             shapes = " or ".join(str(flow.shape) for flow in dict.fromkeys(largest))
             raise SpaceError(
-                f"the choice {node.selector!r} at {where.path or where.site} is among operations of different output "
+                f"{node.selector!r} at {where.path or where.site} is among operations of different output "
                 f"shapes, {shapes}; give them the same channels, make the channels a choice, or name it in apart=(...)"
             )
         if len(branches) == 1:
