@@ -145,8 +145,11 @@ def main() -> None:
     with ProcessPoolExecutor(options["workers"], mp_context=get_context("spawn")) as pool:
         shared = [pool.submit(train_shared, options, method, drawn) for method in options["methods"]]
         rows = [job.result() for job in shared]
-        alone = [[pool.submit(train_alone, options, text, seed) for text in drawn] for seed in seeds]
-        trained = [[job.result() for job in jobs] for jobs in alone]
+        if options["trained"]:
+            trained = json.loads(options["trained"].read_text(encoding="utf-8"))["alone"]
+        else:
+            alone = [[pool.submit(train_alone, options, text, seed) for text in drawn] for seed in seeds]
+            trained = [[job.result() for job in jobs] for jobs in alone]
     if options["json"]:
         options["json"].write_text(json.dumps({"shared": rows, "alone": trained}, indent=1), encoding="utf-8")
     told = report(options, task, rows, trained)
@@ -167,6 +170,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=1, help="trainings from nothing of each network")
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS)[:2])
     parser.add_argument("--recipe", default="{}", help="numbers of the recipe of the supernet, as JSON")
+    parser.add_argument("--trained", type=Path, help="--json of a run with the same networks, whose trainings are used")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", type=Path)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from netwright.errors import SpecError, wrong
 from netwright.evaluation.recipe import Recipe
 from netwright.evaluation.supernet_files import load_supernet, supernet_of
-from netwright.evaluation.trainer import ClassificationTask, TrainerOptions, TrainingEvaluator
+from netwright.evaluation.trainer import ClassificationTask, TrainerOptions, TrainingEvaluator, _threads
 from netwright.space import SearchSpace
 from netwright.supernet import Supernet
 from netwright.types import Architecture, Constraint, Fidelity, Json
@@ -104,9 +104,13 @@ class SupernetEvaluator(TrainingEvaluator):
         return made
 
     def prepare(self) -> None:
-        """Load data, torch and the shared weights, so that trials that are forked have them."""
+        """Load data, torch and the shared weights, so that trials that are forked have them.
+
+        On one thread: copying weights must not start others, which do not survive a fork.
+        """
         super().prepare()
-        _ = self.supernet
+        with _threads(1):
+            _ = self.supernet
 
     def _require_epochs(self, fidelity: Fidelity) -> None:
         """Both are right: without epochs shared weights are scored, with them a network is trained."""
