@@ -26,6 +26,9 @@ def spec(**options: object) -> SearchSpec:
     return SearchSpec.from_options(**{**BASE, **options})
 
 
+SEARCHES = sorted([*strategy_names(), *DIFFERENTIABLE])
+
+
 def refused(**options: object) -> str:
     with pytest.raises(SpecError) as caught:
         spec(**options)
@@ -204,7 +207,7 @@ def test_the_schema_accepts_what_the_model_accepts(values: dict[str, object], va
         ({"task": "speech"}, "task must be image-classification, got 'speech'"),
         (
             {"strategy": "randon"},
-            f"unknown strategy 'randon'; did you mean 'random'? known: {', '.join(sorted([*strategy_names(), *DIFFERENTIABLE]))}",
+            f"unknown strategy 'randon'; did you mean 'random'? known: {', '.join(SEARCHES)}",
         ),
         ({"device": "gpu"}, "device must be cpu, cuda, cuda:0 or mps, got 'gpu'"),
         (
