@@ -229,7 +229,7 @@ def main() -> None:
             known[str(seed)] = {**known.get(str(seed), {}), **made}
             if args.json:
                 args.json.write_text(json.dumps(known))
-            tell([known[str(s)] for s in args.seeds if str(s) in known], args.seconds)
+            tell([known[str(s)] for s in args.seeds if {*ARMS} <= set(known.get(str(s), {}))], args.seconds)
 
 
 def _option(args: argparse.Namespace, name: str) -> tuple[str, str]:
