@@ -102,6 +102,7 @@ class Course:
         self._history: list[EpochRecord] = []
         self._sums: dict[str, list[float]] = {"train": [], "valid": [], "right": []}
         self._stopped = False
+        self._first_other: Batch | None = None
 
     # --- mixtures ---
 
@@ -220,29 +221,30 @@ class Course:
         """
         others = iter(valid)
         count = 0
-        for count, batch in enumerate(train, start=1):  # noqa: B007  # the count of batches is needed after the loop
+        for count, batch in enumerate(train, start=1):
             other = next(others, None)
             if other is None:
                 others = iter(valid)
                 other = first_of(others, "valid")
+            if count == 1:
+                self._first_other = other
             yield batch, other
         if not count:
             first_of((), "train")
 
-    def end_epoch(self, weights: Mapping[str, Tensor], valid: Batches) -> None:
+    def end_epoch(self, weights: Mapping[str, Tensor]) -> None:
         """Record an epoch, and let the alarm look at it.
 
         Args:
             weights: of the values of each choice, as the method would derive from them.
-            valid: batches of which the first is what the curvature is measured on.
         """
         plain: dict[str, tuple[float, ...]] = {
             n: tuple(float(v) for v in w.detach()) for n, w in weights.items() if not n.startswith("@")
         }
         architecture = derive(self.space, self.network.universe, plain)
         every = self.options.alarm.curvature_every
-        curvature = self._curvature(first_of(valid, "valid")) if every and (self.epoch + 1) % every == 0 else math.nan
-        blind = self._is_blind(architecture, first_of(valid, "valid"))
+        curvature = self._curvature(self._watched()) if every and (self.epoch + 1) % every == 0 else math.nan
+        blind = self._is_blind(architecture, self._watched())
         signs = signs_of(self.network.free, architecture, plain, self.network.universe.values, curvature, blind=blind)
         means = {k: sum(v) / len(v) if v else math.nan for k, v in self._sums.items()}
         self._sums = {k: [] for k in self._sums}
@@ -252,6 +254,11 @@ class Course:
         if alarm is not None and alarm.epoch == self.epoch:
             _log.warning("%s collapses in epoch %d: %s", self.method, self.epoch, alarm.reason)
         self._stopped = alarm is not None and self.options.alarm.stop
+
+    def _watched(self) -> Batch:
+        """The first validation batch of the epoch, which the alarm looks at: it reads none, so it changes nothing."""
+        assert self._first_other is not None
+        return self._first_other
 
     def _is_blind(self, architecture: Architecture, batch: Batch) -> bool:
         """Whether the plain network, with fresh weights, answers the same to all examples of a batch."""

@@ -61,7 +61,7 @@ def drnas(
             with torch.no_grad():
                 weights = drawn(course, purpose=1)
             course.weight_step(course.loss(course.mixing(weights), batch))
-        course.end_epoch(means(course), valid)
+        course.end_epoch(means(course))
     return course.result()
 
 

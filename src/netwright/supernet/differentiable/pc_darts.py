@@ -54,5 +54,5 @@ def pc_darts(
                     course.architecture_step(loss)
             fixed = {name: weight.detach() for name, weight in course.softmax().items()}
             course.weight_step(course.loss(course.mixing(fixed), batch))
-        course.end_epoch(course.softmax(), valid)
+        course.end_epoch(course.softmax())
     return course.result()
