@@ -153,7 +153,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_weights(made: Path, tmp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--sampling", "sandwitch"], "unknown sampling 'sandwitch'; did you mean 'sandwich'?"),
+        (["--sampling", "sandwichs"], "unknown sampling 'sandwichs'; did you mean 'sandwich'?"),
         (["--divergence", "js"], "unknown divergence 'js'"),
         (["--epochs", "0"], "epochs must be a number > 0"),
         (["--epochs", "many"], "epochs must be a number > 0, at most 1e6, got 'many'"),

@@ -67,7 +67,7 @@ def test_what_is_not_the_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sampling": "sandwitch"}, "unknown sampling 'sandwitch'; did you mean 'sandwich'?"),
+        ({"sampling": "sandwichs"}, "unknown sampling 'sandwichs'; did you mean 'sandwich'?"),
         ({"divergence": "js"}, "unknown divergence 'js'"),
         ({"epochs": 0.0}, "epochs must be > 0 and at most 1e6, got 0.0"),
         ({"epochs": float("nan")}, "epochs must be > 0"),
