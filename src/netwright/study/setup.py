@@ -270,9 +270,16 @@ def first_proposals(task: ImageClassification, space: SearchSpace) -> list[Propo
 
     Those that break a known limit are made narrower until they keep it, and these are tried, too.
     """
-    made = [*task.references(), *task.narrowed(space.admits)]
-    references = [Proposal(r.architecture, origin=f"{REFERENCE}{r.name}") for r in made]
+    by_hand = task.references()
+    names = {reference.name for reference in by_hand}
+    narrowed = task.narrowed(lambda network: not space.contains(network) or space.admits(network))
+    references = [Proposal(r.architecture, origin=f"{REFERENCE}{r.name}") for r in by_hand]
     portfolio = [Proposal(architecture, origin=PORTFOLIO) for architecture in task.portfolio()]
+    for made in narrowed:
+        if made.name.rpartition("-x")[0] in names:
+            references.append(Proposal(made.architecture, origin=f"{REFERENCE}{made.name}"))
+        else:
+            portfolio.append(Proposal(made.architecture, origin=PORTFOLIO))
     return [proposal for proposal in (*references, *portfolio) if space.contains(proposal.architecture)]
 
 
