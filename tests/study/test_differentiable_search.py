@@ -9,13 +9,15 @@ import pytest
 
 import netwright as nw
 from netwright import nn
-from netwright.errors import SpaceError, SpecError
-from netwright.evaluation.differentiable_job import Derived
+from netwright.errors import Interrupted, SpaceError, SpecError
+from netwright.evaluation.differentiable_job import Derived, DifferentiableJob
+from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.gradient_methods import DIFFERENTIABLE
 from netwright.storage import Store
 from netwright.strategies import Exhausted
 from netwright.study.differentiable import ByGradients, FoundBefore
-from netwright.types import Architecture, Proposal
+from netwright.study.supernet_phase import Ears
+from netwright.types import Architecture, Fidelity, Metrics, Proposal
 
 
 def small_space() -> nw.SearchSpace:
@@ -126,3 +128,23 @@ def test_a_space_that_cannot_be_relaxed_is_named(data: Path, tmp_path: Path) -> 
             budget="2 trials",
             out=str(tmp_path / "run"),
         )
+
+
+def test_a_signal_that_reaches_its_process_is_an_interruption(data: Path, tmp_path: Path) -> None:
+    """Not a failure: the search by gradients begins anew with a resume."""
+    task = nw.ImageClassification.load(data)
+    evaluator = TrainingEvaluator(task, small_space(), work_dir=tmp_path)
+    job = Hurt(evaluator, small_space(), "darts", path=tmp_path / "differentiable.json", budget_s=None)
+    phase = ByGradients("darts", job, FoundBefore(()), None)
+    hurt = tmp_path / "hurt"
+    with pytest.raises(Interrupted):
+        phase.run(Ears(lambda text: None, lambda: 2 if hurt.exists() else None), seed=0)
+    assert not job.path.exists()
+
+
+class Hurt(DifferentiableJob):
+    """Is interrupted at once."""
+
+    def __call__(self, arch: Architecture, *, fidelity: Fidelity, seed: int) -> Metrics:
+        (self.path.parent / "hurt").touch()
+        raise KeyboardInterrupt

@@ -136,6 +136,9 @@ class ByGradients:
                     told_s = now_s
                     ears.tell(f"{self.method}: {now_s - began_s:.0f} s")
         if outcomes[0].state is not TrialState.FINISHED:
+            number = ears.signal()
+            if number is not None:  # which reached its process, too
+                raise Interrupted(number)
             raise _error(self.method, outcomes[0])
 
     def _line(self, found: Derived) -> str:
