@@ -15,7 +15,7 @@ import mmap
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from types import TracebackType
@@ -97,7 +97,9 @@ def noise_seed(seed: int, step: int, shard: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Helper:
+class Helper:
+    """A process that works for this one: its end of the pipe, and its gradients in memory that both share."""
+
     pid: int
     pipe: Connection
     gradients: list[Tensor]
@@ -118,7 +120,7 @@ class SharedGradients:
         self.alone = alone
         self.params = [p for p in alone.model.parameters() if p.requires_grad]
         self.num_helpers = min(processes, alone.batches.shards) - 1
-        self.helpers: list[_Helper] = []
+        self.helpers: list[Helper] = []
         self.cores: list[int] = []
 
     def __call__(self, step: int) -> Tensor:
@@ -139,7 +141,7 @@ class SharedGradients:
             total += self._collect(helper)
         return total
 
-    def _collect(self, helper: _Helper) -> float:
+    def _collect(self, helper: Helper) -> float:
         try:
             loss = float.fromhex(helper.pipe.recv_bytes().decode())
         except (EOFError, OSError) as error:
@@ -169,26 +171,8 @@ class SharedGradients:
         self.helpers.clear()
         _stay_on(self.cores)
 
-    def _fork(self, shard: int, cores: Sequence[int]) -> _Helper:
-        gradients = _shared_like(self.params)
-        here, there = Pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        pid = os.fork()
-        if pid:
-            there.close()
-            return _Helper(pid, here, gradients)
-        status = 1
-        try:
-            here.close()
-            for other in self.helpers:
-                other.pipe.close()
-            torch.set_num_threads(1)
-            _stay_on(cores)
-            self._serve(there, shard, gradients)
-            status = 0
-        finally:
-            os._exit(status)  # never back into the caller's stack; a message is the parent's to give
+    def _fork(self, shard: int, cores: Sequence[int]) -> Helper:
+        return fork_helper(self.params, self.helpers, cores, lambda pipe, own: self._serve(pipe, shard, own))
 
     def _serve(self, pipe: Connection, shard: int, gradients: list[Tensor]) -> None:
         """Answer steps until the pipe closes."""
@@ -225,7 +209,42 @@ def _stay_on(cores: Sequence[int]) -> None:
         os.sched_setaffinity(0, cores)
 
 
-def _dead(helper: _Helper) -> TrialError:
+def fork_helper(
+    params: Sequence[Tensor],
+    others: Sequence[Helper],
+    cores: Sequence[int],
+    serve: Callable[[Connection, list[Tensor]], None],
+) -> Helper:
+    """Fork a process that works for this one until its pipe closes, and never comes back into the caller's stack.
+
+    Args:
+        params: what it hands gradients of over, in memory that both share.
+        others: helpers there are already; it closes their pipes.
+        cores: it stays on.
+        serve: what it does, with its end of the pipe and the gradients.
+    """
+    gradients = _shared_like(params)
+    here, there = Pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        there.close()
+        return Helper(pid, here, gradients)
+    status = 1
+    try:
+        here.close()
+        for other in others:
+            other.pipe.close()
+        torch.set_num_threads(1)
+        _stay_on(cores)
+        serve(there, gradients)
+        status = 0
+    finally:
+        os._exit(status)  # a message is the parent's to give
+
+
+def _dead(helper: Helper) -> TrialError:
     return TrialError(f"helper process {helper.pid} of the training died; memory may have run out")
 
 

@@ -14,10 +14,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Connection
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +24,7 @@ from torch import Tensor, nn
 
 from netwright.errors import TrialError
 from netwright.evaluation.batches import Batches
-from netwright.evaluation.gradients import _cores, _shared_like, _split, _stay_on, noise_seed
+from netwright.evaluation.gradients import Helper, _cores, _shared_like, _split, _stay_on, fork_helper, noise_seed
 from netwright.evaluation.supernet_losses import Divergence, divergence
 from netwright.supernet import Subnet, Supernet
 from netwright.types import Architecture
@@ -63,7 +62,7 @@ class SupernetGradients:
         self.supernet, self.batches, self.lesson = supernet, batches, lesson
         self.params = list(tensors.parameters())
         count = min(processes, batches.shards) - 1 if batches.device == "cpu" else 0
-        self._helpers: list[_Helper] = []
+        self._helpers: list[Helper] = []
         self._cores = _cores() if count else []
         if count:
             self._share()
@@ -154,26 +153,8 @@ class SupernetGradients:
             shared.copy_(p.data)
             p.data = shared
 
-    def _fork(self, shard: int, cores: Sequence[int]) -> _Helper:
-        gradients = _shared_like(self.params)
-        here, there = Pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        pid = os.fork()
-        if pid:
-            there.close()
-            return _Helper(pid, here, gradients)
-        status = 1
-        try:
-            here.close()
-            for other in self._helpers:
-                other.pipe.close()
-            torch.set_num_threads(1)
-            _stay_on(cores)
-            self._serve(there, shard, gradients)
-            status = 0
-        finally:
-            os._exit(status)  # never back into the caller's stack; a message is the parent's to give
+    def _fork(self, shard: int, cores: Sequence[int]) -> Helper:
+        return fork_helper(self.params, self._helpers, cores, lambda pipe, own: self._serve(pipe, shard, own))
 
     def _serve(self, pipe: Connection, shard: int, gradients: Sequence[Tensor]) -> None:
         """Answer steps until the pipe closes."""
@@ -188,7 +169,7 @@ class SupernetGradients:
                     gradient.copy_(p.grad)
             pipe.send_bytes(loss.hex().encode())
 
-    def _collect(self, helper: _Helper) -> float:
+    def _collect(self, helper: Helper) -> float:
         try:
             loss = float.fromhex(helper.pipe.recv_bytes().decode())
         except (EOFError, OSError) as error:
@@ -213,12 +194,5 @@ class _Noise:
         self._fork.__exit__(*error)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
-class _Helper:
-    pid: int
-    pipe: Connection
-    gradients: list[Tensor]
-
-
-def _dead(helper: _Helper) -> TrialError:
+def _dead(helper: Helper) -> TrialError:
     return TrialError(f"helper process {helper.pid} of the supernet's training died; memory may have run out")
