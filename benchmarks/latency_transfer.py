@@ -22,11 +22,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,8 @@ from netwright.predictors.latency import Knowledge, LatencyPredictor, LatencyTab
 from netwright.predictors.latency.devices import robust_ridge, with_constant
 from netwright.types import Architecture
 
+Run = Callable[[tuple[str, int]], np.ndarray]
+FORK = get_context("fork")
 TARGETS = {10: 0.97, 20: 0.98, 50: 0.99}
 HOWS = ("transfer, chosen", "transfer, random", "alone, chosen")
 TABLE = 1000
@@ -197,6 +199,30 @@ def table(rule: str, counts: Sequence[int], found: np.ndarray, limits: dict[str,
     return [f"### Left out: {rule}", "", *lines, "", f"Target (T10): {wanted}.", ""]
 
 
+def in_processes(run: Run, tasks: list[tuple[str, int]], jobs: int) -> list[np.ndarray]:
+    """``run`` of every task, by as many forked processes: each inherits what is known and sends arrays alone."""
+    if jobs == 1:
+        return [run(task) for task in tasks]
+    shares = [tasks[place::jobs] for place in range(jobs)]
+    pipes, processes = [], []
+    for share in shares:
+        receiver, sender = FORK.Pipe(duplex=False)
+        process = FORK.Process(target=_share, args=(run, share, sender))
+        process.start()
+        sender.close()
+        pipes.append(receiver)
+        processes.append(process)
+    results = [pipe.recv() for pipe in pipes]
+    for process in processes:
+        process.join()
+    return [results[place % jobs][place // jobs] for place in range(len(tasks))]
+
+
+def _share(run: Run, share: list[tuple[str, int]], sender: Connection) -> None:
+    sender.send([run(task) for task in share])
+    sender.close()
+
+
 def main() -> None:
     """Measure, print and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -223,11 +249,7 @@ def main() -> None:
             devices = HELP_TESTS[name] if rule == "help" else tuple(latencies.values)
             tasks = [(device, seed) for device in devices for seed in range(args.seeds)]
             run = partial(measure, latencies, rule, args.counts, args.sample)
-            if args.jobs == 1:
-                rows = [run(task) for task in tasks]
-            else:
-                with ProcessPoolExecutor(args.jobs, get_context("fork")) as workers:
-                    rows = list(workers.map(run, tasks, chunksize=8))
+            rows = in_processes(run, tasks, args.jobs)
             found = np.stack(rows).reshape(len(devices), args.seeds, len(HOWS), len(args.counts), 2)
             lines += (of_rule := table(rule, args.counts, found, {device: limits[device] for device in devices}))
             print("\n".join(of_rule), flush=True)
