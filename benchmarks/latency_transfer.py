@@ -25,12 +25,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 from fbnet_space import fbnet_sizes, fbnet_space
+from forked import in_processes
 from scipy.stats import spearmanr, t
 
 from netwright.benchmarks import load_benchmark
@@ -38,8 +37,6 @@ from netwright.predictors.latency import Knowledge, LatencyPredictor, LatencyTab
 from netwright.predictors.latency.devices import robust_ridge, with_constant
 from netwright.types import Architecture
 
-Run = Callable[[tuple[str, int]], np.ndarray]
-FORK = get_context("fork")
 TARGETS = {10: 0.97, 20: 0.98, 50: 0.99}
 HOWS = ("transfer, chosen", "transfer, random", "alone, chosen")
 TABLE = 1000
@@ -197,30 +194,6 @@ def table(rule: str, counts: Sequence[int], found: np.ndarray, limits: dict[str,
         lines.append(f"| {device} | {' | '.join(cells)} | {with_interval(of_seeds[:, 0, :, 1].mean(axis=1))} |")
     wanted = " / ".join(f"{TARGETS[count]:.2f} @{count}" for count in counts if count in TARGETS)
     return [f"### Left out: {rule}", "", *lines, "", f"Target (T10): {wanted}.", ""]
-
-
-def in_processes(run: Run, tasks: list[tuple[str, int]], jobs: int) -> list[np.ndarray]:
-    """``run`` of every task, by as many forked processes: each inherits what is known and sends arrays alone."""
-    if jobs == 1:
-        return [run(task) for task in tasks]
-    shares = [tasks[place::jobs] for place in range(jobs)]
-    pipes, processes = [], []
-    for share in shares:
-        receiver, sender = FORK.Pipe(duplex=False)
-        process = FORK.Process(target=_share, args=(run, share, sender))
-        process.start()
-        sender.close()
-        pipes.append(receiver)
-        processes.append(process)
-    results = [pipe.recv() for pipe in pipes]
-    for process in processes:
-        process.join()
-    return [results[place % jobs][place // jobs] for place in range(len(tasks))]
-
-
-def _share(run: Run, share: list[tuple[str, int]], sender: Connection) -> None:
-    sender.send([run(task) for task in share])
-    sender.close()
 
 
 def main() -> None:

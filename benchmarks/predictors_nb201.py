@@ -20,14 +20,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from forked import in_processes
 from proxies_nb201 import columns, networks
 from scipy.stats import kendalltau, t
 
@@ -195,12 +194,7 @@ def run(pool: Pool, args: argparse.Namespace) -> dict[int, np.ndarray]:
     measure(pool, args.predictor, min(args.labels), args.held_out, 0)  # what all seeds share is made before they fork
     for labels in args.labels:
         of_seed: Callable[[int], np.ndarray] = partial(measure, pool, args.predictor, labels, args.held_out)
-        if args.jobs == 1:
-            rows = [of_seed(seed) for seed in range(args.seeds)]
-        else:
-            with ProcessPoolExecutor(args.jobs, get_context("fork")) as workers:
-                rows = list(workers.map(of_seed, range(args.seeds), chunksize=4))
-        results[labels] = np.stack(rows)
+        results[labels] = np.stack(in_processes(of_seed, range(args.seeds), args.jobs))
     return results
 
 
