@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from netwright.strategies.adam import Adam
+from netwright.policies.adam import Adam
 
 
 def test_the_first_step_has_the_size_of_the_rate() -> None:

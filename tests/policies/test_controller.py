@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from netwright.policies.adam import Adam
+from netwright.policies.controller import Controller, Episode
 from netwright.space import Op, SearchSpace, choice, contains, equal, flag, integer, subset, total
 from netwright.space.coded_rows import CodedRows
 from netwright.space.rows import RowsSpace
-from netwright.strategies.adam import Adam
-from netwright.strategies.controller import Controller, Episode
 from netwright.testing import example_spaces, small_cell_space, tiny_space
 from netwright.types import Architecture
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from netwright.policies.controller_questions import MOST, PARTS, Question, Questions, first_from, is_increasing
 from netwright.space import Choice, Op, SearchSpace, choice, contains, implies, integer, real, subset
 from netwright.space.values import Continuous, Listed, Stepped
 from netwright.space.walk import Step
-from netwright.strategies.controller_questions import MOST, PARTS, Question, Questions, first_from, is_increasing
 from netwright.types import Value
 
 Answer = Callable[[Question], int]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from netwright.errors import UsageError
+from netwright.policies.baseline import Baseline
 from netwright.strategies.operators import FAILED, Score, Tier
-from netwright.strategies.policy_search import MEMORY, Author, Baseline, Ranking, places_of
+from netwright.strategies.policy_search import MEMORY, Author, Ranking, places_of
 from netwright.testing import small_cell_space, tiny_space
 from netwright.types import Architecture, Constraint, Objective, Proposal, Trial, TrialState
 

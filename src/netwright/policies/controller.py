@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netwright.policies.controller_questions import Question, Questions
 from netwright.space.walk import Step
-from netwright.strategies.controller_questions import Question, Questions
 from netwright.types import Architecture
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ Parameters = dict[str, np.ndarray]
 
 SCALE = 0.5
 """Standard deviation of a first embedding."""
+
+FACTORS = {"output": 0.1, "embedding": 0.1, "recurrent": 0.1}
+"""Of the rate of learning: what depends on earlier answers is learned more slowly than what does not. Eight units
+moving at once would outweigh the bias, and a few dozen trials say little about how decisions act together."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

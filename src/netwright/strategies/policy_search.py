@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netwright.errors import UsageError, wrong
-from netwright.strategies.controller import Controller, Episode
+from netwright.policies.controller import Controller, Episode
 from netwright.strategies.operators import Score, Scorer, Tier, crowding_distance, pareto_rank
 from netwright.strategies.pool import Pool
 from netwright.types import Architecture, Constraint, Objective, Proposal, Trial
@@ -29,10 +29,6 @@ DRAWS = 32
 HEATING = 0.1
 """By how much each further draw is hotter. A policy that is sure of itself has proposed all it is sure of; hotter draws
 differ from these in a decision or two, where uniform ones would have nothing to do with them."""
-
-FACTORS = {"output": 0.1, "embedding": 0.1, "recurrent": 0.1}
-"""Of the rate of learning: what depends on earlier answers is learned more slowly than what does not. Eight units
-moving at once would outweigh the bias, and a few dozen trials say little about how decisions act together."""
 
 POWER = 3
 """Rewards are ranks to this power, as Zoph and Le cube accuracies: what sets the best apart counts more than what sets
@@ -151,32 +147,6 @@ class Author:
         if architecture in self._episodes:
             return self._episodes.pop(architecture)
         return self.controller.recall(architecture)
-
-
-class Baseline:
-    """A moving average of rewards, which begins at the first.
-
-    Args:
-        decay: in [0, 1): the share of its old value that it keeps at each reward.
-    """
-
-    def __init__(self, decay: float) -> None:
-        if not 0 <= decay < 1:
-            raise UsageError(wrong("decay", decay, "in [0, 1)"))
-        self._decay = decay
-        self._value: float | None = None
-
-    def advantages(self, rewards: np.ndarray) -> np.ndarray:
-        """By how much rewards are above the average of those before; then they are part of it.
-
-        Args:
-            rewards: shape (trials,).
-        """
-        before = float(rewards.mean()) if self._value is None else self._value
-        self._value = before
-        for reward in rewards.tolist():
-            self._value += (1 - self._decay) * (reward - self._value)
-        return np.asarray(rewards - before)
 
 
 def require_positive(name: str, value: float) -> None:

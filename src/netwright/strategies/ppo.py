@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netwright.errors import UsageError, wrong
-from netwright.strategies.adam import Adam
-from netwright.strategies.controller import Episode
+from netwright.policies.adam import Adam
+from netwright.policies.baseline import Baseline
+from netwright.policies.controller import FACTORS, Episode
 from netwright.strategies.policy_search import (
-    FACTORS,
     MEMORY,
     Author,
-    Baseline,
     Ranking,
     require_positive,
     require_weight,

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netwright.strategies.adam import Adam
-from netwright.strategies.controller import Episode
-from netwright.strategies.policy_search import FACTORS, Author, Baseline, Ranking, require_positive, require_weight
+from netwright.policies.adam import Adam
+from netwright.policies.baseline import Baseline
+from netwright.policies.controller import FACTORS, Episode
+from netwright.strategies.policy_search import Author, Ranking, require_positive, require_weight
 from netwright.strategies.pool import collect
 from netwright.types import Architecture, Constraint, Objective, Proposal, Trial
 
