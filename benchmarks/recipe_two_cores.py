@@ -47,7 +47,7 @@ def measure(data: str, steps: int, processes: int, threads: int) -> float:
     from recipe_fashion_mnist import early_resnet
 
     from netwright.evaluation import Recipe
-    from netwright.evaluation.augmentation import Augmentation
+    from netwright.tasks.augmentation import Augmentation
     from netwright.evaluation.batches import Batches, Images
     from netwright.evaluation.training import TrainingOptions, train
     from netwright.nn.building import build

@@ -13,7 +13,7 @@ import torch
 
 from netwright import nn
 from netwright.evaluation import Recipe
-from netwright.evaluation.augmentation import Augmentation
+from netwright.tasks.augmentation import Augmentation
 from netwright.evaluation.batches import Batches, Images
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator, supernet_of
 from netwright.evaluation.supernet_training import train_supernet

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from netwright.evaluation.augmentation import Augmentation, mirroring_helps, shift_pixels
+from netwright.tasks.augmentation import Augmentation, mirroring_helps, shift_pixels
 
 
 def images(count: int = 64) -> torch.Tensor:

@@ -7,7 +7,7 @@ from itertools import chain, pairwise
 import numpy as np
 import torch
 
-from netwright.evaluation.augmentation import Augmentation
+from netwright.tasks.augmentation import Augmentation
 from netwright.evaluation.batches import Batches, Images, data_subset, fitting_batch_size, in_order
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from netwright.errors import TrialError
-from netwright.evaluation.augmentation import Augmentation
+from netwright.tasks.augmentation import Augmentation
 from netwright.evaluation.batches import Batches, Images
 from netwright.evaluation.checkpoints import Checkpoints
 from netwright.evaluation.gradients import Gradients

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from export_own_layers import OwnBlock
 from netwright import nn
 from netwright.export import Card
 from netwright.space import Node, SearchSpace, Term
-from netwright.types import Architecture
+from netwright.types import Architecture, Value
 
 PROBE = torch.linspace(-2, 2, 3 * 64).reshape(3, 1, 8, 8)
 NAMES = ("zero", "it's", 'two "2"', "trois é")
@@ -33,6 +34,14 @@ class Info:
     mean: tuple[float, ...] = (0.3,)
     std: tuple[float, ...] = (0.4,)
     value_range: tuple[float, float] = (0.0, 1.0)
+    input_dtype: str = "float32"
+    output_shape: tuple[int, ...] = ()
+    constants: Mapping[str, Value] = field(default_factory=dict)
+    num_values: int = 2
+
+    @property
+    def runtime(self) -> str:
+        return "image" if len(self.input_shape) == 3 else ""
 
 
 @dataclass(frozen=True)

@@ -254,7 +254,7 @@ def test_every_network_has_a_true_onnx_file(
 def test_tokens_can_be_the_input(tmp_path: Path) -> None:
     """A network of integers is exported without the image part."""
     term = SearchSpace(nn.seq(nn.embedding(2, 4), nn.global_pool(), nn.linear(4))).resolve(Architecture({}))
-    source = model_source(term, replace(Info(), input_shape=(7,)), input_dtype="int64")
+    source = model_source(term, replace(Info(), input_shape=(7,), input_dtype="int64"))
     assert "def read_weights" in source
     assert "def main" not in source
     assert textwrap.dedent(source) == source

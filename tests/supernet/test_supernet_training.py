@@ -11,7 +11,7 @@ import torch
 from netwright import nn
 from netwright.errors import TrialError, UsageError
 from netwright.evaluation import Recipe, TrainingEvaluator
-from netwright.evaluation.augmentation import Augmentation
+from netwright.tasks.augmentation import Augmentation
 from netwright.evaluation.batches import Batches, Images
 from netwright.evaluation.checkpoints import Checkpoints
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator, supernet_of

@@ -7,10 +7,9 @@ from netwright.evaluation.base import Evaluator
 from netwright.evaluation.latency import Latency, LatencySpec, measure_latency
 from netwright.evaluation.machine import Machine, describe_machine
 from netwright.evaluation.recipe import Recipe, Schedule
-from netwright.evaluation.trainer import ClassificationTask, TrainerOptions, TrainingEvaluator
+from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator
 
 __all__ = [
-    "ClassificationTask",
     "Evaluator",
     "Latency",
     "LatencySpec",

@@ -1,6 +1,6 @@
-"""Training images in memory, and the batch of every step as a function of (seed, step).
+"""Training examples in memory, and the batch of every step as a function of (seed, step).
 
-The order of the images and what is done to them depend on the seed and the number of the step alone, so that a training
+The order of the examples and what is done to them depend on the seed and the number of the step alone, so that a training
 can be continued from any step, by any number of processes, with the very same batches. A share of the data is a fixed
 random subset, a smaller share a part of a larger one.
 """
@@ -8,14 +8,14 @@ random subset, a smaller share a part of a larger one.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.evaluation.augmentation import Augmentation
+from netwright.tasks.base import Augmenting
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,52 +48,91 @@ def fitting_batch_size(count: int) -> int:
     return min(128, max(16, 1 << int(math.log2(max(1, count / 32)))))
 
 
+class Stored(Protocol):
+    """Examples as they are stored, and how a network gets them."""
+
+    @property
+    def inputs(self) -> NDArray[Any]:
+        """(N, ...) as stored."""
+
+    @property
+    def targets(self) -> NDArray[Any]:
+        """(N, ...)."""
+
+    def to_input(self, stored: Tensor) -> Tensor:
+        """A batch of stored values as network input."""
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Examples of any task.
+
+    Args:
+        inputs: (N, ...) as stored.
+        targets: (N, ...).
+        to_input: makes a batch of stored values network input.
+    """
+
+    inputs: NDArray[Any]
+    targets: NDArray[Any]
+    to_input: Callable[[Tensor], Tensor]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
 @dataclass(frozen=True, slots=True)
 class Images:
     """Labelled images as they are stored.
 
     Args:
-        pixels: (N, C, H, W) uint8 or float32.
-        labels: (N,) class numbers.
+        inputs: (N, C, H, W) uint8 or float32.
+        targets: (N,) class numbers.
         scale: what pixels are divided by before a network sees them.
     """
 
-    pixels: NDArray[Any]
-    labels: NDArray[np.int64]
+    inputs: NDArray[Any]
+    targets: NDArray[np.int64]
     scale: float = 255.0
 
+    def to_input(self, stored: Tensor) -> Tensor:
+        """Pixels (B, C, H, W) as network input."""
+        return to_input(stored, self.scale)
+
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.targets)
 
 
 class Batches:
     """The batches of one training.
 
     Args:
-        images: the training images.
+        examples: the training examples.
         share: part of them used.
-        batch_size: images a step. The incomplete batch at the end of an epoch is dropped; fewer images than that are
-            one batch an epoch.
-        shards: parts of a batch; fewer where a part would have less than two images, as batch norm needs. A batch of
-            one image shows it twice.
-        augmentation: what is done to them.
+        batch_size: examples a step. The incomplete batch at the end of an epoch is dropped; fewer examples than that
+            are one batch an epoch.
+        shards: parts of a batch; fewer where a part would have less than two examples, as batch norm needs. A batch
+            of one example shows it twice.
+        augmentation: what is done to them; None for nothing.
         seed: of order and augmentation.
         device: where the batches go, such as ``cpu``.
     """
 
     def __init__(
         self,
-        images: Images,
+        examples: Stored,
         *,
         share: float = 1.0,
         batch_size: int,
         shards: int = 1,
-        augmentation: Augmentation,
+        augmentation: Augmenting | None,
         seed: int,
         device: str = "cpu",
     ) -> None:
-        self.images = images
-        self.subset = data_subset(len(images), share)
+        self.examples = examples
+        self.subset = data_subset(len(examples), share)
         self.batch_size = min(batch_size, len(self.subset))
         self.steps_per_epoch = len(self.subset) // self.batch_size
         self.shards = max(1, min(shards, self.batch_size // 2))
@@ -110,7 +149,7 @@ class Batches:
             shard: in [0, shards).
 
         Returns:
-            Images (B, C, H, W) float32, divided by the scale and augmented, channels last in memory; classes (B,).
+            Network input (B, ...), augmented, and targets (B, ...).
         """
         import torch
 
@@ -122,10 +161,11 @@ class Batches:
         part = np.array_split(batch, self.shards)[shard]
         if len(part) == 1:
             part = np.repeat(part, 2)  # batch norm cannot train on one value a channel
-        pixels = torch.from_numpy(self.images.pixels[part]).to(self.device)
-        classes = torch.from_numpy(self.images.labels[part]).to(self.device)
-        pixels = self.augmentation(pixels, np.random.default_rng([self.seed, 1, step, shard]))
-        return to_input(pixels, self.images.scale), classes
+        stored = torch.from_numpy(self.examples.inputs[part]).to(self.device)
+        targets = torch.from_numpy(self.examples.targets[part]).to(self.device)
+        if self.augmentation is not None:
+            stored, targets = self.augmentation.apply(stored, targets, np.random.default_rng([self.seed, 1, step, shard]))
+        return self.examples.to_input(stored), targets
 
 
 def to_input(pixels: Tensor, scale: float) -> Tensor:
@@ -135,11 +175,11 @@ def to_input(pixels: Tensor, scale: float) -> Tensor:
     return pixels.to(torch.float32).div_(scale).contiguous(memory_format=torch.channels_last)
 
 
-def in_order(images: Images, batch_size: int, device: str) -> Iterator[tuple[Tensor, Tensor]]:
-    """All images once, in order, not augmented: batches of input (B, C, H, W) and classes (B,)."""
+def in_order(examples: Stored, batch_size: int, device: str) -> Iterator[tuple[Tensor, Tensor]]:
+    """All examples once, in order, not augmented: batches of network input (B, ...) and targets (B, ...)."""
     import torch
 
-    for start in range(0, len(images), batch_size):
+    for start in range(0, len(examples), batch_size):
         part = slice(start, start + batch_size)
-        pixels = torch.from_numpy(np.array(images.pixels[part])).to(device)
-        yield to_input(pixels, images.scale), torch.from_numpy(images.labels[part].copy()).to(device)
+        stored = torch.from_numpy(np.array(examples.inputs[part])).to(device)
+        yield examples.to_input(stored), torch.from_numpy(np.array(examples.targets[part])).to(device)

@@ -27,7 +27,9 @@ from torch import Tensor, nn
 
 from netwright.errors import TrialError
 from netwright.evaluation.batches import Batches
+from netwright.tasks.losses import class_loss
 
+Loss = Callable[[Tensor, Tensor, float], Tensor]
 _ALIGN = 64
 
 
@@ -37,17 +39,25 @@ class Gradients:
     Args:
         model: its parameters' ``grad`` is set.
         batches: of the training.
-        label_smoothing: of the cross entropy.
-        teacher: in evaluation mode; half of the loss is then the cross entropy with its answers. None for none.
+        label_smoothing: of the loss.
+        teacher: in evaluation mode, of classes; half of the loss is then the cross entropy with its answers. None for
+            none.
+        loss: of outputs, targets and label smoothing: a scalar, the mean over the batch.
 
     References:
         Hinton, Vinyals, Dean (2015), *Distilling the knowledge in a neural network* (at a temperature of 1).
     """
 
     def __init__(
-        self, model: nn.Module, batches: Batches, label_smoothing: float, teacher: nn.Module | None = None
+        self,
+        model: nn.Module,
+        batches: Batches,
+        label_smoothing: float,
+        teacher: nn.Module | None = None,
+        loss: Loss = class_loss,
     ) -> None:
         self.model, self.batches, self.label_smoothing, self.teacher = model, batches, label_smoothing, teacher
+        self.loss = loss
 
     def __call__(self, step: int) -> Tensor:
         """Set the gradients of a step.
@@ -75,7 +85,7 @@ class Gradients:
 
     def _loss(self, x: Tensor, y: Tensor) -> Tensor:
         logits: Tensor = self.model(x)
-        loss = F.cross_entropy(logits, y, label_smoothing=self.label_smoothing)
+        loss = self.loss(logits, y, self.label_smoothing)
         if self.teacher is None:
             return loss
         with torch.no_grad():

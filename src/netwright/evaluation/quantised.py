@@ -11,7 +11,7 @@ from netwright.evaluation.latency import Accuracy, LatencySpec, measure_accuracy
 from netwright.evaluation.latency.int8 import calibration_rows
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 Labelled = tuple[NDArray[Any], NDArray[Any]]
 """Images (N, C, H, W) as a task stores them, and their classes (N,)."""
@@ -23,8 +23,7 @@ MOST_VALUES = 2**26
 class ImageTask(Protocol):
     """What is needed of a task."""
 
-    @property
-    def scale(self) -> float: ...
+    def to_input(self, stored: Tensor) -> Tensor: ...
     def train(self) -> Labelled: ...
     def validation(self) -> Labelled: ...
 
@@ -51,9 +50,11 @@ def quantised_accuracy(
         rows = np.linspace(0, len(labels) - 1, most, dtype=np.int64)
         images, labels = images[rows], labels[rows]
     train, _ = task.train()
-    ranges = _inputs(train[calibration_rows(len(train))], task.scale)
-    return measure_accuracy(model.cpu(), _inputs(images, task.scale), labels, spec, calibration=ranges)
+    ranges = _inputs(train[calibration_rows(len(train))], task)
+    return measure_accuracy(model.cpu(), _inputs(images, task), labels, spec, calibration=ranges)
 
 
-def _inputs(images: NDArray[Any], scale: float) -> NDArray[np.float32]:
-    return np.ascontiguousarray(images, dtype=np.float32) / np.float32(scale)
+def _inputs(stored: NDArray[Any], task: ImageTask) -> NDArray[np.float32]:
+    import torch
+
+    return np.ascontiguousarray(task.to_input(torch.from_numpy(np.array(stored))).numpy(), dtype=np.float32)

@@ -49,7 +49,7 @@ class Recipe:
         stable_steps: before the decay, unless that is more than half of the training: short trainings gain more from
             the full rate than from a long decay; >= 0.
         shift: largest random shift as part of the smaller side, in [0, 0.5]; at least one pixel unless 0.
-        flip: mirror at random; None decides by the data (`netwright.evaluation.augmentation.mirroring_helps`).
+        flip: mirror at random; None decides by the data (`netwright.tasks.augmentation.mirroring_helps`).
         clip_norm: largest norm of the gradient; None for no clipping.
 
     Raises:

@@ -26,7 +26,7 @@ from netwright.types import Architecture
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from netwright.evaluation.trainer import ClassificationTask
+    from netwright.tasks.base import Task
     from netwright.space import SearchSpace
     from netwright.space.terms import Term
 
@@ -81,7 +81,7 @@ class ProxyScorer:
 
     def __init__(
         self,
-        task: ClassificationTask,
+        task: Task,
         space: SearchSpace,
         proxies: Sequence[str],
         *,
@@ -133,20 +133,18 @@ class ProxyScorer:
 
     @cached_property
     def _chosen(self) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
-        """The batch as it is stored: pixels (B, C, H, W) and class numbers (B,)."""
-        pixels, labels = self.task.train()
+        """The batch as it is stored: inputs (B, ...) and class numbers (B,)."""
+        stored, labels = self.task.train()
         rng = np.random.default_rng([self.seed, _BATCH_STREAM])
         chosen = balanced(labels, self._batch_size, rng)
-        return np.array(pixels[chosen]), labels[chosen]
+        return np.array(stored[chosen]), labels[chosen]
 
     @cached_property
     def _batch(self) -> tuple[Tensor, Tensor]:
         import torch
 
-        from netwright.evaluation.batches import to_input
-
-        pixels, labels = self._chosen
-        return to_input(torch.from_numpy(pixels), self.task.scale), torch.from_numpy(labels)
+        stored, labels = self._chosen
+        return self.task.to_input(torch.from_numpy(stored)), torch.from_numpy(labels)
 
     def _score(self, architecture: Architecture) -> Scored:
         begin_s = process_time()
@@ -166,7 +164,7 @@ class ProxyScorer:
     def _sizes(self, term: Term) -> dict[str, float]:
         from netwright.nn.profiling import profile
 
-        found = profile(term, input_shape=self.task.input_shape)
+        found = profile(term, input_shape=self.task.input_shape, input_dtype=self.task.input_dtype)
         return {"params": float(found.params), "macs": float(found.macs), "depth": float(found.depth)}
 
     def _measure(self, term: Term) -> Found:
@@ -174,7 +172,9 @@ class ProxyScorer:
 
         wanted = [name for name in self.names if name not in SIZES]
         inputs, labels = self._batch
-        model = build(term, input_shape=self.task.input_shape, seed=self.seed)
+        model = build(
+            term, input_shape=self.task.input_shape, seed=self.seed, input_dtype=self.task.input_dtype
+        )
         return self._by(model, inputs, labels, wanted, self.seed)
 
 

@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 import torch
 
-from netwright.evaluation.batches import Batches, Images, to_input
+from netwright.evaluation.batches import Batches, Stored
 from netwright.evaluation.training import recalibrate
 from netwright.space import SearchSpace
 from netwright.supernet import Supernet
@@ -66,7 +66,7 @@ class Distinct:
 
 
 @torch.no_grad()
-def compare_outputs(supernet: Supernet, images: Images, batches: Batches, seed: int = 0) -> Distinct:
+def compare_outputs(supernet: Supernet, images: Stored, batches: Batches, seed: int = 0) -> Distinct:
     """Ask some random subnets the same images, each with its own statistics of norms.
 
     Args:
@@ -76,8 +76,8 @@ def compare_outputs(supernet: Supernet, images: Images, batches: Batches, seed: 
         seed: of the draw.
     """
     shown = np.linspace(0, len(images) - 1, min(NUM_IMAGES, len(images)), dtype=np.int64)
-    x = to_input(torch.from_numpy(images.pixels[shown].copy()).to(batches.device), images.scale)
-    y = torch.from_numpy(images.labels[shown].copy()).to(batches.device)
+    x = images.to_input(torch.from_numpy(images.inputs[shown].copy()).to(batches.device))
+    y = torch.from_numpy(images.targets[shown].copy()).to(batches.device)
     outputs = []
     for architecture in _drawn(supernet, seed):
         model = supernet.extract(architecture).to(batches.device)

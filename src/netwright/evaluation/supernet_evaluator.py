@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING
 from netwright.errors import SpecError, wrong
 from netwright.evaluation.recipe import Recipe
 from netwright.evaluation.supernet_files import load_supernet, supernet_of
-from netwright.evaluation.trainer import ClassificationTask, TrainerOptions, TrainingEvaluator, _threads
+from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator, _threads
 from netwright.space import SearchSpace
 from netwright.supernet import Supernet
+from netwright.tasks.base import Task
 from netwright.types import Architecture, Constraint, Fidelity, Json
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class SupernetEvaluator(TrainingEvaluator):
 
     def __init__(
         self,
-        task: ClassificationTask,
+        task: Task,
         supernet: Supernet | Path,
         *,
         work_dir: Path,
@@ -134,7 +135,7 @@ class SupernetEvaluator(TrainingEvaluator):
         self._give_weights(model, arch)
         model = model.to(device=torch.device(self.options.device), memory_format=torch.channels_last)  # type: ignore[call-overload]
         recalibrate(model, self._batches(recipe, Fidelity(epochs=1.0), seed=0))
-        scores = evaluate(model, self._images(*self.task.validation()), device=self.options.device)
+        scores = self._scores(model)
         self._keep(model, path)
         return {**scores, "epochs": 0.0, "train_time_s": 0.0}
 

@@ -14,14 +14,14 @@ from netwright.space import SearchSpace
 from netwright.supernet import Supernet
 
 if TYPE_CHECKING:
-    from netwright.evaluation.trainer import ClassificationTask
+    from netwright.tasks.base import Task
 
 FORMAT = "netwright-supernet-1"
 WEIGHTS = "supernet.safetensors"
 
 
 def supernet_of(
-    task: ClassificationTask, space: SearchSpace, *, seed: int = 0, memory_bytes: int | None = None
+    task: Task, space: SearchSpace, *, seed: int = 0, memory_bytes: int | None = None
 ) -> Supernet:
     """The supernet of a task's networks in a space, not trained.
 
@@ -34,15 +34,15 @@ def supernet_of(
     Raises:
         SpaceError: the networks cannot share weights, or need more memory.
     """
-    return Supernet(space, input_shape=task.input_shape, wrap=task.normalised, seed=seed, memory_bytes=memory_bytes)
+    return Supernet(space, input_shape=task.input_shape, input_dtype=task.input_dtype, wrap=task.normalised, seed=seed, memory_bytes=memory_bytes)
 
 
-def facts_of(task: ClassificationTask, space: SearchSpace) -> dict[str, str]:
+def facts_of(task: Task, space: SearchSpace) -> dict[str, str]:
     """What weights are of: another space or other data means other weights."""
     return {"format": FORMAT, "space": space.fingerprint(), "data": task.fingerprint()}
 
 
-def save_supernet(path: Path, supernet: Supernet, task: ClassificationTask) -> str:
+def save_supernet(path: Path, supernet: Supernet, task: Task) -> str:
     """Write the shared weights of a supernet.
 
     Args:
@@ -63,7 +63,7 @@ def save_supernet(path: Path, supernet: Supernet, task: ClassificationTask) -> s
     return _digest(data)
 
 
-def load_supernet(path: Path, task: ClassificationTask, space: SearchSpace, *, digest: str | None = None) -> Supernet:
+def load_supernet(path: Path, task: Task, space: SearchSpace, *, digest: str | None = None) -> Supernet:
     """Read the shared weights that `save_supernet` wrote.
 
     Args:
@@ -99,7 +99,7 @@ def load_supernet(path: Path, task: ClassificationTask, space: SearchSpace, *, d
             raise SpecError(f"{one_line(path)}: is a supernet of another {name}; {cure}")
     try:
         return Supernet(
-            space, input_shape=task.input_shape, wrap=task.normalised, seed=int(known.get("seed", "0")), state=tensors
+            space, input_shape=task.input_shape, input_dtype=task.input_dtype, wrap=task.normalised, seed=int(known.get("seed", "0")), state=tensors
         )
     except (SpaceError, ValueError) as error:
         raise SpecError(f"{one_line(path)}: is damaged ({error}); {again}") from error

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 from netwright.errors import SearchError
 from netwright.evaluation.supernet_files import WEIGHTS, facts_of, save_supernet, supernet_of
 from netwright.evaluation.supernet_settings import SupernetSettings
-from netwright.evaluation.trainer import ClassificationTask, TrainerOptions, TrainingEvaluator
+from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator
 from netwright.space import SearchSpace
+from netwright.tasks.base import Task
 from netwright.types import Architecture, Fidelity, Metrics, canonical_json, digest
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class SupernetTrainer(TrainingEvaluator):
 
     def __init__(
         self,
-        task: ClassificationTask,
+        task: Task,
         space: SearchSpace,
         settings: SupernetSettings,
         *,

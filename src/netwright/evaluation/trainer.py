@@ -10,23 +10,24 @@ from __future__ import annotations
 import errno
 import importlib
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netwright.errors import ConstraintViolation, NetwrightError, SpecError, unknown, wrong
-from netwright.evaluation.augmentation import Augmentation, mirroring_helps, shift_pixels
-from netwright.evaluation.batches import Batches, Images, fitting_batch_size
+from netwright.evaluation.batches import Batches, Data, fitting_batch_size
 from netwright.evaluation.latency import LatencySpec, measure_latency
 from netwright.evaluation.machine import memory_bytes
 from netwright.evaluation.recipe import Recipe
 from netwright.space import SearchSpace
 from netwright.space.terms import Term
+from netwright.tasks.base import Task
 from netwright.types import Architecture, Constraint, Fidelity, Json, Metrics, canonical_json, digest
 
 if TYPE_CHECKING:
@@ -34,29 +35,16 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 SIZES = ("params", "macs", "memory_bytes", "depth")
-MEASURED = ("params", "macs", "memory_bytes", "depth", "latency_ms", "accuracy", "loss", "epochs", "train_time_s")
+MEASURED = (*SIZES, "latency_ms", "loss", "epochs", "train_time_s")
+"""What is measured of every network, whatever its task scores besides."""
+MOST_SCORED, MOST_VALUES = 250, 1 << 24
+"""Examples that are scored at once, and values of their inputs or outputs."""
 MACS_A_BYTE = 5.0
 """What a byte of activations costs in a training step on a CPU, in MACs: with it the sizes of a network give its
 seconds an epoch within 10 % (nine networks of the default space, Fashion-MNIST, benchmarks/recipe_cost.py)."""
 
 _EVALUATION_RESERVE_S = 2.0
 _QUANTISED_RESERVE_S = 6.0
-
-
-class ClassificationTask(Protocol):
-    """What the evaluator needs of a task; `netwright.tasks.image_classification.ImageClassification` is one."""
-
-    @property
-    def input_shape(self) -> tuple[int, ...]: ...
-    @property
-    def num_classes(self) -> int: ...
-    @property
-    def scale(self) -> float: ...
-    def train(self) -> tuple[NDArray[np.generic], NDArray[np.int64]]: ...
-    def validation(self) -> tuple[NDArray[np.generic], NDArray[np.int64]]: ...
-    def network(self, space: SearchSpace, arch: Architecture) -> Term: ...
-    def normalised(self, network: Term) -> Term: ...
-    def fingerprint(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -111,7 +99,6 @@ class TrainingEvaluator:
     """
 
     metric_ranges: Mapping[str, tuple[float, float]] = {
-        "accuracy": (0.0, 1.0),
         "int8_accuracy": (0.0, 1.0),
         "loss": (0.0, float("inf")),
         "params": (0.0, float("inf")),
@@ -126,7 +113,7 @@ class TrainingEvaluator:
 
     def __init__(
         self,
-        task: ClassificationTask,
+        task: Task,
         space: SearchSpace,
         *,
         work_dir: Path,
@@ -135,12 +122,14 @@ class TrainingEvaluator:
         options: TrainerOptions | None = None,
     ) -> None:
         self.task, self.space, self.work_dir = task, space, Path(work_dir)
-        self.recipe = recipe or Recipe()
+        self.recipe = recipe or Recipe().override(task.recipe())
         self.constraints = tuple(constraints)
         self.options = options or TrainerOptions()
+        self.metric_ranges = {**self.metric_ranges, **task.metric_ranges}
+        measured = (*MEASURED, *task.directions)
         for constraint in self.constraints:
-            if constraint.metric not in MEASURED:
-                raise SpecError(unknown("metric in constraint", constraint.metric, MEASURED))
+            if constraint.metric not in measured:
+                raise SpecError(unknown("metric in constraint", constraint.metric, measured))
         self.recipe.check_names(space.training)
         self._flip: bool | None = self.recipe.flip
 
@@ -176,9 +165,9 @@ class TrainingEvaluator:
             seed: of initial weights, order of the data, augmentation and dropout.
 
         Returns:
-            accuracy, loss (on the validation images), params, macs, memory_bytes, depth, epochs, train_time_s, and
-            latency_ms where it is limited or asked for; latency_again_ms, see `measure_latencies`; int8_accuracy on
-            the validation images where the option ``quantised`` is given.
+            What the task scores on the validation examples (accuracy and loss of classes), params, macs, memory_bytes,
+            depth, epochs, train_time_s, and latency_ms where it is limited or asked for; latency_again_ms, see
+            `measure_latencies`; int8_accuracy where the option ``quantised`` is given.
 
         Raises:
             ConstraintViolation: a limit is broken, or memory ran out.
@@ -246,7 +235,7 @@ class TrainingEvaluator:
         """Size of a network without building it: params, macs, memory_bytes, depth."""
         from netwright.nn.profiling import profile
 
-        found = profile(term, input_shape=self.task.input_shape)
+        found = profile(term, input_shape=self.task.input_shape, input_dtype=self.task.input_dtype)
         return {
             "params": float(found.params),
             "macs": float(found.macs),
@@ -261,7 +250,7 @@ class TrainingEvaluator:
         import torch
 
         from netwright.evaluation.checkpoints import Checkpoints
-        from netwright.evaluation.training import Deadline, TrainingOptions, evaluate, recalibrate, train
+        from netwright.evaluation.training import Deadline, TrainingOptions, recalibrate, train
 
         assert fidelity.epochs is not None
         options, device = self.options, self.options.device
@@ -273,12 +262,26 @@ class TrainingEvaluator:
         batches = self._batches(recipe, fidelity, seed)
         model = model.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
         how = TrainingOptions(checkpoints, options.checkpoint_every_s, deadline, options.processes)
-        trained = train(model, batches, recipe, epochs=fidelity.epochs, options=how, teacher=self._teacher())
+        trained = train(
+            model, batches, recipe, epochs=fidelity.epochs, options=how, teacher=self._teacher(), loss=self.task.loss
+        )
         recalibrate(model, batches)
-        scores = evaluate(model, self._images(*self.task.validation()), device=device)
+        scores = self._scores(model)
         self._keep(model, self.weights_path(arch, fidelity, seed))
         checkpoints.discard_decay()
         return {**scores, "epochs": trained.epochs, "train_time_s": trained.time_s}
+
+    def _scores(self, model: nn.Module) -> dict[str, float]:
+        """What the task measures of a network on its validation examples."""
+        from netwright.evaluation.training import evaluate
+
+        return evaluate(
+            model,
+            self._images(*self.task.validation()),
+            device=self.options.device,
+            batch_size=scored_at_once(self.task),
+            scores=self.task.scores,
+        )
 
     def _teacher(self) -> nn.Module | None:
         """A network from whose answers the others learn; none here."""
@@ -301,13 +304,12 @@ class TrainingEvaluator:
         return {} if spec is None else {"int8_accuracy": quantised_accuracy(model, self.task, spec).value}
 
     def _batches(self, recipe: Recipe, fidelity: Fidelity, seed: int) -> Batches:
-        height, width = self.task.input_shape[-2:]
         return Batches(
             self._images(*self.task.train()),
             share=fidelity.data_share,
             batch_size=recipe.batch_size or fitting_batch_size(len(self.task.train()[1])),
             shards=recipe.shards,
-            augmentation=Augmentation(shift_pixels(recipe.shift, height, width), self._mirrors()),
+            augmentation=self.task.augmentation(recipe.shift, self._mirrors()),
             seed=seed,
             device=self.options.device,
         )
@@ -315,7 +317,7 @@ class TrainingEvaluator:
     def _build(self, term: Term, seed: int) -> nn.Module:
         from netwright.nn.building import build
 
-        return build(term, input_shape=self.task.input_shape, seed=seed)
+        return build(term, input_shape=self.task.input_shape, seed=seed, input_dtype=self.task.input_dtype)
 
     def _latency(self, model: nn.Module) -> float:
         found = measure_latency(model, self.task.input_shape, self.options.latency)
@@ -358,12 +360,12 @@ class TrainingEvaluator:
         bounds = [c.bound for c in self.constraints if c.metric == "memory_bytes"]
         return min([*bounds, float(self.options.memory_bytes or memory_bytes())])
 
-    def _images(self, pixels: NDArray[np.generic], labels: NDArray[np.int64]) -> Images:
-        return Images(pixels, labels, self.task.scale)
+    def _images(self, inputs: NDArray[np.generic], targets: NDArray[np.generic]) -> Data:
+        return Data(inputs, targets, self.task.to_input)
 
     def _mirrors(self) -> bool:
         if self._flip is None:
-            self._flip = mirroring_helps(*self.task.train(), self.task.num_classes)
+            self._flip = self.task.mirrors
         return self._flip
 
     def _key(self, arch: Architecture, fidelity: Fidelity, seed: int) -> str:
@@ -381,6 +383,12 @@ class TrainingEvaluator:
             "flip": self._mirrors(),
             "device": self.options.device,
         }
+
+
+def scored_at_once(task: Task) -> int:
+    """Examples that are scored together: so many that neither inputs nor outputs fill the memory."""
+    values = max(math.prod(task.input_shape), math.prod(task.output_shape), 1)
+    return max(1, min(MOST_SCORED, MOST_VALUES // values))
 
 
 @contextmanager

@@ -9,20 +9,20 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from netwright.errors import TrialError
-from netwright.evaluation.batches import Batches, Images, in_order
+from netwright.evaluation.batches import Batches, Stored, in_order
 from netwright.evaluation.checkpoints import Checkpoints, TrainingState
-from netwright.evaluation.gradients import Gradients, SharedGradients
+from netwright.evaluation.gradients import Gradients, Loss, SharedGradients
 from netwright.evaluation.optimizers import Optimizer
 from netwright.evaluation.recipe import Recipe, Schedule
+from netwright.tasks.losses import Answers, class_loss, class_scores
 
 _log = logging.getLogger(__name__)
 _CHECK_EVERY = 16
@@ -90,6 +90,7 @@ def train(
     epochs: float,
     options: TrainingOptions | None = None,
     teacher: nn.Module | None = None,
+    loss: Loss = class_loss,
 ) -> Trained:
     """Train a model in place.
 
@@ -100,6 +101,7 @@ def train(
         epochs: passes over the batches' data; fractions are allowed.
         options: checkpoints, deadline, processes.
         teacher: a network from whose answers it learns, too, see `Gradients`.
+        loss: of outputs, targets and label smoothing; the cross entropy of classes if not given.
 
     Raises:
         TrialError: the loss is not finite, or a helper process died.
@@ -108,7 +110,7 @@ def train(
     run = _Run(model, batches, recipe, recipe.schedule(epochs, batches.steps_per_epoch), options)
     start_s = time.monotonic()
     first = run.restore()
-    with _gradients(Gradients(model, batches, recipe.label_smoothing, teacher), options.processes) as gradients:
+    with _gradients(Gradients(model, batches, recipe.label_smoothing, teacher, loss), options.processes) as gradients:
         model.train()
         while run.step < run.schedule.total:
             run.advance(gradients)
@@ -223,16 +225,22 @@ def recalibrate(model: nn.Module, batches: Batches, num_shards: int = 32) -> Non
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, images: Images, *, device: str = "cpu", batch_size: int = 250) -> dict[str, float]:
-    """Score a model on labelled images.
+def evaluate(
+    model: nn.Module,
+    examples: Stored,
+    *,
+    device: str = "cpu",
+    batch_size: int = 250,
+    scores: Callable[[Answers], dict[str, float]] = class_scores,
+) -> dict[str, float]:
+    """Score a model on examples.
 
-    Returns:
-        ``accuracy`` in [0, 1] and ``loss``, the mean cross entropy in nats (without label smoothing).
+    Args:
+        model: is put into evaluation mode.
+        examples: what it is asked, in order.
+        device: where the model is.
+        batch_size: examples at once.
+        scores: metrics of outputs and targets; accuracy and loss of classes if not given.
     """
     model.eval()
-    right, loss = 0, 0.0
-    for x, y in in_order(images, batch_size, device):
-        logits = model(x)
-        right += int((logits.argmax(1) == y).sum())
-        loss += float(F.cross_entropy(logits, y, reduction="sum"))
-    return {"accuracy": right / len(images), "loss": loss / len(images)}
+    return scores((model(x), y) for x, y in in_order(examples, batch_size, device))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from netwright.export.bundle import export_network
 from netwright.export.card import Ancestor, Card, Compared, Latency, Limit
-from netwright.export.check import Check, Comparison, Remeasured
+from netwright.export.check import Check, Comparison, Remeasured, Rescored
 from netwright.export.info import ExportInfo
 from netwright.export.source import model_source
-from netwright.export.verify import Examples, examine, verify
+from netwright.export.verify import Examples, Scoring, examine, scoring_of, verify
 
 __all__ = [
     "Ancestor",
@@ -24,8 +24,11 @@ __all__ = [
     "Latency",
     "Limit",
     "Remeasured",
+    "Rescored",
+    "Scoring",
     "examine",
     "export_network",
     "model_source",
+    "scoring_of",
     "verify",
 ]

@@ -19,13 +19,13 @@ from netwright.errors import ExportError, VerificationError, shorten
 from netwright.export.card import Card, Export, FileName, InputRecord, Probe
 from netwright.export.check import Check
 from netwright.export.files import Bundle, check_out, record, write_bundle
-from netwright.export.info import ExportInfo
+from netwright.export.info import ExportInfo, output_shape
 from netwright.export.onnx_file import check_onnx, missing_package
 from netwright.export.own_class import PACKAGES
 from netwright.export.probe import outputs_digest, probe_inputs
 from netwright.export.process import Outcome
 from netwright.export.source import model_source, own_classes
-from netwright.export.verify import Examples, judge, run_bundle
+from netwright.export.verify import Examples, Scoring, judge, run_bundle
 from netwright.export.weights import read_weights, write_weights
 from netwright.space.terms import Term
 
@@ -39,7 +39,6 @@ EXPORTERS = ("trace", "dynamo")
 
 PROBE_BATCH = 4
 MAX_PROBE_VALUES = 4096
-NUM_VALUES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def export_network(
     card: Card,
     onnx: bool = True,
     examples: Mapping[str, Examples] | None = None,
-    input_dtype: str = "float32",
+    scoring: Scoring | None = None,
 ) -> Path:
     """Write OUT/{model.py, weights.safetensors, model.onnx, card.json}, all or nothing.
 
@@ -72,8 +71,8 @@ def export_network(
             filled in.
         onnx: whether to write model.onnx too. Where that is impossible (a package is missing, an operation cannot be
             written in ONNX) the card says why, and the rest is exported.
-        examples: data by split, such as ``{"test": task.test()}``, to measure the card's accuracies on again.
-        input_dtype: of the network's input.
+        examples: data by split, such as ``{"test": task.test()}``, to measure the card's metrics on again.
+        scoring: how outputs are scored where they are no classes.
 
     Returns:
         ``out``.
@@ -88,17 +87,17 @@ def export_network(
         _log.warning("several classes have the same name: %s", shorten(info.class_names))
     tensors = read_weights(weights) if isinstance(weights, Path) else weights
     files = {
-        "model.py": model_source(term, info, input_dtype=input_dtype).encode("utf-8", "strict"),
+        "model.py": model_source(term, info).encode("utf-8", "strict"),
         "weights.safetensors": write_weights(tensors),
     }
-    probe = probe_of(term, tensors, info, input_dtype)
-    inputs = InputRecord(tuple(info.input_shape), input_dtype, info.scale, tuple(info.mean), tuple(info.std))
+    probe = probe_of(term, tensors, info)
+    inputs = InputRecord(tuple(info.input_shape), info.input_dtype, info.scale, tuple(info.mean), tuple(info.std))
     details = Export(inputs, {}, probe)
     card = replace(
         card, class_names=tuple(info.class_names), versions={**_versions(), **card.versions}, export=details, check=None
     )
     homes = {cls.__module__.split(".", maxsplit=1)[0] for cls in own_classes(term)} - PACKAGES - {"__main__"}
-    made = _make(Bundle(card, files), examples or {}, onnx, tuple(sorted(homes)))
+    made = _make(Bundle(card, files), examples or {}, onnx, tuple(sorted(homes)), scoring)
     if not made.check.passed:
         raise VerificationError(
             f"{out} was not written, since it would not do what it did in the search: {'; '.join(made.check.failures)}"
@@ -106,7 +105,9 @@ def export_network(
     return write_bundle(made.bundle, out)
 
 
-def _make(bundle: Bundle, examples: Mapping[str, Examples], onnx: bool, homes: tuple[str, ...]) -> _Made:
+def _make(
+    bundle: Bundle, examples: Mapping[str, Examples], onnx: bool, homes: tuple[str, ...], scoring: Scoring | None
+) -> _Made:
     """Add model.onnx, if it can be had, and check all where ``homes`` cannot be imported; the check may have failed."""
     reasons = [] if onnx else ["it was not asked for"]
     for exporter in EXPORTERS if onnx else ():
@@ -121,20 +122,22 @@ def _make(bundle: Bundle, examples: Mapping[str, Examples], onnx: bool, homes: t
             reasons.append(f"exporter {exporter!r}: {error}")
             continue
         torch_only = {key: value for key, value in outcome.outputs.items() if key[0] == "torch"}
-        source_alone = _finish(bundle, replace(outcome, outputs=torch_only, onnx=None, opset=None), examples, "")
+        source_alone = _finish(bundle, replace(outcome, outputs=torch_only, onnx=None, opset=None), examples, "", scoring)
         if not source_alone.check.passed:
             return source_alone
-        made = _finish(bundle, outcome, examples, "")
+        made = _finish(bundle, outcome, examples, "", scoring)
         if made.check.passed:
             return made
         reasons.append(f"exporter {exporter!r}: {'; '.join(made.check.failures)}")
     note = f"there is no model.onnx: {'; '.join(reasons)}"
     if onnx:
         _log.warning("%s", note)
-    return _finish(bundle, run_bundle(bundle, examples, blocked=homes), examples, note)
+    return _finish(bundle, run_bundle(bundle, examples, blocked=homes), examples, note, scoring)
 
 
-def _finish(bundle: Bundle, outcome: Outcome, examples: Mapping[str, Examples], note: str) -> _Made:
+def _finish(
+    bundle: Bundle, outcome: Outcome, examples: Mapping[str, Examples], note: str, scoring: Scoring | None
+) -> _Made:
     """Judge a run, and complete the card by it."""
     card, files = bundle.card, dict(bundle.files)
     assert card.export is not None
@@ -142,11 +145,11 @@ def _finish(bundle: Bundle, outcome: Outcome, examples: Mapping[str, Examples], 
         files["model.onnx"] = outcome.onnx
     records = {cast(FileName, name): record(content) for name, content in files.items()}
     details = replace(card.export, files=records, opset=outcome.opset, onnx_note=note)
-    check = judge(card, outcome, examples)
+    check = judge(card, outcome, examples, scoring=scoring)
     return _Made(Bundle(replace(card, export=details, check=check), files), check)
 
 
-def probe_of(term: Term, weights: Mapping[str, torch.Tensor], info: ExportInfo, input_dtype: str) -> Probe:
+def probe_of(term: Term, weights: Mapping[str, torch.Tensor], info: ExportInfo) -> Probe:
     """Outputs of the network as the search builds it, on fixed inputs.
 
     Raises:
@@ -156,19 +159,22 @@ def probe_of(term: Term, weights: Mapping[str, torch.Tensor], info: ExportInfo, 
 
     from netwright import nn
 
-    model = nn.build(term, input_shape=info.input_shape, seed=0, input_dtype=input_dtype)
+    model = nn.build(term, input_shape=info.input_shape, seed=0, input_dtype=info.input_dtype)
     try:
         model.load_state_dict(weights, strict=True)
     except RuntimeError as error:
         raise ExportError(f"weights do not fit the network: {' '.join(str(error).split())[:400]}") from error
     model.eval()
-    inputs = probe_inputs(tuple(info.input_shape), batch=PROBE_BATCH, dtype=input_dtype)
+    inputs = probe_inputs(
+        tuple(info.input_shape), batch=PROBE_BATCH, dtype=info.input_dtype, num_values=info.num_values
+    )
     with torch.inference_mode():
         outputs = model(torch.from_numpy(inputs))
-    if tuple(outputs.shape) != (PROBE_BATCH, len(info.class_names)):
+    wanted = output_shape(info)
+    if tuple(outputs.shape) != (PROBE_BATCH, *wanted):
+        what = f"one output for each of {wanted[0]} classes" if info.class_names else f"outputs of shape {wanted}"
         raise ExportError(
-            f"the network must have one output for each of {len(info.class_names)} classes, "
-            f"got outputs of shape {tuple(outputs.shape)} for {PROBE_BATCH} inputs"
+            f"the network must have {what}, got outputs of shape {tuple(outputs.shape)} for {PROBE_BATCH} inputs"
         )
     numbers = outputs.to(torch.float64).numpy()
     if not np.isfinite(numbers).all():
@@ -176,7 +182,7 @@ def probe_of(term: Term, weights: Mapping[str, torch.Tensor], info: ExportInfo, 
     return Probe(
         seed=0,
         batch=PROBE_BATCH,
-        num_values=NUM_VALUES,
+        num_values=info.num_values,
         threads=torch.get_num_threads(),
         shape=numbers.shape,
         sha256=outputs_digest(numbers),

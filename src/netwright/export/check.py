@@ -88,13 +88,52 @@ class Remeasured:
 
 
 @dataclass(frozen=True, slots=True)
+class Rescored:
+    """A metric measured again through an exported file, where it is no count of right answers.
+
+    Args:
+        split: ``validation`` or ``test``.
+        runtime: what computed the outputs.
+        examples: number of examples.
+        metric: its name.
+        value: what it is now.
+        recorded: according to the card; None where the card has none.
+        tolerance: by how much the two may differ: what one example in a thousand that is decided otherwise makes.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, object]] = FORBID
+
+    split: str
+    runtime: Runtime
+    examples: int
+    metric: str
+    value: float
+    recorded: float | None
+    tolerance: float
+
+    @property
+    def is_kept(self) -> bool | None:
+        """Whether both agree; None where there is nothing to compare with."""
+        return None if self.recorded is None else abs(self.recorded - self.value) <= self.tolerance
+
+    def to_dict(self) -> dict[str, Json]:
+        """JSON object with what came out."""
+        return {
+            "compared": f"{self.metric} of {_FILES[self.runtime]} on the {self.split} split, with the card's",
+            **asdict(self),
+            "within_tolerance": self.is_kept,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """The result of a verification.
 
     Args:
         passed: whether nothing failed.
         comparisons: of the outputs, one a runtime and batch.
-        remeasured: of the metrics, one a split and runtime; empty where no examples were given.
+        remeasured: of the accuracy, one a split and runtime; empty where no examples were given.
+        rescored: of other metrics, the same.
         failures: what is wrong, with the numbers, one sentence each.
         notes: what was not checked and why, and what a reader should know (an edited file that was allowed).
         params: number of trained parameters of the network as loaded.
@@ -110,11 +149,12 @@ class Check:
     notes: tuple[str, ...] = ()
     params: int | None = None
     versions: tuple[tuple[str, str], ...] = ()
+    rescored: tuple[Rescored, ...] = ()
 
     @property
     def metric_measured_again(self) -> bool:
-        """Whether an accuracy of the card was compared with one measured now."""
-        return any(one.recorded is not None for one in self.remeasured)
+        """Whether a metric of the card was compared with one measured now."""
+        return any(one.recorded is not None for one in (*self.remeasured, *self.rescored))
 
     def to_dict(self) -> dict[str, Json]:
         """JSON object of it all, with ``metric_measured_again``; comparisons say in words what was compared."""
@@ -123,4 +163,5 @@ class Check:
             "metric_measured_again": self.metric_measured_again,
             "comparisons": [one.to_dict() for one in self.comparisons],
             "remeasured": [one.to_dict() for one in self.remeasured],
+            "rescored": [one.to_dict() for one in self.rescored],
         }

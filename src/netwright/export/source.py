@@ -14,26 +14,28 @@ from dataclasses import dataclass
 from importlib import resources
 
 from netwright.errors import ExportError
-from netwright.export.info import ExportInfo, check_info, is_image
+from netwright.export.info import ExportInfo, check_info
 from netwright.export.names import annotation_names, bound_names
 from netwright.export.own_class import PACKAGES, Copied, add_import, copy_classes
+from netwright.export.runtimes import RUNTIMES
 from netwright.space.terms import CellTerm, OpTerm, Term
 from netwright.types import Value
 
 WIDTH = 120
+_OPTIONAL = frozenset(package for runtime in RUNTIMES.values() for package in runtime.packages)
 _MARK = "# ----------------------------------------------------------------"
 
 
-def model_source(term: Term, info: ExportInfo, *, input_dtype: str = "float32") -> str:
+def model_source(term: Term, info: ExportInfo) -> str:
     """Write ``model.py``.
 
     Args:
         term: the network, normalisation included: its input is stored values divided by ``info.scale``.
         info: of the task.
-        input_dtype: as of `netwright.nn.source`.
 
     Returns:
-        Formatted source that imports torch alone: ``build()``, ``load(folder)``, and for images ``main(arguments)``.
+        Formatted source that imports torch alone: ``build()``, ``load(folder)``, and what the runtime
+        adds (``main(arguments)``).
 
     Raises:
         ExportError: a class of one's own cannot be copied, or two parts define one name.
@@ -43,7 +45,9 @@ def model_source(term: Term, info: ExportInfo, *, input_dtype: str = "float32") 
     check_info(info)
     copied = copy_classes(own_classes(term))
     pasted = nn.OwnCode(copied.imports, "\n\n".join(_spaced(copied)).lstrip("\n"))
-    network = nn.source(term, input_shape=info.input_shape, input_dtype=input_dtype, own_code=lambda _: pasted)
+    network = nn.source(
+        term, input_shape=info.input_shape, input_dtype=info.input_dtype, own_code=lambda _: pasted
+    )
     return assemble(network, copied, info)
 
 
@@ -61,7 +65,7 @@ def assemble(network: str, copied: Copied, info: ExportInfo) -> str:
         copied: what in it was copied, for messages.
         info: of the task.
     """
-    generated, runtime = _split(network), _split(_runtime(is_image(info)))
+    generated, runtime = _split(network), _split(_runtime(info.runtime))
     body = "\n\n\n".join([_constants(info), generated.body, runtime.body])
     imports = _merge_imports(generated, runtime, ast.parse(body))
     _check(body, imports, copied)
@@ -146,7 +150,7 @@ def _check(body: str, imports: list[str], copied: Copied) -> None:
             raise ExportError(f"model.py cannot be written: {name!r} would be defined {count} times; {cure}")
     for node in (*imported.body, *ast.walk(module)):
         for package in _imported(node):
-            if package.split(".", maxsplit=1)[0] not in PACKAGES | {"PIL"}:
+            if package.split(".", maxsplit=1)[0] not in PACKAGES | _OPTIONAL:
                 raise ExportError(f"model.py cannot be written: it would import {package!r}; move it into your module")
 
 
@@ -160,15 +164,23 @@ def _imported(node: ast.AST) -> list[str]:
     return ["." * node.level + (node.module or "")] if isinstance(node, ast.ImportFrom) else []
 
 
-def _runtime(image: bool) -> str:
-    """The imports and the copied parts of runtime.py."""
-    text = resources.files("netwright.export").joinpath("runtime.py").read_text(encoding="utf-8")
+def _runtime(name: str) -> str:
+    """The imports and the copied parts of runtime.py, and of the file of a runtime."""
+    imports, (common, *_) = _parts_of("runtime.py")
+    if not name:
+        return "\n\n\n".join([imports, common])
+    more, copied = _parts_of(RUNTIMES[name].file)
+    return "\n\n\n".join([f"{imports}\n{more}", common, copied[-1]])
+
+
+def _parts_of(file: str) -> tuple[str, list[str]]:
+    """The imports of a runtime's file, without those of netwright, and its copied parts."""
+    text = resources.files("netwright.export").joinpath(file).read_text(encoding="utf-8")
     head, *parts = text.split(_MARK)
-    imports = "\n".join(
-        ast.unparse(node) for node in ast.parse(head).body if isinstance(node, (ast.Import, ast.ImportFrom))
-    )
+    nodes = [node for node in ast.parse(head).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    outside = [n for n in nodes if not (isinstance(n, ast.ImportFrom) and (n.module or "").startswith("netwright"))]
     copied = [part.split("\n", maxsplit=1)[1].strip("\n") for part in parts]
-    return "\n\n\n".join([imports, *(copied if image else copied[:1])])
+    return "\n".join(map(ast.unparse, outside)), copied
 
 
 def _spaced(copied: Copied) -> Iterator[str]:
@@ -185,7 +197,10 @@ def _spaced(copied: Copied) -> Iterator[str]:
 def _constants(info: ExportInfo) -> str:
     lines = [assignment("TASK", info.task), assignment("INPUT_SHAPE", tuple(info.input_shape))]
     lines.append(assignment("CLASS_NAMES", tuple(info.class_names)))
-    if is_image(info):
+    if info.runtime == "array":
+        lines.append(assignment("TOKENS", info.input_dtype == "int64"))
+    lines += [assignment(name, value) for name, value in info.constants.items()]
+    if info.runtime == "image":
         lines += [
             assignment("SCALE", float(info.scale)),
             assignment("VALUE_RANGE", tuple(map(float, info.value_range))),
@@ -224,7 +239,7 @@ def _string(value: str) -> str:
 
 
 def _docstring(info: ExportInfo) -> str:
-    usage = "\n``python model.py IMAGE`` prints the most probable classes of an image file." if is_image(info) else ""
+    usage = f"\n{RUNTIMES[info.runtime].usage}" if info.runtime else ""
     return (
         '"""A trained network, found by netwright; needs torch alone.\n\n'
         "``load()`` gives the network with the weights in weights.safetensors, which lies beside this file."

@@ -11,33 +11,34 @@ What is compared, and how closely:
   the largest absolute difference is at most `TOLERANCE` x max(1, largest absolute output). On the machine of the
   export the outputs of ``model.py`` are equal bit for bit; another processor or torch may sum in another order;
 * right answers on the examples given, through both files, with the card's ``SPLIT_accuracy``: at most
-  1 + examples // 2000 may differ, which borderline examples do when sums are rounded otherwise;
+  1 + examples // 2000 may differ, which borderline examples do when sums are rounded otherwise; where a task does not
+  count right answers its own metrics are computed again (`Scoring`);
 * the number of parameters and the names of the classes, with the card's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from netwright.errors import ExportError, VerificationError, shorten, wrong
 from netwright.export.card import Card, Export
-from netwright.export.check import Check, Comparison, Remeasured, Runtime
+from netwright.export.check import Check, Comparison, Remeasured, Rescored, Runtime
 from netwright.export.files import Bundle, read_bundle, record
 from netwright.export.onnx_file import check_onnx, missing_package
 from netwright.export.probe import outputs_digest, probe_inputs
 from netwright.export.process import Array, Outcome, Run, run_isolated
 from netwright.export.weights import check_weights
+from netwright.tasks.base import Task
 
 TOLERANCE: Mapping[Runtime, float] = {"torch": 1e-5, "onnxruntime": 1e-4}
 """Largest difference, relative to the largest output (at least 1), for float32."""
 
-Examples = tuple[Array, npt.NDArray[np.integer]]
-"""Stored values (N, *input shape), as a task gives them, and class numbers (N,)."""
+Examples = tuple[Array, Array]
+"""Stored values (N, *input shape), as a task gives them, and targets (N, ...): class numbers (N,) without a `Scoring`."""
 
 NOT_MEASURED = (
     "the metric was not measured again, only outputs were compared; to measure it, give the data of the search "
@@ -48,12 +49,47 @@ NOT_MEASURED = (
 BATCH = 256
 
 
+@dataclass(frozen=True)
+class Scoring:
+    """How outputs are scored where they are no classes.
+
+    Args:
+        scores: of outputs (N, ...) float64 and targets (N, ...): metrics by name.
+        ranges: least and greatest value of each metric.
+    """
+
+    scores: Callable[[Array, Array], Mapping[str, float]]
+    ranges: Mapping[str, tuple[float, float]]
+
+    def tolerance(self, metric: str, value: float, examples: int) -> float:
+        """By how much a metric may differ: what one example in a thousand, at least one, can make."""
+        low, high = self.ranges.get(metric, (-np.inf, np.inf))
+        share = (1 + examples // 1000) / examples
+        return float(max(1e-3 * abs(value), (high - low) * share if np.isfinite(high - low) else abs(value) * share, 1e-6))
+
+
+def scoring_of(task: Task) -> Scoring | None:
+    """How a task scores outputs; None for one that counts right answers."""
+    if task.classifies:
+        return None
+
+    def scores(outputs: Array, targets: Array) -> Mapping[str, float]:
+        import torch
+
+        found = task.scores([(torch.from_numpy(outputs).float(), torch.from_numpy(np.array(targets)))])
+        return {name: value for name, value in found.items() if name != "loss"}
+
+    return Scoring(scores, task.metric_ranges)
+
+
 @dataclass
 class _Findings:
     """What an examination has found so far."""
 
     comparisons: list[Comparison] = field(default_factory=list)
     remeasured: list[Remeasured] = field(default_factory=list)
+    rescored: list[Rescored] = field(default_factory=list)
+    scoring: Scoring | None = None
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -67,6 +103,7 @@ class _Findings:
             notes=tuple(self.notes),
             params=None if outcome is None else outcome.params,
             versions=() if outcome is None else outcome.versions,
+            rescored=tuple(self.rescored),
         )
 
 
@@ -77,6 +114,7 @@ def verify(
     class_names: Sequence[str] | None = None,
     allow_edited: bool = False,
     timeout_s: float = 600.0,
+    scoring: Scoring | None = None,
 ) -> Check:
     """Verify an export, loudly.
 
@@ -87,6 +125,7 @@ def verify(
         class_names: the classes' names in the order of the labels in ``examples``, compared with the model's.
         allow_edited: run a ``model.py`` that was edited since the export, too, and only note that it was.
         timeout_s: seconds the network may take.
+        scoring: how outputs are scored where they are no classes.
 
     Returns:
         What was compared; ``passed`` is true.
@@ -95,7 +134,14 @@ def verify(
         VerificationError: something differs; all failures with their numbers.
         SpecError: the folder is no export.
     """
-    check = examine(folder, examples=examples, class_names=class_names, allow_edited=allow_edited, timeout_s=timeout_s)
+    check = examine(
+        folder,
+        examples=examples,
+        class_names=class_names,
+        allow_edited=allow_edited,
+        timeout_s=timeout_s,
+        scoring=scoring,
+    )
     if not check.passed:
         raise VerificationError(f"{folder} does not do what it did in the search: {'; '.join(check.failures)}")
     return check
@@ -108,6 +154,7 @@ def examine(
     class_names: Sequence[str] | None = None,
     allow_edited: bool = False,
     timeout_s: float = 600.0,
+    scoring: Scoring | None = None,
 ) -> Check:
     """As `verify`, but failures are returned in the `Check`.
 
@@ -115,7 +162,7 @@ def examine(
         SpecError: the folder is no export.
     """
     bundle = read_bundle(Path(folder))
-    check = _examine(bundle, examples or {}, class_names, allow_edited, timeout_s)
+    check = _examine(bundle, examples or {}, class_names, allow_edited, timeout_s, _Findings(scoring=scoring))
     return check if examples else replace(check, notes=(*check.notes, NOT_MEASURED))
 
 
@@ -125,8 +172,8 @@ def _examine(
     class_names: Sequence[str] | None,
     allow_edited: bool,
     timeout_s: float,
+    found: _Findings,
 ) -> Check:
-    found = _Findings()
     may_run = _check_files(bundle, allow_edited, found)
     for name, content in bundle.files.items():
         if name != "model.py" and not _check_data(name, content, found):
@@ -188,9 +235,16 @@ def run_bundle(
     return run_isolated(Run(bundle.files, inputs, BATCH, probe.threads, export, timeout_s, blocked))
 
 
-def judge(card: Card, outcome: Outcome, examples: Mapping[str, Examples], found: _Findings | None = None) -> Check:
+def judge(
+    card: Card,
+    outcome: Outcome,
+    examples: Mapping[str, Examples],
+    found: _Findings | None = None,
+    *,
+    scoring: Scoring | None = None,
+) -> Check:
     """Compare what a run gave with what the card says."""
-    found = found or _Findings()
+    found = found or _Findings(scoring=scoring)
     if outcome.class_names != card.class_names:
         found.failures.append(_differ("class names in model.py", outcome.class_names, card.class_names))
     params = card.metrics.get("params")
@@ -203,7 +257,8 @@ def judge(card: Card, outcome: Outcome, examples: Mapping[str, Examples], found:
     for number, (split, (_, labels)) in enumerate(examples.items()):
         for runtime in TOLERANCE:
             if (runtime, f"split{number}") in outcome.outputs:
-                _remeasure(card, split, runtime, outcome.outputs[runtime, f"split{number}"], labels, found)
+                again = _remeasure if found.scoring is None else _rescore
+                again(card, split, runtime, outcome.outputs[runtime, f"split{number}"], labels, found)
     return found.check(outcome)
 
 
@@ -267,7 +322,7 @@ def _compare(card: Card, runtime: Runtime, batch: int, outputs: Array, found: _F
 
 
 def _remeasure(
-    card: Card, split: str, runtime: Runtime, outputs: Array, labels: npt.NDArray[np.integer], found: _Findings
+    card: Card, split: str, runtime: Runtime, outputs: Array, labels: Array, found: _Findings
 ) -> None:
     examples = len(labels)
     correct = int((outputs.argmax(axis=1) == labels).sum())
@@ -282,6 +337,22 @@ def _remeasure(
             f"{split}_accuracy ({runtime}) is {correct / examples:.4f} ({correct} of {examples} right), the card says "
             f"{accuracy:.4f} ({recorded:g}), at most {tolerance} may differ"
         )
+
+
+def _rescore(card: Card, split: str, runtime: Runtime, outputs: Array, targets: Array, found: _Findings) -> None:
+    assert found.scoring is not None
+    for metric, value in found.scoring.scores(outputs, targets).items():
+        recorded = card.metrics.get(f"{split}_{metric}")
+        tolerance = found.scoring.tolerance(metric, value, len(targets))
+        again = Rescored(split, runtime, len(targets), metric, value, recorded, tolerance)
+        found.rescored.append(again)
+        if recorded is None:
+            found.notes.append(f"the card has no {split}_{metric} to compare {value:.4g} ({runtime}) with")
+        elif not again.is_kept:
+            found.failures.append(
+                f"{split}_{metric} ({runtime}) is {value:.6g} on {len(targets)} examples, the card says "
+                f"{recorded:.6g}, they may differ by {tolerance:.2g}"
+            )
 
 
 def _details(card: Card) -> Export:

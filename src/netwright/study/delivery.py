@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from netwright.errors import DataError, ExportError, one_line
-from netwright.export import Ancestor, Card, Compared, Examples, Limit, export_network
+from netwright.export import Ancestor, Card, Compared, Examples, Limit, export_network, scoring_of
 from netwright.study.plan import EXPORT_S, SCORING
 from netwright.study.result import Result
 from netwright.study.setup import Parts
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 
     from netwright.evaluation.trainer import TrainingEvaluator
     from netwright.space.terms import Term
-    from netwright.tasks.image_classification import ImageClassification
+    from netwright.tasks.base import Task
 
 LEAST_CHECKED = 2000
-"""Images that the check of the exported files scores even where time is short."""
+"""Examples that the check of the exported files scores even where time is short."""
+
+MOST_OUTPUTS = 1 << 27
+"""Values of the outputs that the check compares, all together: 1 GB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +132,17 @@ def export_trial(
     if not weights.is_file():
         raise ExportError(f"the weights of trial {trial.id} are not there ({weights}); export another trial")
     term = task.network(parts.space, trial.architecture)
-    metrics = {("validation_accuracy" if n == "accuracy" else n): v for n, v in trial.metrics.items()}
+    metrics = {(f"validation_{n}" if n in task.directions else n): v for n, v in trial.metrics.items()}
     examples: dict[str, Examples] = {"validation": task.validation()}
     if test is not None:
-        desk.tell(f"scoring {len(test[1])} test images")
+        desk.tell(f"scoring {len(test[1])} test examples")
         examples["test"] = test
         metrics |= _test_metrics(evaluator, term, weights, task, test)
     remarks = () if comparisons is None else (*comparisons.warnings, *comparisons.notes)
-    most = images_in(desk.left_s(), trial, len(task.train()[1]))
-    if sum(len(labels) for _, labels in examples.values()) > most:
-        remarks = (*remarks, sample(examples, metrics, most, lambda few: accuracy_of(term, weights, task, few)))
-    desk.tell(f"writing model.py, weights and ONNX, and checking them on {sum(map(_size, examples.values()))} images")
+    most = min(images_in(desk.left_s(), trial, len(task.train()[1])), MOST_OUTPUTS // max(1, math.prod(task.output_shape)))
+    if sum(map(_size, examples.values())) > most:
+        remarks = (*remarks, sample(examples, metrics, most, lambda few: scores_of(term, weights, task, few)))
+    desk.tell(f"writing model.py, weights and ONNX, and checking them on {sum(map(_size, examples.values()))} examples")
     card = Card(
         task=task.name,
         metrics=metrics,
@@ -153,7 +156,7 @@ def export_trial(
         versions={"netwright": version("netwright")},
         remarks=remarks,
     )
-    export_network(term, weights, info=task.export_info(), out=out, card=card, examples=examples)
+    export_network(term, weights, info=task.export_info(), out=out, card=card, examples=examples, scoring=scoring_of(task))
     return Card.from_json((out / "card.json").read_bytes())
 
 
@@ -166,12 +169,12 @@ def _best_reference(result: Result | None, parts: Parts) -> Compared | None:
 
 
 def _test_metrics(
-    evaluator: TrainingEvaluator, term: Term, weights: Path, task: ImageClassification, test: Examples
+    evaluator: TrainingEvaluator, term: Term, weights: Path, task: Task, test: Examples
 ) -> dict[str, float]:
     """What the network is worth on the test split; also in int8, where the search was for that."""
     from netwright.evaluation.quantised import quantised_accuracy
 
-    found = {"test_accuracy": accuracy_of(term, weights, task, test)}
+    found = {f"test_{name}": value for name, value in scores_of(term, weights, task, test).items()}
     spec = evaluator.options.quantised
     if spec is not None:
         found["int8_test_accuracy"] = quantised_accuracy(_trained(term, weights, task), task, spec, test).value
@@ -179,12 +182,12 @@ def _test_metrics(
 
 
 def images_in(left_s: float | None, trial: Trial, num_train: int) -> float:
-    """How many images the check of the files may score, at a network's pace; never fewer than `LEAST_CHECKED`.
+    """How many examples the check of the files may score, at a network's pace; never fewer than `LEAST_CHECKED`.
 
     Args:
         left_s: wall seconds that are left; None for as many as it takes.
         trial: of the network.
-        num_train: training images.
+        num_train: training examples.
     """
     epochs = trial.metrics.get("epochs", 0.0)
     if left_s is None or epochs <= 0 or trial.metrics.get("train_time_s", 0.0) <= 0:
@@ -194,18 +197,18 @@ def images_in(left_s: float | None, trial: Trial, num_train: int) -> float:
 
 
 def sample(
-    examples: dict[str, Examples], metrics: dict[str, float], most: float, score: Callable[[Examples], float]
+    examples: dict[str, Examples], metrics: dict[str, float], most: float, score: Callable[[Examples], dict[str, float]]
 ) -> str:
-    """Leave so many of the examples to the check, with the accuracy on these; returns what is said of it."""
+    """Leave so many of the examples to the check, with the metrics on these; returns what is said of it."""
     total = sum(map(_size, examples.values()))
     for split, (images, labels) in list(examples.items()):
         rows = np.linspace(0, len(labels) - 1, math.ceil(most * len(labels) / total), dtype=np.int64)
         few = images[rows], labels[rows]
         del examples[split]
         examples[f"{split}_sample"] = few
-        metrics[f"{split}_sample_accuracy"] = score(few)
+        metrics |= {f"{split}_sample_{name}": value for name, value in score(few).items()}
     return (
-        f"time was short: the exported files were checked on {sum(map(_size, examples.values()))} of {total} images; "
+        f"time was short: the exported files were checked on {sum(map(_size, examples.values()))} of {total} examples; "
         "netwright verify --data measures on all"
     )
 
@@ -214,21 +217,27 @@ def _size(examples: Examples) -> int:
     return len(examples[1])
 
 
-def accuracy_of(term: Term, weights: Path, task: ImageClassification, examples: Examples | None = None) -> float:
-    """Accuracy of the network as the search builds it; what the exported files are compared with."""
-    from netwright.evaluation.batches import Images
+def scores_of(term: Term, weights: Path, task: Task, examples: Examples) -> dict[str, float]:
+    """Metrics of the network as the search builds it, without the loss; what the exported files are compared with."""
+    from netwright.evaluation.batches import Data
+    from netwright.evaluation.trainer import scored_at_once
     from netwright.evaluation.training import evaluate
 
-    images, labels = task.test() if examples is None else examples
-    return evaluate(_trained(term, weights, task), Images(images, labels.astype(np.int64), task.scale))["accuracy"]
+    found = evaluate(
+        _trained(term, weights, task),
+        Data(*examples, task.to_input),
+        batch_size=scored_at_once(task),
+        scores=task.scores,
+    )
+    return {name: value for name, value in found.items() if name != "loss"}
 
 
-def _trained(term: Term, weights: Path, task: ImageClassification) -> nn.Module:
+def _trained(term: Term, weights: Path, task: Task) -> nn.Module:
     from safetensors.torch import load_file
 
     from netwright.nn import build
 
-    model = build(term, input_shape=task.input_shape, seed=0)
+    model = build(term, input_shape=task.input_shape, seed=0, input_dtype=task.input_dtype)
     model.load_state_dict(load_file(weights))
     return model
 

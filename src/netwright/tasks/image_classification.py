@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -23,14 +23,19 @@ from numpy.typing import NDArray
 
 from netwright.errors import DataError, SpecError, wrong
 from netwright.space.terms import OpTerm, Term
+from netwright.tasks.augmentation import Augmentation, mirroring_helps, shift_pixels
+from netwright.tasks.base import Direction, ExportInfo
 from netwright.tasks.formats import read
 from netwright.tasks.formats.parts import Array, ArrayPart, Layout, Part, RawData, ReadOptions, printable
 from netwright.tasks.labels import Classes
+from netwright.tasks.losses import class_loss, class_scores
 from netwright.tasks.pixels import PixelFormat, Shape, image_shape, moments
 from netwright.tasks.splits import TEST_SEED, TEST_SHARE, SplitOptions, split_off
-from netwright.types import Architecture, Objective
+from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from netwright.space import SearchSpace
     from netwright.tasks.base import Reference
 
@@ -40,29 +45,6 @@ Labelled = tuple[Array, NDArray[np.int64]]
 """Images (N, C, H, W) as stored, ``uint8`` or ``float32``, and their class numbers (N,)."""
 
 _SHOWN = 5
-
-
-@dataclass(frozen=True)
-class ExportInfo:
-    """What an exported network must know of its data.
-
-    Args:
-        task: name of the task.
-        input_shape: (C, H, W) of one image.
-        scale: what stored pixel values are divided by before the network sees them.
-        class_names: name of each output.
-        mean: of each channel of the scaled training images.
-        std: standard deviation of each channel of the scaled training images.
-        value_range: lowest and highest network input; an image file's 0 to 255 is mapped linearly to it.
-    """
-
-    task: str
-    input_shape: tuple[int, ...]
-    scale: float
-    class_names: tuple[str, ...]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    value_range: tuple[float, float] = (0.0, 1.0)
 
 
 class ImageClassification:
@@ -84,6 +66,9 @@ class ImageClassification:
 
     name = "image-classification"
     objective = Objective("accuracy", "max")
+    directions: Mapping[str, Direction] = MappingProxyType({"accuracy": "max"})
+    classifies = True
+    input_dtype = "float32"
     metric_ranges: Mapping[str, tuple[float, float]] = MappingProxyType(
         {"accuracy": (0.0, 1.0), "loss": (0.0, float("inf"))}
     )
@@ -181,6 +166,16 @@ class ImageClassification:
         return self._pixels.scale
 
     @property
+    def output_shape(self) -> tuple[int, ...]:
+        """One logit a class."""
+        return (self.num_classes,)
+
+    @property
+    def work(self) -> float:
+        """Pixels of an image."""
+        return float(math.prod(self.input_shape[1:]))
+
+    @property
     def test_reads(self) -> int:
         """How often `test` was called in this process; 0 until the end of a search."""
         return self._test_reads
@@ -231,7 +226,36 @@ class ImageClassification:
             mean=self.mean,
             std=self.std,
             value_range=self._pixels.value_range,
+            output_shape=self.output_shape,
+            runtime="image",
         )
+
+    @cached_property
+    def mirrors(self) -> bool:
+        """Whether classes survive mirroring, see `netwright.tasks.augmentation.mirroring_helps`."""
+        return mirroring_helps(*self._train, self.num_classes)
+
+    def to_input(self, stored: Tensor) -> Tensor:
+        """Stored pixels (B, C, H, W) as network input: float32, divided by the scale, channels last in memory."""
+        import torch
+
+        return stored.to(torch.float32).div_(self.scale).contiguous(memory_format=torch.channels_last)
+
+    def augmentation(self, shift: float, flip: bool) -> Augmentation:
+        """Random shifts and mirroring."""
+        return Augmentation(shift_pixels(shift, *self.input_shape[-2:]), flip)
+
+    def recipe(self) -> Mapping[str, Value]:
+        """The recipe's defaults were measured on this task."""
+        return {}
+
+    def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """Mean cross entropy in nats."""
+        return class_loss(outputs, targets, label_smoothing)
+
+    def scores(self, answers: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+        """``accuracy`` and ``loss``."""
+        return class_scores(answers)
 
     def default_space(self) -> SearchSpace:
         from netwright.tasks.image_spaces import image_space

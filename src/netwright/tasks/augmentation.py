@@ -57,6 +57,10 @@ class Augmentation:
         k = torch.arange(channels, device=device)
         return images[b[:, None, None, None], k[None, :, None, None], r[:, None, :, None], c[:, None, None, :]]
 
+    def apply(self, stored: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Augment a batch; the classes stay."""
+        return self(stored, rng), targets
+
     def _indices(self, batch: int, extent: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """Which row each row of the result is taken from: shifted, reflected at the edges; (B, extent)."""
         shift = rng.integers(-self.shift_pixels, self.shift_pixels + 1, batch)

@@ -1,0 +1,255 @@
+"""What most tasks have in common: derive from one of these and say what is different.
+
+`LearningTask` holds examples and answers everything a search asks; a subclass gives a loss, scores and a space.
+`ClassifyingTask` adds what all tasks share whose targets are one class number an example.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from netwright.errors import DataError, SpecError
+from netwright.space import SearchSpace
+from netwright.space.terms import OpTerm, Term
+from netwright.tasks.base import Augmenting, Direction, Examples, ExportInfo, Reference
+from netwright.tasks.losses import class_loss, class_scores
+from netwright.types import Architecture, Objective, Value
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PIXELS = 784.0
+"""An example of a task that does not say what it costs counts as much as an image of 28 x 28."""
+
+
+class LearningTask:
+    """Examples in memory, and defaults for all that a search asks of a task.
+
+    A subclass sets ``name``, ``objective`` and ``directions`` and gives `loss`, `scores` and `default_space`.
+
+    Args:
+        train: inputs (N, ...) as stored, and targets (N, ...).
+        validation: the same, to compare networks on.
+        test: the same, read at the end only; a function where reading it is to wait until then.
+        num_test: how many test examples there are, where ``test`` is a function.
+        data_name: for people.
+        seed: of the splits, for the fingerprint.
+        notes: what a person should know of the data.
+
+    Raises:
+        DataError: a part is empty, or has not as many targets as inputs.
+    """
+
+    name: ClassVar[str] = ""
+    objective: ClassVar[Objective]
+    directions: ClassVar[Mapping[str, Direction]]
+    metric_ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({"loss": (0.0, float("inf"))})
+    classifies: ClassVar[bool] = False
+    input_dtype: ClassVar[str] = "float32"
+    mirrors = False
+    class_names: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        train: Examples,
+        validation: Examples,
+        test: Examples | Callable[[], Examples],
+        *,
+        num_test: int | None = None,
+        data_name: str = "arrays",
+        seed: int = 0,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self._train, self._validation, self._test = train, validation, test
+        self._num_test = num_test if callable(test) and num_test is not None else 0
+        self.data_name, self.seed, self.notes = data_name, seed, notes
+        self.test_reads = 0
+        parts = {"training": train, "validation": validation}
+        if not callable(test):
+            parts["test"], self._num_test = test, len(test[1])
+        for part, (inputs, targets) in parts.items():
+            if len(inputs) == 0 or len(inputs) != len(targets):
+                raise DataError(f"the {part} part has {len(inputs)} inputs and {len(targets)} targets; one each, > 0")
+
+    # --- data
+
+    def train(self) -> Examples:
+        """Training examples, as stored. Not a copy: do not write to them."""
+        return self._train
+
+    def validation(self) -> Examples:
+        """Validation examples, as `train`."""
+        return self._validation
+
+    def test(self) -> Examples:
+        """The test examples; each call is counted."""
+        self.test_reads += 1
+        return self._test() if callable(self._test) else self._test
+
+    @property
+    def num_scored(self) -> int:
+        """Validation and test examples."""
+        return len(self._validation[1]) + self._num_test
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example as the network gets it."""
+        return tuple(self._train[0].shape[1:])
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of a network's outputs for one example; that of the targets unless a subclass says otherwise."""
+        return tuple(self._train[1].shape[1:])
+
+    @property
+    def work(self) -> float:
+        """What one example costs, in pixels of an image."""
+        return PIXELS
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        shapes = [[str(a.dtype), list(a.shape)] for pair in (self._train, self._validation) for a in pair]
+        state = hashlib.blake2b(json.dumps([self.name, shapes, self.seed]).encode(), digest_size=16)
+        for array in (*self._train, *self._validation):
+            state.update(np.ascontiguousarray(array).data)
+        return state.hexdigest()
+
+    def fingerprint(self) -> str:
+        """Digest of the training and validation data; the test part is not read for it."""
+        return self._fingerprint
+
+    def data_line(self) -> str:
+        """What is learned from, in one line."""
+        shape = " x ".join(map(str, self.input_shape)) or "1"
+        counts = f"train {len(self._train[1])}, validation {len(self._validation[1])}, test {self._num_test}"
+        return f"{self.data_name}: {shape}; {counts}"
+
+    def summary(self) -> str:
+        """What a person checks before a search."""
+        return "\n".join([f"{self.name} on {self.data_line()}", *(f"note: {note}" for note in self.notes)])
+
+    # --- learning
+
+    def to_input(self, stored: Tensor) -> Tensor:
+        """A batch of stored values as the network gets it: real numbers as float32, tokens as int64."""
+        import torch
+
+        return stored.to(torch.int64 if self.input_dtype == "int64" else torch.float32)
+
+    def augmentation(self, shift: float, flip: bool) -> Augmenting | None:  # noqa: ARG002
+        """What is done to training examples: nothing, here."""
+        return None
+
+    def recipe(self) -> Mapping[str, Value]:
+        """Numbers of the recipe that differ from the defaults: none, here."""
+        return {}
+
+    def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """What training lowers."""
+        raise NotImplementedError
+
+    def scores(self, answers: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+        """Metrics of outputs, ``loss`` among them."""
+        raise NotImplementedError
+
+    # --- networks
+
+    def network(self, space: SearchSpace, arch: Architecture) -> Term:
+        """The network of an architecture with what this data needs in front of it."""
+        return self.normalised(space.resolve(arch))
+
+    def normalised(self, network: Term) -> Term:
+        """A network with what this data needs in front of it: `front`, where a subclass gives it."""
+        front = self.front()
+        return network if front is None else OpTerm("seq", children=(front, network))
+
+    def front(self) -> OpTerm | None:
+        """An operation in front of every network, such as a normalisation."""
+        return None
+
+    def default_space(self) -> SearchSpace:
+        """The search space used when none is given."""
+        raise SpecError(f"the task {self.name} has no search space of its own; give one (space)")
+
+    def references(self) -> tuple[Reference, ...]:
+        """Hand-made networks, points of the default space."""
+        return ()
+
+    def portfolio(self) -> tuple[Architecture, ...]:
+        """Points of the default space that did well on other data."""
+        return ()
+
+    def narrowed(self, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:  # noqa: ARG002
+        """Hand-made networks that are not admitted, made smaller: none, here."""
+        return ()
+
+    def export_info(self) -> ExportInfo:
+        """What an exported network must know."""
+        return ExportInfo(
+            task=self.name,
+            input_shape=self.input_shape,
+            class_names=self.class_names,
+            input_dtype=self.input_dtype,
+            output_shape=self.output_shape,
+        )
+
+
+class ClassifyingTask(LearningTask):
+    """A task whose targets are one class number an example.
+
+    Args:
+        class_names: of the classes in the order of their numbers.
+        others: as of `LearningTask`.
+    """
+
+    objective = Objective("accuracy", "max")
+    directions = MappingProxyType({"accuracy": "max"})
+    metric_ranges = MappingProxyType({"accuracy": (0.0, 1.0), "loss": (0.0, float("inf"))})
+    classifies = True
+
+    def __init__(
+        self,
+        train: Examples,
+        validation: Examples,
+        test: Examples | Callable[[], Examples],
+        class_names: tuple[str, ...],
+        **others: object,
+    ) -> None:
+        super().__init__(train, validation, test, **others)  # type: ignore[arg-type]
+        self.class_names = class_names
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes C."""
+        return len(self.class_names)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """One logit a class."""
+        return (self.num_classes,)
+
+    def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """Mean cross entropy in nats."""
+        return class_loss(outputs, targets, label_smoothing)
+
+    def scores(self, answers: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+        """``accuracy`` and ``loss``."""
+        return class_scores(answers)
+
+
+def cost_in_pixels(values: float) -> float:
+    """What an example of so many positions costs beside an image of as many pixels; at least that of 8 x 8.
+
+    Example:
+        >>> cost_in_pixels(10), cost_in_pixels(1000)
+        (64.0, 1000.0)
+    """
+    return float(max(64.0, math.ceil(values)))

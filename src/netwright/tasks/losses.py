@@ -1,0 +1,50 @@
+"""Losses and scores that several tasks share. Torch is imported when one is used, so that loading data needs none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Answers = Iterable[tuple["Tensor", "Tensor"]]
+"""Outputs of a network and the targets that belong to them, batch by batch."""
+
+
+def class_loss(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Mean cross entropy in nats.
+
+    Args:
+        outputs: logits (B, C), or (B, L, C) for one answer a position.
+        targets: class numbers (B,) or (B, L); negative ones do not count.
+        label_smoothing: share of a target's weight that all classes divide.
+    """
+    import torch.nn.functional as F
+
+    if outputs.ndim == 2:
+        return F.cross_entropy(outputs, targets, label_smoothing=label_smoothing)
+    logits, wanted = outputs.flatten(0, -2), targets.flatten()
+    losses = F.cross_entropy(logits, wanted.clamp(min=0), label_smoothing=label_smoothing, reduction="none")
+    counts = (wanted >= 0).to(losses.dtype)
+    total: Tensor = (losses * counts).sum() / counts.sum().clamp(min=1)
+    return total
+
+
+def class_scores(answers: Answers) -> dict[str, float]:
+    """Score class numbers.
+
+    Args:
+        answers: logits (B, C) and class numbers (B,).
+
+    Returns:
+        ``accuracy`` in [0, 1] and ``loss``, the mean cross entropy in nats (without label smoothing).
+    """
+    import torch.nn.functional as F
+
+    right, loss, count = 0, 0.0, 0
+    for outputs, targets in answers:
+        right += int((outputs.argmax(1) == targets).sum())
+        loss += float(F.cross_entropy(outputs, targets, reduction="sum"))
+        count += len(targets)
+    return {"accuracy": right / count, "loss": loss / count}
