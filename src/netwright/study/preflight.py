@@ -28,7 +28,7 @@ from netwright.space.nodes import Arg, Node, Op, child_nodes
 from netwright.types import Architecture, Fidelity, Metrics, TrialState
 
 if TYPE_CHECKING:
-    from netwright.tasks.image_classification import ImageClassification
+    from netwright.tasks.base import Task
 
 NUM_SAMPLES = 8
 SAMPLE_TIME_S = 30.0
@@ -95,7 +95,7 @@ def _occurs(space: SearchSpace, arg: Arg, value: Arg) -> bool:
     return True
 
 
-def require_networks(task: ImageClassification, space: SearchSpace, name: str) -> None:
+def require_networks(task: Task, space: SearchSpace, name: str) -> None:
     """Check that the networks of a space of one's own can be made for a task and written as source.
 
     Args:
@@ -108,7 +108,7 @@ def require_networks(task: ImageClassification, space: SearchSpace, name: str) -
             wrong number of outputs, or none of some that were drawn can be made.
     """
     if space.root is None:
-        cure = f"give it a root that ends in nn.linear({task.num_classes})"
+        cure = f"give it a root that ends in nn.linear({task.output_shape[-1] if task.output_shape else 1})"
         raise CapabilityError(f"{name} has training choices only, but a task needs networks; {cure}")
     _require_source(space.root, name)
     rng = np.random.default_rng(0)
@@ -116,8 +116,8 @@ def require_networks(task: ImageClassification, space: SearchSpace, name: str) -
     outcomes = _try(task, space, drawn)
     for arch, outcome in zip(drawn, outcomes, strict=True):
         shape = tuple(int(size) for size in outcome.metrics.values())
-        if outcome.state is TrialState.FINISHED and shape != (task.num_classes,):
-            raise CapabilityError(f"{name}: the network of {_shown(arch)} {_wrong_outputs(shape, task.num_classes)}")
+        if outcome.state is TrialState.FINISHED and shape != tuple(task.output_shape):
+            raise CapabilityError(f"{name}: the network of {_shown(arch)} {_wrong_outputs(shape, task)}")
         if outcome.error.startswith(ExportError.__name__):
             raise CapabilityError(f"{name}: {_cause(outcome).partition(': ')[2]}")
     if all(outcome.state is TrialState.FAILED for outcome in outcomes):
@@ -125,10 +125,14 @@ def require_networks(task: ImageClassification, space: SearchSpace, name: str) -
         raise CapabilityError(f"{name}: {what}; {_shown(drawn[0])} gives {_cause(outcomes[0])}; mend the space")
 
 
-def _wrong_outputs(shape: tuple[int, ...], num_classes: int) -> str:
+def _wrong_outputs(shape: tuple[int, ...], task: Task) -> str:
     gives = f"{shape[0]} outputs" if len(shape) == 1 else f"outputs of shape {shape}"
+    if not task.classifies:
+        return f"gives {gives} for an example, but the task {task.name} needs outputs of shape {task.output_shape}"
+    num_classes = len(task.class_names)
+    what = "an image" if len(task.input_shape) == 3 else "an example"
     return (
-        f"gives {gives} for an image, but the data has {num_classes} classes; "
+        f"gives {gives} for {what}, but the data has {num_classes} classes; "
         f"end it with one output a class, such as nn.linear({num_classes})"
     )
 
@@ -160,7 +164,7 @@ def _require_source(root: Node, name: str) -> None:
 class _Probe:
     """Evaluator that writes a network as source, and counts its outputs."""
 
-    def __init__(self, task: ImageClassification, space: SearchSpace) -> None:
+    def __init__(self, task: Task, space: SearchSpace) -> None:
         self._task, self._space = task, space
 
     def __call__(self, arch: Architecture, *, fidelity: Fidelity, seed: int) -> Metrics:
@@ -170,11 +174,13 @@ class _Probe:
 
         term = self._task.network(self._space, arch)
         model_source(term, self._task.export_info())
-        shape = profile(term, input_shape=self._task.input_shape).output_shape
+        shape = profile(
+            term, input_shape=self._task.input_shape, input_dtype=self._task.input_dtype
+        ).output_shape
         return {f"axis{number}": float(size) for number, size in enumerate(shape)}
 
 
-def _try(task: ImageClassification, space: SearchSpace, drawn: list[Architecture]) -> list[Outcome]:
+def _try(task: Task, space: SearchSpace, drawn: list[Architecture]) -> list[Outcome]:
     """Outcome of the probe for each architecture, in order."""
     found: dict[int, Outcome] = {}
     with IsolatedExecutor(_Probe(task, space), limits=Limits(time_s=SAMPLE_TIME_S)) as executor:
