@@ -11,8 +11,6 @@ from netwright.types import Constraint, Objective
 
 METRICS: Mapping[str, Literal["max", "min"]] = MappingProxyType(
     {
-        "accuracy": "max",
-        "int8_accuracy": "max",
         "latency_ms": "min",
         "params": "min",
         "macs": "min",
@@ -20,13 +18,14 @@ METRICS: Mapping[str, Literal["max", "min"]] = MappingProxyType(
         "depth": "min",
     }
 )
-"""What an objective may name, and the direction in which it is better."""
+"""What every task can be searched for besides its own metrics, and the direction in which it is better."""
 
-TRAINED = ("accuracy", "int8_accuracy", "loss")
-LIMITED = tuple(name for name in METRICS if name not in TRAINED)
+LIMITED = tuple(METRICS)
 """What a constraint may name: all that is known before a network is trained."""
 
 INT8_GOAL = "int8_accuracy"
+MAIN: Mapping[str, Literal["max", "min"]] = MappingProxyType({"accuracy": "max"})
+"""Metrics of a classification."""
 
 
 def parse_constraint(text: str) -> Constraint:
@@ -40,7 +39,7 @@ def parse_constraint(text: str) -> Constraint:
         Constraint(metric='params', relation='<=', bound=200000.0)
     """
     constraint = Constraint.parse(text)
-    if constraint.metric in TRAINED:
+    if constraint.metric in _trained():
         cause = f"{constraint.metric} depends on how long a network is trained"
         raise SpecError(f"constraint {text!r}: {cause}; make it an objective")
     require(constraint.metric in LIMITED, unknown("metric of a constraint", constraint.metric, LIMITED))
@@ -51,8 +50,22 @@ def parse_constraint(text: str) -> Constraint:
     return constraint
 
 
-def parse_objectives(texts: tuple[str, ...]) -> tuple[Objective, ...]:
+def _trained() -> set[str]:
+    """Metrics that only a training tells."""
+    from netwright.tasks import TASKS
+
+    return {INT8_GOAL, "loss", *(name for entry in TASKS.values() for name in entry.directions)}
+
+
+def parse_objectives(
+    texts: tuple[str, ...], directions: Mapping[str, Literal["max", "min"]] | None = MAIN
+) -> tuple[Objective, ...]:
     """Read what is to be improved.
+
+    Args:
+        texts: such as ``accuracy`` or ``params:min``.
+        directions: metrics of the task, the main one first; None for a task of one's own, whose metrics are given with
+            their direction.
 
     Raises:
         SpecError: a metric or a direction is wrong, or one is named twice.
@@ -61,17 +74,27 @@ def parse_objectives(texts: tuple[str, ...]) -> tuple[Objective, ...]:
         >>> parse_objectives(("accuracy", "params:min"))
         (Objective(metric='accuracy', direction='max'), Objective(metric='params', direction='min'))
     """
-    objectives = tuple(_parse_objective(text) for text in texts)
+    objectives = tuple(_parse_objective(text, directions) for text in texts)
     names = [objective.metric for objective in objectives]
-    require(bool(names), wrong("objectives", list(texts), "at least one metric", "use accuracy"))
+    cure = f"use {next(iter(directions or MAIN))}"
+    require(bool(names), wrong("objectives", list(texts), "at least one metric", cure))
     require(len(set(names)) == len(names), wrong("objectives", list(texts), "different metrics", "name each once"))
     return objectives
 
 
-def _parse_objective(text: str) -> Objective:
+def _parse_objective(text: str, directions: Mapping[str, Literal["max", "min"]] | None) -> Objective:
     metric, colon, direction = text.partition(":")
-    require(metric in METRICS, unknown("metric of an objective", metric, METRICS))
-    right = METRICS[metric]
+    known: dict[str, Literal["max", "min"]] = {**(directions or {}), **METRICS}
+    if "accuracy" in known:
+        known[INT8_GOAL] = "max"
+    if directions is None and metric not in known:
+        allowed = f"{metric}:max or {metric}:min, since the task is your own"
+        if direction == "max":
+            return Objective(metric, "max")
+        require(direction == "min", wrong("objective", text, allowed))
+        return Objective(metric, "min")
+    require(metric in known, unknown("metric of an objective", metric, known))
+    right = known[metric]
     if colon and direction != right:
         raise SpecError(wrong(f"direction of the objective {metric}", direction, right, f"write {metric}"))
     return Objective(metric, right)

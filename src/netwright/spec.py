@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -25,6 +25,7 @@ from netwright.errors import SpecError, one_line, unknown, wrong
 from netwright.goals import INT8_GOAL, parse_constraint, parse_objectives, require
 from netwright.gradient_methods import DIFFERENTIABLE
 from netwright.runtimes import INT8_RUNTIMES, PRECISIONS, RUNTIMES
+from netwright.tasks import TASKS, directions_of
 from netwright.trial_limits import parse_trial_memory, parse_trial_time
 from netwright.types import Budget, Constraint, Objective
 from netwright.yaml_files import read_mapping
@@ -71,11 +72,16 @@ class SearchSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    task: Literal["image-classification"] = Field(description="What is learned.")
+    task: PathText = Field(description="What is learned: the name of a task, or FILE.py:NAME of your own.")
     data: PathText = Field(description="Name of a built-in data set (digits), or the path of a file or folder.")
     budget: Short = Field("10m", description="What the search may spend: 90s, 10m, 2h, '24 trials', '300 epochs'.")
     constraints: Shorts = Field((), description="Limits on the network, such as params<=200k or latency_ms<=2.")
-    objectives: Shorts = Field(("accuracy",), description="What to improve; several give a Pareto front.")
+    task_options: Annotated[dict[Short, str | int | float | bool], Field(max_length=64)] = Field(
+        default_factory=dict, description="Options of the task's data, such as target: income."
+    )
+    objectives: Shorts = Field(
+        (), validate_default=True, description="What to improve, the task's metric if not given; several give a front."
+    )
     workers: int = Field(1, ge=1, le=1024, description="Trials at once, each in a process with one thread.")
     seed: int = Field(0, ge=0, lt=2**32, description="Of everything random.")
     out: PathText = Field(default_factory=_default_out, description="Folder of the run; new or empty.")
@@ -139,10 +145,27 @@ class SearchSpec(BaseModel):
     def _check_constraints(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return _checked(value, lambda texts: [parse_constraint(text) for text in texts])
 
+    @field_validator("task")
+    @classmethod
+    def _check_task(cls, value: str) -> str:
+        try:
+            directions_of(value)
+        except SpecError as error:
+            known = ", ".join([*TASKS, "FILE.py:NAME"])
+            message = str(error) if ".py:" in value else wrong("task", value, known, _nearest(value, TASKS))
+            raise _error(message) from error
+        return value
+
     @field_validator("objectives")
     @classmethod
-    def _check_objectives(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _checked(value, parse_objectives)
+    def _check_objectives(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """The task's main metric stands for none; a task of one's own is asked for it when it is loaded."""
+        if "task" not in info.data:  # it was refused
+            return value
+        directions = directions_of(info.data["task"])
+        if not value:
+            return () if directions is None else (next(iter(directions)),)
+        return _checked(value, lambda texts: parse_objectives(texts, directions))
 
     @field_validator("strategy")
     @classmethod
@@ -258,7 +281,7 @@ class SearchSpec(BaseModel):
     @property
     def goals(self) -> tuple[Objective, ...]:
         """The objectives, parsed; the first is the main one."""
-        return parse_objectives(self.objectives)
+        return parse_objectives(self.objectives, directions_of(self.task))
 
     @property
     def spending(self) -> Budget:
@@ -352,7 +375,8 @@ _PATH = _Expected("a path of 1 to 4096 characters")
 _SWITCH = _Expected("true or false", "write it without quotes")
 _EXPECTED: Mapping[str, _Expected] = MappingProxyType(
     {
-        "task": _Expected("image-classification"),
+        "task": _Expected("the name of a task, or FILE.py:NAME"),
+        "task_options": _Expected("a mapping of names to texts and numbers"),
         "data": _PATH,
         "budget": _Expected("a time (90s, 10m, 2h), '24 trials' or '300 epochs'", "name the unit, such as 10m"),
         "constraints": _Expected("a list of limits such as params<=200k"),
@@ -401,13 +425,12 @@ def _line(detail: ErrorDetails, place: Callable[[str], str]) -> str:
     if detail["type"] == "netwright":
         return place(key)[: -len(key)] + _about(key, detail["msg"])
     expected = _EXPECTED.get(key, _Expected(detail["msg"]))
-    cure = _nearest(detail["input"], expected.allowed) if key == "task" else expected.cure
-    return wrong(place(key), detail["input"], expected.allowed, cure)
+    return wrong(place(key), detail["input"], expected.allowed, expected.cure)
 
 
-def _nearest(got: object, known: str) -> str:
+def _nearest(got: object, known: Iterable[str]) -> str:
     """The known name as a cure, where what was given is like it."""
-    near = get_close_matches(str(got).lower().replace("_", "-"), [known], n=1)
+    near = get_close_matches(str(got).lower().replace("_", "-"), list(known), n=1)
     return f"did you mean {near[0]!r}?" if near else ""
 
 

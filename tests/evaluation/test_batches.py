@@ -7,8 +7,8 @@ from itertools import chain, pairwise
 import numpy as np
 import torch
 
-from netwright.tasks.augmentation import Augmentation
 from netwright.evaluation.batches import Batches, Images, data_subset, fitting_batch_size, in_order
+from netwright.tasks.augmentation import Augmentation
 
 
 def numbered(count: int) -> Images:

@@ -16,9 +16,9 @@ import torch
 from torch import nn
 
 from netwright.errors import TrialError
-from netwright.tasks.augmentation import Augmentation
 from netwright.evaluation.batches import Batches, Images
 from netwright.evaluation.gradients import Gradients, SharedGradients
+from netwright.tasks.augmentation import Augmentation
 
 
 def parts(shards: int) -> Gradients:

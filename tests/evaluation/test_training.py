@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from netwright.errors import TrialError
-from netwright.tasks.augmentation import Augmentation
 from netwright.evaluation.batches import Batches, Images
 from netwright.evaluation.checkpoints import Checkpoints
 from netwright.evaluation.gradients import Gradients
 from netwright.evaluation.recipe import Recipe
 from netwright.evaluation.training import Deadline, TrainingOptions, evaluate, recalibrate, train
+from netwright.tasks.augmentation import Augmentation
 
 RECIPE = Recipe(batch_size=16)
 

@@ -11,7 +11,6 @@ import torch
 from netwright import nn
 from netwright.errors import TrialError, UsageError
 from netwright.evaluation import Recipe, TrainingEvaluator
-from netwright.tasks.augmentation import Augmentation
 from netwright.evaluation.batches import Batches, Images
 from netwright.evaluation.checkpoints import Checkpoints
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator, supernet_of
@@ -23,6 +22,7 @@ from netwright.space import SearchSpace, choice, integer
 from netwright.supernet import Supernet
 from netwright.supernet.guided import BestUp, Progressive
 from netwright.supernet.sampling import Fair, Sampler, Sandwich, Uniform
+from netwright.tasks.augmentation import Augmentation
 from netwright.tasks.image_classification import ImageClassification
 from netwright.types import Constraint, Fidelity
 

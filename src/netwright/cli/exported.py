@@ -39,6 +39,17 @@ class Exported:
         """Of one example."""
         return tuple(self.module.INPUT_SHAPE)
 
+    def tokens(self, batch: int) -> NDArray[np.float32] | None:
+        """Inputs of a network that takes whole numbers, which cannot be random; None for others."""
+        from netwright.export.probe import probe_inputs
+
+        known = self.card.export
+        if known is None or known.input.dtype != "int64":
+            return None
+        return probe_inputs(  # type: ignore[return-value]  # whole numbers are passed on as they are
+            self.input_shape, batch=batch, dtype="int64", num_values=known.probe.num_values
+        )
+
 
 @dataclass(frozen=True)
 class Images:
@@ -103,10 +114,13 @@ def images_of(network: Exported, data: str) -> Images:
     import torch
 
     from netwright.evaluation.latency.int8 import calibration_rows
-    from netwright.tasks import task_class
+    from netwright.tasks import load_task
 
     card = network.card
-    task = task_class(card.task).load(data, seed=card.seed or 0)
+    task = load_task(card.task, data, seed=card.seed or 0, **card.task_options)
+    if not task.classifies:
+        cure = "leave the data out: latency does not depend on it"
+        raise DataError(f"the task {one_line(card.task)} has no accuracy to measure in another precision; {cure}")
     if tuple(task.class_names) != tuple(card.class_names) or tuple(task.input_shape) != network.input_shape:
         raise DataError(f"{one_line(data)} has other classes or images than the network; give the data of its search")
     values, labels = task.validation()

@@ -15,7 +15,7 @@ from netwright.cli.text import clean, json_line
 from netwright.errors import SpecError, one_line
 
 if TYPE_CHECKING:
-    from netwright.export import Check, Examples
+    from netwright.export import Check, Examples, Scoring
 
 
 def export(
@@ -53,7 +53,13 @@ def verify(
     from netwright.export import examine
 
     known = _data_of(folder, data) if data is not None else _Data()
-    check = examine(folder, examples=known.examples, class_names=known.class_names, allow_edited=allow_edited)
+    check = examine(
+        folder,
+        examples=known.examples,
+        class_names=known.class_names,
+        allow_edited=allow_edited,
+        scoring=known.scoring,
+    )
     notes = (*known.notes, *check.notes)
     if as_json:
         print(json_line({**check.to_dict(), "notes": notes}))
@@ -63,6 +69,9 @@ def verify(
         print(f"outputs of {one.runtime}, batch of {one.batch}: {shown}")
     for again in check.remeasured:
         print(f"{clean(again.split, 20)} split in {again.runtime}: {again.correct} of {again.examples} right")
+    for metric in check.rescored:
+        told = "" if metric.recorded is None else f" (the card says {metric.recorded:.5g})"
+        print(f"{clean(metric.split, 20)} split in {metric.runtime}: {metric.metric} {metric.value:.5g}{told}")
     for text in (*(f"note: {note}" for note in notes), *(f"different: {failure}" for failure in check.failures)):
         print(clean(text))
     print(_verdict(check))
@@ -76,8 +85,8 @@ def _verdict(check: Check) -> str:
     if check.metric_measured_again:
         return "verified: it does what it did in the search"
     same = "verified: the outputs are those of the search"
-    if check.remeasured:
-        return f"{same}; the card has no accuracy to compare the metric with"
+    if check.remeasured or check.rescored:
+        return f"{same}; the card has no metric to compare with"
     return f"{same}; the metric was NOT measured again: add --data DATA, the data of the search, to do so"
 
 
@@ -88,12 +97,13 @@ class _Data:
     examples: Mapping[str, Examples] = field(default_factory=dict)
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    scoring: Scoring | None = None
 
 
 def _data_of(folder: Path, data: str) -> _Data:
     """Load the data of an exported network's task, split as in its search."""
-    from netwright.export import Card
-    from netwright.tasks import task_class
+    from netwright.export import Card, scoring_of
+    from netwright.tasks import load_task
 
     path = folder / "card.json"
     try:
@@ -102,7 +112,8 @@ def _data_of(folder: Path, data: str) -> _Data:
         raise SpecError(
             f"{one_line(path)}: cannot be read: {error.strerror or error}; give the folder of an export"
         ) from error
-    task = task_class(card.task).load(data, seed=card.seed or 0)
+    task = load_task(card.task, data, seed=card.seed or 0, **card.task_options)
     other = card.data not in ("", task.fingerprint())
     notes = ("the data is not the data of the search, or not in the same order",) if other else ()
-    return _Data({"validation": task.validation(), "test": task.test()}, task.class_names, notes)
+    examples = {"validation": task.validation(), "test": task.test()}
+    return _Data(examples, tuple(task.class_names), notes, scoring_of(task))

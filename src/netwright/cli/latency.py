@@ -18,7 +18,7 @@ from netwright.errors import SpecError, unknown, wrong
 if TYPE_CHECKING:
     from torch import nn
 
-    from netwright.cli.exported import Images
+    from netwright.cli.exported import Exported, Images
     from netwright.evaluation.latency import Accuracy, Latency, LatencySpec, Unavailable
 
 ALL = "all"
@@ -62,7 +62,7 @@ def latency(
         _check_place(save_int8, data)
     with redirect_stdout(sys.stderr), loaded(path, allow_edited=allow_edited) as network:
         images = None if data is None else images_of(network, data)
-        rows = [_measure(network.model, network.input_shape, spec, images) for spec in specs]
+        rows = [_measure(network, spec, images) for spec in specs]
         if save_int8 is not None and images is not None:
             _save(network.model, images, replace(base, runtime="onnxruntime", precision="int8"), save_int8)
     print(json_line({"results": [_as_object(row) for row in rows]}) if as_json else _as_text(rows))
@@ -129,12 +129,13 @@ def make_specs(base: LatencySpec, runtime: str, precision: str, command: str | N
     return specs
 
 
-def _measure(model: nn.Module, shape: tuple[int, ...], spec: LatencySpec, images: Images | None) -> Row:
+def _measure(network: Exported, spec: LatencySpec, images: Images | None) -> Row:
     from netwright.evaluation.latency import Latency, measure_accuracy, measure_several
 
     print(f"measuring {spec.runtime} {spec.precision} ...", file=sys.stderr)
-    examples = None if images is None else images.calibration
-    (found,) = measure_several(model, shape, [spec], examples=examples)
+    model = network.model
+    examples = network.tokens(spec.batch) if images is None else images.calibration
+    (found,) = measure_several(model, network.input_shape, [spec], examples=examples)
     accuracy = None
     if images is not None and isinstance(found, Latency) and (spec.runtime == "torch" or spec.precision == "int8"):
         # in float32 the outputs were compared with those in torch, and the answers are the same

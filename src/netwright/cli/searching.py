@@ -6,7 +6,7 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,8 +28,11 @@ NUMBERS = ("workers", "seed", "min_epochs", "max_epochs", "eta", "latency_batch"
 
 def search(
     spec: Annotated[Path | None, typer.Argument(help="YAML file; options win over its keys.")] = None,
-    task: Annotated[Text, typer.Option(help="What is learned: image-classification.")] = None,
-    data: Annotated[Text, typer.Option(help="digits, a .npz file, a folder of images, or MNIST's idx files.")] = None,
+    task: Annotated[Text, typer.Option(help="What is learned (netwright tasks lists them), or FILE.py:NAME.")] = None,
+    data: Annotated[Text, typer.Option(help="File or folder of the task's data, or digits.")] = None,
+    task_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of the task's data, such as target=income.")
+    ] = None,
     budget: Annotated[Text, typer.Option(help="90s, 10m, 2h, '24 trials' or '300 epochs'.  [default: 10m]")] = None,
     constraint: Annotated[list[str] | None, typer.Option(help="Such as 'params<=200k'; may be repeated.")] = None,
     objective: Annotated[list[str] | None, typer.Option(help="Such as accuracy or latency_ms; repeatable.")] = None,
@@ -69,6 +72,7 @@ def search(
     options |= {key: _number(options[key]) for key in NUMBERS}
     if latency_device_command is not None and latency_runtime is None:
         options["latency_runtime"] = "device"
+    options["task_options"] = task_options(options.pop("task_option") or ()) or None
     options["constraints"], options["objectives"] = options.pop("constraint") or None, options.pop("objective") or None
 
     from netwright.run_folders import require_free
@@ -100,6 +104,24 @@ def resume(
     from netwright.search import resume as go_on
 
     return _run(lambda display: go_on(folder, budget=budget, listener=display), folder, quiet=quiet, as_json=as_json)
+
+
+def task_options(texts: Sequence[str]) -> dict[str, str | int | float | bool]:
+    """Options of a task from ``NAME=VALUE`` texts; true, false and numbers are what they look like.
+
+    Raises:
+        SpecError: a text has no name.
+    """
+    from netwright.errors import SpecError, wrong
+
+    found: dict[str, str | int | float | bool] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.replace("-", "_").isidentifier():
+            raise SpecError(wrong("task option", text, "NAME=VALUE, such as target=income"))
+        known = {"true": True, "false": False}.get(value.lower(), _number(value))
+        found[name.replace("-", "_")] = value if known is None else known
+    return found
 
 
 def _number(text: str | None) -> str | int | float | None:

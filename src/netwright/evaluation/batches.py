@@ -1,7 +1,7 @@
 """Training examples in memory, and the batch of every step as a function of (seed, step).
 
-The order of the examples and what is done to them depend on the seed and the number of the step alone, so that a training
-can be continued from any step, by any number of processes, with the very same batches. A share of the data is a fixed
+The order of the examples and what is done to them depend on the seed and the number of the step alone, so that a
+training can be continued from any step, by any number of processes, with the very same batches. A share of the data is a fixed
 random subset, a smaller share a part of a larger one.
 """
 
@@ -164,7 +164,9 @@ class Batches:
         stored = torch.from_numpy(self.examples.inputs[part]).to(self.device)
         targets = torch.from_numpy(self.examples.targets[part]).to(self.device)
         if self.augmentation is not None:
-            stored, targets = self.augmentation.apply(stored, targets, np.random.default_rng([self.seed, 1, step, shard]))
+            stored, targets = self.augmentation.apply(
+                stored, targets, np.random.default_rng([self.seed, 1, step, shard])
+            )
         return self.examples.to_input(stored), targets
 
 

@@ -26,9 +26,9 @@ from netwright.types import Architecture
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from netwright.tasks.base import Task
     from netwright.space import SearchSpace
     from netwright.space.terms import Term
+    from netwright.tasks.base import Task
 
 BATCH_SIZE = 64
 MOST_EXAMPLES = 65_536
@@ -172,9 +172,7 @@ class ProxyScorer:
 
         wanted = [name for name in self.names if name not in SIZES]
         inputs, labels = self._batch
-        model = build(
-            term, input_shape=self.task.input_shape, seed=self.seed, input_dtype=self.task.input_dtype
-        )
+        model = build(term, input_shape=self.task.input_shape, seed=self.seed, input_dtype=self.task.input_dtype)
         return self._by(model, inputs, labels, wanted, self.seed)
 
 

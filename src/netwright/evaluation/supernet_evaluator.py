@@ -130,7 +130,7 @@ class SupernetEvaluator(TrainingEvaluator):
     def _score(self, model: nn.Module, arch: Architecture, recipe: Recipe, path: Path) -> dict[str, float]:
         import torch
 
-        from netwright.evaluation.training import evaluate, recalibrate
+        from netwright.evaluation.training import recalibrate
 
         self._give_weights(model, arch)
         model = model.to(device=torch.device(self.options.device), memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -20,9 +20,7 @@ FORMAT = "netwright-supernet-1"
 WEIGHTS = "supernet.safetensors"
 
 
-def supernet_of(
-    task: Task, space: SearchSpace, *, seed: int = 0, memory_bytes: int | None = None
-) -> Supernet:
+def supernet_of(task: Task, space: SearchSpace, *, seed: int = 0, memory_bytes: int | None = None) -> Supernet:
     """The supernet of a task's networks in a space, not trained.
 
     Args:
@@ -34,7 +32,14 @@ def supernet_of(
     Raises:
         SpaceError: the networks cannot share weights, or need more memory.
     """
-    return Supernet(space, input_shape=task.input_shape, input_dtype=task.input_dtype, wrap=task.normalised, seed=seed, memory_bytes=memory_bytes)
+    return Supernet(
+        space,
+        input_shape=task.input_shape,
+        input_dtype=task.input_dtype,
+        wrap=task.normalised,
+        seed=seed,
+        memory_bytes=memory_bytes,
+    )
 
 
 def facts_of(task: Task, space: SearchSpace) -> dict[str, str]:
@@ -99,7 +104,12 @@ def load_supernet(path: Path, task: Task, space: SearchSpace, *, digest: str | N
             raise SpecError(f"{one_line(path)}: is a supernet of another {name}; {cure}")
     try:
         return Supernet(
-            space, input_shape=task.input_shape, input_dtype=task.input_dtype, wrap=task.normalised, seed=int(known.get("seed", "0")), state=tensors
+            space,
+            input_shape=task.input_shape,
+            input_dtype=task.input_dtype,
+            wrap=task.normalised,
+            seed=int(known.get("seed", "0")),
+            state=tensors,
         )
     except (SpaceError, ValueError) as error:
         raise SpecError(f"{one_line(path)}: is damaged ({error}); {again}") from error

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -320,9 +320,17 @@ class TrainingEvaluator:
         return build(term, input_shape=self.task.input_shape, seed=seed, input_dtype=self.task.input_dtype)
 
     def _latency(self, model: nn.Module) -> float:
-        found = measure_latency(model, self.task.input_shape, self.options.latency)
+        found = measure_latency(model, self.task.input_shape, self.options.latency, examples=self._tokens())
         _log.log(logging.WARNING if found.noisy else logging.INFO, "latency %s", found)
         return found.median_ms
+
+    def _tokens(self) -> NDArray[Any] | None:
+        """Inputs that latency is measured on, where random numbers are no inputs; None where they are."""
+        if self.task.input_dtype != "int64":
+            return None
+        batch = 1 if self.options.latency is None else self.options.latency.batch
+        inputs, _ = self.task.validation()
+        return np.resize(inputs, (batch, *inputs.shape[1:])).astype(np.int64)
 
     def measure_latencies(self, model: nn.Module) -> dict[str, float]:
         """Measure how long the network takes, once; twice where it was known and now seems to be over the limit.

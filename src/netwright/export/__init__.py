@@ -9,9 +9,9 @@ from __future__ import annotations
 from netwright.export.bundle import export_network
 from netwright.export.card import Ancestor, Card, Compared, Latency, Limit
 from netwright.export.check import Check, Comparison, Remeasured, Rescored
-from netwright.export.info import ExportInfo
 from netwright.export.source import model_source
 from netwright.export.verify import Examples, Scoring, examine, scoring_of, verify
+from netwright.tasks.base import ExportInfo
 
 __all__ = [
     "Ancestor",

@@ -19,7 +19,7 @@ from netwright.errors import ExportError, VerificationError, shorten
 from netwright.export.card import Card, Export, FileName, InputRecord, Probe
 from netwright.export.check import Check
 from netwright.export.files import Bundle, check_out, record, write_bundle
-from netwright.export.info import ExportInfo, output_shape
+from netwright.export.info import output_shape
 from netwright.export.onnx_file import check_onnx, missing_package
 from netwright.export.own_class import PACKAGES
 from netwright.export.probe import outputs_digest, probe_inputs
@@ -28,6 +28,7 @@ from netwright.export.source import model_source, own_classes
 from netwright.export.verify import Examples, Scoring, judge, run_bundle
 from netwright.export.weights import read_weights, write_weights
 from netwright.space.terms import Term
+from netwright.tasks.base import ExportInfo
 
 if TYPE_CHECKING:
     import torch
@@ -122,7 +123,9 @@ def _make(
             reasons.append(f"exporter {exporter!r}: {error}")
             continue
         torch_only = {key: value for key, value in outcome.outputs.items() if key[0] == "torch"}
-        source_alone = _finish(bundle, replace(outcome, outputs=torch_only, onnx=None, opset=None), examples, "", scoring)
+        source_alone = _finish(
+            bundle, replace(outcome, outputs=torch_only, onnx=None, opset=None), examples, "", scoring
+        )
         if not source_alone.check.passed:
             return source_alone
         made = _finish(bundle, outcome, examples, "", scoring)

@@ -219,6 +219,7 @@ class Card:
         export: written by `export_network`.
         check: result of the verification at export.
         remarks: what whoever uses the network should know, such as that it was not trained fully.
+        task_options: options with which the task's data was read.
     """
 
     __pydantic_config__: ClassVar[dict[str, object]] = FORBID
@@ -238,6 +239,7 @@ class Card:
     export: Export | None = None
     check: Check | None = None
     remarks: tuple[str, ...] = ()
+    task_options: dict[str, str | int | float | bool] = field(default_factory=dict)
     format: Literal["netwright-card-1"] = FORMAT
 
     def __post_init__(self) -> None:

@@ -154,7 +154,8 @@ class Check:
     @property
     def metric_measured_again(self) -> bool:
         """Whether a metric of the card was compared with one measured now."""
-        return any(one.recorded is not None for one in (*self.remeasured, *self.rescored))
+        recorded = [*(one.recorded for one in self.remeasured), *(one.recorded for one in self.rescored)]
+        return any(value is not None for value in recorded)
 
     def to_dict(self) -> dict[str, Json]:
         """JSON object of it all, with ``metric_measured_again``; comparisons say in words what was compared."""

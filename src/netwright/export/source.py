@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from importlib import resources
 
 from netwright.errors import ExportError
-from netwright.export.info import ExportInfo, check_info
+from netwright.export.info import check_info
 from netwright.export.names import annotation_names, bound_names
 from netwright.export.own_class import PACKAGES, Copied, add_import, copy_classes
 from netwright.export.runtimes import RUNTIMES
 from netwright.space.terms import CellTerm, OpTerm, Term
+from netwright.tasks.base import ExportInfo
 from netwright.types import Value
 
 WIDTH = 120
@@ -45,9 +46,7 @@ def model_source(term: Term, info: ExportInfo) -> str:
     check_info(info)
     copied = copy_classes(own_classes(term))
     pasted = nn.OwnCode(copied.imports, "\n\n".join(_spaced(copied)).lstrip("\n"))
-    network = nn.source(
-        term, input_shape=info.input_shape, input_dtype=info.input_dtype, own_code=lambda _: pasted
-    )
+    network = nn.source(term, input_shape=info.input_shape, input_dtype=info.input_dtype, own_code=lambda _: pasted)
     return assemble(network, copied, info)
 
 

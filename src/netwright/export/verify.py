@@ -38,7 +38,7 @@ TOLERANCE: Mapping[Runtime, float] = {"torch": 1e-5, "onnxruntime": 1e-4}
 """Largest difference, relative to the largest output (at least 1), for float32."""
 
 Examples = tuple[Array, Array]
-"""Stored values (N, *input shape), as a task gives them, and targets (N, ...): class numbers (N,) without a `Scoring`."""
+"""Stored values (N, *input shape), as a task gives them, and targets (N, ...): class numbers without a `Scoring`."""
 
 NOT_MEASURED = (
     "the metric was not measured again, only outputs were compared; to measure it, give the data of the search "
@@ -65,7 +65,9 @@ class Scoring:
         """By how much a metric may differ: what one example in a thousand, at least one, can make."""
         low, high = self.ranges.get(metric, (-np.inf, np.inf))
         share = (1 + examples // 1000) / examples
-        return float(max(1e-3 * abs(value), (high - low) * share if np.isfinite(high - low) else abs(value) * share, 1e-6))
+        return float(
+            max(1e-3 * abs(value), (high - low) * share if np.isfinite(high - low) else abs(value) * share, 1e-6)
+        )
 
 
 def scoring_of(task: Task) -> Scoring | None:
@@ -321,9 +323,7 @@ def _compare(card: Card, runtime: Runtime, batch: int, outputs: Array, found: _F
         )
 
 
-def _remeasure(
-    card: Card, split: str, runtime: Runtime, outputs: Array, labels: Array, found: _Findings
-) -> None:
+def _remeasure(card: Card, split: str, runtime: Runtime, outputs: Array, labels: Array, found: _Findings) -> None:
     examples = len(labels)
     correct = int((outputs.argmax(axis=1) == labels).sum())
     accuracy = card.metrics.get(f"{split}_accuracy")

@@ -139,7 +139,9 @@ def export_trial(
         examples["test"] = test
         metrics |= _test_metrics(evaluator, term, weights, task, test)
     remarks = () if comparisons is None else (*comparisons.warnings, *comparisons.notes)
-    most = min(images_in(desk.left_s(), trial, len(task.train()[1])), MOST_OUTPUTS // max(1, math.prod(task.output_shape)))
+    most = min(
+        images_in(desk.left_s(), trial, len(task.train()[1])), MOST_OUTPUTS // max(1, math.prod(task.output_shape))
+    )
     if sum(map(_size, examples.values())) > most:
         remarks = (*remarks, sample(examples, metrics, most, lambda few: scores_of(term, weights, task, few)))
     desk.tell(f"writing model.py, weights and ONNX, and checking them on {sum(map(_size, examples.values()))} examples")
@@ -156,7 +158,9 @@ def export_trial(
         versions={"netwright": version("netwright")},
         remarks=remarks,
     )
-    export_network(term, weights, info=task.export_info(), out=out, card=card, examples=examples, scoring=scoring_of(task))
+    export_network(
+        term, weights, info=task.export_info(), out=out, card=card, examples=examples, scoring=scoring_of(task)
+    )
     return Card.from_json((out / "card.json").read_bytes())
 
 

@@ -174,9 +174,7 @@ class _Probe:
 
         term = self._task.network(self._space, arch)
         model_source(term, self._task.export_info())
-        shape = profile(
-            term, input_shape=self._task.input_shape, input_dtype=self._task.input_dtype
-        ).output_shape
+        shape = profile(term, input_shape=self._task.input_shape, input_dtype=self._task.input_dtype).output_shape
         return {f"axis{number}": float(size) for number, size in enumerate(shape)}
 
 

@@ -1,48 +1,132 @@
 """Tasks by name: what is learned from which data, and how it is scored.
 
 A string names a task in a specification or on a command line; everywhere else a task object is given. Importing this
-package imports no data library and no torch: each task's module is imported when it is asked for.
+package imports no data library and no torch: each task's module is imported when it is asked for. A task of a person's
+own is FILE.py:NAME, the name of a class with ``load(data, *, seed, **options)``, or of a function like that.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from netwright.errors import SpecError, unknown
+from netwright.errors import CapabilityError, NetwrightError, SpecError, one_line, unknown, wrong
+from netwright.python_files import import_file
 
 if TYPE_CHECKING:
     from netwright.tasks.base import Task
 
-TASKS: Mapping[str, str] = MappingProxyType(
-    {"image-classification": "netwright.tasks.image_classification:ImageClassification"}
+Directions = Mapping[str, Literal["max", "min"]]
+GIVEN = "given:"
+"""Before the name of a task that was given as an object: it cannot be made again from its name."""
+
+_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[^:]*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """What is known of a task before its module is imported.
+
+    Args:
+        where: ``module:class``; the class has ``load(data, *, seed, **options)``.
+        directions: its metrics, the main one first, and in which direction each is better.
+        data: what it learns from, for people.
+    """
+
+    where: str
+    directions: Directions
+    data: str
+
+
+TASKS: Mapping[str, TaskEntry] = MappingProxyType(
+    {
+        "image-classification": TaskEntry(
+            "netwright.tasks.image_classification:ImageClassification",
+            MappingProxyType({"accuracy": "max"}),
+            "digits, a .npz file, a folder of images, or MNIST's idx files",
+        ),
+    }
 )
-"""Name of a task to ``module:class``; the class has ``load(data, *, seed, **options)``."""
+"""What can be searched for by name."""
+
+
+def task_file(text: str) -> tuple[Path, str] | None:
+    """File and name of a task of one's own; None for one by name.
+
+    Raises:
+        SpecError: what stands behind the colon is no name.
+
+    Example:
+        >>> task_file("tones.py:Tones")[1], task_file("image-classification")
+        ('Tones', None)
+    """
+    match = _FILE.fullmatch(text)
+    if match is None:
+        return None
+    if not match["name"].isidentifier():
+        raise SpecError(wrong("task", text, "FILE.py:NAME with the name of a class or function"))
+    return Path(match["file"]), match["name"]
+
+
+def directions_of(text: str) -> Directions | None:
+    """Metrics of a task by name, the main one first; None for a task of one's own, which is asked once it is made.
+
+    Raises:
+        SpecError: no task has this name.
+    """
+    if text.startswith(GIVEN) or task_file(text) is not None:
+        return None
+    if text not in TASKS:
+        raise SpecError(unknown("task", text, TASKS))
+    return TASKS[text].directions
 
 
 def task_class(name: str) -> Any:
     """Import the class of a task.
 
     Args:
-        name: a key of `TASKS`.
+        name: a key of `TASKS`, or FILE.py:NAME.
 
     Raises:
         SpecError: no task has this name; the known ones and the nearest are listed.
+        CapabilityError: the file of one's own has none.
     """
+    own = task_file(name)
+    if own is not None:
+        return _own_class(*own)
+    if name.startswith(GIVEN):
+        what = name.removeprefix(GIVEN)
+        raise SpecError(f"the task {what!r} was given as an object from Python; give it again (task=...)")
     if name not in TASKS:
         raise SpecError(unknown("task", name, TASKS))
-    module, _, attribute = TASKS[name].partition(":")
+    module, _, attribute = TASKS[name].where.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def _own_class(file: Path, name: str) -> Any:
+    if not file.is_file():
+        raise SpecError(wrong("task", str(file), "FILE.py:NAME with a file that exists"))
+    module = import_file(file, "task")
+    found = getattr(module, name, None)
+    if found is None:
+        raise SpecError(f"task: {file}: " + unknown("name", name, [n for n in vars(module) if not n.startswith("_")]))
+    if not callable(getattr(found, "load", found)):
+        raise CapabilityError(
+            wrong(f"task: {file}: {name}", type(found).__name__, "a class with load(), or a function")
+        )
+    return found
 
 
 def load_task(name: str, data: str | Path, *, seed: int = 0, **options: object) -> Task:
     """Load a task and its data.
 
     Args:
-        name: a key of `TASKS`.
+        name: a key of `TASKS`, or FILE.py:NAME.
         data: what the task's ``load`` takes: a file, a folder, or the name of embedded data.
         seed: of the splits.
         options: further keyword arguments of the task's ``load``.
@@ -51,11 +135,59 @@ def load_task(name: str, data: str | Path, *, seed: int = 0, **options: object) 
         The task, its data checked.
 
     Raises:
-        SpecError: unknown task.
+        SpecError: unknown task, or an option that it does not have.
         DataError: data that cannot be used.
+        CapabilityError: a task of one's own raised something else, or is none.
 
     Example:
         >>> load_task("image-classification", "digits").input_shape
         (1, 8, 8)
     """
-    return cast("Task", task_class(name).load(data, seed=seed, **options))
+    found = task_class(name)
+    load = getattr(found, "load", found)
+    require_options(name, load, options)
+    if task_file(name) is None:
+        return cast("Task", load(data, seed=seed, **options))
+    try:
+        task = load(data, seed=seed, **options)
+    except NetwrightError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise CapabilityError(
+            f"task {one_line(name)}: load({one_line(str(data))!r}) raised {type(error).__name__}: {one_line(error)}; "
+            "mend it"
+        ) from error
+    return require_task(task, name)
+
+
+def require_options(name: str, load: Any, options: Mapping[str, object]) -> None:
+    """Refuse options that a task does not have.
+
+    Raises:
+        SpecError: names the option and those there are.
+    """
+    from inspect import Parameter, signature
+
+    known = signature(load).parameters
+    if any(p.kind is Parameter.VAR_KEYWORD for p in known.values()):
+        return
+    allowed = [n for n, p in known.items() if p.kind is Parameter.KEYWORD_ONLY and n != "seed"]
+    for option in options:
+        if option not in allowed:
+            raise SpecError(unknown(f"option of the task {one_line(name)}", option, allowed))
+
+
+def require_task(task: Any, name: str) -> Task:
+    """Check that an object can be searched on.
+
+    Raises:
+        CapabilityError: names what it lacks.
+    """
+    from netwright.tasks.base import Task as Protocol
+
+    wanted = [n for n in vars(Protocol) if not n.startswith("_")]
+    missing = [n for n in wanted if not hasattr(type(task), n) and not hasattr(task, n)]
+    if missing:
+        cure = "derive from netwright.tasks.learning.LearningTask"
+        raise CapabilityError(f"task {one_line(name)}: {type(task).__name__} has no {', '.join(missing[:5])}; {cure}")
+    return cast("Task", task)

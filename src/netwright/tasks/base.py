@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from netwright.types import Architecture, Objective, Value
 if TYPE_CHECKING:
     from torch import Tensor
 
-Examples = tuple[NDArray[np.generic], NDArray[np.generic]]
+Examples = tuple[NDArray[Any], NDArray[Any]]
 """Inputs (N, *input shape) as stored, and targets (N, ...): class numbers, values, or rows padded to one length."""
 
 Direction = Literal["max", "min"]

@@ -144,7 +144,7 @@ class LearningTask:
 
         return stored.to(torch.int64 if self.input_dtype == "int64" else torch.float32)
 
-    def augmentation(self, shift: float, flip: bool) -> Augmenting | None:  # noqa: ARG002
+    def augmentation(self, shift: float, flip: bool) -> Augmenting | None:
         """What is done to training examples: nothing, here."""
         return None
 
@@ -187,7 +187,7 @@ class LearningTask:
         """Points of the default space that did well on other data."""
         return ()
 
-    def narrowed(self, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:  # noqa: ARG002
+    def narrowed(self, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
         """Hand-made networks that are not admitted, made smaller: none, here."""
         return ()
 

@@ -91,8 +91,8 @@ def measure_latency(
         model: on the CPU; is put into evaluation mode.
         input_shape: of one example, such as (3, 32, 32).
         spec: batch, threads, runtime, precision, budget.
-        examples: (N, *input shape) float32 inputs of the network, N >= 1, for networks whose time depends on the data;
-            random ones in [0, 1) otherwise. The ranges of int8 are measured on them.
+        examples: (N, *input shape) float32 or int64 inputs of the network, N >= 1; needed for int64, and for networks
+            whose time depends on the data; random ones in [0, 1) otherwise. The ranges of int8 are measured on them.
 
     Raises:
         MissingDependencyError: the runtime is not installed.
@@ -121,9 +121,9 @@ def fitting_examples(input_shape: tuple[int, ...], spec: LatencySpec, examples: 
     """
     if examples is None:
         return np.random.default_rng(0).random((spec.batch, *input_shape), dtype=np.float32)
-    if len(examples) == 0 or examples.shape[1:] != tuple(input_shape) or examples.dtype != np.float32:
+    if len(examples) == 0 or examples.shape[1:] != tuple(input_shape) or examples.dtype not in (np.float32, np.int64):
         shape = ", ".join(map(str, input_shape))
-        raise SpecError(wrong("examples", f"{examples.dtype} {examples.shape}", f"float32 (N >= 1, {shape})"))
+        raise SpecError(wrong("examples", f"{examples.dtype} {examples.shape}", f"float32 or int64 (N >= 1, {shape})"))
     missing = max(0, spec.batch - len(examples))
     return np.concatenate([examples, np.take(examples, range(missing), axis=0, mode="wrap")]) if missing else examples
 
