@@ -22,30 +22,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from netwright.errors import SpecError, one_line, unknown, wrong
+from netwright.goals import INT8_GOAL, parse_constraint, parse_objectives, require
 from netwright.gradient_methods import DIFFERENTIABLE
 from netwright.runtimes import INT8_RUNTIMES, PRECISIONS, RUNTIMES
 from netwright.trial_limits import parse_trial_memory, parse_trial_time
 from netwright.types import Budget, Constraint, Objective
 from netwright.yaml_files import read_mapping
-
-METRICS: Mapping[str, Literal["max", "min"]] = MappingProxyType(
-    {
-        "accuracy": "max",
-        "int8_accuracy": "max",
-        "latency_ms": "min",
-        "params": "min",
-        "macs": "min",
-        "memory_bytes": "min",
-        "depth": "min",
-    }
-)
-"""What an objective may name, and the direction in which it is better."""
-
-TRAINED = ("accuracy", "int8_accuracy", "loss")
-LIMITED = tuple(name for name in METRICS if name not in TRAINED)
-"""What a constraint may name: all that is known before a network is trained."""
-
-INT8_GOAL = "int8_accuracy"
 
 TRAINING, SUPERNET = "training", "supernet"
 EVALUATORS = (TRAINING, SUPERNET)
@@ -100,7 +82,8 @@ class SearchSpec(BaseModel):
     space: PathText = Field("default", description="Name of a shipped search space, or FILE.py:NAME of your own.")
     strategy: Short = Field("auto", description="Search strategy: auto, bayesian, evolution, ...; README lists all.")
     ladder: Short = Field(
-        "default", description="Rungs that networks pass: default, none, or of proxies, predictor, short, long, full."
+        "default",
+        description="Rungs that networks pass: default, none, or of proxies, predictor, supernet, short, long, full.",
     )
     evaluator: Short = Field(
         TRAINING, description="training: each network for itself; supernet: on weights that all networks share."
@@ -144,7 +127,7 @@ class SearchSpec(BaseModel):
     def _check_text(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        return _checked(value, lambda text: _require("\0" not in text, wrong("path", text, "text without NUL")))
+        return _checked(value, lambda text: require("\0" not in text, wrong("path", text, "text without NUL")))
 
     @field_validator("budget")
     @classmethod
@@ -154,12 +137,12 @@ class SearchSpec(BaseModel):
     @field_validator("constraints")
     @classmethod
     def _check_constraints(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _checked(value, lambda texts: [_parse_constraint(text) for text in texts])
+        return _checked(value, lambda texts: [parse_constraint(text) for text in texts])
 
     @field_validator("objectives")
     @classmethod
     def _check_objectives(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _checked(value, _parse_objectives)
+        return _checked(value, parse_objectives)
 
     @field_validator("strategy")
     @classmethod
@@ -167,7 +150,7 @@ class SearchSpec(BaseModel):
         from netwright.strategies import strategy_names
 
         names = sorted({*strategy_names(), *DIFFERENTIABLE})
-        return _checked(value, lambda name: _require(name in names, unknown("strategy", name, names)))
+        return _checked(value, lambda name: require(name in names, unknown("strategy", name, names)))
 
     @field_validator("ladder")
     @classmethod
@@ -182,7 +165,7 @@ class SearchSpec(BaseModel):
         strategy = info.data.get("strategy", "auto")
         if value == SUPERNET and strategy in DIFFERENTIABLE:
             raise _error(wrong("evaluator", value, f"{TRAINING} with strategy {strategy}", "take another strategy"))
-        return _checked(value, lambda name: _require(name in EVALUATORS, unknown("evaluator", name, EVALUATORS)))
+        return _checked(value, lambda name: require(name in EVALUATORS, unknown("evaluator", name, EVALUATORS)))
 
     @field_validator("supernet")
     @classmethod
@@ -210,7 +193,7 @@ class SearchSpec(BaseModel):
     @field_validator("latency_runtime")
     @classmethod
     def _check_runtime(cls, value: str) -> str:
-        return _checked(value, lambda name: _require(name in RUNTIMES, unknown("latency_runtime", name, RUNTIMES)))
+        return _checked(value, lambda name: require(name in RUNTIMES, unknown("latency_runtime", name, RUNTIMES)))
 
     @field_validator("latency_device_command")
     @classmethod
@@ -228,7 +211,7 @@ class SearchSpec(BaseModel):
     @field_validator("latency_precision")
     @classmethod
     def _check_precision(cls, value: str, info: ValidationInfo) -> str:
-        _checked(value, lambda name: _require(name in PRECISIONS, unknown("latency_precision", name, PRECISIONS)))
+        _checked(value, lambda name: require(name in PRECISIONS, unknown("latency_precision", name, PRECISIONS)))
         runtime = info.data.get("latency_runtime", "device")
         if value == "int8" and runtime not in INT8_RUNTIMES:
             cure = f"set latency_runtime to one of {', '.join(INT8_RUNTIMES)}"
@@ -242,7 +225,7 @@ class SearchSpec(BaseModel):
     @classmethod
     def _check_device(cls, value: str) -> str:
         known = re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,3})?", value)
-        return _checked(value, lambda text: _require(bool(known), wrong("device", text, _EXPECTED["device"].allowed)))
+        return _checked(value, lambda text: require(bool(known), wrong("device", text, _EXPECTED["device"].allowed)))
 
     @field_validator("space")
     @classmethod
@@ -270,12 +253,12 @@ class SearchSpec(BaseModel):
     @property
     def limits(self) -> tuple[Constraint, ...]:
         """The constraints, parsed."""
-        return tuple(_parse_constraint(text) for text in self.constraints)
+        return tuple(parse_constraint(text) for text in self.constraints)
 
     @property
     def goals(self) -> tuple[Objective, ...]:
         """The objectives, parsed; the first is the main one."""
-        return _parse_objectives(self.objectives)
+        return parse_objectives(self.objectives)
 
     @property
     def spending(self) -> Budget:
@@ -379,7 +362,7 @@ _EXPECTED: Mapping[str, _Expected] = MappingProxyType(
         "out": _PATH,
         "space": _PATH,
         "strategy": _Expected("a name such as auto, bayesian, evolution or local", "use auto"),
-        "ladder": _Expected("default, none, or some of proxies, predictor, short, long, full", "use default"),
+        "ladder": _Expected("default, none, or some of proxies, predictor, supernet, short, long, full", "use default"),
         "inherit": _SWITCH,
         "halving": _SWITCH,
         "min_epochs": _Expected("a number in (0, 1000000]", "leave it out"),
@@ -449,45 +432,10 @@ def _checked(value: T, parse: Callable[[T], object]) -> T:
     return value
 
 
-def _require(holds: bool, message: str) -> None:
-    if not holds:
-        raise SpecError(message)
-
-
-def _parse_constraint(text: str) -> Constraint:
-    constraint = Constraint.parse(text)
-    if constraint.metric in TRAINED:
-        cause = f"{constraint.metric} depends on how long a network is trained"
-        raise SpecError(f"constraint {text!r}: {cause}; make it an objective")
-    _require(constraint.metric in LIMITED, unknown("metric of a constraint", constraint.metric, LIMITED))
-    if constraint.relation == ">=":
-        cure = f"{constraint.metric}<={constraint.bound:g}"
-        raise SpecError(wrong("constraint", text, "an upper limit, since less is better", f"write {cure}"))
-    _require(constraint.bound > 0, wrong("constraint", text, "a limit > 0"))
-    return constraint
-
-
-def _parse_objectives(texts: tuple[str, ...]) -> tuple[Objective, ...]:
-    objectives = tuple(_parse_objective(text) for text in texts)
-    names = [objective.metric for objective in objectives]
-    _require(bool(names), wrong("objectives", list(texts), "at least one metric", "use accuracy"))
-    _require(len(set(names)) == len(names), wrong("objectives", list(texts), "different metrics", "name each once"))
-    return objectives
-
-
-def _parse_objective(text: str) -> Objective:
-    metric, colon, direction = text.partition(":")
-    _require(metric in METRICS, unknown("metric of an objective", metric, METRICS))
-    right = METRICS[metric]
-    if colon and direction != right:
-        raise SpecError(wrong(f"direction of the objective {metric}", direction, right, f"write {metric}"))
-    return Objective(metric, right)
-
-
 def _parse_space(text: str) -> tuple[Path, str] | None:
     match = _SPACE_FILE.fullmatch(text)
     if match:
-        _require(match["name"].isidentifier(), wrong("space", text, "FILE.py:NAME with the name of a variable"))
+        require(match["name"].isidentifier(), wrong("space", text, "FILE.py:NAME with the name of a variable"))
         return Path(match["file"]), match["name"]
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", text):
         allowed = "the name of a shipped space (netwright spaces lists them) or FILE.py:NAME"
