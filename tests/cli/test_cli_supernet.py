@@ -128,26 +128,129 @@ def test_a_finished_training_says_so(cli: Cli, made: Path) -> None:
     assert "it was trained before" in answer.out
     answer = cli("supernet", "train", *given(made), "--epochs", 6, "--out", made / "trained", "--json")
     assert json.loads(answer.lines[-1])["finished"]
-    answer = cli("supernet", "train", *given(made), "--epochs", 7, "--out", made / "trained")
-    assert answer.code == 2
-    assert "epochs was 6.0 when the training in" in answer.err
+    assert cli("supernet", "train", "--out", made / "trained").code == 0
+    for options, message in (
+        (["--epochs", 5], "epochs must be > 6, for which it was trained, got 5.0; raise --epochs"),
+        (["--epochs", 9, "--sampling", "fair"], "sampling was 'sandwich' when the training in"),
+        (["--epochs", 9, "--data", "digits"], "data was"),
+        (["--epochs", 9, "--seed", 1], "seed was 0"),
+        (["--budget", "0.01s"], "budget must be more than what was spent already"),
+    ):
+        answer = cli("supernet", "train", "--out", made / "trained", *options)
+        assert (answer.code, message in answer.err) == (2, True), answer.err
+    assert weights.read_bytes() == before
+
+
+def test_a_finished_training_goes_on_with_more_epochs(cli: Cli, made: Path) -> None:
+    """A cycle of its own, on the weights that are there; asked again nothing is left to do, and they are better."""
+    shutil.copytree(made / "trained", "more")
+    first = json.loads(Path("more/supernet.json").read_text())
+    answer = cli("supernet", "train", "--out", "more", "--epochs", 9)
+    assert answer.code == 0, answer.err
+    assert "cycle 2" in answer.out
+    record = json.loads(Path("more/supernet.json").read_text())
+    assert (record["settings"]["cycle"], record["settings"]["before"], record["trained"]["epochs"]) == (2, 6.0, 9.0)
+    assert record["settings"]["after"] == first["trained"]["digest"] != record["trained"]["digest"]
+    assert record["spent_s"] > first["spent_s"]
+    weights = Path("more/supernet.safetensors").read_bytes()
+    assert cli("supernet", "train", "--out", "more", "--epochs", 9).code == 0
+    assert Path("more/supernet.safetensors").read_bytes() == weights
+    assert not Path("more/work").exists()
+    losses = []
+    for folder in (made / "trained", "more"):
+        answer = cli("supernet", "evaluate", folder, "--sample", 6, "--json")
+        losses.append(np.mean([json.loads(line)["metrics"]["loss"] for line in answer.lines]))
+    assert losses[1] < losses[0]
+
+
+def test_a_further_cycle_that_fails_leaves_what_was_there(
+    cli: Cli, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights and the record of the training before; and the next attempt is a further cycle again."""
+    from netwright.evaluation import supernet_training
+
+    shutil.copytree(made / "trained", "more")
+    before = {name: Path("more", name).read_bytes() for name in ("supernet.json", "supernet.safetensors")}
+    with monkeypatch.context() as poisoned:
+        poisoned.setattr(supernet_training.SupernetGradients, "__call__", lambda *_: float("nan"))
+        answer = cli("supernet", "train", "--out", "more", "--epochs", 9)
+    assert answer.code == 3, answer.err
+    assert "training the supernet diverged twice" in answer.err
+    assert {name: Path("more", name).read_bytes() for name in before} == before
+    assert cli("supernet", "evaluate", "more", "--sample", 1).code == 0
+    assert cli("supernet", "train", "--out", "more", "--epochs", 7).code == 0
+
+
+def stopped(command: list[str], folder: Path, number: int, step: int = 20) -> None:
+    """Run a command until its training has made some steps, and end it by a signal."""
+    process = subprocess.Popen([*command, "--out", str(folder)])
+    position = folder / "work" / "position.json"
+    while not position.exists() or json.loads(position.read_text())["step"] < step:
+        assert process.poll() is None, "it ended before it could be stopped"
+        time.sleep(0.05)
+    os.kill(process.pid, number)
+    assert process.wait() == (130 if number == signal.SIGINT else -signal.SIGKILL)
+
+
+def train_command(folder: Path, *options: str) -> list[str]:
+    return [sys.executable, "-m", "netwright", "supernet", "train", *given(folder), *options]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_training_that_was_stopped_goes_on_to_the_same_weights(made: Path, tmp_path: Path, number: int) -> None:
-    """Stopped by Ctrl-C or killed, and started again: the weights are the bits of a training that was not."""
-    command = [sys.executable, "-m", "netwright", "supernet", "train", *given(made), "--epochs", "30"]
-    process = subprocess.Popen([*command, "--out", str(tmp_path / "a")])
-    position = tmp_path / "a" / "work" / "position.json"
-    while not position.exists() or json.loads(position.read_text())["step"] < 20:
-        time.sleep(0.05)
-    os.kill(process.pid, number)
-    assert process.wait() == (130 if number == signal.SIGINT else -signal.SIGKILL)
+    """Stopped by Ctrl-C or killed, and started again: the file is the bytes of a training that was not."""
+    command = train_command(made, "--epochs", "30")
+    stopped(command, tmp_path / "a", number)
     for name in ("a", "b"):
         assert subprocess.run([*command, "--out", str(tmp_path / name), "-q"], check=False).returncode == 0
     a, b = ((tmp_path / name / "supernet.safetensors").read_bytes() for name in ("a", "b"))
     assert a == b
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_further_cycle_that_was_stopped_goes_on_to_the_same_weights(made: Path, tmp_path: Path, number: int) -> None:
+    """As the first one does; meanwhile nothing searches on weights that are half trained."""
+    command = train_command(made, "--epochs", "30")
+    for name in ("a", "b"):
+        shutil.copytree(made / "trained", tmp_path / name)
+    stopped(command, tmp_path / "a", number)
+    search = [sys.executable, "-m", "netwright", "supernet", "search", str(tmp_path / "a"), "--budget", "6 trials"]
+    answer = subprocess.run(search, check=False, capture_output=True, text=True)
+    assert (answer.returncode, "is not finished" in answer.stderr) == (2, True)
+    for name in ("a", "b"):
+        assert subprocess.run([*command, "--out", str(tmp_path / name), "-q"], check=False).returncode == 0
+    a, b = ((tmp_path / name / "supernet.safetensors").read_bytes() for name in ("a", "b"))
+    assert a == b
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_search_on_shared_weights_that_was_stopped_goes_on(made: Path, tmp_path: Path, number: int) -> None:
+    """Stopped by Ctrl-C or killed, and resumed: the history is that of a search that was not."""
+    start = [sys.executable, "-m", "netwright"]
+    options = ["--budget", "40 trials", "--strategy", "random", "--max-epochs", "2"]
+    search = [*start, "supernet", "search", str(made / "trained"), *options]
+    process = subprocess.Popen([*search, "--out", str(tmp_path / "a"), "--json"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    next(line for line in process.stdout if json.loads(line)["finished"] >= 5)
+    os.kill(process.pid, number)
+    process.stdout.read()
+    assert process.wait() == (130 if number == signal.SIGINT else -signal.SIGKILL)
+    assert subprocess.run([*start, "resume", str(tmp_path / "a"), "-q"], check=False).returncode == 0
+    assert subprocess.run([*search, "--out", str(tmp_path / "b"), "-q"], check=False).returncode == 0
+    a, b = (history(tmp_path / name) for name in ("a", "b"))
+    assert len(a) > 30
+    assert a == b
+
+
+def history(folder: Path) -> list[tuple[object, ...]]:
+    """What was evaluated, and what came out, without times."""
+    show = [sys.executable, "-m", "netwright", "show", str(folder), "--json"]
+    answer = subprocess.run(show, check=True, capture_output=True, text=True)
+    trials = json.loads(answer.stdout)["trials"]
+    return [(t["id"], t["architecture"], t["seed"], t["state"], t["metrics"].get("accuracy")) for t in trials]
 
 
 @pytest.mark.parametrize(

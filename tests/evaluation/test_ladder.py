@@ -12,6 +12,7 @@ from netwright.errors import SpecError
 from netwright.evaluation import ladder
 from netwright.evaluation.ladder import (
     ASSUMED,
+    DEFAULT_RUNGS,
     ENOUGH,
     MOST_SCORED,
     RUNGS,
@@ -32,7 +33,8 @@ NAN = math.nan
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("default", RUNGS),
+        ("default", DEFAULT_RUNGS),
+        ("short,supernet,proxies", ("constraints", "proxies", "supernet", "short", "full")),
         ("none", ()),
         ("full", ("constraints", "full")),
         (" short , proxies,full", ("constraints", "proxies", "short", "full")),
@@ -50,7 +52,7 @@ def test_rungs_are_named_in_any_order(text: str, expected: tuple[str, ...]) -> N
         ("", "unknown rung of the ladder ''"),
         ("short,short", "ladder must be rungs, each once, got 'short,short'"),
         ("none,short", r"unknown rung of the ladder 'none'.*stands alone"),
-        ("supernet,short", "supernet is no rung yet: leave it out"),
+        ("supernt,short", "unknown rung of the ladder 'supernt'; did you mean 'supernet'?"),
     ],
 )
 def test_a_ladder_that_cannot_be_is_refused(text: str, message: str) -> None:

@@ -42,7 +42,10 @@ def search(
     space: Annotated[Text, typer.Option(help="A shipped search space (netwright spaces) or FILE.py:NAME.")] = None,
     strategy: Annotated[Text, typer.Option(help="auto, bayesian, evolution, ...; README lists all.")] = None,
     ladder: Annotated[
-        Text, typer.Option(metavar="A,B,...", help="Rungs: proxies, predictor, short, long, full; or default, none.")
+        Text,
+        typer.Option(
+            metavar="A,B,...", help="Rungs: proxies, predictor, supernet, short, long, full; or default, none."
+        ),
     ] = None,
     evaluator: Annotated[Text, typer.Option(help="training, or supernet: on shared weights.")] = None,
     supernet: Annotated[Text, typer.Option(help="Folder of a trained supernet, for that evaluator.")] = None,

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 Run = Annotated[Path, typer.Argument(help="Folder of the run.", metavar="RUN")]
 MAX_COLUMNS = 6
 MAX_ERRORS = 3
-TOLD = ("spent_s", "done", "budget", "scored", "ladder")
+SCORES = ("scored", "shared")
+"""Kinds of events that hold scores of many networks, which are not printed."""
+
+TOLD = ("spent_s", "done", "budget", *SCORES, "ladder")
 """Kinds of events that are told in words of their own."""
 
 
@@ -234,6 +237,6 @@ def _as_object(
         "references": {name: trial.id for name, trial in references(trials)},
         "rungs": [agreement.to_dict() for agreement in _rungs(trials, events, goals[0])],
         "trials": [trial_object(trial) for trial in trials],
-        "events": [{"kind": event.kind, "body": event.body} for event in events if event.kind != "scored"],
+        "events": [{"kind": event.kind, "body": event.body} for event in events if event.kind not in SCORES],
         "card": card,
     }

@@ -19,7 +19,8 @@ from netwright.readable import number
 
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
-    from netwright.study.supernet_phase import SupernetPhase
+    from netwright.study.supernet_further import Training
+    from netwright.study.supernet_record import SupernetRecord
     from netwright.study.supernet_use import Scored
     from netwright.types import Architecture, Budget
 
@@ -46,13 +47,17 @@ def make_group() -> typer.Typer:
 
 def train(
     data: Annotated[Text, typer.Option(help="digits, a .npz file, a folder of images, or MNIST's idx files.")] = None,
-    task: Annotated[Text, typer.Option(help="What is learned: image-classification.")] = "image-classification",
+    task: Annotated[Text, typer.Option(help="What is learned.  [default: image-classification]")] = None,
     space: Annotated[Text, typer.Option(help="A shipped search space (netwright spaces) or FILE.py:NAME.")] = None,
-    sampling: Annotated[str, typer.Option(help="sandwich, uniform, fair, progressive or pareto.")] = "sandwich",
-    distil: Annotated[bool, typer.Option("--distil/--no-distil", help="The largest network teaches.")] = True,
-    divergence: Annotated[str, typer.Option(help="How its answers are compared with: kl or alpha.")] = "kl",
-    epochs: Annotated[Text, typer.Option(metavar="E", help="Passes over the data.")] = None,
-    budget: Annotated[Text, typer.Option(help="A time such as 10m.  [default: 10m without --epochs]")] = None,
+    sampling: Annotated[
+        Text, typer.Option(help="sandwich, uniform, fair, progressive or pareto.  [default: sandwich]")
+    ] = None,
+    distil: Annotated[
+        bool | None, typer.Option("--distil/--no-distil", help="The largest network teaches.  [default: distil]")
+    ] = None,
+    divergence: Annotated[Text, typer.Option(help="Of its answers: kl or alpha.  [default: kl]")] = None,
+    epochs: Annotated[Text, typer.Option(metavar="E", help="Passes over the data, in all.")] = None,
+    budget: Annotated[Text, typer.Option(help="A time such as 10m, in all.  [default: 10m without --epochs]")] = None,
     workers: Annotated[Text, typer.Option(metavar="N", help="Processes that share each step.  [default: 1]")] = None,
     seed: Annotated[Text, typer.Option(metavar="N", help="Of everything random.  [default: 0]")] = None,
     device: Annotated[Text, typer.Option(help="cpu, cuda, cuda:0 or mps.  [default: cpu]")] = None,
@@ -62,35 +67,41 @@ def train(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> int:
-    """Train the weights that all networks of a space share; the same command again goes on after an interruption."""
+    """Train the weights that all networks of a space share; again goes on, with more --epochs or --budget further."""
     from netwright.run_folders import require_free
-    from netwright.spec import SearchSpec
-    from netwright.study.supernet_record import is_supernet
-    from netwright.study.supernet_use import new_phase
+    from netwright.study.supernet_record import is_supernet, read_record
+    from netwright.study.supernet_use import new_training, options_of, search_spec
 
+    known = read_record(Path(out)) if out is not None and is_supernet(Path(out)) else None
     options = {"task": task, "data": data, "space": space, "device": device, "out": out}
     numbers = {"workers": _number(workers), "seed": _number(seed)}
-    spec = SearchSpec.from_options(**options, **numbers, trial_memory_limit=memory_limit)
-    begun = is_supernet(Path(spec.out))
-    if not begun:
+    spec = search_spec(known, **options, **numbers, trial_memory_limit=memory_limit)
+    if known is None:
         if resume:
             cure = "give the folder of one that was begun (--out), or leave --resume out"
             raise SpecError(f"out: {one_line(spec.out)} holds no supernet that could go on; {cure}")
         require_free(spec.out)
-    limit = _time(budget, epochs is None)
+    length, limit = _length(known, epochs, budget)
     tell = _Lines(sys.stdout, quiet=quiet, as_json=as_json)
     with redirect_stdout(sys.stderr):
-        how = {"sampling": sampling, "distil": distil, "divergence": divergence}
-        phase = new_phase(spec, epochs=_epochs(epochs), budget=limit, options=how)
-        finished = phase.open()
-        left_s = None if limit is None else (limit.time_s or 0.0) - phase.record.spent_s
+        how = options_of(known, sampling=sampling, distil=distil, divergence=divergence)
+        training = new_training(spec, epochs=length, budget=limit, options=how)
+        finished, spent_s = training.is_finished(), training.phase.record.spent_s
+        left_s = None if limit is None else (limit.time_s or 0.0) - spent_s
         if not finished and left_s is not None and left_s <= 0:
-            spent = duration(phase.record.spent_s)
-            raise SpecError(wrong("budget", str(limit), f"more than what was spent already ({spent})", "give --epochs"))
-        return _train(phase, left_s, tell)
+            cure = f"more than what was spent already ({duration(spent_s)})"
+            raise SpecError(wrong("budget", str(limit), cure, "give --epochs"))
+        return _train(training, left_s, tell)
 
 
-def _train(phase: SupernetPhase, left_s: float | None, tell: _Lines) -> int:
+def _length(known: SupernetRecord | None, epochs: str | None, budget: str | None) -> tuple[float | None, Budget | None]:
+    """Epochs and time that are asked for; where nothing is said those of the training that was begun."""
+    if known is not None and epochs is None and budget is None:
+        return known.settings.epochs, _time(known.budget or None, False)
+    return _epochs(epochs), _time(budget, epochs is None)
+
+
+def _train(training: Training, left_s: float | None, tell: _Lines) -> int:
     """Run the training, with signals and a log."""
     from netwright.errors import Interrupted
     from netwright.study.clock import StopRequest
@@ -99,17 +110,18 @@ def _train(phase: SupernetPhase, left_s: float | None, tell: _Lines) -> int:
     stop = StopRequest()
     deadline_s = None if left_s is None else time.monotonic() + left_s
     ears = Ears(tell, lambda: stop.signal_number)
+    folder = training.phase.folder
     try:
         with stop.listening(tell):
-            record = phase.run(ears, deadline_s)
+            record = training.run(ears, deadline_s)
     except (Interrupted, KeyboardInterrupt) as error:
         code = error.signal_number if isinstance(error, Interrupted) else signal.SIGINT
         print("stopped; the same command goes on where it was", file=sys.stderr)
         return 128 + code
     if tell.as_json:
-        tell.write(json_line({"run": str(phase.folder), "finished": True, **record.trained}))
+        tell.write(json_line({"run": str(folder), "finished": True, **record.trained}))
     else:
-        tell(f"trained: {phase.folder}; go on with netwright supernet search, evaluate or extract")
+        tell(f"trained: {folder}; go on with netwright supernet search, evaluate or extract")
     return 0
 
 

@@ -3,7 +3,7 @@
     constraints   limits on what is known of a network without training it
     proxies       zero-cost proxies on one batch of images
     predictor     a model of the study's own trials
-    (supernet)    its place: networks with shared weights
+    supernet      networks with weights that all share; only where it is named
     short         the shortest training
     long          longer ones
     full          the longest
@@ -26,18 +26,17 @@ from statistics import NormalDist
 
 from netwright.errors import SpecError, unknown, wrong
 
-RUNGS = ("constraints", "proxies", "predictor", "short", "long", "full")
+SHARED = "supernet"
+RUNGS = ("constraints", "proxies", "predictor", SHARED, "short", "long", "full")
 ALWAYS = ("constraints", "full")
 """Rungs that every ladder has."""
 
-LATER = ("supernet",)
-"""Rungs that have their place and do not exist yet."""
-
+DEFAULT_RUNGS = tuple(rung for rung in RUNGS if rung != SHARED)
 DEFAULT = "default"
 NONE = "none"
 
 ASSUMED = 0.3
-"""Kendall's tau of proxies or a predictor with a short training, until it is measured."""
+"""Kendall's tau of a rung that trains no network with a short training, until it is measured."""
 
 ASSUMED_BY = 8
 """Networks that the assumption counts as, beside those that were measured."""
@@ -87,28 +86,26 @@ def parse_ladder(text: str) -> tuple[str, ...]:
     """Rungs that a text names, the cheapest first.
 
     Args:
-        text: ``default`` for all; ``none`` for no ladder; or names, parted by commas.
+        text: ``default`` for all but ``supernet``; ``none`` for no ladder; or names, parted by commas.
 
     Returns:
         Rungs, those that every ladder has included; empty for ``none``.
 
     Raises:
-        SpecError: an unknown rung, one named twice, or one that does not exist yet.
+        SpecError: an unknown rung, or one named twice.
 
     Example:
         >>> parse_ladder("short,proxies")
         ('constraints', 'proxies', 'short', 'full')
-        >>> parse_ladder("none"), parse_ladder("default") == RUNGS
+        >>> parse_ladder("none"), parse_ladder("default") == DEFAULT_RUNGS
         ((), True)
     """
     names = [name.strip() for name in text.split(",")]
     if names == [NONE]:
         return ()
     if names == [DEFAULT]:
-        return RUNGS
+        return DEFAULT_RUNGS
     for name in names:
-        if name in LATER:
-            raise SpecError(wrong("ladder", text, f"of {', '.join(RUNGS)}", f"{name} is no rung yet: leave it out"))
         if name not in RUNGS:
             alone = f" ({name} stands alone)" if name in (NONE, DEFAULT) else ""
             raise SpecError(unknown("rung of the ladder", name, [*RUNGS, DEFAULT, NONE]) + alone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 from netwright.errors import NetwrightError, wrong
 from netwright.types import Architecture, Json, canonical_json, digest
@@ -109,6 +110,17 @@ class Conditions:
     def digest(self) -> str:
         """By which scores that were kept are known to be made under the same conditions."""
         return digest(canonical_json(asdict(self)))
+
+
+class Scorer(Protocol):
+    """What says something of architectures without training them; `ProxyScorer` is one."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+    @property
+    def conditions(self) -> Conditions: ...
+    def prepare(self) -> None: ...
+    def score(self, architecture: Architecture, /) -> Scored: ...
 
 
 def _json(value: float) -> Json:

@@ -28,6 +28,8 @@ from netwright.tasks.base import Task
 from netwright.types import Architecture, Constraint, Fidelity, Json
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import nn
 
 __all__ = ["SupernetEvaluator", "supernet_of"]
@@ -54,6 +56,9 @@ class SupernetEvaluator(TrainingEvaluator):
     Raises:
         SpecError: the supernet takes other inputs than the task gives.
     """
+
+    num_shards = 32
+    """Parts of training batches on which statistics of norms are measured, at most."""
 
     def __init__(
         self,
@@ -104,6 +109,10 @@ class SupernetEvaluator(TrainingEvaluator):
         made._flip = self._flip
         return made
 
+    def shown(self) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
+        """Pixels and class numbers of the images that networks are scored on with shared weights."""
+        return self.task.validation()
+
     def prepare(self) -> None:
         """Load data, torch and the shared weights, so that trials that are forked have them.
 
@@ -134,8 +143,8 @@ class SupernetEvaluator(TrainingEvaluator):
 
         self._give_weights(model, arch)
         model = model.to(device=torch.device(self.options.device), memory_format=torch.channels_last)  # type: ignore[call-overload]
-        recalibrate(model, self._batches(recipe, Fidelity(epochs=1.0), seed=0))
-        scores = self._scores(model)
+        recalibrate(model, self._batches(recipe, Fidelity(epochs=1.0), seed=0), self.num_shards)
+        scores = self._scores(model, self.shown())
         self._keep(model, path)
         return {**scores, "epochs": 0.0, "train_time_s": 0.0}
 

@@ -6,6 +6,7 @@ Knows no training and no folders of runs.
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ def save_supernet(path: Path, supernet: Supernet, task: Task) -> str:
     from netwright.evaluation.checkpoints import write_atomically
 
     tensors = {key: tensor.cpu().contiguous() for key, tensor in supernet.state_dict().items()}
-    data = save(tensors, metadata={**facts_of(task, supernet.space), "seed": str(supernet.seed)})
+    data = _in_order(save(tensors, metadata={**facts_of(task, supernet.space), "seed": str(supernet.seed)}))
     write_atomically(path, data)
     return _digest(data)
 
@@ -113,6 +114,14 @@ def load_supernet(path: Path, task: Task, space: SearchSpace, *, digest: str | N
         )
     except (SpaceError, ValueError) as error:
         raise SpecError(f"{one_line(path)}: is damaged ({error}); {again}") from error
+
+
+def _in_order(data: bytes) -> bytes:
+    """The file with the keys of its header sorted: the library writes metadata in another order each time."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + size :]
 
 
 def _digest(data: bytes) -> str:

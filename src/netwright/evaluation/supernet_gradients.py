@@ -24,7 +24,16 @@ from torch import Tensor, nn
 
 from netwright.errors import TrialError
 from netwright.evaluation.batches import Batches
-from netwright.evaluation.gradients import Helper, _cores, _shared_like, _split, _stay_on, fork_helper, noise_seed
+from netwright.evaluation.gradients import (
+    Helper,
+    _cores,
+    _shared_like,
+    _split,
+    _stay_on,
+    fork_helper,
+    noise_seed,
+    seed_noise,
+)
 from netwright.evaluation.supernet_losses import Divergence, divergence
 from netwright.supernet import Subnet, Supernet
 from netwright.types import Architecture
@@ -183,12 +192,12 @@ class _Noise:
     """Seeds dropout and the like within a block, and leaves torch's random state as it was."""
 
     def __init__(self, seed: int, x: Tensor) -> None:
-        self._seed = seed
+        self._seed, self._device = seed, x.device
         self._fork = torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else [])
 
     def __enter__(self) -> None:
         self._fork.__enter__()
-        torch.manual_seed(self._seed)
+        seed_noise(self._seed, self._device)
 
     def __exit__(self, *error: object) -> None:
         self._fork.__exit__(*error)  # type: ignore[arg-type]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from netwright.errors import SpecError, unknown, wrong
 from netwright.evaluation.recipe import Recipe
-from netwright.types import Json
+from netwright.types import Json, digest
 
 if TYPE_CHECKING:
     from netwright.nn.networks import Networks
@@ -21,6 +21,9 @@ SINGLE: tuple[Sampling, ...] = ("uniform", "fair")
 
 DIVERGENCES = ("kl", "alpha")
 
+FURTHER_RATE = 0.3
+"""Times the recipe's learning rates in every cycle but the first: what was learned is not to be lost at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class SupernetSettings:
@@ -32,9 +35,12 @@ class SupernetSettings:
             two of a space that opens), ``pareto`` (the largest, the best of a few of a size twice, the smallest).
         distil: whether all networks of a step but the first learn from its answers.
         divergence: how: ``kl``, or ``alpha`` for adaptive alpha-divergence.
-        epochs: passes over the data, at most where time is limited.
+        epochs: passes over the data in all cycles together, at most where time is limited.
         seed: of weights, samples, order and augmentation of the data.
         recipe: of the optimiser.
+        cycle: 1, or more where weights whose training had ended are trained further.
+        before: epochs of the cycles before.
+        after: digest of the weights that these left.
 
     Raises:
         SpecError: a value is unknown or outside its range.
@@ -46,6 +52,9 @@ class SupernetSettings:
     epochs: float = 10.0
     seed: int = 0
     recipe: Recipe = field(default_factory=Recipe)
+    cycle: int = 1
+    before: float = 0.0
+    after: str = ""
 
     def __post_init__(self) -> None:
         if self.sampling not in SAMPLINGS:
@@ -56,9 +65,31 @@ class SupernetSettings:
             raise SpecError(wrong("epochs", self.epochs, "> 0 and at most 1e6"))
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
             raise SpecError(wrong("seed", self.seed, "a whole number in [0, 2**32)"))
+        if isinstance(self.cycle, bool) or not isinstance(self.cycle, int) or not 1 <= self.cycle <= 10**6:
+            raise SpecError(wrong("cycle", self.cycle, "a whole number >= 1"))
+        if not 0 <= self.before < self.epochs:
+            raise SpecError(wrong("before", self.before, f"in [0, epochs ({self.epochs:g}))"))
+
+    @property
+    def length(self) -> float:
+        """Passes over the data in this cycle."""
+        return self.epochs - self.before
+
+    @property
+    def draws(self) -> int:
+        """Seed of samples and order of the data: a further cycle is not to see the same batches again."""
+        return self.seed if self.cycle == 1 else int(digest(f"{self.seed} {self.cycle}", 8), 16)
+
+    @property
+    def rated(self) -> Recipe:
+        """The recipe of this cycle."""
+        if self.cycle == 1:
+            return self.recipe
+        rates = {name: FURTHER_RATE * getattr(self.recipe, name) for name in ("learning_rate", "side_learning_rate")}
+        return replace(self.recipe, **rates)
 
     def sampler(self, networks: Networks, total: int) -> Sampler:
-        """What says which networks a step runs.
+        """What says which networks a step runs; after the first cycle all of a progressive space is open: a sandwich.
 
         Args:
             networks: of the space.
@@ -67,9 +98,9 @@ class SupernetSettings:
         from netwright.supernet import BestUp, Fair, Progressive, Sandwich, Uniform
 
         if self.sampling == "progressive":
-            return Progressive(networks, total, self.seed)
+            return Progressive(networks, total, self.seed) if self.cycle == 1 else Sandwich(networks, self.draws)
         kinds = {"sandwich": Sandwich, "uniform": Uniform, "fair": Fair, "pareto": BestUp}
-        return cast("Sampler", kinds[self.sampling](networks, self.seed))
+        return cast("Sampler", kinds[self.sampling](networks, self.draws))
 
     def to_dict(self) -> dict[str, Json]:
         """JSON object."""
@@ -77,4 +108,5 @@ class SupernetSettings:
 
     def __str__(self) -> str:
         teacher = "" if self.sampling in SINGLE or not self.distil else f", the first one teaches ({self.divergence})"
-        return f"{self.sampling} sampling{teacher}"
+        cycle = "" if self.cycle == 1 else f", cycle {self.cycle}"
+        return f"{self.sampling} sampling{teacher}{cycle}"

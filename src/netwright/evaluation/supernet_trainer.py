@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netwright.errors import SearchError
-from netwright.evaluation.supernet_files import WEIGHTS, facts_of, save_supernet, supernet_of
+from netwright.evaluation.supernet_files import WEIGHTS, facts_of, load_supernet, save_supernet, supernet_of
 from netwright.evaluation.supernet_settings import SupernetSettings
 from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator
 from netwright.space import SearchSpace
@@ -28,10 +28,14 @@ if TYPE_CHECKING:
     from netwright.evaluation.checkpoints import Checkpoints
     from netwright.evaluation.supernet_check import Distinct
     from netwright.evaluation.supernet_training import Position
+    from netwright.supernet import Supernet
 
 _log = logging.getLogger(__name__)
 
 POSITION, STOP, REPORT = "position.json", "stop", "report.json"
+BEFORE = "before.safetensors"
+"""Weights of the cycle before, where a training that had ended goes on."""
+
 TOLD_EVERY_S = 0.5
 RESERVE_S = 3.0
 """Kept of a deadline for the comparison of outputs and the file."""
@@ -78,7 +82,7 @@ class SupernetTrainer(TrainingEvaluator):
         folder: Path,
         options: TrainerOptions | None = None,
     ) -> None:
-        super().__init__(task, space, work_dir=Path(folder) / "work", recipe=settings.recipe, options=options)
+        super().__init__(task, space, work_dir=Path(folder) / "work", recipe=settings.rated, options=options)
         self.settings, self.folder = settings, Path(folder)
 
     def prepare(self) -> None:
@@ -90,7 +94,8 @@ class SupernetTrainer(TrainingEvaluator):
         """Train; the arguments say nothing here, since all is in the settings.
 
         Returns:
-            epochs, steps, train_time_s of this call, and whether it was asked to stop before its end.
+            epochs (those of earlier cycles, too), steps of this cycle, train_time_s of this call, and whether it was
+            asked to stop before its end.
 
         Raises:
             SpaceError: the networks cannot share weights, or need more memory.
@@ -101,8 +106,8 @@ class SupernetTrainer(TrainingEvaluator):
         from netwright.evaluation.training import Deadline, TrainingOptions
 
         options, settings = self.options, self.settings
-        supernet = supernet_of(self.task, self.space, seed=settings.seed, memory_bytes=int(self._memory_bound()))
-        batches = self._batches(self.recipe, Fidelity(settings.epochs), settings.seed)
+        supernet = self._supernet()
+        batches = self._batches(self.recipe, Fidelity(settings.length), settings.draws)
         checkpoints = self._checkpoints()
         at_s = options.deadline_s
         how = TrainingOptions(
@@ -114,20 +119,21 @@ class SupernetTrainer(TrainingEvaluator):
         num_bytes = supernet.bank.num_bytes
         size = f"{len(supernet.bank)} shared tensors of {num_bytes / 2**20:.3g} MiB together"
         _log.info("supernet: %s; trained with %s", size, settings)
-        planned = self.recipe.schedule(settings.epochs, batches.steps_per_epoch).total
+        planned = self.recipe.schedule(settings.length, batches.steps_per_epoch).total
         teller = _Teller(self.work_dir, size)
         trained = train_supernet(
             supernet,
             batches,
             self.recipe,
             settings.sampler(supernet.networks, planned),
-            epochs=settings.epochs,
+            epochs=settings.length,
             distil=settings.distil,
             divergence=settings.divergence,
             options=how,
             listener=teller,
         )
-        metrics = {"epochs": trained.epochs, "steps": float(trained.steps), "train_time_s": trained.time_s}
+        epochs = settings.before + trained.epochs
+        metrics = {"epochs": epochs, "steps": float(trained.steps), "train_time_s": trained.time_s}
         if teller.stopped:
             return {**metrics, "stopped": 1.0}
         from netwright.evaluation.supernet_check import compare_outputs
@@ -145,6 +151,13 @@ class SupernetTrainer(TrainingEvaluator):
         _write(self.work_dir / REPORT, report)
         checkpoints.discard_decay()
         return {**metrics, "stopped": 0.0}
+
+    def _supernet(self) -> Supernet:
+        """New weights, or those that the cycle before left."""
+        if self.settings.cycle > 1:
+            return load_supernet(self.work_dir / BEFORE, self.task, self.space, digest=self.settings.after)
+        bound = int(self._memory_bound())
+        return supernet_of(self.task, self.space, seed=self.settings.seed, memory_bytes=bound)
 
     def _require_distinct(self, distinct: Distinct) -> None:
         if distinct.all_equal:

@@ -27,7 +27,7 @@ from netwright.evaluation.machine import memory_bytes
 from netwright.evaluation.recipe import Recipe
 from netwright.space import SearchSpace
 from netwright.space.terms import Term
-from netwright.tasks.base import Task
+from netwright.tasks.base import Examples, Task
 from netwright.types import Architecture, Constraint, Fidelity, Json, Metrics, canonical_json, digest
 
 if TYPE_CHECKING:
@@ -271,13 +271,13 @@ class TrainingEvaluator:
         checkpoints.discard_decay()
         return {**scores, "epochs": trained.epochs, "train_time_s": trained.time_s}
 
-    def _scores(self, model: nn.Module) -> dict[str, float]:
-        """What the task measures of a network on its validation examples."""
+    def _scores(self, model: nn.Module, examples: Examples | None = None) -> dict[str, float]:
+        """What the task measures of a network on examples, its validation examples if not given."""
         from netwright.evaluation.training import evaluate
 
         return evaluate(
             model,
-            self._images(*self.task.validation()),
+            self._images(*(examples or self.task.validation())),
             device=self.options.device,
             batch_size=scored_at_once(self.task),
             scores=self.task.scores,

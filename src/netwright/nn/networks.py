@@ -52,6 +52,7 @@ class Networks:
         wrap: what is put around each network.
         seed: of initial weights.
         most: how many are remembered.
+        device: where their tensors are.
     """
 
     def __init__(
@@ -63,9 +64,10 @@ class Networks:
         wrap: Wrap | None = None,
         seed: int = 0,
         most: int = 16,
+        device: str = "cpu",
     ) -> None:
         self.space, self.input_shape, self.input_dtype = space, tuple(input_shape), input_dtype
-        self._wrap, self._seed, self._most = wrap, seed, most
+        self._wrap, self._seed, self._most, self._device = wrap, seed, most, device
         self._built: OrderedDict[Architecture, Network] = OrderedDict()
 
     def term(self, architecture: Architecture) -> Term:
@@ -97,12 +99,12 @@ class Networks:
         """Remember none of the networks."""
         self._built.clear()
 
-    def make(self, architecture: Architecture, *, device: str = "cpu") -> Network:
-        """A new network with weights of its own.
+    def make(self, architecture: Architecture, *, device: str | None = None) -> Network:
+        """A new network with weights of its own, the same on every device.
 
         Args:
             architecture: which.
-            device: where its tensors are; ``meta`` for shapes without memory.
+            device: where its tensors are; ``meta`` for shapes without memory, None for that of all networks.
 
         Raises:
             BuildError: it cannot be built.
@@ -113,5 +115,6 @@ class Networks:
             input_dtype=self.input_dtype,
             own_code=given_in_namespace,
         )
-        model = instantiate(written, seed=self._seed, device=device)
-        return Network(model, places_of(model, written))
+        meta = device == "meta"
+        model = instantiate(written, seed=self._seed, device="meta" if meta else "cpu")
+        return Network(model if meta else model.to(device or self._device), places_of(model, written))

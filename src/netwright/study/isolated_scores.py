@@ -14,8 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Self
 
-from netwright.evaluation.scored import Scored
-from netwright.evaluation.scoring import ProxyScorer
+from netwright.evaluation.scored import Scored, Scorer
 from netwright.execution import Executor, InProcessExecutor, IsolatedExecutor, Job, Limits, Outcome
 from netwright.types import Architecture, Fidelity, Metrics, TrialState
 
@@ -34,7 +33,7 @@ class ScoreFiles:
         folder: where files are kept; those made under other conditions lie elsewhere in it.
     """
 
-    def __init__(self, scorer: ProxyScorer, folder: Path) -> None:
+    def __init__(self, scorer: Scorer, folder: Path) -> None:
         self.scorer = scorer
         self._folder = Path(folder) / scorer.conditions.digest
 
@@ -82,7 +81,7 @@ class IsolatedScores:
         workers: at once, each with one thread.
     """
 
-    def __init__(self, scorer: ProxyScorer, folder: Path, *, workers: int = 1) -> None:
+    def __init__(self, scorer: Scorer, folder: Path, *, workers: int = 1) -> None:
         self._files = ScoreFiles(scorer, folder)
         self._workers = workers
         self._known: dict[Architecture, Scored] = {}

@@ -1,10 +1,12 @@
-"""The rungs of the ladder that train nothing: a pool of random networks, ranked by proxies and by a predictor.
+"""The rungs of the ladder that train no network: a pool of random ones, ranked by proxies, shared weights, a predictor.
 
 The best of the pool take turns with what the strategy proposes, and every third of the pool is drawn at random. What a
 network was said to be worth is noted before it is trained; said and found are compared over the networks that were not
 chosen for what was said of them, so that the comparison is honest. Networks that a search tries first in any case are
 scored, too, since they are the first that tell what scores are worth. A rung that is no better than the size is
-dropped. Scores that are no numbers rank last, and are counted.
+dropped. Where there are proxies, they choose which of the pool are scored with shared weights. Of these two, the one
+that is measured to be worth more ranks the pool, shared weights until then; and as soon as it can, a predictor that
+knows the scores of both.
 
 Knows no clocks and no processes: scores are given to it. Its state is a function of them and of what it was told.
 """
@@ -12,7 +14,7 @@ Knows no clocks and no processes: scores are given to it. Its state is a functio
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,16 +22,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netwright.evaluation.ladder import (
+    ASSUMED,
     FEWEST,
-    FEWEST_SCORED,
+    SHARED,
     believed,
     is_worth_nothing,
     passing_share,
 )
-from netwright.evaluation.scored import SIZES, Scored
+from netwright.evaluation.scored import Scored
 from netwright.evaluation.scoring import sample_architectures
 from netwright.predictors.inputs import Inputs
 from netwright.predictors.predictor import Predictor
+from netwright.study.pool_scores import PoolScores
 from netwright.study.rung_audit import RungAgreement, measure_agreement
 from netwright.types import Architecture, Fidelity, Metrics, Proposal
 
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 PROXIES = "proxies"
 PREDICTOR = "predictor"
 POOL = "pool"
+OF_POOL = (PROXIES, SHARED, PREDICTOR, POOL)
 """Origins of networks that were chosen by a rung, or from the pool by chance."""
 
 UNSCORED = 48
@@ -48,10 +53,6 @@ RANDOM_EVERY = 3
 FEWEST_LEARNT = 6
 MOST_LEARNT = 200
 """Networks that the predictor is made of at least, and at most: the newest, so that proposals do not get slower."""
-
-MOSTLY = 0.95
-"""Where some proxies tell a number of so many networks, others are left out: they rank networks last for what they are,
-such as those without ReLU."""
 
 MOST_NOTED = 64
 """Networks that the predictor is judged by at most: what is known of it by then does not change any more."""
@@ -73,6 +74,7 @@ class Screen:
         seed: of the draw.
         tried: networks that the search tries in any case.
         num_to_score: networks that are to be scored by proxies; 0 without that rung.
+        num_to_share: networks that are to be scored with shared weights; 0 without that rung.
         predictor: whether a model of what was trained ranks the pool.
         cost_ratio: what the shortest training of a network costs, for each unit that its scores cost.
         most_s: wall seconds that the scoring may take.
@@ -88,17 +90,18 @@ class Screen:
         seed: int = 0,
         tried: Sequence[Architecture] = (),
         num_to_score: int = 0,
+        num_to_share: int = 0,
         predictor: bool = True,
         cost_ratio: float = 30.0,
         most_s: float = math.inf,
     ) -> None:
         self._space, self._seed, self._tried = space, seed, tuple(tried)
         self._cost_ratio = cost_ratio
-        self.num_to_score, self.most_s = num_to_score, most_s
-        self.living = [*([PROXIES] if num_to_score else []), *([PREDICTOR] if predictor else [])]
+        self.num_to_score, self.num_to_share, self.most_s = num_to_score, num_to_share, most_s
+        wanted = {PROXIES: num_to_score, SHARED: num_to_share, PREDICTOR: predictor}
+        self.living = [rung for rung, is_wanted in wanted.items() if is_wanted]
         self.dropped: list[str] = []
-        self._scored: dict[Architecture, Scored] = {}
-        self._worth: dict[Architecture, float] = {}
+        self._scores = PoolScores()
         self._predicted: dict[Architecture, float] = {}
         self._chosen: set[Architecture] = set()
         self._values: dict[Architecture, float] = {}
@@ -110,39 +113,44 @@ class Screen:
     @cached_property
     def pool(self) -> tuple[Architecture, ...]:
         """The networks that it chooses among, in the order of the draw; each network once."""
-        count = self.num_to_score or UNSCORED
+        count = max(self.num_to_score, self.num_to_share) or UNSCORED
         return tuple(sample_architectures(self._space, count, self._seed))
 
     @property
     def to_score(self) -> tuple[Architecture, ...]:
-        """Networks whose scores are wanted, in the order in which they are."""
+        """Networks whose scores by proxies are wanted, in the order in which they are."""
         return tuple(dict.fromkeys((*self._tried, *self.pool)))
 
-    def fill(self, scored: Sequence[Scored]) -> str:
-        """Take scores, as far as there are any; what is to be told of them.
+    @property
+    def to_share(self) -> tuple[Architecture, ...]:
+        """Networks whose scores with shared weights are wanted.
 
-        With too few, or where none is a number, there is no rung of proxies.
+        Those that are tried in any case; then of the pool two that proxies rank best, one by chance, and so on; without
+        proxies all by chance.
         """
-        from netwright.evaluation.proxies.ensemble import aggregate, num_not_finite
+        worth = self._scores.worth(PROXIES)
+        by_chance = list(self.pool)
+        best = sorted(by_chance, key=lambda a: -worth.get(a, -math.inf)) if PROXIES in self.living and worth else []
+        chosen: dict[Architecture, None] = {}
+        while len(chosen) < min(self.num_to_share, len(self.pool)):
+            row = best if best and len(chosen) % RANDOM_EVERY != RANDOM_EVERY - 1 else by_chance
+            chosen[next(a for a in row if a not in chosen)] = None
+        return tuple(dict.fromkeys((*self._tried, *chosen)))
 
-        self._scored = {row.architecture: row for row in scored}
-        names = scored[0].values.keys() if scored else ()
-        columns = {name: [row.values.get(name, math.nan) for row in scored] for name in names}
-        shares = {name: float(np.isfinite(column).mean()) for name, column in columns.items()}
-        least = MOSTLY if any(share >= MOSTLY for share in shares.values()) else 0.0
-        usable = {name: columns[name] for name, share in shares.items() if share and share >= least}
-        if len(scored) < FEWEST_SCORED or not usable:
-            self._leave_out(PROXIES)
-            why = (
-                "no network has a score" if len(scored) >= FEWEST_SCORED else f"only {len(scored)} were scored in time"
-            )
-            return f"ladder: no proxies: {why}"
-        self._worth = dict(zip(self._scored, aggregate(usable).tolist(), strict=True))
-        missing = {name: count for name, count in num_not_finite(columns).items() if count and name in usable}
-        told = ", ".join(f"{name} of {count}" for name, count in missing.items())
-        return f"ladder: {len(scored)} networks scored by {', '.join(usable)}" + (
-            f"; no number, and ranked last: {told}" if told else ""
-        )
+    def fill(self, scored: Sequence[Scored], rung: str = PROXIES) -> str:
+        """Take the scores of a rung, as far as there are any; what is to be told of them.
+
+        With too few, or where none is a number, there is no such rung.
+        """
+        told, why_not = self._scores.fill(rung, scored)
+        if not why_not and rung == SHARED and len(set(self._scores.worth(rung).values())) == 1:
+            why_not = f"all {len(scored)} networks score the same with shared weights"
+        return self.leave_out(rung, why_not) if why_not else f"ladder: {told}"
+
+    def leave_out(self, rung: str, why: str) -> str:
+        """Do without a rung from the beginning; what is to be told of it."""
+        self._drop(rung)
+        return f"ladder: no {rung}: {why}"
 
     def pick(self, is_new: Callable[[Architecture], bool], fidelity: Fidelity) -> Proposal | None:
         """The network of the pool that is to be trained next; None where none is.
@@ -213,16 +221,15 @@ class Screen:
             return []
         self._num_judged = len(self._values)
         told = []
-        for rung, said in ((PROXIES, self._worth), (PREDICTOR, self._predicted)):
-            if rung not in self.living:
-                continue
+        for rung in tuple(self.living):
+            said = self._predicted if rung == PREDICTOR else self._scores.worth(rung)
             found = measure_agreement(rung, high, said, self._not_chosen(), self._sizes)
             if found is None:
                 continue
             self._found[rung] = found = replace(found, num_random=found.num)
             if found.num >= FEWEST and is_worth_nothing(found.tau, found.upper, found.size_tau, found.num):
                 self._found[rung] = replace(found, dropped=True)
-                self._leave_out(rung)
+                self._drop(rung)
                 told.append(f"ladder: {rung} dropped, no better than size: {found}")
         return told
 
@@ -231,14 +238,14 @@ class Screen:
         """What is known of each rung, dropped ones included."""
         return tuple(
             found if found.dropped else replace(found, passing=self.passing)
-            for found in (self._found[rung] for rung in (PROXIES, PREDICTOR) if rung in self._found)
+            for found in (self._found[rung] for rung in (PROXIES, SHARED, PREDICTOR) if rung in self._found)
         )
 
     def _not_chosen(self) -> dict[Architecture, float]:
         """What networks came to that no rung chose."""
         return {a: value for a, value in self._values.items() if a not in self._chosen}
 
-    def _leave_out(self, rung: str) -> None:
+    def _drop(self, rung: str) -> None:
         self.living = [name for name in self.living if name != rung]
         self.dropped.append(rung)
         self._predictor = None  # which may have seen its scores
@@ -248,9 +255,16 @@ class Screen:
         told = self._predict(left) if PREDICTOR in self.living and left else None
         if told is not None:
             return PREDICTOR, told
-        if PROXIES in self.living:
-            return PROXIES, [self._worth.get(architecture, -math.inf) for architecture in left]
-        return "", ()
+        rankings = [(rung, [self._scores.worth(rung).get(a, -math.inf) for a in left]) for rung in self._by_worth()]
+        known = (ranking for ranking in rankings if max(ranking[1], default=-math.inf) > -math.inf)
+        return next(known, rankings[0] if rankings else ("", []))
+
+    def _by_worth(self) -> list[str]:
+        """The rungs that score, by what they are worth as far as that is known; until then the dearer one first."""
+        scoring = [rung for rung in (SHARED, PROXIES) if rung in self.living]
+        found = {rung: self._found[rung] for rung in scoring if rung in self._found}
+        taus = {rung: believed(found[rung].tau, found[rung].num) if rung in found else ASSUMED for rung in scoring}
+        return sorted(scoring, key=lambda rung: -taus[rung])
 
     def _predict(self, architectures: Sequence[Architecture]) -> list[float] | None:
         """Predictions; None while too little was trained for them."""
@@ -266,19 +280,12 @@ class Screen:
     @property
     def _inputs(self) -> Inputs:
         """What the predictor sees of a network: its graph, and its scores as long as they are worth something."""
-        with_scores = PROXIES in self.living and bool(self._scored)
-        if with_scores not in self._made:
-            scores = self._scores_of if with_scores else None
-            self._made[with_scores] = Inputs(self._space, self._seed, scores, among=self.pool)
-        return self._made[with_scores]
+        rungs = tuple(rung for rung in self.living if self._scores.worth(rung))
+        if rungs not in self._made:
+            scores = self._scores.named(rungs) if rungs else None
+            self._made[rungs] = Inputs(self._space, self._seed, scores, among=self.pool)
+        return self._made[rungs]
 
     @cached_property
-    def _made(self) -> dict[bool, Inputs]:
+    def _made(self) -> dict[tuple[str, ...], Inputs]:
         return {}
-
-    def _scores_of(self, architecture: Architecture) -> Mapping[str, float]:
-        row = self._scored.get(architecture)
-        if row is None:
-            row = next(iter(self._scored.values()))
-            return dict.fromkeys((*row.values, *SIZES), math.nan)
-        return {**row.values, **row.sizes}

@@ -39,7 +39,7 @@ from netwright.strategies.pool import admit_once, collect
 from netwright.strategies.rung_sense import RungSense
 from netwright.strategies.successive_halving import Entry, Rung
 from netwright.study.curve_stops import CurveStops
-from netwright.study.ladder_screen import POOL, PREDICTOR, PROXIES, Screen
+from netwright.study.ladder_screen import OF_POOL, POOL, Screen
 from netwright.study.pool_turns import PoolTurns
 from netwright.study.rung_audit import PROBE, RungAgreement, measure_agreement
 from netwright.types import Architecture, Constraint, Fidelity, Metrics, Objective, Proposal, Trial
@@ -339,7 +339,7 @@ class Ladder:
         chosen = self._of_pool(fidelity) if self._turns.is_the_pools else None
         chosen = chosen or self._of_strategy(fidelity)
         if chosen is not None:
-            from_pool = chosen.origin in (PROXIES, PREDICTOR, POOL)
+            from_pool = chosen.origin in OF_POOL
             self._turns.note(chosen.architecture, from_pool=from_pool, by_chance=chosen.origin == POOL)
             if self.screen is not None:
                 self.screen.note(chosen.architecture)

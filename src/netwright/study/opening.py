@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from netwright.errors import SpecError, StoreError, UsageError
-from netwright.evaluation.ladder import NONE
+from netwright.evaluation.ladder import NONE, SHARED
 from netwright.gradient_methods import DIFFERENTIABLE
 from netwright.run_folders import require_free
 from netwright.spec import SUPERNET, SearchSpec, load_spec
@@ -87,6 +87,10 @@ def _prepare_task(
         from netwright.study.supernet_parts import with_supernet
 
         parts = with_supernet(parts, spec, settings, objects)
+    elif SHARED in spec.rungs:
+        from netwright.study.shared_rung import with_shared_rung
+
+        parts = with_shared_rung(parts, spec, settings)
     if spec.inherit:
         from netwright.study.inheriting import with_inheritance
 

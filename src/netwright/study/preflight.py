@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 NUM_SAMPLES = 8
 SAMPLE_TIME_S = 30.0
+SHARED_TIME_S = 120.0
 
 
 def require_device(device: str) -> None:
@@ -191,3 +192,42 @@ def _try(task: Task, space: SearchSpace, drawn: list[Architecture]) -> list[Outc
 
 def _shown(arch: Architecture) -> str:
     return shorten(dict(arch), 160)
+
+
+def require_shareable(task: ImageClassification, space: SearchSpace, memory_bytes: int | None, seed: int) -> None:
+    """Check that the networks of a space can share weights, in a process of its own; nothing is trained.
+
+    Args:
+        task: says what goes in.
+        space: of the networks.
+        memory_bytes: most memory; None for the machine's.
+        seed: of the networks that are looked at.
+
+    Raises:
+        SpaceError: they cannot, or need more memory: names the operation, and the remedy.
+    """
+    probe = _SharedProbe(task, space, memory_bytes, seed)
+    with IsolatedExecutor(probe, limits=Limits(time_s=SHARED_TIME_S, memory_bytes=memory_bytes)) as executor:
+        executor.submit(Job(0, Architecture({}), Fidelity(), seed=0))
+        (outcome,) = executor.wait(None)
+    cure = "leave supernet out of the ladder, or change the space"
+    if outcome.error.startswith(SpaceError.__name__):
+        raise SpaceError(f"ladder: supernet: {_cause(outcome).partition(': ')[2]}; {cure}")
+    if outcome.state is TrialState.INFEASIBLE:
+        raise SpaceError(f"ladder: supernet: the shared weights of the space need too much memory; {cure}")
+
+
+class _SharedProbe:
+    """Evaluator that makes the shared weights of a space, without training them."""
+
+    def __init__(self, task: ImageClassification, space: SearchSpace, memory_bytes: int | None, seed: int) -> None:
+        self._task, self._space, self._memory_bytes, self._seed = task, space, memory_bytes, seed
+
+    def __call__(self, arch: Architecture, *, fidelity: Fidelity, seed: int) -> Metrics:
+        """How many shared tensors there are; the arguments say nothing here."""
+        from netwright.evaluation.machine import memory_bytes
+        from netwright.evaluation.supernet_files import supernet_of
+
+        most = self._memory_bytes or memory_bytes()
+        made = supernet_of(self._task, self._space, seed=self._seed, memory_bytes=most)
+        return {"tensors": float(len(made.bank))}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from netwright.errors import StoreError
-from netwright.evaluation.scored import Scored
+from netwright.evaluation.scored import Scored, Scorer
 from netwright.evaluation.scoring import ProxyScorer
 from netwright.storage import Store
 from netwright.study.isolated_scores import IsolatedScores
@@ -71,6 +71,13 @@ def make_scores(
         Those that were scored, in the order of ``pool``.
     """
     scorer = ProxyScorer(task, space, ENSEMBLE, seed=seed)
+    return scores_by(scorer, pool, folder=folder, workers=workers, may_go_on=may_go_on)
+
+
+def scores_by(
+    scorer: Scorer, pool: Sequence[Architecture], *, folder: Path, workers: int, may_go_on: Callable[[], float]
+) -> list[Scored]:
+    """Score networks by a scorer; see `make_scores`."""
     found: list[Scored] = []
     at_once = 4 * workers
     with IsolatedScores(scorer, folder, workers=workers) as scores:

@@ -15,15 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from netwright.errors import CapabilityError, SpecError, one_line, unknown, wrong
 from netwright.evaluation.base import Evaluator
-from netwright.evaluation.ladder import (
-    DEFAULT,
-    LATE,
-    NONE,
-    SCORING_SHARE,
-    num_to_score,
-    score_seconds,
-    training_rungs,
-)
+from netwright.evaluation.ladder import DEFAULT, NONE, training_rungs
 from netwright.evaluation.recipe import Recipe
 from netwright.python_files import import_file
 from netwright.space import SearchSpace
@@ -34,17 +26,18 @@ from netwright.strategies.successive_halving import rung_epochs
 from netwright.study.equal_time import EqualTime
 from netwright.study.finals import PORTFOLIO, REFERENCE
 from netwright.study.known_limits import KnownLimits
-from netwright.study.ladder_screen import PREDICTOR, PROXIES, Screen
 from netwright.study.ladder_strategy import Ladder
-from netwright.study.plan import Plan, make_plan, nominal_rate, search_seconds
+from netwright.study.plan import Plan, make_plan
 from netwright.study.preflight import require_device, require_networks, require_training
+from netwright.study.screen_parts import most_macs, screen_of
 from netwright.study.settings import Settings
 from netwright.tasks import load_task
-from netwright.types import Architecture, Budget, Constraint, Fidelity, Objective, Proposal, digest
+from netwright.types import Budget, Constraint, Fidelity, Objective, Proposal, digest
 
 if TYPE_CHECKING:
     from netwright.spec import SearchSpec
     from netwright.study.differentiable import ByGradients
+    from netwright.study.shared_rung import SharedRung
     from netwright.study.supernet_parts import Sharing
     from netwright.tasks.image_classification import ImageClassification
 
@@ -64,6 +57,7 @@ class Parts:
         code: digest of code that a person wrote for this search.
         searched_by: the strategy, and why it was chosen; for people.
         ladder: the strategy within, where it is a ladder.
+        shared_rung: the ladder's rung of shared weights; None without one.
         known_limits: which networks are not worth a proposal; None with an evaluator of one's own.
         sharing: the supernet that is searched on; None where each network is trained.
         by_gradients: the differentiable search that gives the networks; None where a strategy proposes them.
@@ -79,6 +73,7 @@ class Parts:
     code: str = ""
     searched_by: str = ""
     ladder: Ladder | None = None
+    shared_rung: SharedRung | None = None
     known_limits: KnownLimits | None = None
     sharing: Sharing | None = None
     by_gradients: ByGradients | None = None
@@ -113,7 +108,7 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
         require_runtime(latency)
     task = cast("ImageClassification", objects.get("task") or load_task(spec.task, spec.data, seed=spec.seed))
     space, code = _space_of(spec, task, objects)
-    first = _plan_of(spec, spec.spending, task)
+    first = first_plan(spec, task)
     climbs = first.num_finalists == 0
     plan = _plan_of(spec, settings.budget, task, climbs)  # divides a larger budget; the rungs stay those of the first
     plan = replace(
@@ -142,7 +137,19 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
     if first.equal_time and [goal.metric for goal in goals] == ["accuracy"]:
         strategy = EqualTime(strategy, first.least_cost)
     searched_by = "" if given is not None else searcher(spec.strategy, goals)
-    return Parts(space, strategy, evaluator, goals, constraints, task, plan, code, searched_by, ladder, known_limits)
+    return Parts(
+        space,
+        strategy,
+        evaluator,
+        goals,
+        constraints,
+        task,
+        plan,
+        code,
+        searched_by,
+        ladder=ladder,
+        known_limits=known_limits,
+    )
 
 
 def _strategy_of(
@@ -190,7 +197,7 @@ def _strategy_of(
             constraints=constraints,
             first=first,
             num_initial=len(initial),
-            screen=_screen_of(spec, plan, space, task, [proposal.architecture for proposal in initial]),
+            screen=screen_of(spec, plan, space, task, [proposal.architecture for proposal in initial]),
             make_sense=partial(RungSense, space, spec.seed),
         )
     return SuccessiveHalving(
@@ -201,29 +208,6 @@ def _strategy_of(
         objectives=goals,
         constraints=constraints,
         first=first,
-    )
-
-
-def _screen_of(
-    spec: SearchSpec, plan: Plan, space: SearchSpace, task: ImageClassification, tried: Sequence[Architecture]
-) -> Screen | None:
-    """The rungs that train nothing: they rank by accuracy alone."""
-    rungs = [rung for rung in (PROXIES, PREDICTOR) if rung in spec.rungs]
-    if not rungs or [goal.metric for goal in spec.goals] != ["accuracy"]:
-        return None
-    pixels = math.prod(task.input_shape[1:])
-    rate = nominal_rate(len(task.train()[1]), pixels, _most_macs(spec))
-    training_s = plan.min_epochs / rate
-    search_s = search_seconds(plan, spec.spending, rate * spec.workers)
-    num_scored = num_to_score(search_s, spec.workers, pixels, training_s, len(tried))
-    return Screen(
-        space,
-        seed=spec.seed,
-        tried=tried,
-        num_to_score=num_scored if PROXIES in rungs else 0,
-        predictor=PREDICTOR in rungs,
-        cost_ratio=training_s / score_seconds(pixels),
-        most_s=LATE * SCORING_SHARE * search_s,
     )
 
 
@@ -238,6 +222,11 @@ def _space_of(spec: SearchSpec, task: ImageClassification, objects: Mapping[str,
     return space, code
 
 
+def first_plan(spec: SearchSpec, task: ImageClassification) -> Plan:
+    """The plan of the budget which the search began with."""
+    return _plan_of(spec, spec.spending, task)
+
+
 def _plan_of(spec: SearchSpec, budget: Budget, task: ImageClassification, climbs: bool | None = None) -> Plan:
     return make_plan(
         budget,
@@ -249,13 +238,8 @@ def _plan_of(spec: SearchSpec, budget: Budget, task: ImageClassification, climbs
         max_epochs=spec.max_epochs,
         halving=spec.halves,
         climbs=climbs,
-        macs=_most_macs(spec),
+        macs=most_macs(spec),
     )
-
-
-def _most_macs(spec: SearchSpec) -> float:
-    """Multiply-accumulates that the limits allow; infinite where they say nothing of them."""
-    return min((limit.bound for limit in spec.limits if limit.metric == "macs"), default=math.inf)
 
 
 def searcher(strategy: str | Strategy, goals: Sequence[Objective]) -> str:
@@ -365,7 +349,7 @@ def parse_objective(text: str) -> Objective:
         >>> parse_objective("distance:min")
         Objective(metric='distance', direction='min')
     """
-    from netwright.spec import METRICS
+    from netwright.goals import METRICS
 
     metric, _, direction = text.partition(":")
     if not direction and metric in METRICS:

@@ -7,6 +7,7 @@ finalists, export and check. A sitting may end anywhere; the next one goes on fr
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from netwright.errors import (
     wrong,
 )
 from netwright.evaluation.base import Evaluator, Parent
+from netwright.evaluation.ladder import SHARED
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.execution import Executor, FailurePolicy, InProcessExecutor, IsolatedExecutor
 from netwright.execution.failures import group_causes
@@ -35,6 +37,7 @@ from netwright.study.rung_audit import RungAgreement, rung_agreements
 from netwright.study.scoring_phase import make_scores, store_scores, stored_scores
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts
+from netwright.study.shared_rung import notes as notes_of_rung
 from netwright.study.standing import Standing
 from netwright.study.supernet_audit import supernet_agreement
 from netwright.study.supernet_phase import Ears
@@ -102,6 +105,7 @@ class Sitting:
             self._search_by_gradients()
             with self._executor() as executor:
                 self._score_pool()
+                self._score_by_shared_weights()
                 loop = self._loop(executor)
                 loop.replay(self.store.started(), list(self.store.commits()))
                 self._report(LadderReport.skip)
@@ -166,14 +170,14 @@ class Sitting:
 
     def _train_supernet(self) -> None:
         """Train the weights that the search shares, where it does."""
-        sharing = self.parts.sharing
-        if sharing is None:
-            return
-        ears = self._ears
+        sharing, rung = self.parts.sharing, self.parts.shared_rung
         limit_s = self.settings.budget.time_s
-        ends_s = None if limit_s is None else self.clock.deadline_s((1 - sharing.trains_until) * limit_s)
         try:
-            sharing.phase.run(ears, ends_s)
+            if sharing is not None:
+                ends_s = None if limit_s is None else self.clock.deadline_s((1 - sharing.trains_until) * limit_s)
+                sharing.phase.run(self._ears, ends_s)
+            if rung is not None:
+                rung.train(self.store, self._ears, self.clock)
         finally:
             self._note_time()
 
@@ -187,7 +191,13 @@ class Sitting:
 
     @property
     def _ears(self) -> Ears:
-        return Ears(lambda text: self._tell(message=text), lambda: self.stop.signal_number)
+        return Ears(lambda text: self._tell(message=text), self._signal)
+
+    def _signal(self) -> int | None:
+        """The signal that asked to stop; whoever asks for it waits, so that it is noted now and then how long."""
+        if self.clock.elapsed_s - self.noted_s >= NOTE_EVERY_S:
+            self._note_time()
+        return self.stop.signal_number
 
     def _parent_of(self, proposal: Proposal) -> Parent | None:
         """With whose weights a network begins; nobody's where a search does not inherit."""
@@ -215,6 +225,21 @@ class Sitting:
             self.stop.raise_if_asked()
             store_scores(self.store, scored, folder)
         self._tell(message=screen.fill(scored))
+
+    def _score_by_shared_weights(self) -> None:
+        """Give the ladder what shared weights say of its pool, where it has that rung: what the run holds, or anew."""
+        rung = self.parts.shared_rung
+        if rung is None or self.run_folder is None or self.parts.ladder is None or self.parts.ladder.screen is None:
+            return
+        screen, folder = self.parts.ladder.screen, self.run_folder / "work" / "shared"
+        most_s = math.inf if rung.plan.most_s is None else rung.plan.most_s
+        networks = () if rung.plan.why_not else screen.to_share
+        found = rung.score(self.store, networks, folder, self.settings.workers, self._time_to_score(most_s))
+        self._note_time()
+        self.stop.raise_if_asked()
+        rung.keep(self.store, found, folder)
+        why_not = found.why_not
+        self._tell(message=screen.leave_out(SHARED, why_not) if why_not else screen.fill(found.scored, SHARED))
 
     def _time_to_score(self, most_s: float) -> Callable[[], float]:
         """Tells how much longer scoring may take: at most half of what is left to search, nothing after a signal."""
@@ -344,6 +369,8 @@ class Sitting:
         ranked = best_first(good, objective)
         if not ranked:
             raise SearchError(_nothing(self.trials))
+        rungs = self._agreements()
+        shared_notes = notes_of_rung(self.parts.shared_rung, self.store, rungs)
         result = Result(
             run=self.run_folder,
             objectives=self.parts.objectives,
@@ -354,9 +381,9 @@ class Sitting:
             num_trials=len(self.trials),
             stopped=stopped,
             counts={state: self.standing.counts[state] for state in TrialState},
-            notes=notes_of(ranked[0], self.trials, self.parts, self.settings.budget),
+            notes=(*notes_of(ranked[0], self.trials, self.parts, self.settings.budget), *shared_notes),
             warnings=warnings_of(ranked[0], self.trials, self.parts),
-            rungs=self._agreements(),
+            rungs=rungs,
         )
         for warning in () if self._is_done() else result.warnings:
             self.warn(warning)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netwright.errors import Interrupted, SearchError, SpaceError, TrialError, UsageError
+from netwright.errors import Interrupted, SearchError, SpaceError, SpecError, TrialError, UsageError
 from netwright.evaluation.supernet_files import WEIGHTS
 from netwright.evaluation.supernet_trainer import (
     REPORT,
@@ -203,6 +203,7 @@ def _error(outcome: Outcome) -> Exception:
     kind, _, text = cause.partition(": ")
     known: dict[str, type[Exception]] = {
         "SpaceError": SpaceError,
+        "SpecError": SpecError,
         "SearchError": SearchError,
         "TrialError": TrialError,
     }

@@ -95,7 +95,8 @@ class SupernetRecord:
         Raises:
             StudyMismatchError: names what differs.
         """
-        for name in ("task", "data_fingerprint", "space_fingerprint", "code", "seed", "device", "budget", "settings"):
+        # the seed first: another one splits the data in another way, so that they differ, too
+        for name in ("task", "seed", "data_fingerprint", "space_fingerprint", "code", "device", "budget", "settings"):
             before, now = getattr(self, name), getattr(other, name)
             if before == now:
                 continue

@@ -25,9 +25,10 @@ from netwright.study.preflight import require_device, require_networks
 from netwright.study.rung_audit import RungAgreement, measure_agreement
 from netwright.study.setup import find_space
 from netwright.study.supernet_audit import SUPERNET, draw_audited
+from netwright.study.supernet_further import Training, next_record
 from netwright.study.supernet_parts import MOST_EPOCHS
 from netwright.study.supernet_phase import SupernetPhase
-from netwright.study.supernet_record import SupernetRecord, read_finished
+from netwright.study.supernet_record import SupernetRecord, is_supernet, read_finished, read_record
 from netwright.tasks import load_task
 from netwright.temporary import temporary_folder
 from netwright.types import Architecture, Budget, Constraint, Fidelity, Json, Metrics, TrialState
@@ -95,19 +96,20 @@ class Scored:
         return {**plain, "trained": dict(self.trained)} if self.trained else plain
 
 
-def new_phase(
+def new_training(
     spec: SearchSpec,
     *,
     epochs: float | None,
     budget: Budget | None,
     options: dict[str, Any],
-) -> SupernetPhase:
+) -> Training:
     """The training of a supernet that a person asks for; all that can be wrong with it is found here.
 
     Args:
-        spec: task, data, space, seed, workers, device and the folder.
-        epochs: that it is trained; None for as many as a budget of time allows.
-        budget: of time, or None.
+        spec: task, data, space, seed, workers, device and the folder; one that holds a training goes on with it, or
+            trains it further where it had ended and more is asked for.
+        epochs: that it is trained, all cycles together; None for as many as a budget of time allows.
+        budget: of time, all cycles together, or None.
         options: of `SupernetSettings`.
 
     Raises:
@@ -135,9 +137,14 @@ def new_phase(
         device=spec.device,
         budget="" if budget is None else str(budget),
     )
-    return SupernetPhase(
-        task, space, record, Path(spec.out), workers=spec.workers, memory_bytes=spec.trial_memory_bytes
-    )
+    folder = Path(spec.out)
+    begins = False
+    if is_supernet(folder):
+        known = read_record(folder)
+        record = next_record(known, record, folder)
+        begins = record.settings.cycle > known.settings.cycle
+    phase = SupernetPhase(task, space, record, folder, workers=spec.workers, memory_bytes=spec.trial_memory_bytes)
+    return Training(phase, begins)
 
 
 def open_supernet(folder: Path, *, data: str | None = None, space: str | None = None) -> Opened:
@@ -160,22 +167,29 @@ def open_supernet(folder: Path, *, data: str | None = None, space: str | None = 
     return Opened(folder, record, task, found)
 
 
-def search_spec(record: SupernetRecord, **options: object) -> SearchSpec:
-    """The specification of a search on a supernet.
+def search_spec(record: SupernetRecord | None, **options: object) -> SearchSpec:
+    """The specification of a search on a supernet, or of its training.
 
     Args:
-        record: of the supernet.
+        record: of the supernet; None where there is none yet.
         options: keys of the specification; None leaves what the supernet was trained with.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    known = {
-        "task": record.task,
-        "data": record.data,
-        "space": record.space,
-        "seed": record.seed,
-        "device": record.device,
-    }
+    known: dict[str, object] = {"task": "image-classification"}
+    if record is not None:
+        known = {name: getattr(record, name) for name in ("task", "data", "space", "seed", "device")}
     return SearchSpec.from_options(**{**known, **given})
+
+
+def options_of(record: SupernetRecord | None, **options: object) -> dict[str, Any]:
+    """Options of `SupernetSettings`: those that are given, and else those of the training that was begun.
+
+    Args:
+        record: of it; None where there is none.
+        options: by name; None where nothing is given.
+    """
+    known = {} if record is None else {name: getattr(record.settings, name) for name in options}
+    return {**known, **{name: value for name, value in options.items() if value is not None}}
 
 
 def _load(spec: SearchSpec) -> tuple[ImageClassification, SearchSpace, str]:

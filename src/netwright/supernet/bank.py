@@ -97,4 +97,4 @@ class Bank:
 
         source = torch.Generator().manual_seed(int(digest(f"{self._seed} {place} {shape}", 15), 16))
         chosen = torch.randint(values.numel(), (math.prod(shape),), generator=source)
-        return values.flatten()[chosen].reshape(shape)
+        return values.flatten()[chosen.to(values.device)].reshape(shape)

@@ -22,6 +22,9 @@ from netwright.types import Architecture, Value
 TRIES = 1000
 """Draws after which a space has no network that can be built."""
 
+MOST_DRAWS = 24
+"""Draws for a network that is admitted."""
+
 
 class Sampler(Protocol):
     """Says which subnets a step runs: the first one teaches the others, where there are several."""
@@ -31,10 +34,11 @@ class Sampler(Protocol):
 
 
 class Uniform:
-    """One random architecture a step, all equally likely.
+    """One random architecture a step, all equally likely that the space admits (`SearchSpace.limited`).
 
     Args:
-        networks: of the space; what cannot be built is drawn anew.
+        networks: of the space; what cannot be built is drawn anew. Where hardly one of `MOST_DRAWS` is admitted, others
+            are drawn, too.
         seed: of the draws.
     """
 
@@ -43,7 +47,15 @@ class Uniform:
 
     def __call__(self, step: int) -> Sequence[Architecture]:
         rng = np.random.default_rng([self._seed, 2, step])
-        return (draw(self._networks, lambda: self._networks.space.sample(rng)),)
+        return (draw(self._networks, lambda: _admitted(self._networks.space, rng)),)
+
+
+def _admitted(space: SearchSpace, rng: np.random.Generator) -> Architecture:
+    for _ in range(MOST_DRAWS):
+        architecture = space.sample(rng)
+        if space.admits(architecture):
+            break
+    return architecture
 
 
 class Fair:

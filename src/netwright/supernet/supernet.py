@@ -47,6 +47,7 @@ class Supernet:
         memory_bytes: most memory that training it may take: weights, gradients and an optimiser's state. It is
             estimated from shapes before a weight is made.
         state: shared tensors of an earlier supernet of the space, see `state_dict`; None for new ones.
+        device: where the tensors are.
 
     Raises:
         SpaceError: no network of the space can be built; weights of two operations cannot be shared, or are more than
@@ -76,15 +77,18 @@ class Supernet:
         seed: int = 0,
         memory_bytes: int | None = None,
         state: Mapping[str, torch.Tensor] | None = None,
+        device: str = "cpu",
     ) -> None:
         self.space, self.seed = space, seed
-        self.networks = Networks(space, input_shape=input_shape, input_dtype=input_dtype, wrap=wrap, seed=seed)
+        self.networks = Networks(
+            space, input_shape=input_shape, input_dtype=input_dtype, wrap=wrap, seed=seed, device=device
+        )
         self.bank = Bank(seed)
         self.memory_bytes = memory_bytes
         if state is None:
             self._learn_all(_survey(space, np.random.default_rng(seed)))
         else:
-            self.bank.load({Place.parse(key): tensor for key, tensor in state.items()})
+            self.bank.load({Place.parse(key): tensor.to(device) for key, tensor in state.items()})
 
     def parameters(self) -> list[torch.nn.Parameter]:
         """All shared tensors, in the order in which they came to be known."""

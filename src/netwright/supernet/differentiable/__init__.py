@@ -11,10 +11,10 @@ from typing import Protocol
 from netwright.space import SearchSpace
 from netwright.supernet.differentiable.alarm import Alarm, CollapseAlarm, Signs
 from netwright.supernet.differentiable.beta_darts import beta_darts
-from netwright.supernet.differentiable.course import Batches
 from netwright.supernet.differentiable.darts import darts
 from netwright.supernet.differentiable.derive import derive
 from netwright.supernet.differentiable.drnas import drnas
+from netwright.supernet.differentiable.examples import Batches
 from netwright.supernet.differentiable.gdas import gdas
 from netwright.supernet.differentiable.mixing import Mixing
 from netwright.supernet.differentiable.options import AlarmOptions, Options, Penalty

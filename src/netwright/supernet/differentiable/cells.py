@@ -158,7 +158,7 @@ class RelaxedCell(Soft):
             costs += [weighted(edge.soft.expected(mix), mix.weight(edge.present)) for edge in node.cell_edges()]
             if node.after is not None:
                 costs.append(node.after.expected(mix))
-        return total(costs)
+        return total(costs, mix)
 
 
 def relaxed_cell(compiler: Compiler, cell: Cell, flows: tuple[Flows, ...], where: Where) -> Part:

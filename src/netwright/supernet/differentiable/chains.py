@@ -47,7 +47,7 @@ class CellsInChain(Soft):
 
     def expected(self, mix: Mixing) -> Tensor:
         parts = (*self.before0, *self.before1, *self.cells)
-        return total(part.expected(mix) for part in parts if isinstance(part, Soft))
+        return total((part.expected(mix) for part in parts if isinstance(part, Soft)), mix)
 
 
 def cell_chain(compiler: Compiler, node: Op, flows: Flows, where: Where) -> Part:

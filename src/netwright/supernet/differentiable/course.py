@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,7 @@ from netwright.space import SearchSpace
 from netwright.supernet.differentiable.alarm import CollapseAlarm, signs_of
 from netwright.supernet.differentiable.curvature import dominant_eigenvalue
 from netwright.supernet.differentiable.derive import derive
+from netwright.supernet.differentiable.examples import Batch, Batches, first_of, noise, paired
 from netwright.supernet.differentiable.mixing import Mixing
 from netwright.supernet.differentiable.options import Options
 from netwright.supernet.differentiable.relaxed import RelaxedNetwork
@@ -27,10 +28,6 @@ from netwright.supernet.differentiable.result import EpochRecord, Searched, Weig
 from netwright.types import Architecture, Value
 
 _log = logging.getLogger(__name__)
-
-Batch = tuple[Tensor, Tensor]
-Batches = Iterable[Batch]
-"""Batches of examples and what is right of them; read anew each epoch, so a list or a loader, not a generator."""
 
 SPREAD = 1e-3
 """Standard deviation of the first architecture parameters."""
@@ -77,12 +74,14 @@ class Course:
             partial=partial,
             apart=options.apart,
         ).train()
+        self.network.to(options.device)
         _check_table(options, self.network.universe.values)
         sizes = {name: len(values) for name, values in self.network.universe.values.items()}
         if edges:
             sizes |= {f"@{site}": count for site, count in self.network.edge_counts().items()}
         source = torch.Generator().manual_seed(options.seed)
-        self.arch = {n: nn.Parameter(SPREAD * torch.randn(k, generator=source)) for n, k in sizes.items()}
+        first = {name: SPREAD * torch.randn(count, generator=source) for name, count in sizes.items()}
+        self.arch = {name: nn.Parameter(own.to(options.device)) for name, own in first.items()}
         self.step = 0
         self.epoch = 0
         self.arch_optimizer = torch.optim.Adam(
@@ -115,12 +114,9 @@ class Course:
         """The softmax of each choice's parameters."""
         return {name: F.softmax(own, dim=0) for name, own in self.arch.items()}
 
-    @contextmanager
-    def noise(self, purpose: int) -> Iterator[None]:
+    def noise(self, purpose: int) -> AbstractContextManager[None]:
         """Torch's random state as it is to be in this step for this purpose; it comes back as it was."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed((self.options.seed * 1_000_003 + self.step) * 8 + purpose)
-            yield
+        return noise(self.options.seed, self.step, purpose, self.options.device)
 
     # --- losses and steps ---
 
@@ -161,7 +157,11 @@ class Course:
             expected = self.network.expected(self.mixing(weights))[("params", "macs").index(penalty.metric)]
         else:
             values = self.network.universe.values
-            rows = {n: torch.tensor([costs.get(v, 0.0) for v in values[n]]) for n, costs in penalty.table.items()}
+            device = self.options.device
+            rows = {
+                n: torch.tensor([costs.get(v, 0.0) for v in values[n]], device=device)
+                for n, costs in penalty.table.items()
+            }
             expected = torch.stack([(weights[name] * row).sum() for name, row in rows.items()]).sum()
         return penalty.weight * F.relu(expected / penalty.target - 1.0)
 
@@ -219,18 +219,10 @@ class Course:
         Raises:
             UsageError: there are none; a generator gives none in the second epoch.
         """
-        others = iter(valid)
-        count = 0
-        for count, batch in enumerate(train, start=1):
-            other = next(others, None)
-            if other is None:
-                others = iter(valid)
-                other = first_of(others, "valid")
-            if count == 1:
-                self._first_other = other
+        self._first_other = None
+        for batch, other in paired(train, valid, self.options.device):
+            self._first_other = self._first_other or other
             yield batch, other
-        if not count:
-            first_of((), "train")
 
     def end_epoch(self, weights: Mapping[str, Tensor]) -> None:
         """Record an epoch, and let the alarm look at it.
@@ -267,7 +259,7 @@ class Course:
         except BuildError:
             return False
         with torch.no_grad():
-            out = model(batch[0][:8])
+            out = model(batch[0][:8].cpu())
         return len(out) > 1 and bool((out == out[:1]).all())
 
     def _curvature(self, batch: Batch) -> float:
@@ -340,18 +332,3 @@ def _check_table(options: Options, values: Mapping[str, Sequence[Value]]) -> Non
         odd = next((value for value in costs if value not in values[name]), None)
         if odd is not None:
             raise UsageError(wrong(f"value of {name!r} in the table of a penalty", odd, f"one of {list(values[name])}"))
-
-
-def first_of(batches: Iterable[Batch], name: str) -> Batch:
-    """The first batch.
-
-    Raises:
-        UsageError: there is none, or it is no pair of tensors.
-    """
-    batch = next(iter(batches), None)
-    if batch is None:
-        cure = "give a list or a DataLoader, which can be read again in each epoch; a generator cannot"
-        raise UsageError(wrong(name, "none", "at least one batch", cure))
-    if not (isinstance(batch, (tuple, list)) and len(batch) == 2 and all(isinstance(t, Tensor) for t in batch)):
-        raise UsageError(wrong(f"a batch of {name}", type(batch).__name__, "a pair of tensors (x, y)"))
-    return batch[0], batch[1]

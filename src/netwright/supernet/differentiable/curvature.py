@@ -38,7 +38,7 @@ def dominant_eigenvalue(
     if not used:
         return 0.0
     source = torch.Generator().manual_seed(seed)
-    direction = [torch.randn(v.shape, generator=source, dtype=v.dtype) for _, v in used]
+    direction = [torch.randn(v.shape, generator=source, dtype=v.dtype).to(v.device) for _, v in used]
     value = 0.0
     for _ in range(iterations):
         norm = _norm(direction)

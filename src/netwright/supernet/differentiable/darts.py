@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from netwright.errors import UsageError, wrong
 from netwright.space import SearchSpace
-from netwright.supernet.differentiable.course import Batches, Course
+from netwright.supernet.differentiable.course import Course
+from netwright.supernet.differentiable.examples import Batches
 from netwright.supernet.differentiable.hypergradient import finite_difference
 from netwright.supernet.differentiable.options import Options
 from netwright.supernet.differentiable.result import Searched

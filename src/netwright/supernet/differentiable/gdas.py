@@ -16,7 +16,8 @@ from torch import Tensor
 
 from netwright.errors import UsageError, wrong
 from netwright.space import SearchSpace
-from netwright.supernet.differentiable.course import Batches, Course
+from netwright.supernet.differentiable.course import Course
+from netwright.supernet.differentiable.examples import Batches
 from netwright.supernet.differentiable.mixing import Mixing
 from netwright.supernet.differentiable.options import Options
 from netwright.supernet.differentiable.result import Searched
@@ -79,12 +80,12 @@ def drawn(course: Course, temperature: float, *, purpose: int) -> Mixing:
         for name in universe.closure(universe.values):
             own = course.arch[name]
             noise = -torch.empty_like(own).exponential_().log()
-            closed = torch.ones(len(own), dtype=torch.bool)
+            closed = torch.ones_like(own, dtype=torch.bool)
             closed[universe.open_numbers(name, taken)] = False
             logits = (F.log_softmax(own, dim=0) + noise) / temperature
             soft = F.softmax(logits.masked_fill(closed, -math.inf), dim=0)
             number = int(soft.argmax())
-            hard = F.one_hot(torch.tensor(number), len(own)).to(soft.dtype)
+            hard = F.one_hot(torch.tensor(number, device=own.device), len(own)).to(soft.dtype)
             weights[name] = hard + (soft - soft.detach())  # in this order the value is 0 or 1 to the bit
             taken[name] = number
     return course.mixing(weights, taken)

@@ -105,7 +105,12 @@ class Mixing:
             if name in event.allowed:
                 factor = factor / _open(event.allowed[name], weight).clamp_min(_TINY)
             total = factor if total is None else total * factor
-        return torch.ones(len(event.cases)) if total is None else total
+        return self.zeros(len(event.cases)) + 1.0 if total is None else total
+
+    def zeros(self, *shape: int) -> Tensor:
+        """Zeros of float32 where the weights are."""
+        first = next(iter(self.weights.values()), None)
+        return torch.zeros(shape, device=None if first is None else first.device)
 
     def edge_weight(self, node: str, number: int) -> Tensor | None:
         """Weight of an edge of a cell's node; None where edges have none."""
@@ -140,7 +145,7 @@ def product(*factors: Tensor | None) -> Tensor | None:
 
 def _open(allowed: tuple[tuple[int, ...], ...], weight: Tensor) -> Tensor:
     """The sum of the weights of the values that are open in each case, shape (cases,)."""
-    mask = torch.zeros(len(allowed), len(weight), dtype=weight.dtype)
+    mask = torch.zeros(len(allowed), len(weight), dtype=weight.dtype, device=weight.device)
     for row, numbers in enumerate(allowed):
         mask[row, list(numbers)] = 1.0
     return mask @ weight

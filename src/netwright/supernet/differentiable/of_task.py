@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from netwright.errors import UsageError, unknown, wrong
 from netwright.space import SearchSpace
 from netwright.space.terms import Term
-from netwright.supernet.differentiable.course import Batch
 from netwright.supernet.differentiable.derive import derive
+from netwright.supernet.differentiable.examples import Batch
 from netwright.supernet.differentiable.options import Options
 from netwright.supernet.differentiable.result import Searched
 from netwright.types import Architecture

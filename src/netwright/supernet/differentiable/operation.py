@@ -166,7 +166,7 @@ class Run(nn.Module):
 
     def _shares(self, mix: Mixing) -> Tensor:
         """How likely each form is, given that it is one of these, shape (F,)."""
-        chances = torch.stack([torch.ones(()) if e.certain else mix.case_weights(e).sum() for e in self.events])
+        chances = torch.stack([mix.zeros() + 1.0 if e.certain else mix.case_weights(e).sum() for e in self.events])
         return chances / chances.sum().clamp_min(_TINY)
 
 
@@ -247,9 +247,9 @@ class Operation(Soft):
         return zeros(x, self.flow.shape) if out is None else out
 
     def expected(self, mix: Mixing) -> Tensor:
-        out = torch.zeros(2)
-        for event, costs in self._costs:
-            weight = mix.weight(event)
+        out = mix.zeros(2)
+        for event, numbers in self._costs:
+            weight, costs = mix.weight(event), numbers.to(out.device)
             out = out + (costs if weight is None else weight * costs)
         return out
 

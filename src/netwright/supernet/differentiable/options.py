@@ -112,6 +112,9 @@ class Options:
         input_dtype: as torch names it; ``int64`` for tokens.
         wrap: what is put before each network, such as the normalisation of its data.
         apart: choices that change the extent of what flows; see `RelaxedNetwork`.
+        device: where the search runs, as torch names it.
+        memory_bytes: most memory that it may take: weights, gradients, the optimiser's state and what a step keeps for
+            its backward pass. It is estimated before it is needed; None for any.
 
     Raises:
         UsageError: a number cannot be.
@@ -135,9 +138,13 @@ class Options:
     input_dtype: str = "float32"
     wrap: Wrap | None = None
     apart: tuple[str, ...] = ()
+    device: str = "cpu"
+    memory_bytes: int | None = None
 
     def __post_init__(self) -> None:
         require_whole("epochs", self.epochs, 1)
+        if self.memory_bytes is not None:
+            require_whole("memory_bytes", self.memory_bytes, 1)
         require_whole("seed", self.seed, 0)
         for name in ("learning_rate", "arch_learning_rate"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) > 0):

@@ -6,7 +6,7 @@ leaf computes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -102,7 +102,7 @@ class Nothing(Soft):
         return x if scale is None else x * scale
 
     def expected(self, mix: Mixing) -> Tensor:
-        return torch.zeros(2)
+        return mix.zeros(2)
 
 
 class Zeros(Soft):
@@ -116,7 +116,7 @@ class Zeros(Soft):
         return zeros(x, self.shape)
 
     def expected(self, mix: Mixing) -> Tensor:
-        return torch.zeros(2)
+        return mix.zeros(2)
 
 
 class Chain(Soft):
@@ -135,7 +135,7 @@ class Chain(Soft):
         return x
 
     def expected(self, mix: Mixing) -> Tensor:
-        return total(part.expected(mix) for part in _softs(self.parts))
+        return total((part.expected(mix) for part in _softs(self.parts)), mix)
 
 
 class Mixture(Soft):
@@ -163,10 +163,11 @@ class Mixture(Soft):
         return zeros(x, self.largest.shape) if out is None else out
 
     def expected(self, mix: Mixing) -> Tensor:
-        return total(
+        costs = (
             weighted(branch.expected(mix), mix.weight(event))
             for event, branch in zip(self.events, _softs(self.branches), strict=True)
         )
+        return total(costs, mix)
 
 
 class Depths(Soft):
@@ -207,10 +208,11 @@ class Depths(Soft):
         return out
 
     def expected(self, mix: Mixing) -> Tensor:
-        return total(
+        costs = (
             weighted(part.expected(mix), mix.weight(event))
             for event, part in zip(self.reached, _softs(self.parts), strict=True)
         )
+        return total(costs, mix)
 
 
 class Added(Soft):
@@ -253,10 +255,11 @@ class Apart(Soft):
         return outs[0] if len(outs) == 1 else torch.stack(outs).sum(dim=0)
 
     def expected(self, mix: Mixing) -> Tensor:
-        return total(
+        costs = (
             weighted(network.expected(mix), mix.weight(event))
             for event, network in zip(self.events, _softs(self.networks), strict=True)
         )
+        return total(costs, mix)
 
 
 def zeros(like: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -280,10 +283,10 @@ def weighted(costs: Tensor, weight: Tensor | None) -> Tensor:
     return costs if weight is None else costs * weight
 
 
-def total(costs: object) -> Tensor:
+def total(costs: Iterable[Tensor], mix: Mixing) -> Tensor:
     """Sum of costs; zeros if there are none."""
-    out = torch.zeros(2)
-    for cost in costs:  # type: ignore[attr-defined]
+    out = mix.zeros(2)
+    for cost in costs:
         out = out + cost
     return out
 

@@ -1,0 +1,71 @@
+"""Batches of examples that a search is given: the first one, those for weights beside those for the architecture.
+
+Knows no networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from netwright.errors import UsageError, wrong
+
+Batch = tuple[Tensor, Tensor]
+Batches = Iterable[Batch]
+"""Batches of examples and what is right of them; read anew each epoch, so a list or a loader, not a generator."""
+
+
+def first_of(batches: Iterable[Batch], name: str) -> Batch:
+    """The first batch.
+
+    Raises:
+        UsageError: there is none, or it is no pair of tensors.
+    """
+    batch = next(iter(batches), None)
+    if batch is None:
+        cure = "give a list or a DataLoader, which can be read again in each epoch; a generator cannot"
+        raise UsageError(wrong(name, "none", "at least one batch", cure))
+    if not (isinstance(batch, (tuple, list)) and len(batch) == 2 and all(isinstance(t, Tensor) for t in batch)):
+        raise UsageError(wrong(f"a batch of {name}", type(batch).__name__, "a pair of tensors (x, y)"))
+    return batch[0], batch[1]
+
+
+def paired(train: Batches, valid: Batches, device: str) -> Iterator[tuple[Batch, Batch]]:
+    """Each training batch once, beside a validation batch; validation batches begin anew when they are used up.
+
+    Args:
+        train: for the weights.
+        valid: for the architecture.
+        device: where they are brought.
+
+    Raises:
+        UsageError: there are none; a generator gives none in the second epoch.
+    """
+    others = iter(valid)
+    is_empty = True
+    for batch in train:
+        is_empty = False
+        other = next(others, None)
+        if other is None:
+            others = iter(valid)
+            other = first_of(others, "valid")
+        yield on(batch, device), on(other, device)
+    if is_empty:
+        first_of((), "train")
+
+
+def on(batch: Batch, device: str) -> Batch:
+    """A batch on a device."""
+    return batch[0].to(device), batch[1].to(device)
+
+
+@contextmanager
+def noise(seed: int, step: int, purpose: int, device: str) -> Iterator[None]:
+    """Torch's random state as it is to be in a step for a purpose; it comes back as it was."""
+    kind = torch.device(device)
+    with torch.random.fork_rng(devices=[kind] if kind.type == "cuda" else []):
+        torch.manual_seed((seed * 1_000_003 + step) * 8 + purpose)
+        yield
