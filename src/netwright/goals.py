@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Literal
 
@@ -24,12 +24,17 @@ LIMITED = tuple(METRICS)
 """What a constraint may name: all that is known before a network is trained."""
 
 INT8_GOAL = "int8_accuracy"
+TRAINED = ("accuracy", INT8_GOAL, "loss")
 MAIN: Mapping[str, Literal["max", "min"]] = MappingProxyType({"accuracy": "max"})
 """Metrics of a classification."""
 
 
-def parse_constraint(text: str) -> Constraint:
+def parse_constraint(text: str, trained: Collection[str] = TRAINED) -> Constraint:
     """Read a limit on a network.
+
+    Args:
+        text: such as ``params<=200k``.
+        trained: metrics that only a training tells.
 
     Raises:
         SpecError: it cannot be read, or is not an upper limit on what is known before a training.
@@ -39,7 +44,7 @@ def parse_constraint(text: str) -> Constraint:
         Constraint(metric='params', relation='<=', bound=200000.0)
     """
     constraint = Constraint.parse(text)
-    if constraint.metric in _trained():
+    if constraint.metric in trained:
         cause = f"{constraint.metric} depends on how long a network is trained"
         raise SpecError(f"constraint {text!r}: {cause}; make it an objective")
     require(constraint.metric in LIMITED, unknown("metric of a constraint", constraint.metric, LIMITED))
@@ -48,13 +53,6 @@ def parse_constraint(text: str) -> Constraint:
         raise SpecError(wrong("constraint", text, "an upper limit, since less is better", f"write {cure}"))
     require(constraint.bound > 0, wrong("constraint", text, "a limit > 0"))
     return constraint
-
-
-def _trained() -> set[str]:
-    """Metrics that only a training tells."""
-    from netwright.tasks import TASKS
-
-    return {INT8_GOAL, "loss", *(name for entry in TASKS.values() for name in entry.directions)}
 
 
 def parse_objectives(

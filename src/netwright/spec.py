@@ -22,7 +22,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from netwright.errors import SpecError, one_line, unknown, wrong
-from netwright.goals import INT8_GOAL, parse_constraint, parse_objectives, require
+from netwright.goals import INT8_GOAL, TRAINED, parse_constraint, parse_objectives, require
 from netwright.gradient_methods import DIFFERENTIABLE
 from netwright.runtimes import INT8_RUNTIMES, PRECISIONS, RUNTIMES
 from netwright.tasks import TASKS, directions_of
@@ -38,6 +38,7 @@ WITH_PARENTS = ("auto", "evolution", "local", "nsga2", "nsga3")
 """Of our strategies, those whose proposals have parents to inherit from; auto is evolution then."""
 
 MAX_LINES = 10
+_TRAINED = {*TRAINED, *(metric for entry in TASKS.values() for metric in entry.directions)}
 
 _SPACE_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[^:]*)", re.DOTALL)
 
@@ -143,7 +144,7 @@ class SearchSpec(BaseModel):
     @field_validator("constraints")
     @classmethod
     def _check_constraints(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _checked(value, lambda texts: [parse_constraint(text) for text in texts])
+        return _checked(value, lambda texts: [parse_constraint(text, _TRAINED) for text in texts])
 
     @field_validator("task")
     @classmethod
@@ -276,7 +277,7 @@ class SearchSpec(BaseModel):
     @property
     def limits(self) -> tuple[Constraint, ...]:
         """The constraints, parsed."""
-        return tuple(parse_constraint(text) for text in self.constraints)
+        return tuple(parse_constraint(text, _TRAINED) for text in self.constraints)
 
     @property
     def goals(self) -> tuple[Objective, ...]:

@@ -41,6 +41,7 @@ def export(
 def verify(
     folder: Annotated[Path, typer.Argument(help="Folder of an exported network, such as RUN/best.", metavar="DIR")],
     data: Annotated[str | None, typer.Option(help="Data to measure the metric on again.")] = None,
+    task: Annotated[str | None, typer.Option(help="FILE.py:NAME, where the task is your own.")] = None,
     allow_edited: Annotated[bool, typer.Option("--allow-edited", help="Run a model.py that was edited.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
@@ -52,7 +53,7 @@ def verify(
 
     from netwright.export import examine
 
-    known = _data_of(folder, data) if data is not None else _Data()
+    known = _data_of(folder, data, task) if data is not None else _Data()
     check = examine(
         folder,
         examples=known.examples,
@@ -100,7 +101,7 @@ class _Data:
     scoring: Scoring | None = None
 
 
-def _data_of(folder: Path, data: str) -> _Data:
+def _data_of(folder: Path, data: str, own: str | None) -> _Data:
     """Load the data of an exported network's task, split as in its search."""
     from netwright.export import Card, scoring_of
     from netwright.tasks import load_task
@@ -112,7 +113,7 @@ def _data_of(folder: Path, data: str) -> _Data:
         raise SpecError(
             f"{one_line(path)}: cannot be read: {error.strerror or error}; give the folder of an export"
         ) from error
-    task = load_task(card.task, data, seed=card.seed or 0, **card.task_options)
+    task = load_task(own or card.task, data, seed=card.seed or 0, **card.task_options)
     other = card.data not in ("", task.fingerprint())
     notes = ("the data is not the data of the search, or not in the same order",) if other else ()
     examples = {"validation": task.validation(), "test": task.test()}

@@ -6,7 +6,7 @@ import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from netwright.cli.score_report import Report
     from netwright.evaluation.scoring import ProxyScorer
     from netwright.spec import SearchSpec
-    from netwright.tasks.image_classification import ImageClassification
 
 Text = str | None
 REFRESH_S = 0.2
@@ -86,7 +85,7 @@ def _scorer(spec: SearchSpec, proxies: str, batch: int) -> ProxyScorer:
     from netwright.tasks import load_task
 
     names = choose_proxies([name.strip() for name in proxies.split(",")])
-    task = cast("ImageClassification", load_task(spec.task, spec.data, seed=spec.seed))
+    task = load_task(spec.task, spec.data, seed=spec.seed, **spec.task_options)
     space, _ = find_space(spec, task)
     if spec.space_file is not None:
         require_networks(task, space, f"space {one_line(spec.space)}")

@@ -12,6 +12,10 @@ from netwright.readable import number
 from netwright.types import Trial, to_json_value
 
 FIRST = ("accuracy", "int8_accuracy", "latency_ms", "params", "macs")
+BESIDE = ("loss", "depth", "memory_bytes", "train_cost", "epochs", "train_time_s", "latency_again_ms")
+"""Metrics that are shown first, and those that every training gives besides; others are of a task and stand before."""
+
+MOST_OWN = 4
 
 _ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]|\x9b[0-?]*[ -/]*[@-~]")
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -54,8 +58,9 @@ def _finite(value: object) -> object:
 
 
 def metrics_text(metrics: Mapping[str, float]) -> str:
-    """``accuracy=0.93 params=78.1k``: the metrics people look at first; all where it has none of them."""
-    chosen = [name for name in FIRST if name in metrics] or sorted(metrics)
+    """``accuracy=0.93 params=78.1k``: the metrics people look at first: the task's own, then these."""
+    own = sorted(name for name in metrics if name not in {*FIRST, *BESIDE})
+    chosen = [*own[:MOST_OWN], *(name for name in FIRST if name in metrics)] or sorted(metrics)
     return " ".join(f"{clean(name, 40)}={number(name, metrics[name])}" for name in chosen)
 
 

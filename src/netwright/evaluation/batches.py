@@ -1,8 +1,8 @@
 """Training examples in memory, and the batch of every step as a function of (seed, step).
 
 The order of the examples and what is done to them depend on the seed and the number of the step alone, so that a
-training can be continued from any step, by any number of processes, with the very same batches. A share of the data is a fixed
-random subset, a smaller share a part of a larger one.
+training can be continued from any step, by any number of processes, with the very same batches. A share of the data
+is a fixed random subset, a smaller share a part of a larger one.
 """
 
 from __future__ import annotations

@@ -223,7 +223,7 @@ def _largest_of(num: float) -> float:
     return NormalDist().inv_cdf((num - 0.375) / (num + 0.25)) if num > 1 else 0.0
 
 
-def score_seconds(pixels: int) -> float:
+def score_seconds(pixels: float) -> float:
     """Nominal processor seconds of scoring a network by the default proxies.
 
     Args:
@@ -232,7 +232,7 @@ def score_seconds(pixels: int) -> float:
     return SCORE_S + SCORE_PIXEL_S * pixels
 
 
-def num_to_score(search_s: float, workers: int, pixels: int, training_s: float, num_first: int = 0) -> int:
+def num_to_score(search_s: float, workers: int, pixels: float, training_s: float, num_first: int = 0) -> int:
     """How many networks are scored by proxies before the search; 0 where there is no time for enough of them.
 
     As many as the selection is worth at the assumed correlation, within a share of the time. It depends on the

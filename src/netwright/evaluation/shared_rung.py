@@ -93,7 +93,7 @@ def plan_shared(
     return SharedPlan(most, trained_s, num, round(LATE * SCORED_SHARE * search_s, 1), why_not)
 
 
-def score_seconds(pixels: int, num_images: int) -> float:
+def score_seconds(pixels: float, num_images: int) -> float:
     """Nominal processor seconds of scoring a network with shared weights.
 
     Args:

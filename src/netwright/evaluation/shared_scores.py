@@ -17,8 +17,9 @@ import numpy as np
 from netwright.errors import one_line
 from netwright.evaluation.scored import SIZES, Conditions, Scored
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator
-from netwright.evaluation.trainer import ClassificationTask, TrainerOptions
+from netwright.evaluation.trainer import TrainerOptions
 from netwright.space import SearchSpace
+from netwright.tasks.base import Task
 from netwright.types import Architecture, Fidelity
 
 if TYPE_CHECKING:
@@ -48,9 +49,7 @@ class SharedScorer(SupernetEvaluator):
     num_shards = NUM_SHARDS
     names = (SHARED,)
 
-    def __init__(
-        self, task: ClassificationTask, weights: Path, digest: str, space: SearchSpace, *, device: str = "cpu"
-    ) -> None:
+    def __init__(self, task: Task, weights: Path, digest: str, space: SearchSpace, *, device: str = "cpu") -> None:
         options = TrainerOptions(device=device, keep_weights=False)
         super().__init__(task, weights, work_dir=weights.parent, space=space, options=options)
         self._weights_digest = digest

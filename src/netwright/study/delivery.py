@@ -157,6 +157,7 @@ def export_trial(
         data=task.fingerprint(),
         versions={"netwright": version("netwright")},
         remarks=remarks,
+        task_options=dict(parts.task_options),
     )
     export_network(
         term, weights, info=task.export_info(), out=out, card=card, examples=examples, scoring=scoring_of(task)

@@ -21,6 +21,7 @@ from netwright.study.clock import Clock
 from netwright.study.recorded import Recorded, own_values, require_same_specification
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts, own_parts, task_parts
+from netwright.tasks import GIVEN, TASKS, load_task, require_task
 from netwright.temporary import temporary_folder
 
 OBJECTS = ("space", "strategy", "task")
@@ -66,13 +67,19 @@ def _objects_and_names(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict
     objects = {n: v for n, v in options.items() if n in OBJECTS and v is not None and not isinstance(v, (str, Path))}
     named = {name: value for name, value in options.items() if name not in objects}
     if "task" in objects:
-        named |= {"task": objects["task"].name, "data": objects["task"].data_name}
+        task = require_task(objects["task"], "task")
+        named |= {"task": task.name if task.name in TASKS else f"{GIVEN}{task.name}", "data": task.data_name}
     return objects, named
 
 
 def _prepare_task(
     spec: SearchSpec, objects: Mapping[str, Any], clock: Clock, budget: str | None
 ) -> tuple[Settings, Parts]:
+    if not spec.objectives:  # a task of one's own says what it is measured by
+        if "task" not in objects:
+            objects = {**objects, "task": load_task(spec.task, spec.data, seed=spec.seed, **spec.task_options)}
+        goal = objects["task"].objective
+        spec = spec.model_copy(update={"objectives": (f"{goal.metric}:{goal.direction}",)})
     settings = Settings.of(spec, budget)
     clock.limit_s = settings.budget.time_s
     if spec.inherit and spec.strategy == AUTO:

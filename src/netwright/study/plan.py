@@ -101,7 +101,7 @@ def make_plan(
     budget: Budget,
     *,
     num_images: int,
-    pixels: int,
+    pixels: float,
     workers: int,
     eta: int = 3,
     min_epochs: float | None = None,
@@ -109,13 +109,14 @@ def make_plan(
     halving: bool = True,
     climbs: bool | None = None,
     macs: float = math.inf,
+    full_epochs: float | None = None,
 ) -> Plan:
     """Divide a budget.
 
     Args:
         budget: of the whole search.
-        num_images: training images.
-        pixels: of an image (height x width).
+        num_images: training examples.
+        pixels: of an image (height x width), or what an example of another kind costs beside one.
         workers: trials at once.
         eta: of successive halving.
         min_epochs: of the lowest rung, where a person gave it.
@@ -124,8 +125,9 @@ def make_plan(
         climbs: whether the highest rung is the longest training that a person gave, and none is left for the end.
             None: where time is limited, and a worker could make `FEWEST_FULL` such trainings in it.
         macs: most multiply-accumulates of a network.
+        full_epochs: of a full training of the task, where it says so and no person does.
     """
-    full = max_epochs or _full_epochs(num_images)
+    full = max_epochs or full_epochs or _full_epochs(num_images)
     if budget.trials == 1 and budget.time_s is None:  # the only one is trained fully at once
         return _without_finals(budget, full, full, eta, 0.0)
     rate = nominal_rate(num_images, pixels, macs) * workers
@@ -164,7 +166,7 @@ def _fits_a_dozen(budget: Budget, full: float, rate: float) -> bool:
     return budget.time_s is not None and full <= budget.time_s * rate / FEWEST_FULL
 
 
-def nominal_rate(num_images: int, pixels: int, macs: float = math.inf) -> float:
+def nominal_rate(num_images: int, pixels: float, macs: float = math.inf) -> float:
     """Epochs a second that one core should train a network of the default space.
 
     Args:

@@ -194,7 +194,7 @@ def _shown(arch: Architecture) -> str:
     return shorten(dict(arch), 160)
 
 
-def require_shareable(task: ImageClassification, space: SearchSpace, memory_bytes: int | None, seed: int) -> None:
+def require_shareable(task: Task, space: SearchSpace, memory_bytes: int | None, seed: int) -> None:
     """Check that the networks of a space can share weights, in a process of its own; nothing is trained.
 
     Args:
@@ -220,7 +220,7 @@ def require_shareable(task: ImageClassification, space: SearchSpace, memory_byte
 class _SharedProbe:
     """Evaluator that makes the shared weights of a space, without training them."""
 
-    def __init__(self, task: ImageClassification, space: SearchSpace, memory_bytes: int | None, seed: int) -> None:
+    def __init__(self, task: Task, space: SearchSpace, memory_bytes: int | None, seed: int) -> None:
         self._task, self._space, self._memory_bytes, self._seed = task, space, memory_bytes, seed
 
     def __call__(self, arch: Architecture, *, fidelity: Fidelity, seed: int) -> Metrics:

@@ -20,7 +20,7 @@ from netwright.types import Architecture, Json
 
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
-    from netwright.tasks.image_classification import ImageClassification
+    from netwright.tasks.base import Task
 
 SCORED = "scored"
 """Kind of the event that holds the scores of the pool."""
@@ -47,7 +47,7 @@ def stored_scores(store: Store) -> list[Scored] | None:
 
 
 def make_scores(
-    task: ImageClassification,
+    task: Task,
     space: SearchSpace,
     pool: Sequence[Architecture],
     *,

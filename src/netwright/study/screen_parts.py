@@ -19,11 +19,11 @@ from netwright.types import Architecture
 
 if TYPE_CHECKING:
     from netwright.spec import SearchSpec
-    from netwright.tasks.image_classification import ImageClassification
+    from netwright.tasks.base import Task
 
 
 def screen_of(
-    spec: SearchSpec, plan: Plan, space: SearchSpace, task: ImageClassification, tried: Sequence[Architecture]
+    spec: SearchSpec, plan: Plan, space: SearchSpace, task: Task, tried: Sequence[Architecture]
 ) -> Screen | None:
     """The rungs that train no network: they rank by accuracy alone.
 
@@ -40,7 +40,9 @@ def screen_of(
     rungs = [rung for rung in (PROXIES, SHARED, PREDICTOR) if rung in spec.rungs]
     if not rungs or [goal.metric for goal in spec.goals] != ["accuracy"]:
         return None
-    pixels = math.prod(task.input_shape[1:])
+    if not task.classifies or task.input_dtype != "float32":  # proxies look at classes of real-valued inputs
+        return None
+    pixels = task.work
     rate = nominal_rate(len(task.train()[1]), pixels, most_macs(spec))
     training_s = plan.min_epochs / rate
     search_s = search_seconds(plan, spec.spending, rate * spec.workers)
@@ -58,11 +60,11 @@ def screen_of(
     )
 
 
-def shared_plan_of(spec: SearchSpec, plan: Plan, task: ImageClassification, num_tried: int) -> SharedPlan:
+def shared_plan_of(spec: SearchSpec, plan: Plan, task: Task, num_tried: int) -> SharedPlan:
     """What the rung of shared weights spends; arguments as of `screen_of`."""
     from netwright.evaluation.shared_scores import NUM_IMAGES
 
-    pixels = math.prod(task.input_shape[1:])
+    pixels = task.work
     rate = nominal_rate(len(task.train()[1]), pixels, most_macs(spec))
     return plan_shared(
         search_seconds(plan, spec.spending, rate * spec.workers),

@@ -6,9 +6,8 @@ Nothing is trained and nothing is written. The parts run no torch operation, so 
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from netwright.study.differentiable import ByGradients
     from netwright.study.shared_rung import SharedRung
     from netwright.study.supernet_parts import Sharing
-    from netwright.tasks.image_classification import ImageClassification
+    from netwright.tasks.base import Task
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,7 @@ class Parts:
         known_limits: which networks are not worth a proposal; None with an evaluator of one's own.
         sharing: the supernet that is searched on; None where each network is trained.
         by_gradients: the differentiable search that gives the networks; None where a strategy proposes them.
+        task_options: with which the data was read.
     """
 
     space: SearchSpace
@@ -68,7 +68,7 @@ class Parts:
     evaluator: Evaluator
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...]
-    task: ImageClassification | None = None
+    task: Task | None = None
     plan: Plan | None = None
     code: str = ""
     searched_by: str = ""
@@ -77,6 +77,7 @@ class Parts:
     known_limits: KnownLimits | None = None
     sharing: Sharing | None = None
     by_gradients: ByGradients | None = None
+    task_options: Mapping[str, str | float | bool] = field(default_factory=dict)
 
 
 def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any]) -> Parts:
@@ -106,7 +107,7 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
     quantised = latency.precision == "int8"
     if "latency_ms" in wanted or quantised:
         require_runtime(latency)
-    task = cast("ImageClassification", objects.get("task") or load_task(spec.task, spec.data, seed=spec.seed))
+    task: Task = objects.get("task") or load_task(spec.task, spec.data, seed=spec.seed, **spec.task_options)
     space, code = _space_of(spec, task, objects)
     first = first_plan(spec, task)
     climbs = first.num_finalists == 0
@@ -134,7 +135,7 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
     space = space.limited(known_limits)
     strategy = _strategy_of(spec, first, space, task, given)
     ladder = strategy if isinstance(strategy, Ladder) else None
-    if first.equal_time and [goal.metric for goal in goals] == ["accuracy"]:
+    if first.equal_time and learns_images(task) and [goal.metric for goal in goals] == ["accuracy"]:
         strategy = EqualTime(strategy, first.least_cost)
     searched_by = "" if given is not None else searcher(spec.strategy, goals)
     return Parts(
@@ -149,12 +150,11 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
         searched_by,
         ladder=ladder,
         known_limits=known_limits,
+        task_options=spec.task_options,
     )
 
 
-def _strategy_of(
-    spec: SearchSpec, plan: Plan, space: SearchSpace, task: ImageClassification, given: Strategy | None
-) -> Strategy:
+def _strategy_of(spec: SearchSpec, plan: Plan, space: SearchSpace, task: Task, given: Strategy | None) -> Strategy:
     """The strategy in its rungs; the plan is that of the budget which the search began with.
 
     A strategy that decides on fidelities itself is given those of the rungs; others are put on the ladder, or without
@@ -211,7 +211,7 @@ def _strategy_of(
     )
 
 
-def _space_of(spec: SearchSpec, task: ImageClassification, objects: Mapping[str, Any]) -> tuple[SearchSpace, str]:
+def _space_of(spec: SearchSpec, task: Task, objects: Mapping[str, Any]) -> tuple[SearchSpace, str]:
     """The search space, and the digest of the file it comes from; one of a person's own is looked at closely."""
     space, code = (objects["space"], "") if "space" in objects else find_space(spec, task)
     if not isinstance(space, SearchSpace):
@@ -222,16 +222,17 @@ def _space_of(spec: SearchSpec, task: ImageClassification, objects: Mapping[str,
     return space, code
 
 
-def first_plan(spec: SearchSpec, task: ImageClassification) -> Plan:
+def first_plan(spec: SearchSpec, task: Task) -> Plan:
     """The plan of the budget which the search began with."""
     return _plan_of(spec, spec.spending, task)
 
 
-def _plan_of(spec: SearchSpec, budget: Budget, task: ImageClassification, climbs: bool | None = None) -> Plan:
+def _plan_of(spec: SearchSpec, budget: Budget, task: Task, climbs: bool | None = None) -> Plan:
     return make_plan(
         budget,
         num_images=len(task.train()[1]),
-        pixels=math.prod(task.input_shape[1:]),
+        pixels=task.work,
+        full_epochs=task.full_epochs,
         workers=spec.workers,
         eta=spec.eta,
         min_epochs=spec.min_epochs,
@@ -249,7 +250,7 @@ def searcher(strategy: str | Strategy, goals: Sequence[Objective]) -> str:
     return f"strategy: {strategy}" if isinstance(strategy, str) else ""
 
 
-def first_proposals(task: ImageClassification, space: SearchSpace) -> list[Proposal]:
+def first_proposals(task: Task, space: SearchSpace) -> list[Proposal]:
     """The hand-made references and the portfolio, as far as they are points of the space, as first trials.
 
     Those that break a known limit are made narrower until they keep it, and these are tried, too.
@@ -267,7 +268,7 @@ def first_proposals(task: ImageClassification, space: SearchSpace) -> list[Propo
     return [proposal for proposal in (*references, *portfolio) if space.contains(proposal.architecture)]
 
 
-def find_space(spec: SearchSpec, task: ImageClassification) -> tuple[SearchSpace, str]:
+def find_space(spec: SearchSpec, task: Task) -> tuple[SearchSpace, str]:
     """The search space that a specification names, and the digest of the file it comes from (empty for ours).
 
     Raises:
@@ -282,11 +283,19 @@ def find_space(spec: SearchSpec, task: ImageClassification) -> tuple[SearchSpace
 
     if spec.space not in SPACES:
         raise SpecError(unknown("space", spec.space, ["default", *SPACES]))
-    return SPACES[spec.space](task.input_shape, task.num_classes), ""
+    if not learns_images(task):
+        cure = "use default, or FILE.py:NAME of your own"
+        raise SpecError(wrong("space", spec.space, f"one that is not of images, for the task {task.name}", cure))
+    return SPACES[spec.space](task.input_shape, task.output_shape[-1]), ""
 
 
-def load_space(file: Path, name: str, task: ImageClassification) -> SearchSpace:
-    """Import a person's own file and take a space from it: a `SearchSpace`, or a function of (input_shape, classes)."""
+def learns_images(task: Task) -> bool:
+    """Whether a task's examples are images, of one class each."""
+    return task.classifies and len(task.input_shape) == 3
+
+
+def load_space(file: Path, name: str, task: Task) -> SearchSpace:
+    """Take a space from a person's own file: a `SearchSpace`, or a function of (input_shape, number of outputs)."""
     if not file.is_file():
         raise SpecError(wrong("space", str(file), "FILE.py:NAME with a file that exists"))
     module = import_file(file, "space")
@@ -294,7 +303,7 @@ def load_space(file: Path, name: str, task: ImageClassification) -> SearchSpace:
     if found is None:
         raise SpecError(f"space: {file}: " + unknown("name", name, [n for n in vars(module) if not n.startswith("_")]))
     try:
-        space = found(task.input_shape, task.num_classes) if callable(found) else found
+        space = found(task.input_shape, _num_outputs(task)) if callable(found) else found
     except (Exception, SystemExit) as error:
         called = f"{name}(input_shape, num_classes)"
         raise SpecError(
@@ -304,6 +313,11 @@ def load_space(file: Path, name: str, task: ImageClassification) -> SearchSpace:
         allowed = "a SearchSpace, or a function (input_shape, num_classes) that returns one"
         raise SpecError(wrong(f"space: {file}: {name}", type(found).__name__, allowed))
     return space
+
+
+def _num_outputs(task: Task) -> int:
+    """What a function of one's own that makes a space is told: classes, or the last extent of the outputs."""
+    return task.output_shape[-1] if task.output_shape else 1
 
 
 def code_digest(part: object) -> str:
@@ -349,11 +363,12 @@ def parse_objective(text: str) -> Objective:
         >>> parse_objective("distance:min")
         Objective(metric='distance', direction='min')
     """
-    from netwright.goals import METRICS
+    from netwright.goals import MAIN, METRICS
 
     metric, _, direction = text.partition(":")
-    if not direction and metric in METRICS:
-        direction = METRICS[metric]
+    known = {**MAIN, **METRICS}
+    if not direction and metric in known:
+        direction = known[metric]
     if direction not in ("max", "min"):
         raise SpecError(wrong("objective", text, "metric:max or metric:min", "say in which direction it is better"))
     return Objective(metric, "max" if direction == "max" else "min")

@@ -192,8 +192,7 @@ def _audit(parts: Parts, spec: SearchSpec) -> tuple[int, float]:
     if budget.time_s is None:
         count = min(NUM_AUDITED, (budget.trials or 0) // 6)
         return (count, max(LEAST_AUDIT_EPOCHS, plan.final_epochs / 9)) if count >= FEWEST_AUDITED else (0, 0.0)
-    height_width = parts.task.input_shape[1:]
-    rate = nominal_rate(len(parts.task.train()[1]), height_width[0] * height_width[1]) * spec.workers
+    rate = nominal_rate(len(parts.task.train()[1]), parts.task.work) * spec.workers
     epochs = min(MOST_AUDIT_EPOCHS, plan.final_epochs, AUDIT_SHARE * budget.time_s * rate / NUM_AUDITED)
     return (NUM_AUDITED, float(f"{epochs:.2g}")) if epochs >= LEAST_AUDIT_EPOCHS else (0, 0.0)
 

@@ -33,7 +33,7 @@ from netwright.types import Architecture, Fidelity, TrialState
 
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
-    from netwright.tasks.image_classification import ImageClassification
+    from netwright.tasks.base import Task
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class SupernetPhase:
 
     def __init__(
         self,
-        task: ImageClassification,
+        task: Task,
         space: SearchSpace,
         record: SupernetRecord,
         folder: Path,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from netwright.errors import SearchError, SpaceError, SpecError, one_line, wrong
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator
@@ -35,7 +35,7 @@ from netwright.types import Architecture, Budget, Constraint, Fidelity, Json, Me
 
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
-    from netwright.tasks.image_classification import ImageClassification
+    from netwright.tasks.base import Task
 
 Listener = Callable[[int, int], None]
 """Is told how many networks were scored or trained, of how many."""
@@ -54,7 +54,7 @@ class Opened:
 
     folder: Path
     record: SupernetRecord
-    task: ImageClassification
+    task: Task
     space: SearchSpace
 
     def evaluator(self, work_dir: Path, *, keep_weights: bool, constraints: Sequence[Constraint]) -> SupernetEvaluator:
@@ -122,7 +122,7 @@ def new_training(
     SupernetSettings(**options, epochs=1.0 if epochs is None else epochs, seed=spec.seed)
     task, space, code = _load(spec)
     if epochs is None:
-        pixels = task.input_shape[-1] * task.input_shape[-2]
+        pixels = task.work
         full = make_plan(Budget(trials=1), num_images=len(task.train()[1]), pixels=pixels, workers=1).final_epochs
         epochs = MOST_EPOCHS * full
     record = SupernetRecord(
@@ -192,8 +192,8 @@ def options_of(record: SupernetRecord | None, **options: object) -> dict[str, An
     return {**known, **{name: value for name, value in options.items() if value is not None}}
 
 
-def _load(spec: SearchSpec) -> tuple[ImageClassification, SearchSpace, str]:
-    task = cast("ImageClassification", load_task(spec.task, spec.data, seed=spec.seed))
+def _load(spec: SearchSpec) -> tuple[Task, SearchSpace, str]:
+    task = load_task(spec.task, spec.data, seed=spec.seed, **spec.task_options)
     space, code = find_space(spec, task)
     if spec.space_file is not None:
         require_networks(task, space, f"space {one_line(spec.space)}")

@@ -124,6 +124,10 @@ class Task(Protocol):
         """What one example costs to train on beside others, in pixels of an image; only plans follow from it."""
 
     @property
+    def full_epochs(self) -> float | None:
+        """Passes after which networks of the default space gain little; None to go by the number of examples."""
+
+    @property
     def num_scored(self) -> int:
         """Examples that the end of a search scores: validation and test."""
 

@@ -69,6 +69,7 @@ class ImageClassification:
     directions: Mapping[str, Direction] = MappingProxyType({"accuracy": "max"})
     classifies = True
     input_dtype = "float32"
+    full_epochs: float | None = None
     metric_ranges: Mapping[str, tuple[float, float]] = MappingProxyType(
         {"accuracy": (0.0, 1.0), "loss": (0.0, float("inf"))}
     )

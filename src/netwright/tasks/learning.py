@@ -55,6 +55,7 @@ class LearningTask:
     classifies: ClassVar[bool] = False
     input_dtype: ClassVar[str] = "float32"
     mirrors = False
+    full_epochs: float | None = None
     class_names: tuple[str, ...] = ()
 
     def __init__(
@@ -199,6 +200,7 @@ class LearningTask:
             class_names=self.class_names,
             input_dtype=self.input_dtype,
             output_shape=self.output_shape,
+            runtime="array",
         )
 
 
