@@ -7,7 +7,8 @@ Knows neither strategies nor trials.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -15,13 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from netwright.errors import UsageError, unknown, wrong
+from netwright.errors import SearchError, UsageError, unknown, wrong
 from netwright.space import SearchSpace
 from netwright.space.terms import Term
-from netwright.supernet.differentiable.derive import derive
+from netwright.supernet.differentiable.course import derived
 from netwright.supernet.differentiable.examples import Batch
 from netwright.supernet.differentiable.options import Options
-from netwright.supernet.differentiable.result import Searched
+from netwright.supernet.differentiable.result import Found, Sampled, Searched
 from netwright.types import Architecture
 
 MOST_EPOCHS = 50
@@ -109,7 +110,7 @@ def derive_architectures(
 
 def search_task(
     task: LabelledImages, space: SearchSpace, method: str, options: Options, *, budget_s: float, fits: bool = True
-) -> Searched:
+) -> Found:
     """Search with half of the training images for the weights and half for the architecture.
 
     Args:
@@ -137,8 +138,10 @@ def search_task(
         began_s = time.monotonic()
         probe = _halves(task, options.seed, most=_TRIED)
         METHODS[method](space, *probe, replace(options, epochs=1, limits=(), penalty=None))
+        ended_s = time.monotonic()
         step_s = float(np.diff(probe[0].read_s[-_TRIED - 1 :])[1:].mean()) if len(probe[0]) == _TRIED else 0.0
-        left_s = (budget_s - (time.monotonic() - began_s)) / _CAUTION
+        end_s = ended_s - probe[0].read_s[-1]  # of what follows the last step
+        left_s = (budget_s - (ended_s - began_s) - end_s) / _CAUTION
         steps = max(1, int(left_s / step_s)) if step_s else MOST_EPOCHS * len(train)
         options = replace(options, epochs=int(min(MOST_EPOCHS, max(1, steps // len(train)))))
         train.most = min(len(train), steps)
@@ -153,21 +156,18 @@ def _halves(task: LabelledImages, seed: int, most: int | None = None) -> tuple[I
     return one, other
 
 
-def architectures_of(found: Searched, options: Options, count: int) -> list[Architecture]:
-    """What a search found, and then what its earlier epochs would have given; each once, at most ``count``."""
-    network = found.network
+def architectures_of(found: Found, options: Options, count: int) -> list[Architecture]:
+    """What a search found, and its next best guesses; each once, at most ``count``.
+
+    Those are what its earlier epochs would have given; of a search by sampling the next best that it drew at the end.
+    """
     ordered: dict[Architecture, None] = {found.architecture: None}
-    for record in reversed(found.history):
-        if len(ordered) >= count:
-            break
-        weights: dict[str, Sequence[float]] = dict(record.weights)
-        near = derive(
-            network.space,
-            network.universe,
-            weights,
-            networks=network.networks,
-            limits=options.limits,
-            measure=options.measure,
-        )
-        ordered[near] = None
-    return list(ordered)
+    if isinstance(found, Sampled):
+        ordered |= dict.fromkeys(found.others)
+    if isinstance(found, Searched):
+        for record in reversed(found.history):
+            if len(ordered) >= count:
+                break
+            with suppress(SearchError):  # nothing within a measured limit
+                ordered[derived(found.network, record.weights, options, found.costs)] = None
+    return list(ordered)[:count]
