@@ -183,7 +183,10 @@ def policy(space: SearchSpace) -> Controller:
     return Controller(space, np.random.default_rng(0), 4)
 
 
-@pytest.mark.parametrize("name", sorted(SPACES))
+LARGE = pytest.mark.slow
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[LARGE] if n == "free_form" else []) for n in sorted(SPACES)])
 def test_it_searches_every_shipped_space(name: str) -> None:
     """Those too that cannot be relaxed: a supernet can be made of all."""
     side = 16 if name in ("free_form", "image_space", "mobile_macro") else 8
@@ -278,7 +281,7 @@ def test_what_is_wrong_is_refused_before_it_costs() -> None:
     ):
         with pytest.raises(UsageError, match=message):
             ControllerOptions(**{key: value})  # type: ignore[arg-type]
-    with pytest.raises(SpaceError, match="memory of the supernet must be <= .* MiB"):
+    with pytest.raises(SpaceError, match=r"memory of the supernet must be <= .* MiB"):
         enas(stripes(), batches(0, 1), batches(1, 1), replace(OPTIONS, memory_bytes=1000))
     with pytest.raises(UsageError, match="train must be at least one batch"):
         enas(stripes(), [], batches(1, 1), OPTIONS)
