@@ -1,4 +1,4 @@
-"""Layers that read a concatenation in which channels move: there, two networks share weights that mean different things.
+"""Layers that read a concatenation in which channels move: two networks share weights there that mean different things.
 
 Of a layer's inputs the first channels are shared. Behind a concatenation the first ones are those of its first branch;
 where that branch is wider in another network, the channels of the next one begin later. Here it is only found where
