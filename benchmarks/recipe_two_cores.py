@@ -47,10 +47,10 @@ def measure(data: str, steps: int, processes: int, threads: int) -> float:
     from recipe_fashion_mnist import early_resnet
 
     from netwright.evaluation import Recipe
-    from netwright.tasks.augmentation import Augmentation
     from netwright.evaluation.batches import Batches, Images
     from netwright.evaluation.training import TrainingOptions, train
     from netwright.nn.building import build
+    from netwright.tasks.augmentation import Augmentation
     from netwright.tasks.image_classification import ImageClassification
 
     torch.set_num_threads(threads)

@@ -17,7 +17,7 @@ from torch import nn
 
 from netwright.errors import TrialError
 from netwright.evaluation.batches import Batches, Images
-from netwright.evaluation.gradients import Gradients, SharedGradients
+from netwright.evaluation.gradients import Gradients, SharedGradients, seed_noise
 from netwright.tasks.augmentation import Augmentation
 
 
@@ -30,6 +30,16 @@ def parts(shards: int) -> Gradients:
     images = Images(rng.integers(0, 256, (96, 1, 8, 8)).astype(np.uint8), rng.integers(0, 4, 96))
     batches = Batches(images, batch_size=24, shards=shards, augmentation=Augmentation(1, True), seed=3)
     return Gradients(model, batches, label_smoothing=0.1)
+
+
+def test_noise_is_that_of_a_seeded_torch() -> None:
+    """Dropout draws the same numbers as after `torch.manual_seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2**62 + 5)
+        expected = torch.rand(8)
+        torch.rand(3)
+        seed_noise(2**62 + 5, torch.device("cpu"))
+        assert torch.equal(torch.rand(8), expected)
 
 
 def flat(model: nn.Module) -> torch.Tensor:

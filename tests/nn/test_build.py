@@ -102,6 +102,14 @@ def test_causal_attention_does_not_look_ahead() -> None:
         assert torch.equal(model(x)[:, :-1], model(changed)[:, :-1]) == causal
 
 
+def test_networks_are_made_on_the_cpu_whatever_the_default_device_is() -> None:
+    """A default device of a person's own changes nothing."""
+    expected = nn.build(_term(nn.conv(8)), input_shape=IMAGE, seed=1).state_dict()["conv.weight"]
+    with torch.device("meta"):
+        found = nn.build(_term(nn.conv(8)), input_shape=IMAGE, seed=1).state_dict()["conv.weight"]
+    assert torch.equal(found, expected)
+
+
 def test_same_seed_gives_equal_bits_in_another_process_and_global_state_is_untouched() -> None:
     """Weights are a function of the seed; building draws nothing from torch's global state."""
     program = (

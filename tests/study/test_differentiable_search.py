@@ -52,15 +52,16 @@ def test_the_names_are_those_of_the_methods() -> None:
     assert set(DIFFERENTIABLE) == set(METHODS)
 
 
-def test_what_was_found_is_trained_and_kept(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["darts", "enas"])
+def test_what_was_found_is_trained_and_kept(method: str, data: Path, tmp_path: Path) -> None:
     """Its networks are the first trials; the file lies in the run, and a resume takes it as it is."""
-    options = {"task": "image-classification", "data": str(data), "space": small_space(), "strategy": "darts"}
+    options = {"task": "image-classification", "data": str(data), "space": small_space(), "strategy": method}
     out = tmp_path / "run"
     result = nw.search(**options, budget="2 trials", max_epochs=1.0, out=str(out))
     found = Derived.read(out / "differentiable.json")
     with Store.open(out / "study.db", read_only=True) as store:
         trials = list(store.trials())
-    assert [t.proposal.origin for t in trials][:1] == ["darts"]
+    assert [t.proposal.origin for t in trials][:1] == [method]
     assert trials[0].architecture == found.architectures[0]
     assert result.best.architecture in found.architectures
     assert 1 <= len(found.architectures) <= 4
@@ -130,12 +131,13 @@ def test_a_space_that_cannot_be_relaxed_is_named(data: Path, tmp_path: Path) -> 
         )
 
 
-def test_a_signal_that_reaches_its_process_is_an_interruption(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["darts", "enas"])
+def test_a_signal_that_reaches_its_process_is_an_interruption(method: str, data: Path, tmp_path: Path) -> None:
     """Not a failure: the search by gradients begins anew with a resume."""
     task = nw.ImageClassification.load(data)
     evaluator = TrainingEvaluator(task, small_space(), work_dir=tmp_path)
-    job = Hurt(evaluator, small_space(), "darts", path=tmp_path / "differentiable.json", budget_s=None)
-    phase = ByGradients("darts", job, FoundBefore(()), None)
+    job = Hurt(evaluator, small_space(), method, path=tmp_path / "differentiable.json", budget_s=None)
+    phase = ByGradients(method, job, FoundBefore(()), None)
     hurt = tmp_path / "hurt"
     with pytest.raises(Interrupted):
         phase.run(Ears(lambda text: None, lambda: 2 if hurt.exists() else None), seed=0)

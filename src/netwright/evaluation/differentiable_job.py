@@ -126,6 +126,7 @@ class DifferentiableJob:
             limits=self._limits(),
             measure=self._measure,
             wrap=task.normalised,
+            input_dtype=task.input_dtype,
             apart=_extents(self.space),
         )
         fits = self.budget_s is not None

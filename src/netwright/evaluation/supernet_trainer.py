@@ -120,7 +120,7 @@ class SupernetTrainer(TrainingEvaluator):
         size = f"{len(supernet.bank)} shared tensors of {num_bytes / 2**20:.3g} MiB together"
         _log.info("supernet: %s; trained with %s", size, settings)
         planned = self.recipe.schedule(settings.length, batches.steps_per_epoch).total
-        teller = _Teller(self.work_dir, size)
+        teller = _Teller(self.work_dir, f"{size}; {supernet.remark}" if supernet.remark else size)
         trained = train_supernet(
             supernet,
             batches,
@@ -147,6 +147,7 @@ class SupernetTrainer(TrainingEvaluator):
             "bytes": num_bytes,
             "checked": distinct.to_dict(),
             "warning": distinct.warning,
+            "remark": supernet.remark,
         }
         _write(self.work_dir / REPORT, report)
         checkpoints.discard_decay()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from netwright.inheritance.channels import FREE, Channels, Index, spread_over
-from netwright.inheritance.items import Layer
 from netwright.inheritance.layers import Desk, Take, put_batch_norm, require_inputs, rows_for, same, seen, told
+from netwright.nn.items import Layer
 
 if TYPE_CHECKING:
     import torch

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netwright.inheritance.channels import Channels, Fill, Index, shares
-from netwright.inheritance.items import Layer
+from netwright.nn.items import Layer
 from netwright.nn.places import Place
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from typing import cast
 import numpy as np
 
 from netwright.inheritance.channels import FREE, Channels, Index, Lost, side_by_side, spread_over
-from netwright.inheritance.items import INPUT, Branch, Item, Join, Layer, width_after
 from netwright.inheritance.layers import EPS, Desk
 from netwright.inheritance.matching import ACTIVATIONS, does_nothing
+from netwright.nn.items import INPUT, Branch, Item, Join, Layer, width_after
 
 POSITIVE_IDENTITY = ("nn.ReLU", "nn.LeakyReLU", "nn.ELU")
 """Activations that leave what is not negative as it is."""

@@ -16,7 +16,9 @@ import numpy as np
 from netwright.inheritance.channels import FREE, Channels, Lost, side_by_side
 from netwright.inheritance.draft import Draft
 from netwright.inheritance.inserted import make_zero
-from netwright.inheritance.items import (
+from netwright.inheritance.matching import branch_pairs, paired
+from netwright.inheritance.report import Notes
+from netwright.nn.items import (
     Branch,
     Chain,
     Graph,
@@ -28,8 +30,6 @@ from netwright.inheritance.items import (
     sets_channels,
     width_after,
 )
-from netwright.inheritance.matching import branch_pairs, paired
-from netwright.inheritance.report import Notes
 
 Values = Mapping[str, Channels]
 

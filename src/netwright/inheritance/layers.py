@@ -15,8 +15,8 @@ import numpy as np
 
 from netwright.inheritance.channels import Channels, Index, Lost, even_copies, spread_over
 from netwright.inheritance.draft import Draft
-from netwright.inheritance.items import Layer
 from netwright.inheritance.report import Notes
+from netwright.nn.items import Layer
 
 if TYPE_CHECKING:
     import torch

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from netwright.inheritance.items import Branch, Graph, Item, Join, Layer, places_in
+from netwright.nn.items import Branch, Graph, Item, Join, Layer, places_in
 
 T = TypeVar("T")
 

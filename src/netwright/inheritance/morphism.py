@@ -25,10 +25,10 @@ import numpy as np
 from netwright.errors import SpaceError, UsageError, wrong
 from netwright.inheritance.channels import Channels, Fill
 from netwright.inheritance.draft import Draft
-from netwright.inheritance.items import Item, items_of
 from netwright.inheritance.report import Morphism, Notes
 from netwright.inheritance.walk import Walk
 from netwright.nn.emitters import emit
+from netwright.nn.items import Item, items_of
 from netwright.nn.networks import Network, Networks
 from netwright.nn.places import Place
 from netwright.nn.site import Flow, Tally

@@ -19,7 +19,12 @@ from netwright.inheritance.blocks import BLOCKS, own
 from netwright.inheritance.channels import Channels, Lost
 from netwright.inheritance.draft import Draft
 from netwright.inheritance.inserted import GATE, make_identity, make_zero
-from netwright.inheritance.items import (
+from netwright.inheritance.joins import chain, graph, join, name_of, where
+from netwright.inheritance.layers import TAKES
+from netwright.inheritance.matching import ACTIVATIONS, branch_likeness, steps
+from netwright.inheritance.report import Notes
+from netwright.inheritance.transfer import inherit
+from netwright.nn.items import (
     INPUT,
     Branch,
     Chain,
@@ -30,11 +35,6 @@ from netwright.inheritance.items import (
     places_in,
     sets_channels,
 )
-from netwright.inheritance.joins import chain, graph, join, name_of, where
-from netwright.inheritance.layers import TAKES
-from netwright.inheritance.matching import ACTIVATIONS, branch_likeness, steps
-from netwright.inheritance.report import Notes
-from netwright.inheritance.transfer import inherit
 
 BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {

@@ -7,6 +7,7 @@ torch's global random state is left as it was. Knows nothing of training or sear
 from __future__ import annotations
 
 import types
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, cast
 
 from netwright.errors import BuildError, wrong
@@ -61,7 +62,9 @@ def instantiate(written: Written, *, seed: int = 0, device: str = "cpu") -> torc
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise BuildError(wrong("seed", seed, "a whole number in [0, 2**63)"))
     module = load(written)
-    with torch.random.fork_rng(devices=[]), torch.device(device):
+    # torch's context costs as much as making a small network does; it is needed where the device is another one only
+    made_on = nullcontext() if torch.empty(0).device.type == device else torch.device(device)
+    with torch.random.fork_rng(devices=[]), made_on:
         torch.default_generator.manual_seed(seed)
         return cast("torch.nn.Module", module.build())
 

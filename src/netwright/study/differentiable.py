@@ -161,6 +161,11 @@ def by_gradients(parts: Parts, spec: SearchSpec, settings: Settings) -> Parts:
     assert parts.task is not None
     assert parts.plan is not None
     _require_keys(spec)
+    if not parts.task.classifies:
+        cure = "take another strategy, such as evolution"
+        raise SpecError(
+            wrong("strategy", spec.strategy, f"no search by gradients for the task {parts.task.name}", cure)
+        )
     plan, limit_s = parts.plan, settings.budget.time_s
     proposes = FoundBefore(first_proposals(parts.task, parts.space))
     strategy: Strategy = SuccessiveHalving(

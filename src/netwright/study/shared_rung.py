@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from signal import SIGTERM
 from typing import TYPE_CHECKING, cast
 
 from netwright.errors import Interrupted, SearchError, SpaceError, SpecError, StoreError, TrialError, wrong
@@ -46,8 +47,8 @@ SAMPLING: Sampling = "uniform"
 OVERTIME_S = 10.0
 """Wall seconds after its deadline at which a training is stopped from outside: it hangs."""
 
-OVERDUE = -1
-"""Stands for a signal: the training is overdue."""
+OVERDUE = int(SIGTERM)
+"""What such a training is told, as if it were a person's signal."""
 
 
 @dataclass(frozen=True)

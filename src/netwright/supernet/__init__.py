@@ -2,6 +2,7 @@
 
 bank.py       the shared tensors, by place          supernet.py   all networks of a space on one bank
 sampling.py   which networks a training step runs  guided.py     of which it runs some rather than others
+moved.py      where weights mean different things in different networks
 """
 
 from netwright.supernet.bank import Bank

@@ -7,6 +7,7 @@ what was taken out needs no translation.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -19,11 +20,14 @@ from netwright.nn.places import Place
 from netwright.nn.slices import largest, take
 from netwright.space import SearchSpace
 from netwright.supernet.bank import Bank
+from netwright.supernet.moved import moved_layers, remark_on
 from netwright.supernet.sampling import listed
 from netwright.types import Architecture
 
 if TYPE_CHECKING:
     import torch
+
+_log = logging.getLogger(__name__)
 
 SURVEYED = 64
 """Random networks that are looked at, at least, before a supernet is made."""
@@ -86,8 +90,13 @@ class Supernet:
         self.bank = Bank(seed)
         self.memory_bytes = memory_bytes
         if state is None:
-            self._learn_all(_survey(space, np.random.default_rng(seed)))
+            surveyed = _survey(space, np.random.default_rng(seed))
+            self._learn_all(surveyed)
+            self.remark = remark_on(moved_layers(self.networks, surveyed))
+            if self.remark:
+                _log.warning("supernet: %s", self.remark)
         else:
+            self.remark = ""
             self.bank.load({Place.parse(key): tensor.to(device) for key, tensor in state.items()})
 
     def parameters(self) -> list[torch.nn.Parameter]:

@@ -335,7 +335,7 @@ class Compiler:
                 continue
             tally, out = tallies[code, flow], outs[tuple(mine[0].values())]
             event = self.universe.event_of(ordered, mine, certain=len(mine) == count)
-            form = Form(event, sized(code, flow), flow, out, tally.params, tally.macs)
+            form = Form(event, sized(code, flow), flow, out, tally.params, tally.macs, tally.activation_values)
             forms.setdefault(form.code.kind, []).append(form)
             members.setdefault(form.code.kind, []).extend(mine)
         if not forms:

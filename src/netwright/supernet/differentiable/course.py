@@ -21,11 +21,12 @@ from netwright.supernet.differentiable.alarm import CollapseAlarm, signs_of
 from netwright.supernet.differentiable.curvature import dominant_eigenvalue
 from netwright.supernet.differentiable.derive import derive
 from netwright.supernet.differentiable.examples import Batch, Batches, first_of, noise, paired
+from netwright.supernet.differentiable.measured import MeasuredCost, kept
 from netwright.supernet.differentiable.mixing import Mixing
-from netwright.supernet.differentiable.options import Options
+from netwright.supernet.differentiable.options import Options, Penalty
 from netwright.supernet.differentiable.relaxed import RelaxedNetwork
 from netwright.supernet.differentiable.result import EpochRecord, Searched, Weights, entropy_of
-from netwright.types import Architecture, Value
+from netwright.types import Architecture, Constraint, Value
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +76,13 @@ class Course:
             apart=options.apart,
         ).train()
         self.network.to(options.device)
-        _check_table(options, self.network.universe.values)
+        for penalty in options.penalties:
+            _check_table(penalty, self.network.universe.values)
+        self.costs = {
+            p.metric: MeasuredCost(p.metric, p.measure, self.network.count, space, p.measurements, options.seed)
+            for p in options.penalties
+            if p.measure is not None
+        }
         sizes = {name: len(values) for name, values in self.network.universe.values.items()}
         if edges:
             sizes |= {f"@{site}": count for site, count in self.network.edge_counts().items()}
@@ -150,10 +157,13 @@ class Course:
 
     def penalty(self, weights: Mapping[str, Tensor]) -> Tensor:
         """What the costs that are to be expected add to the loss of the architecture weights."""
-        penalty = self.options.penalty
-        if penalty is None:
-            return torch.zeros(())
-        if penalty.table is None:
+        return sum((self._penalty(penalty, weights) for penalty in self.options.penalties), torch.zeros(()))
+
+    def _penalty(self, penalty: Penalty, weights: Mapping[str, Tensor]) -> Tensor:
+        if penalty.measure is not None:
+            model, parts = self.costs[penalty.metric].model, self.network.parts(self.mixing(weights))
+            expected = model.base + (parts * torch.tensor(model.per, dtype=parts.dtype, device=parts.device)).sum()
+        elif penalty.table is None:
             expected = self.network.expected(self.mixing(weights))[("params", "macs").index(penalty.metric)]
         else:
             values = self.network.universe.values
@@ -286,14 +296,7 @@ class Course:
         safe = (
             self._history[alarm.safe_epoch] if self._stopped and alarm and alarm.safe_epoch >= 0 else self._history[-1]
         )
-        architecture = derive(
-            self.space,
-            self.network.universe,
-            safe.weights,
-            networks=self.network.networks,
-            limits=self.options.limits,
-            measure=self.options.measure,
-        )
+        architecture = derived(self.network, safe.weights, self.options, self.costs)
         values = dict(self.network.universe.values)
         accuracy = self._history[-1].valid_accuracy
         remarks = tuple(self._remarks(safe.weights))
@@ -309,10 +312,12 @@ class Course:
             self._stopped,
             remarks,
             self.network,
+            self.costs,
         )
 
     def _remarks(self, weights: Weights) -> Iterator[str]:
         alarm, entropy = self._alarm.alarm, entropy_of(weights)
+        yield from filter(None, (cost.remark() for cost in self.costs.values()))
         if entropy > UNDECIDED:
             yield (
                 f"the architecture weights hardly differ (entropy {entropy:.3f} of 1): search longer or raise "
@@ -324,9 +329,30 @@ class Course:
             yield f"after the alarm in epoch {alarm.epoch} the last epoch's architecture has weights again"
 
 
-def _check_table(options: Options, values: Mapping[str, Sequence[Value]]) -> None:
+def derived(
+    network: RelaxedNetwork, weights: Weights, options: Options, costs: Mapping[str, MeasuredCost]
+) -> Architecture:
+    """The architecture that weights stand for within the limits, those on measured costs by measurement.
+
+    Raises:
+        SearchError: no architecture keeps the limits.
+    """
+
+    def measure(architecture: Architecture) -> dict[str, float]:
+        known = {} if options.measure is None else dict(options.measure(architecture))
+        return known | {metric: cost.predicted(architecture) for metric, cost in costs.items()}
+
+    def within(limits: tuple[Constraint, ...]) -> Architecture:
+        return derive(
+            network.space, network.universe, weights, networks=network.networks, limits=limits, measure=measure
+        )
+
+    return kept(options.limits, costs, within)
+
+
+def _check_table(penalty: Penalty, values: Mapping[str, Sequence[Value]]) -> None:
     """Refuse costs of choices or values that there are not."""
-    for name, costs in ((options.penalty.table if options.penalty else None) or {}).items():
+    for name, costs in (penalty.table or {}).items():
         if name not in values:
             raise UsageError(unknown("choice in the table of a penalty", name, values))
         odd = next((value for value in costs if value not in values[name]), None)

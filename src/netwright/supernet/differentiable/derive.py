@@ -61,7 +61,7 @@ def derive(
     if not limits:
         return first
     assert networks is not None
-    excess = _Excess(networks, limits, measure)
+    excess = Excess(networks, limits, measure)
 
     def regret(architecture: Architecture) -> float:
         return _regret(universe, weights, architecture)
@@ -111,7 +111,7 @@ def _regret(universe: Universe, weights: Weights, architecture: Architecture) ->
     return lost
 
 
-class _Excess:
+class Excess:
     """By how much architectures are over the limits; infinite for what cannot be built."""
 
     def __init__(self, networks: Networks, limits: Sequence[Constraint], measure: Measure | None) -> None:
@@ -125,7 +125,7 @@ class _Excess:
 
     def _of(self, architecture: Architecture) -> float:
         try:
-            metrics = self._metrics(architecture)
+            metrics = self.metrics(architecture)
         except BuildError:
             return math.inf
         lost = [limit.metric for limit in self._limits if limit.metric not in metrics]
@@ -133,7 +133,12 @@ class _Excess:
             raise UsageError(unknown("metric of a limit", lost[0], metrics))
         return sum(limit.excess(metrics[limit.metric]) for limit in self._limits)
 
-    def _metrics(self, architecture: Architecture) -> dict[str, float]:
+    def metrics(self, architecture: Architecture) -> dict[str, float]:
+        """What limits may be on.
+
+        Raises:
+            BuildError: it cannot be built.
+        """
         profile = self._networks.profile(architecture)
         metrics: dict[str, float] = {"params": profile.params, "macs": profile.macs}
         return metrics if self._measure is None else metrics | dict(self._measure(architecture))
@@ -141,13 +146,13 @@ class _Excess:
     def message(self, nearest: Architecture) -> str:
         """Why there is no architecture."""
         limits = ", ".join(str(limit) for limit in self._limits)
-        metrics = self._metrics(nearest)
+        metrics = self.metrics(nearest)
         near = ", ".join(f"{limit.metric} {metrics[limit.metric]:g}" for limit in self._limits)
         return f"no architecture within {limits} was found; the nearest has {near}: {shorten(nearest)}; relax the limit"
 
 
 def _within(
-    space: SearchSpace, start: Architecture, excess: _Excess, regret: Callable[[Architecture], float]
+    space: SearchSpace, start: Architecture, excess: Excess, regret: Callable[[Architecture], float]
 ) -> Architecture:
     """Move to neighbours that are less over the limits, the more for what is given up the better."""
     here = start
@@ -168,7 +173,7 @@ def _within(
 
 
 def _improved(
-    space: SearchSpace, start: Architecture, excess: _Excess, regret: Callable[[Architecture], float]
+    space: SearchSpace, start: Architecture, excess: Excess, regret: Callable[[Architecture], float]
 ) -> Architecture:
     """Move to heavier neighbours within the limits as long as there are any."""
     here = start

@@ -1,27 +1,29 @@
-"""A differentiable search on the images of a task, as long as there is time: for callers that know tasks and budgets.
+"""A differentiable search on the examples of a task, as long as there is time: for callers that know tasks and budgets.
 
-Half of the training images trains the weights, the other half the architecture; validation images are not looked at.
-Knows neither strategies nor trials.
+Half of the training examples trains the weights, the other half the architecture; validation examples are not looked
+at. Knows neither strategies nor trials.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from netwright.errors import UsageError, unknown, wrong
+from netwright.errors import SearchError, UsageError, unknown, wrong
 from netwright.space import SearchSpace
-from netwright.space.terms import Term
-from netwright.supernet.differentiable.derive import derive
+from netwright.supernet.differentiable.course import derived
 from netwright.supernet.differentiable.examples import Batch
 from netwright.supernet.differentiable.options import Options
-from netwright.supernet.differentiable.result import Searched
+from netwright.supernet.differentiable.result import Found, Sampled, Searched
+from netwright.tasks.base import Task
 from netwright.types import Architecture
 
 MOST_EPOCHS = 50
@@ -30,52 +32,46 @@ _TRIED = 3  # steps whose time is measured, of which the first does not count
 _CAUTION = 1.15
 
 
-class LabelledImages(Protocol):
-    """What is needed of a task; `netwright.tasks.image_classification.ImageClassification` is one."""
-
-    @property
-    def input_shape(self) -> tuple[int, ...]: ...
-    @property
-    def scale(self) -> float: ...
-    def train(self) -> tuple[NDArray[Any], NDArray[np.int64]]: ...
-    def normalised(self, network: Term) -> Term: ...
-
-
 class InMemory:
-    """Batches of images in another order each time they are read; a last one that is not full is dropped.
+    """Batches of examples in another order each time they are read; a last one that is not full is dropped.
 
     Args:
-        pixels: shape (N, C, H, W).
-        labels: shape (N,).
-        scale: what pixels are divided by.
+        inputs: shape (N, ...), as stored.
+        targets: shape (N, ...).
+        to_input: makes a batch of stored values network input.
         seed: of the orders.
         most: batches of one reading.
     """
 
     def __init__(
-        self, pixels: NDArray[Any], labels: NDArray[np.int64], scale: float, seed: int, most: int | None = None
+        self,
+        inputs: NDArray[Any],
+        targets: NDArray[Any],
+        to_input: Callable[[Tensor], Tensor],
+        seed: int,
+        most: int | None = None,
     ) -> None:
-        self.pixels, self.labels, self.scale, self.most = pixels, labels, scale, most
-        self.size = min(BATCH_SIZE, len(labels))
+        self.inputs, self.targets, self.to_input, self.most = inputs, targets, to_input, most
+        self.size = min(BATCH_SIZE, len(targets))
         self.read_s: list[float] = []
         self._rng = np.random.default_rng(seed)
 
     def __len__(self) -> int:
-        full = len(self.labels) // self.size
+        full = len(self.targets) // self.size
         return full if self.most is None else min(full, self.most)
 
     def __iter__(self) -> Iterator[Batch]:
-        order = self._rng.permutation(len(self.labels))
+        order = self._rng.permutation(len(self.targets))
         for number in range(len(self)):
             chosen = order[number * self.size : (number + 1) * self.size]
             self.read_s.append(time.monotonic())
-            x = torch.from_numpy(self.pixels[chosen]).to(torch.float32) / self.scale
-            yield x, torch.from_numpy(self.labels[chosen])
+            x = self.to_input(torch.from_numpy(self.inputs[chosen])).contiguous()
+            yield x, torch.from_numpy(self.targets[chosen])
         self.read_s.append(time.monotonic())
 
 
 def derive_architectures(
-    task: LabelledImages,
+    task: Task,
     space: SearchSpace,
     method: str = "beta-darts",
     *,
@@ -87,7 +83,7 @@ def derive_architectures(
     """Search as long as there is time, and give the architectures that came out of it, the best guess first.
 
     Args:
-        task: whose training images are used.
+        task: whose training examples are used.
         space: where to search.
         method: a key of `METHODS`.
         budget_s: wall seconds, > 0. How many epochs fit into it is measured first, so that the result depends on the
@@ -102,18 +98,18 @@ def derive_architectures(
         TrialError: a loss is not finite.
         SearchError: no architecture keeps the limits.
     """
-    set_ = replace(options or Options(), seed=seed, wrap=task.normalised)
+    set_ = replace(options or Options(), seed=seed, wrap=task.normalised, input_dtype=task.input_dtype)
     found = search_task(task, space, method, set_, budget_s=budget_s, fits=options is None)
     return architectures_of(found, set_, count)
 
 
 def search_task(
-    task: LabelledImages, space: SearchSpace, method: str, options: Options, *, budget_s: float, fits: bool = True
-) -> Searched:
-    """Search with half of the training images for the weights and half for the architecture.
+    task: Task, space: SearchSpace, method: str, options: Options, *, budget_s: float, fits: bool = True
+) -> Found:
+    """Search with half of the training examples for the weights and half for the architecture.
 
     Args:
-        task: whose training images are used.
+        task: whose training examples are used.
         space: where to search.
         method: a key of `METHODS`.
         options: those of the method.
@@ -137,37 +133,36 @@ def search_task(
         began_s = time.monotonic()
         probe = _halves(task, options.seed, most=_TRIED)
         METHODS[method](space, *probe, replace(options, epochs=1, limits=(), penalty=None))
+        ended_s = time.monotonic()
         step_s = float(np.diff(probe[0].read_s[-_TRIED - 1 :])[1:].mean()) if len(probe[0]) == _TRIED else 0.0
-        left_s = (budget_s - (time.monotonic() - began_s)) / _CAUTION
+        end_s = ended_s - probe[0].read_s[-1]  # of what follows the last step
+        left_s = (budget_s - (ended_s - began_s) - end_s) / _CAUTION
         steps = max(1, int(left_s / step_s)) if step_s else MOST_EPOCHS * len(train)
         options = replace(options, epochs=int(min(MOST_EPOCHS, max(1, steps // len(train)))))
         train.most = min(len(train), steps)
     return METHODS[method](space, train, valid, options)
 
 
-def _halves(task: LabelledImages, seed: int, most: int | None = None) -> tuple[InMemory, InMemory]:
-    pixels, labels = task.train()
-    order = np.random.default_rng(seed).permutation(len(labels))
+def _halves(task: Task, seed: int, most: int | None = None) -> tuple[InMemory, InMemory]:
+    inputs, targets = task.train()
+    order = np.random.default_rng(seed).permutation(len(targets))
     parts = order[: len(order) // 2], order[len(order) // 2 :]
-    one, other = (InMemory(pixels[p], labels[p], task.scale, seed + i, most) for i, p in enumerate(parts))
+    one, other = (InMemory(inputs[p], targets[p], task.to_input, seed + i, most) for i, p in enumerate(parts))
     return one, other
 
 
-def architectures_of(found: Searched, options: Options, count: int) -> list[Architecture]:
-    """What a search found, and then what its earlier epochs would have given; each once, at most ``count``."""
-    network = found.network
+def architectures_of(found: Found, options: Options, count: int) -> list[Architecture]:
+    """What a search found, and its next best guesses; each once, at most ``count``.
+
+    Those are what its earlier epochs would have given; of a search by sampling the next best that it drew at the end.
+    """
     ordered: dict[Architecture, None] = {found.architecture: None}
-    for record in reversed(found.history):
-        if len(ordered) >= count:
-            break
-        weights: dict[str, Sequence[float]] = dict(record.weights)
-        near = derive(
-            network.space,
-            network.universe,
-            weights,
-            networks=network.networks,
-            limits=options.limits,
-            measure=options.measure,
-        )
-        ordered[near] = None
-    return list(ordered)
+    if isinstance(found, Sampled):
+        ordered |= dict.fromkeys(found.others)
+    if isinstance(found, Searched):
+        for record in reversed(found.history):
+            if len(ordered) >= count:
+                break
+            with suppress(SearchError):  # nothing within a measured limit
+                ordered[derived(found.network, record.weights, options, found.costs)] = None
+    return list(ordered)[:count]

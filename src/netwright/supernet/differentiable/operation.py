@@ -22,7 +22,7 @@ from netwright.space.relaxed import Event
 from netwright.supernet.differentiable.elastic import Sized, largest_code
 from netwright.supernet.differentiable.mixing import Mixing, product
 from netwright.supernet.differentiable.modules import instantiate_code
-from netwright.supernet.differentiable.soft import Soft, padded, zeros
+from netwright.supernet.differentiable.soft import NUM_PARTS, Soft, padded, zeros
 
 _TINY = 1e-30
 
@@ -38,6 +38,7 @@ class Form:
         flow_out: what it gives.
         params: parameters.
         macs: multiply-accumulates.
+        values: that its layers give.
     """
 
     event: Event
@@ -46,6 +47,7 @@ class Form:
     flow_out: Flow
     params: int
     macs: int
+    values: int
 
 
 @dataclass
@@ -233,7 +235,7 @@ class Operation(Soft):
         self.events = [event for event, _ in runs]
         self.runs = nn.ModuleList(run for _, run in runs)
         self.flow = flow
-        self._costs = [(form.event, torch.tensor([form.params, form.macs], dtype=torch.float32)) for form in forms]
+        self._costs = [(f.event, torch.tensor([f.params, f.macs, f.values, 1], dtype=torch.float32)) for f in forms]
 
     def forward(self, x: Tensor, mix: Mixing, scale: Tensor | None = None) -> Tensor:
         out: Tensor | None = None
@@ -247,7 +249,7 @@ class Operation(Soft):
         return zeros(x, self.flow.shape) if out is None else out
 
     def expected(self, mix: Mixing) -> Tensor:
-        out = mix.zeros(2)
+        out = mix.zeros(NUM_PARTS)
         for event, numbers in self._costs:
             weight, costs = mix.weight(event), numbers.to(out.device)
             out = out + (costs if weight is None else weight * costs)

@@ -37,6 +37,10 @@ class Penalty:
         target: what may be expected without a penalty, > 0.
         weight: >= 0.
         table: costs by choice and value; None for ``params`` and ``macs``, which are counted.
+        measure: measures the metric of an architecture, > 0, such as its latency in milliseconds. A few random
+            architectures are measured first, and a linear model of them is what is expected; a limit of the search on
+            the same metric is checked by measuring what is found. See `measured`.
+        measurements: of random architectures, >= 2.
 
     Raises:
         UsageError: a number or the table cannot be.
@@ -46,14 +50,20 @@ class Penalty:
     target: float
     weight: float = 1.0
     table: Table | None = None
+    measure: Callable[[Architecture], float] | None = None
+    measurements: int = 24
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.target) and self.target > 0):
             raise UsageError(wrong("target", self.target, "> 0"))
         if not (math.isfinite(self.weight) and self.weight >= 0):
             raise UsageError(wrong("weight", self.weight, ">= 0"))
-        if self.table is None and self.metric not in ("params", "macs"):
-            raise UsageError(wrong("metric", self.metric, "params or macs", "give a table of the costs of choices"))
+        require_whole("measurements", self.measurements, 2)
+        if self.table is not None and self.measure is not None:
+            raise UsageError(wrong("measure", "a function", "absent with a table", "give one of the two"))
+        if self.table is None and self.measure is None and self.metric not in ("params", "macs"):
+            cure = "give a table of the costs of choices, or measure="
+            raise UsageError(wrong("metric", self.metric, "params or macs", cure))
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,7 @@ class Options:
         seed: of all that is drawn.
         limits: what the architecture that is found must keep: ``params``, ``macs``, or what ``measure`` gives.
         measure: metrics of an architecture for limits on others than ``params`` and ``macs``.
-        penalty: on the costs that are to be expected.
+        penalty: on the costs that are to be expected; one, or several.
         alarm: when a search is said to collapse.
         loss: of what the network says and what is right; None for cross-entropy.
         input_dtype: as torch names it; ``int64`` for tokens.
@@ -132,7 +142,7 @@ class Options:
     seed: int = 0
     limits: tuple[Constraint, ...] = ()
     measure: Measure | None = None
-    penalty: Penalty | None = None
+    penalty: Penalty | tuple[Penalty, ...] | None = None
     alarm: AlarmOptions = field(default_factory=AlarmOptions)
     loss: Callable[[Tensor, Tensor], Tensor] | None = None
     input_dtype: str = "float32"
@@ -154,11 +164,18 @@ class Options:
                 raise UsageError(wrong(name, getattr(self, name), ">= 0"))
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise UsageError(wrong("clip_norm", self.clip_norm, "> 0 or None"))
-        known = {"params", "macs"}
+        known = {"params", "macs", *(p.metric for p in self.penalties if p.measure is not None)}
         for limit in self.limits:
             if limit.metric not in known and self.measure is None:
                 cure = "give measure=, which tells it of an architecture"
                 raise UsageError(wrong("metric of a limit", limit.metric, "params or macs", cure))
+
+    @property
+    def penalties(self) -> tuple[Penalty, ...]:
+        """All penalties."""
+        if self.penalty is None:
+            return ()
+        return (self.penalty,) if isinstance(self.penalty, Penalty) else tuple(self.penalty)
 
     def rate(self, progress: float) -> float:
         """Learning rate of the weights at a share of the search, in [0, 1]: half a cosine."""

@@ -34,7 +34,7 @@ def pc_darts(
         valid: batches for the architecture weights.
         options: rates, lengths, limits, alarm.
         partial: one channel in so many is mixed.
-        warm_up: share of the epochs in which only the network's weights are trained, in [0, 1).
+        warm_up: share of the epochs in which only the network's weights are trained, in [0, 1); whole epochs.
 
     Raises:
         UsageError: an option or the batches cannot be.
@@ -48,7 +48,7 @@ def pc_darts(
     course = Course("pc_darts", space, train, options, partial=partial, edges=True)
     for epoch in course.epochs():
         for batch, other in course.pairs(train, valid):
-            if epoch >= warm_up * options.epochs:
+            if epoch >= int(warm_up * options.epochs):
                 with course.weights_fixed():
                     weights = course.softmax()
                     loss = course.loss(course.mixing(weights), other, valid=True) + course.penalty(weights)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -146,7 +147,16 @@ class RelaxedNetwork(nn.Module):
 
         What an architecture of its own has where the weights are 1 for its decisions, but for `partial` > 1.
         """
+        return self.parts(mix)[:2]
+
+    def parts(self, mix: Mixing) -> Tensor:
+        """What is to be expected of each of `measured.PARTS` under the weights, shape (4,); differentiable."""
         return self.body.expected(mix)
+
+    def count(self, architecture: Architecture) -> np.ndarray:
+        """How many of each of `measured.PARTS` an architecture has, shape (4,)."""
+        with torch.no_grad():
+            return np.array(self.parts(Mixing.of(self.universe, architecture)).tolist())
 
     def weights(self) -> list[nn.Parameter]:
         """The weights of the network: each tensor once."""

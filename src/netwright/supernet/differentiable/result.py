@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from netwright.supernet.differentiable.alarm import Alarm, Signs
+from netwright.supernet.differentiable.measured import MeasuredCost
 from netwright.supernet.differentiable.relaxed import RelaxedNetwork
+from netwright.supernet.supernet import Supernet
 from netwright.types import Architecture, Value
 
 Weights = Mapping[str, tuple[float, ...]]
@@ -37,20 +39,19 @@ class EpochRecord:
 
 
 @dataclass(frozen=True)
-class Searched:
-    """What a search found.
+class Found:
+    """What a search on shared weights found, whatever the weights are trained in.
 
     Args:
         method: its name.
         architecture: within the space and the limits.
-        weights: of the values of each choice, from which it was derived.
+        weights: of the values of each choice, from which it was derived; of ENAS how often its policy takes each.
         values: of each choice, in the order of the weights.
         history: one record an epoch.
-        accuracy: of the mixture on the validation batches of the last epoch, in [0, 1].
+        accuracy: of the mixture on the validation batches of the last epoch, in [0, 1]; of ENAS the mean of its draws.
         alarm: a collapse that was seen; None for none.
         stopped: whether the search ended because of it, with an architecture from before.
         remarks: other things worth knowing, such as weights that hardly differ.
-        network: the relaxed network as it was trained.
     """
 
     method: str
@@ -62,11 +63,44 @@ class Searched:
     alarm: Alarm | None
     stopped: bool
     remarks: tuple[str, ...]
-    network: RelaxedNetwork
 
     def entropy(self) -> float:
         """Mean entropy of the choices' weights, each divided by the largest it can be; 1 where nothing was learned."""
         return entropy_of(self.weights)
+
+
+@dataclass(frozen=True)
+class Searched(Found):
+    """What a differentiable search found.
+
+    Args:
+        network: the relaxed network as it was trained.
+        costs: that were measured, by metric.
+    """
+
+    network: RelaxedNetwork
+    costs: Mapping[str, MeasuredCost]
+
+
+@dataclass(frozen=True)
+class Sampled(Found):
+    """What a search by sampling on shared weights found.
+
+    Args:
+        supernet: the shared weights as they were trained.
+        others: architectures that were sampled at the end besides the one that is taken, the best first.
+        scores: of the one that is taken and of these, on validation batches, with shared weights.
+        policy_entropy: of the policy over architectures, divided by that of the uniform one.
+    """
+
+    supernet: Supernet
+    others: tuple[Architecture, ...]
+    scores: tuple[float, ...]
+    policy_entropy: float
+
+    def entropy(self) -> float:
+        """Entropy of the policy, divided by the largest it can be; 1 where nothing was learned."""
+        return self.policy_entropy
 
 
 def entropy_of(weights: Weights) -> float:

@@ -16,8 +16,11 @@ from torch import Tensor, nn
 from netwright.errors import SpaceError
 from netwright.nn.site import Flow
 from netwright.space.relaxed import Event
+from netwright.supernet.differentiable.measured import PARTS
 from netwright.supernet.differentiable.mixing import Mixing, product
 from netwright.types import Value
+
+NUM_PARTS = len(PARTS)
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Soft(nn.Module):
         raise NotImplementedError
 
     def expected(self, mix: Mixing) -> Tensor:
-        """Parameters and multiply-accumulates that are to be expected under the weights, shape (2,)."""
+        """What is to be expected under the weights of each of `measured.PARTS`, shape (4,)."""
         raise NotImplementedError
 
 
@@ -102,7 +105,7 @@ class Nothing(Soft):
         return x if scale is None else x * scale
 
     def expected(self, mix: Mixing) -> Tensor:
-        return mix.zeros(2)
+        return mix.zeros(NUM_PARTS)
 
 
 class Zeros(Soft):
@@ -116,7 +119,7 @@ class Zeros(Soft):
         return zeros(x, self.shape)
 
     def expected(self, mix: Mixing) -> Tensor:
-        return mix.zeros(2)
+        return mix.zeros(NUM_PARTS)
 
 
 class Chain(Soft):
@@ -285,7 +288,7 @@ def weighted(costs: Tensor, weight: Tensor | None) -> Tensor:
 
 def total(costs: Iterable[Tensor], mix: Mixing) -> Tensor:
     """Sum of costs; zeros if there are none."""
-    out = mix.zeros(2)
+    out = mix.zeros(NUM_PARTS)
     for cost in costs:
         out = out + cost
     return out

@@ -1,0 +1,370 @@
+"""What a search by sampling on shared weights keeps and does: draws within limits, steps, rewards, records, the alarm.
+
+The counterpart of `course` for methods that run one network of a supernet at a time; the loop is the method's. The same
+seed and the same batches give the same bits. Knows no way of learning.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import combinations, islice
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from netwright.errors import BuildError, SearchError, TrialError
+from netwright.nn.slices import put
+from netwright.policies.controller import Controller, Episode
+from netwright.space import SearchSpace
+from netwright.supernet.differentiable.alarm import CollapseAlarm, signs_of
+from netwright.supernet.differentiable.derive import Excess
+from netwright.supernet.differentiable.examples import Batch, Batches, first_of, noise, on, paired
+from netwright.supernet.differentiable.measured import MeasuredCost
+from netwright.supernet.differentiable.options import Options, Penalty
+from netwright.supernet.differentiable.result import EpochRecord, Sampled, Weights
+from netwright.supernet.differentiable.weightless import weightless
+from netwright.supernet.sampling import listed
+from netwright.supernet.supernet import Supernet
+from netwright.types import Architecture, Value
+
+_log = logging.getLogger(__name__)
+
+TRIES = 100
+"""Draws from the policy for one within the limits, and after them from the space, ten times as many."""
+
+ASKED = 64
+"""Draws after an epoch, by which the policy is described."""
+
+UNDECIDED = 0.98
+"""Entropy from which on the policy is said to have learned little."""
+
+
+class SampledCourse:
+    """A search on its way.
+
+    Args:
+        method: its name, for messages.
+        space: where to search.
+        train: batches of which the first tells the shape of examples.
+        options: rates, lengths, limits.
+        policy: draws architectures.
+
+    Attributes:
+        policy: the same.
+        supernet: the shared weights.
+        step: steps of the weights made so far.
+
+    Raises:
+        SpaceError: the networks cannot share weights, or need more memory.
+    """
+
+    def __init__(self, method: str, space: SearchSpace, train: Batches, options: Options, policy: Controller) -> None:
+        self.method, self.space, self.options, self.policy = method, space, options, policy
+        x, _ = first_of(train, "train")
+        self.supernet = Supernet(
+            space,
+            input_shape=tuple(x.shape[1:]),
+            input_dtype=options.input_dtype,
+            wrap=options.wrap,
+            seed=options.seed,
+            memory_bytes=options.memory_bytes,
+            device=options.device,
+        )
+        self.step = self.epoch = 0
+        self.values = {n: v for n, v in listed(space, whole=True) if len(v) > 1}
+        self.costs = {
+            p.metric: MeasuredCost(p.metric, p.measure, self._count, space, p.measurements, options.seed)
+            for p in options.penalties
+            if p.measure is not None
+        }
+        self._excess = Excess(self.supernet.networks, options.limits, self._measure)
+        self._optimizer = self._new_optimizer()
+        self._alarm = CollapseAlarm(options.alarm)
+        self._history: list[EpochRecord] = []
+        self._losses: list[float] = []
+        self._others: list[tuple[float, float]] = []
+        self._num_drawn = self._num_over = 0
+        self._first_other: Batch | None = None
+
+    # --- architectures ---
+
+    def draw(self, rng: np.random.Generator) -> tuple[Architecture, Episode]:
+        """An architecture of the policy that can be built and keeps the limits, as far as they are known.
+
+        Raises:
+            SearchError: none was found; says how near one came.
+        """
+        for _ in range(TRIES):
+            architecture, episode = self.policy.sample(rng)
+            self._num_drawn += 1
+            if architecture is not None and self._may_be(architecture):
+                return architecture, episode
+            self._num_over += 1
+        drawn = []
+        for _ in range(10 * TRIES):
+            architecture = self.space.sample(rng)
+            if self._may_be(architecture):
+                return architecture, self.policy.recall(architecture)
+            drawn.append(architecture)
+        raise SearchError(self._excess.message(min(drawn, key=self._excess)))
+
+    def _may_be(self, architecture: Architecture) -> bool:
+        return self._excess(architecture) == 0 and self.space.admits(architecture)
+
+    def _measure(self, architecture: Architecture) -> dict[str, float]:
+        known = {} if self.options.measure is None else dict(self.options.measure(architecture))
+        return known | {metric: cost.predicted(architecture) for metric, cost in self.costs.items()}
+
+    def _count(self, architecture: Architecture) -> np.ndarray:
+        """The parts of a network; its depth stands for the number of its operations."""
+        found = self.supernet.networks.profile(architecture)
+        return np.array([found.params, found.macs, found.activation_bytes / 4, found.depth])
+
+    # --- steps ---
+
+    def epochs(self) -> Iterator[int]:
+        """Numbers of the epochs to be made; ends early where the alarm is to stop the search."""
+        for epoch in range(self.options.epochs):
+            if self.is_stopped:
+                return
+            self.epoch = epoch
+            yield epoch
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the search ends because of an alarm."""
+        return self._alarm.alarm is not None and self.options.alarm.stop
+
+    def pairs(self, train: Batches, valid: Batches) -> Iterator[tuple[Batch, Batch]]:
+        """Each training batch once, beside a validation batch."""
+        self._first_other = None
+        for batch, other in paired(train, valid, self.options.device):
+            self._first_other = self._first_other or other
+            yield batch, other
+
+    def weight_step(self, architecture: Architecture, batch: Batch) -> None:
+        """Change the weights of one architecture down the gradient of its loss.
+
+        Raises:
+            TrialError: the loss is not finite.
+        """
+        subnet = self.supernet.subnet(architecture)
+        subnet.model.train()
+        with noise(self.options.seed, self.step, 2, self.options.device):
+            loss = self._loss(subnet(batch[0]), batch[1])
+        self._losses.append(self._finite(loss, "training", architecture))
+        self._follow_growth()
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.options.rate(self.epoch / self.options.epochs)
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        if self.options.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.supernet.parameters(), self.options.clip_norm)
+        self._optimizer.step()
+        self.step += 1
+
+    def reward(self, architecture: Architecture, batch: Batch) -> float:
+        """Accuracy on a batch, less what penalties take off; without labels the loss, negative.
+
+        Raises:
+            TrialError: the loss is not finite.
+        """
+        loss, right, _ = self._answer(architecture, batch)
+        self._others.append((loss, right))
+        reward = -loss if math.isnan(right) else right
+        return reward - sum(self._penalty(penalty, architecture) for penalty in self.options.penalties)
+
+    def _penalty(self, penalty: Penalty, architecture: Architecture) -> float:
+        if penalty.table is not None:
+            cost = sum(penalty.table.get(name, {}).get(value, 0.0) for name, value in architecture.items())
+        else:
+            cost = self._excess.metrics(architecture)[penalty.metric]
+        return penalty.weight * max(0.0, cost / penalty.target - 1.0)
+
+    @torch.no_grad()
+    def _answer(self, architecture: Architecture, batch: Batch) -> tuple[float, float, Tensor]:
+        """Loss, accuracy and answers; norms use the statistics of the batch, as those of others mean nothing."""
+        subnet = self.supernet.subnet(architecture)
+        _only_norms_train(subnet.model)
+        x, y = batch
+        out = subnet(x)
+        loss = self._finite(self._loss(out, y), "validation", architecture)
+        labelled = out.dim() == 2 and y.dim() == 1 and not y.is_floating_point()
+        return loss, float((out.argmax(dim=1) == y).float().mean()) if labelled else math.nan, out
+
+    def _loss(self, out: Tensor, y: Tensor) -> Tensor:
+        return F.cross_entropy(out, y) if self.options.loss is None else self.options.loss(out, y)
+
+    def _finite(self, loss: Tensor, what: str, architecture: Architecture) -> float:
+        number = float(loss.detach())
+        if not math.isfinite(number):
+            raise TrialError(
+                f"{self.method}: the {what} loss is {number} in epoch {self.epoch}, step {self.step}, of "
+                f"{architecture!r}; lower learning_rate ({self.options.learning_rate:g}) or clip_norm "
+                f"({self.options.clip_norm}), or look for values in the data that are not finite"
+            )
+        return number
+
+    def _new_optimizer(self) -> torch.optim.SGD:
+        options = self.options
+        return torch.optim.SGD(
+            self.supernet.parameters(),
+            lr=options.learning_rate,
+            momentum=options.momentum,
+            weight_decay=options.weight_decay,
+            nesterov=options.momentum > 0,
+        )
+
+    def _follow_growth(self) -> None:
+        """Let the optimiser know tensors that are new or have grown; what it kept of a smaller one stays."""
+        before = self._optimizer.param_groups[0]["params"]
+        now = list(self.supernet.bank.items())
+        if len(before) == len(now) and all(a is b for a, (_, b) in zip(before, now, strict=True)):
+            return
+        state = self._optimizer.state
+        self._optimizer = self._new_optimizer()
+        for old, (place, new) in zip(before, now, strict=False):  # new ones come last
+            momentum = state[old].get("momentum_buffer")
+            if momentum is not None:
+                grown = torch.zeros_like(new, requires_grad=False)
+                put(grown, momentum, place)
+                self._optimizer.state[new]["momentum_buffer"] = grown
+
+    # --- epochs and the end ---
+
+    def end_epoch(self, rng: np.random.Generator) -> None:
+        """Record an epoch: what the policy takes, and how often. The alarm looks at what it takes most often."""
+        drawn = [self.draw(rng)[0] for _ in range(ASKED)]
+        weights = {name: _shares(values, name, drawn) for name, values in self.values.items()}
+        self._record(Counter(drawn).most_common(1)[0][0], weights, last=False)
+
+    def _record(self, architecture: Architecture, weights: Weights, *, last: bool) -> None:
+        assert self.space.root is not None
+        free = weightless(self.space.root, {place.layer for place, _ in self.supernet.bank.items()})
+        known = {name: keys for name, keys in free.items() if name in self.values}
+        signs = signs_of(known, architecture, weights, self.values, blind=self._is_blind(architecture))
+        train, valid, right = (
+            float(np.mean(own)) if own else math.nan
+            for own in (self._losses, [a for a, _ in self._others], [b for _, b in self._others])
+        )
+        if last and self._history:
+            now = self._history.pop()
+            train, valid, right = now.train_loss, now.valid_loss, now.valid_accuracy
+        self._losses, self._others = [], []
+        self._history.append(EpochRecord(self.epoch, train, valid, right, weights, architecture, signs))
+        alarm = self._alarm.see(self.epoch, signs, last=last)
+        if alarm is not None and alarm.epoch == self.epoch:
+            _log.warning("%s collapses in epoch %d: %s", self.method, self.epoch, alarm.reason)
+
+    def _is_blind(self, architecture: Architecture) -> bool:
+        """Whether a network, with fresh weights, answers the same to all examples of a batch."""
+        assert self._first_other is not None
+        try:
+            model = self.supernet.networks.make(architecture).model.eval()
+        except BuildError:
+            return False
+        with torch.no_grad():
+            out = model(self._first_other[0][:8])
+        return len(out) > 1 and bool((out == out[:1]).all())
+
+    def result(self, drawn: Sequence[Architecture], valid: Batches, judged_on: int) -> Sampled:
+        """The best of some draws by shared weights, of equals the one of least loss; measured limits are measured.
+
+        Args:
+            drawn: architectures, some of them the same.
+            valid: batches on which they are scored.
+            judged_on: most batches.
+
+        Raises:
+            TrialError: all of several different networks answer the same.
+            SearchError: none keeps the measured limits.
+        """
+        stopped = self.is_stopped
+        batches = [on(batch, self.options.device) for batch in islice(valid, judged_on)]
+        scores: dict[Architecture, float] = {}
+        losses: dict[Architecture, float] = {}
+        answers: list[Tensor] = []
+        for architecture in dict.fromkeys(drawn):
+            told = [self._answer(architecture, batch) for batch in batches]
+            right = float(np.mean([-loss if math.isnan(right) else right for loss, right, _ in told]))
+            scores[architecture] = right - sum(self._penalty(p, architecture) for p in self.options.penalties)
+            losses[architecture] = float(np.mean([loss for loss, _, _ in told]))
+            answers.append(torch.cat([out for _, _, out in told]))
+        ranked = [a for a in sorted(scores, key=lambda a: (-scores[a], losses[a])) if self._keeps_measured(a)]
+        if not ranked:
+            limits = ", ".join(map(str, self.options.limits))
+            raise SearchError(f"none of {len(scores)} networks that were measured keeps {limits}; relax the limit")
+        last = self._history[-1]
+        self._record(ranked[0], last.weights, last=True)
+        entropy = self._entropy(drawn)
+        remarks = tuple(self._remarks(entropy, answers, scores, batches))
+        return Sampled(
+            self.method, ranked[0], last.weights, dict(self.values), tuple(self._history), last.valid_accuracy,
+            self._alarm.alarm, stopped, remarks, self.supernet, tuple(ranked[1:]), tuple(scores[a] for a in ranked),
+            entropy,
+        )  # fmt: skip
+
+    def _keeps_measured(self, architecture: Architecture) -> bool:
+        limits = [limit for limit in self.options.limits if limit.metric in self.costs]
+        return all(limit.holds(self.costs[limit.metric].measured(architecture)) for limit in limits)
+
+    def _entropy(self, drawn: Sequence[Architecture]) -> float:
+        """Entropy of the policy, relative to the uniform one's; by its divergence from that on draws of it."""
+        count = self.space.count()
+        episodes = [self.policy.recall(architecture) for architecture in drawn]
+        if count < 2 or not any(episode.places for episode in episodes):
+            return 0.0
+        divergence = float(self.policy.forward(episodes).divergences.mean())
+        return float(np.clip(1.0 - divergence / math.log(count), 0.0, 1.0))
+
+    def _remarks(
+        self, entropy: float, answers: Sequence[Tensor], scores: dict[Architecture, float], batches: Sequence[Batch]
+    ) -> Iterator[str]:
+        """Things worth knowing.
+
+        Raises:
+            TrialError: all of several different networks answer the same.
+        """
+        yield from filter(None, (cost.remark() for cost in self.costs.values()))
+        if entropy > UNDECIDED:
+            yield f"the policy is hardly sure of anything (entropy {entropy:.3f} of 1): search longer"
+        pairs = list(combinations(answers, 2))
+        equal = sum(torch.equal(a, b) for a, b in pairs)
+        if len(answers) > 2 and equal == len(pairs):
+            raise TrialError(
+                f"{self.method}: {len(answers)} different networks give the same outputs with shared weights; train "
+                "longer, or look whether the choices of the space change the network"
+            )
+        if equal:
+            yield f"{equal} of {len(pairs)} pairs of different networks give the same outputs"
+        y = torch.cat([y for _, y in batches])
+        if not math.isnan(self._history[-1].valid_accuracy) and not self.options.penalties:
+            chance = float(torch.bincount(y).max()) / len(y)
+            if max(scores.values()) <= chance:
+                best = max(scores.values())
+                yield f"no network is better than chance with shared weights (the best: {best:.3f}); search longer"
+            elif len(scores) > 1 and len(set(scores.values())) == 1:
+                yield f"{len(scores)} different networks score the same: {max(scores.values()):.3f}"
+        if self._num_over > self._num_drawn / 2:
+            share = self._num_over / self._num_drawn
+            yield f"{share:.0%} of what the policy drew broke a limit or could not be built; it was drawn anew"
+
+
+def _only_norms_train(model: nn.Module) -> None:
+    """Let norms use the statistics of the batch, and dropout and the like do nothing."""
+    model.eval()
+    for module in model.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)):
+            module.train()
+
+
+def _shares(values: Sequence[Value], name: str, drawn: Sequence[Architecture]) -> tuple[float, ...]:
+    """How often architectures take each value of a choice, of those that decide it; even where none does."""
+    counts = Counter(architecture[name] for architecture in drawn if name in architecture)
+    total = sum(counts[value] for value in values)
+    return tuple(counts[value] / total if total else 1 / len(values) for value in values)
