@@ -109,6 +109,24 @@ def test_a_search_on_a_supernet_delivers_a_verified_network(cli: Cli, made: Path
     assert cli("resume", "r", "-q").code == 0
 
 
+def test_the_largest_network_teaches_finalists(cli: Cli, made: Path) -> None:
+    """Where it is asked to: finalists come out as others than without it, and the card says so."""
+    found = {}
+    for name, options in (("plain", []), ("taught", ["--teacher"])):
+        limits = ["--max-epochs", 2, "--budget", "8 trials", "--strategy", "random"]
+        answer = cli("supernet", "search", made / "trained", *limits, *options, "--out", name, "--json")
+        assert answer.code == 0, answer.err
+        trials = json.loads(cli("show", name, "--json").out)["trials"]
+        found[name] = [(t["architecture"], t["metrics"]["loss"]) for t in trials if t["origin"] == "final"]
+        card = Card.from_json(Path(name, "best", "card.json").read_bytes())
+        told = any("with the answers of the largest network" in remark for remark in card.remarks)
+        final = json.loads(answer.lines[-1])["best"]["origin"] == "final"
+        assert told == (final and name == "taught")
+    assert [a for a, _ in found["plain"]] == [a for a, _ in found["taught"]]
+    assert all(a != b for (_, a), (_, b) in zip(found["plain"], found["taught"], strict=True))
+    assert found["plain"]
+
+
 def test_a_search_trains_its_own_supernet(cli: Cli, made: Path) -> None:
     """In a folder of the run, which can be used on its own."""
     spec = ["--evaluator", "supernet", "--budget", "6 trials", "--max-epochs", 2, "--strategy", "random"]
@@ -342,6 +360,7 @@ def test_a_specification_names_what_does_not_go_together(cli: Cli) -> None:
     base = ["search", "--task", "image-classification", "--data", "digits", "--out", "new"]
     for options, message in (
         (["--supernet", "x"], "supernet must be absent with evaluator training, got 'x'; set evaluator to supernet"),
+        (["--teacher"], "teacher must be false with evaluator training, got True; it is the largest network of a"),
         (["--evaluator", "supernets"], "unknown evaluator 'supernets'; did you mean 'supernet'?"),
         (["--evaluator", "supernet", "--ladder", "short"], "ladder must be left out with evaluator supernet"),
         (["--evaluator", "supernet", "--supernet", "nowhere"], "nowhere holds no supernet"),

@@ -59,11 +59,13 @@ class Sharing:
         phase: trains it; one that was given is found to be trained.
         trains_until: part of a time budget after which its training must have ended; 0 where it was given.
         note: what the audit lacks; empty where it lacks nothing.
+        teacher: whether finalists learn from the largest network, too.
     """
 
     phase: SupernetPhase
     trains_until: float
     note: str = ""
+    teacher: bool = False
 
 
 def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: Mapping[str, Any]) -> Parts:
@@ -83,7 +85,7 @@ def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: M
     assert parts.plan is not None
     assert parts.known_limits is not None
     _require_keys(spec, settings.budget, objects)
-    sharing = _sharing(parts, spec, settings)
+    sharing = replace(_sharing(parts, spec, settings), teacher=spec.teacher)
     before = cast(TrainingEvaluator, parts.evaluator)
     evaluator = SupernetEvaluator(
         parts.task,
@@ -92,6 +94,7 @@ def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: M
         space=parts.space,
         constraints=parts.constraints,
         options=before.options,
+        teacher=sharing.teacher,
     )
     space = parts.space.limited(parts.known_limits)
     given = objects.get("strategy")
