@@ -320,9 +320,28 @@ def test_what_is_no_supernet_is_refused(cli: Cli, made: Path) -> None:
 
     shutil.copytree(made / "trained", "torn")
     weights = Path("torn/supernet.safetensors")
-    weights.write_bytes(weights.read_bytes()[:-7])
-    answer = cli("supernet", "evaluate", "torn", "--sample", 1)
-    assert (answer.code, "supernet.safetensors: is damaged" in answer.err) == (2, True)
+    whole = weights.read_bytes()
+    flipped = whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]
+    for data in (whole[:-7], whole[:300], b"", flipped):
+        weights.write_bytes(data)
+        for command in (
+            ["evaluate", "torn", "--sample", 1],
+            ["search", "torn", "--budget", "6 trials"],
+            ["extract", "torn", "--architecture", made / "a.json", "--out", "x"],
+            ["train", "--out", "torn", "--epochs", 9],
+        ):
+            answer = cli("supernet", *command)
+            assert (answer.code, "supernet.safetensors: is damaged" in answer.err) == (2, True), command
+            assert "train it again in another folder" in answer.err
+    assert sorted(path.name for path in Path("torn").iterdir()) == sorted(
+        path.name for path in (made / "trained").iterdir()
+    )
+    shutil.copytree(made / "trained", "cut")
+    record = Path("cut/supernet.json")
+    record.write_bytes(record.read_bytes()[:300])
+    for command in (["evaluate", "cut"], ["search", "cut"], ["train", "--out", "cut", "--epochs", 9]):
+        answer = cli("supernet", *command)
+        assert (answer.code, "supernet.json: is no record of a supernet" in answer.err) == (2, True)
 
     answer = cli("supernet", "evaluate", made / "trained", "--data", "digits")
     assert (answer.code, "data was" in answer.err) == (2, True)
@@ -330,8 +349,14 @@ def test_what_is_no_supernet_is_refused(cli: Cli, made: Path) -> None:
     assert (answer.code, "space was" in answer.err) == (2, True)
 
     Path("b.json").write_text('{"width": 5, "depth": 1, "kernel": 3}')
-    answer = cli("supernet", "evaluate", made / "trained", "--architecture", "b.json")
-    assert (answer.code, "width" in answer.err) == (2, True)
+    for command in (["evaluate", "--architecture", "b.json"], ["extract", "--architecture", "b.json", "--out", "x"]):
+        answer = cli("supernet", command[0], made / "trained", *command[1:])
+        assert (answer.code, "width" in answer.err) == (2, True)
+    assert not Path("x").exists()
+    answer = cli("supernet", "evaluate", made / "trained", "--sample", 0)
+    assert (answer.code, "sample must be >= 1 without an architecture, got 0" in answer.err) == (2, True)
+    answer = cli("supernet", "train", *given(made), "--epochs", 1, "--out", "b.json/x")
+    assert (answer.code, "b.json" in answer.err, len(answer.err.splitlines())) == (2, True, 1)
     Path("full").mkdir()
     Path("full/mine.txt").touch()
     answer = cli("supernet", "train", *given(made), "--out", "full")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from netwright.errors import SpecError, wrong
 from netwright.evaluation.ladder import DEFAULT, NONE
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator
+from netwright.evaluation.supernet_files import WEIGHTS, require_whole
 from netwright.evaluation.supernet_settings import SupernetSettings
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.strategies import Strategy, has_fidelities, make_strategy
@@ -163,6 +164,7 @@ def _sharing(parts: Parts, spec: SearchSpec, settings: Settings) -> Sharing:
         found = read_finished(folder)
         same = replace(found, space_fingerprint=fingerprints[0], data_fingerprint=fingerprints[1])
         found.require_same(same, folder)
+        require_whole(folder / WEIGHTS, found.digest)
         return Sharing(SupernetPhase(task, parts.space, found, folder), 0.0)
     epochs = plan.final_epochs if settings.budget.time_s is None else MOST_EPOCHS * plan.final_epochs
     record = SupernetRecord(
