@@ -100,6 +100,9 @@ class SearchSpec(BaseModel):
         validate_default=True,
         description="With the evaluator supernet: folder of one that was trained (netwright supernet train).",
     )
+    teacher: bool = Field(
+        False, description="With the evaluator supernet: finalists learn from the largest network's answers, too."
+    )
     inherit: bool = Field(
         False, description="Networks begin with the weights of those they were made from; finalists from nothing."
     )
@@ -197,6 +200,15 @@ class SearchSpec(BaseModel):
         if value is not None and info.data.get("evaluator", SUPERNET) != SUPERNET:
             cure = f"set evaluator to {SUPERNET}"
             raise _error(wrong("supernet", value, f"absent with evaluator {info.data['evaluator']}", cure))
+        return value
+
+    @field_validator("teacher")
+    @classmethod
+    def _check_teacher(cls, value: bool, info: ValidationInfo) -> bool:
+        evaluator = info.data.get("evaluator", SUPERNET)
+        if value and evaluator != SUPERNET:
+            cure = "it is the largest network of a supernet; set evaluator to supernet, or leave teacher out"
+            raise _error(wrong("teacher", value, f"false with evaluator {evaluator}", cure))
         return value
 
     @field_validator("inherit")
@@ -388,6 +400,7 @@ _EXPECTED: Mapping[str, _Expected] = MappingProxyType(
         "space": _PATH,
         "strategy": _Expected("a name such as auto, bayesian, evolution or local", "use auto"),
         "ladder": _Expected("default, none, or some of proxies, predictor, supernet, short, long, full", "use default"),
+        "teacher": _SWITCH,
         "inherit": _SWITCH,
         "halving": _SWITCH,
         "min_epochs": _Expected("a number in (0, 1000000]", "leave it out"),

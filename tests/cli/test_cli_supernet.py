@@ -109,6 +109,24 @@ def test_a_search_on_a_supernet_delivers_a_verified_network(cli: Cli, made: Path
     assert cli("resume", "r", "-q").code == 0
 
 
+def test_the_largest_network_teaches_finalists(cli: Cli, made: Path) -> None:
+    """Where it is asked to: finalists come out as others than without it, and the card says so."""
+    found = {}
+    for name, options in (("plain", []), ("taught", ["--teacher"])):
+        limits = ["--max-epochs", 2, "--budget", "8 trials", "--strategy", "random"]
+        answer = cli("supernet", "search", made / "trained", *limits, *options, "--out", name, "--json")
+        assert answer.code == 0, answer.err
+        trials = json.loads(cli("show", name, "--json").out)["trials"]
+        found[name] = [(t["architecture"], t["metrics"]["loss"]) for t in trials if t["origin"] == "final"]
+        card = Card.from_json(Path(name, "best", "card.json").read_bytes())
+        told = any("with the answers of the largest network" in remark for remark in card.remarks)
+        final = json.loads(answer.lines[-1])["best"]["origin"] == "final"
+        assert told == (final and name == "taught")
+    assert [a for a, _ in found["plain"]] == [a for a, _ in found["taught"]]
+    assert all(a != b for (_, a), (_, b) in zip(found["plain"], found["taught"], strict=True))
+    assert found["plain"]
+
+
 def test_a_search_trains_its_own_supernet(cli: Cli, made: Path) -> None:
     """In a folder of the run, which can be used on its own."""
     spec = ["--evaluator", "supernet", "--budget", "6 trials", "--max-epochs", 2, "--strategy", "random"]
@@ -302,9 +320,28 @@ def test_what_is_no_supernet_is_refused(cli: Cli, made: Path) -> None:
 
     shutil.copytree(made / "trained", "torn")
     weights = Path("torn/supernet.safetensors")
-    weights.write_bytes(weights.read_bytes()[:-7])
-    answer = cli("supernet", "evaluate", "torn", "--sample", 1)
-    assert (answer.code, "supernet.safetensors: is damaged" in answer.err) == (2, True)
+    whole = weights.read_bytes()
+    flipped = whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]
+    for data in (whole[:-7], whole[:300], b"", flipped):
+        weights.write_bytes(data)
+        for command in (
+            ["evaluate", "torn", "--sample", 1],
+            ["search", "torn", "--budget", "6 trials"],
+            ["extract", "torn", "--architecture", made / "a.json", "--out", "x"],
+            ["train", "--out", "torn", "--epochs", 9],
+        ):
+            answer = cli("supernet", *command)
+            assert (answer.code, "supernet.safetensors: is damaged" in answer.err) == (2, True), command
+            assert "train it again in another folder" in answer.err
+    assert sorted(path.name for path in Path("torn").iterdir()) == sorted(
+        path.name for path in (made / "trained").iterdir()
+    )
+    shutil.copytree(made / "trained", "cut")
+    record = Path("cut/supernet.json")
+    record.write_bytes(record.read_bytes()[:300])
+    for command in (["evaluate", "cut"], ["search", "cut"], ["train", "--out", "cut", "--epochs", 9]):
+        answer = cli("supernet", *command)
+        assert (answer.code, "supernet.json: is no record of a supernet" in answer.err) == (2, True)
 
     answer = cli("supernet", "evaluate", made / "trained", "--data", "digits")
     assert (answer.code, "data was" in answer.err) == (2, True)
@@ -312,8 +349,14 @@ def test_what_is_no_supernet_is_refused(cli: Cli, made: Path) -> None:
     assert (answer.code, "space was" in answer.err) == (2, True)
 
     Path("b.json").write_text('{"width": 5, "depth": 1, "kernel": 3}')
-    answer = cli("supernet", "evaluate", made / "trained", "--architecture", "b.json")
-    assert (answer.code, "width" in answer.err) == (2, True)
+    for command in (["evaluate", "--architecture", "b.json"], ["extract", "--architecture", "b.json", "--out", "x"]):
+        answer = cli("supernet", command[0], made / "trained", *command[1:])
+        assert (answer.code, "width" in answer.err) == (2, True)
+    assert not Path("x").exists()
+    answer = cli("supernet", "evaluate", made / "trained", "--sample", 0)
+    assert (answer.code, "sample must be >= 1 without an architecture, got 0" in answer.err) == (2, True)
+    answer = cli("supernet", "train", *given(made), "--epochs", 1, "--out", "b.json/x")
+    assert (answer.code, "b.json" in answer.err, len(answer.err.splitlines())) == (2, True, 1)
     Path("full").mkdir()
     Path("full/mine.txt").touch()
     answer = cli("supernet", "train", *given(made), "--out", "full")
@@ -342,6 +385,7 @@ def test_a_specification_names_what_does_not_go_together(cli: Cli) -> None:
     base = ["search", "--task", "image-classification", "--data", "digits", "--out", "new"]
     for options, message in (
         (["--supernet", "x"], "supernet must be absent with evaluator training, got 'x'; set evaluator to supernet"),
+        (["--teacher"], "teacher must be false with evaluator training, got True; it is the largest network of a"),
         (["--evaluator", "supernets"], "unknown evaluator 'supernets'; did you mean 'supernet'?"),
         (["--evaluator", "supernet", "--ladder", "short"], "ladder must be left out with evaluator supernet"),
         (["--evaluator", "supernet", "--supernet", "nowhere"], "nowhere holds no supernet"),

@@ -17,7 +17,9 @@ from netwright.space import SearchSpace, choice
 from netwright.supernet.differentiable import AlarmOptions, ControllerOptions, Options, Penalty, RelaxedNetwork, enas
 from netwright.supernet.differentiable.enas import Reinforce
 from netwright.supernet.differentiable.sampled_course import SampledCourse
+from netwright.supernet.differentiable.sgd import PlacedSgd
 from netwright.supernet.differentiable.weightless import weightless
+from netwright.supernet.supernet import Supernet
 from netwright.testing import small_cell_space, tiny_space
 from netwright.types import Architecture, Constraint
 
@@ -254,15 +256,32 @@ def test_the_optimiser_follows_tensors_that_grow() -> None:
     wide = Architecture({"width": 4})
     course.weight_step(wide, batches(0, 1)[0])
     place, tensor = next(iter(course.supernet.bank.items()))
-    before = course._optimizer.state[tensor]["momentum_buffer"].clone()
+    before = course._optimizer.kept[place].clone()
     course.supernet.bank.learn({place: torch.nn.Parameter(torch.zeros(6, *tensor.shape[1:]))})
     course.weight_step(wide, batches(0, 1)[0])
     grown = course.supernet.bank[place]
     assert grown.shape[0] == 6
-    after = course._optimizer.state[grown]["momentum_buffer"]
+    after = course._optimizer.kept[place]
     assert after.shape == grown.shape
     assert not torch.equal(after[:4], torch.zeros_like(after[:4]))
     assert before.shape[0] == 4
+
+
+def test_the_optimiser_is_that_of_torch() -> None:
+    """The same steps as torch's SGD with Nesterov momentum and weight decay."""
+    space = SearchSpace(nn.seq(nn.conv(2), nn.global_pool(), nn.linear(2)))
+    ours = Supernet(space, input_shape=(1, 6, 6))
+    plain = ours.extract(Architecture({}))
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True)
+    sgd = PlacedSgd(ours.bank, 0.9, 0.01)
+    for x, y in batches(0, 3):
+        for run in (ours.subnet(Architecture({})), plain):
+            torch.autograd.backward(torch.nn.functional.cross_entropy(run(x), y))
+        sgd.step(0.1)
+        optimizer.step()
+        optimizer.zero_grad()
+    for mine, theirs in zip(ours.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs)
 
 
 def test_a_space_with_nothing_to_decide_is_searched_in_no_time() -> None:

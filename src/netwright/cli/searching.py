@@ -49,6 +49,10 @@ def search(
     ] = None,
     evaluator: Annotated[Text, typer.Option(help="training, or supernet: on shared weights.")] = None,
     supernet: Annotated[Text, typer.Option(help="Folder of a trained supernet, for that evaluator.")] = None,
+    teacher: Annotated[
+        bool | None,
+        typer.Option("--teacher/--no-teacher", help="Of a supernet: its largest network teaches."),
+    ] = None,
     inherit: Annotated[
         bool | None, typer.Option("--inherit/--no-inherit", help="Children begin with their parents' weights.")
     ] = None,

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 FORMAT = "netwright-supernet-1"
 WEIGHTS = "supernet.safetensors"
 
+AGAIN = "train it again in another folder (netwright supernet train --out)"
+"""What is done about a file that cannot be used."""
+
 
 def supernet_of(task: Task, space: SearchSpace, *, seed: int = 0, memory_bytes: int | None = None) -> Supernet:
     """The supernet of a task's networks in a space, not trained.
@@ -69,6 +72,20 @@ def save_supernet(path: Path, supernet: Supernet, task: Task) -> str:
     return _digest(data)
 
 
+def require_whole(path: Path, digest: str) -> None:
+    """Check that a file is the one that a training wrote, without reading tensors from it.
+
+    Args:
+        path: the file.
+        digest: as `save_supernet` gave it.
+
+    Raises:
+        SpecError: it cannot be read, or is another one.
+    """
+    if _digest(_read(path)) != digest:
+        raise SpecError(f"{one_line(path)}: is damaged, or not the file that the training wrote; {AGAIN}")
+
+
 def load_supernet(path: Path, task: Task, space: SearchSpace, *, digest: str | None = None) -> Supernet:
     """Read the shared weights that `save_supernet` wrote.
 
@@ -84,19 +101,15 @@ def load_supernet(path: Path, task: Task, space: SearchSpace, *, digest: str | N
     from safetensors import SafetensorError, safe_open
     from safetensors.torch import load
 
-    again = "train it again (netwright supernet train)"
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SpecError(f"{one_line(path)}: cannot be read: {error.strerror or error}; {again}") from error
+    data = _read(path)
     try:
         tensors = load(data)
         with safe_open(path, framework="pt") as file:
             known = dict(file.metadata() or {})
     except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise SpecError(f"{one_line(path)}: is damaged ({error}); {again}") from error
+        raise SpecError(f"{one_line(path)}: is damaged ({error}); {AGAIN}") from error
     if digest is not None and _digest(data) != digest:
-        raise SpecError(f"{one_line(path)}: is damaged, or not the file that the training wrote; {again}")
+        raise SpecError(f"{one_line(path)}: is damaged, or not the file that the training wrote; {AGAIN}")
     for name, mine in facts_of(task, space).items():
         if known.get(name) != mine:
             cure = f"give the {name} that it was trained with, or train one for this {name}"
@@ -113,7 +126,14 @@ def load_supernet(path: Path, task: Task, space: SearchSpace, *, digest: str | N
             state=tensors,
         )
     except (SpaceError, ValueError) as error:
-        raise SpecError(f"{one_line(path)}: is damaged ({error}); {again}") from error
+        raise SpecError(f"{one_line(path)}: is damaged ({error}); {AGAIN}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SpecError(f"{one_line(path)}: cannot be read: {error.strerror or error}; {AGAIN}") from error
 
 
 def _in_order(data: bytes) -> bytes:

@@ -73,7 +73,8 @@ def _shared(best: Trial, trials: Sequence[Trial], parts: Parts, sharing: Sharing
     """Where weights come from, and whether shared weights rank as trainings from nothing do."""
     origin = sharing.phase.record.origin
     if best.proposal.origin == FINAL:
-        where = f"its weights are its part of {origin}, trained further"
+        taught = " with the answers of the largest network" if sharing.teacher else ""
+        where = f"its weights are its part of {origin}, trained further{taught}"
     elif best.fidelity.epochs is None:
         where = f"its weights are its part of {origin}, with its own statistics of norms"
     else:

@@ -17,7 +17,7 @@ from typing import cast
 
 from netwright.errors import NetwrightError, SpecError, wrong
 from netwright.evaluation.checkpoints import write_atomically
-from netwright.evaluation.supernet_files import WEIGHTS
+from netwright.evaluation.supernet_files import WEIGHTS, require_whole
 from netwright.evaluation.supernet_trainer import BEFORE
 from netwright.study.supernet_phase import Ears, SupernetPhase
 from netwright.study.supernet_record import RECORD, SupernetRecord, read_finished
@@ -68,7 +68,7 @@ def next_record(known: SupernetRecord, asked: SupernetRecord, folder: Path) -> S
 
     Raises:
         StudyMismatchError: something else than the length differs from what the folder holds.
-        SpecError: the length is no longer than what was trained.
+        SpecError: the length is no longer than what was trained, or the weights are damaged.
     """
     mine = known.settings
     settings = replace(asked.settings, cycle=mine.cycle, before=mine.before, after=mine.after)
@@ -77,6 +77,7 @@ def next_record(known: SupernetRecord, asked: SupernetRecord, folder: Path) -> S
         return replace(asked, settings=settings)
     known.require_same(replace(asked, settings=replace(settings, epochs=mine.epochs), budget=known.budget), folder)
     read_finished(folder)
+    require_whole(folder / WEIGHTS, known.digest)
     done = float(cast(float, known.trained.get("epochs", mine.epochs)))
     if asked.settings.epochs <= done * (1 + 1e-9):
         cure = "raise --epochs to train it further, or name another folder (--out)"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from netwright.errors import SpecError, wrong
 from netwright.evaluation.ladder import DEFAULT, NONE
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator
+from netwright.evaluation.supernet_files import WEIGHTS, require_whole
 from netwright.evaluation.supernet_settings import SupernetSettings
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.strategies import Strategy, has_fidelities, make_strategy
@@ -59,11 +60,13 @@ class Sharing:
         phase: trains it; one that was given is found to be trained.
         trains_until: part of a time budget after which its training must have ended; 0 where it was given.
         note: what the audit lacks; empty where it lacks nothing.
+        teacher: whether finalists learn from the largest network, too.
     """
 
     phase: SupernetPhase
     trains_until: float
     note: str = ""
+    teacher: bool = False
 
 
 def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: Mapping[str, Any]) -> Parts:
@@ -83,7 +86,7 @@ def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: M
     assert parts.plan is not None
     assert parts.known_limits is not None
     _require_keys(spec, settings.budget, objects)
-    sharing = _sharing(parts, spec, settings)
+    sharing = replace(_sharing(parts, spec, settings), teacher=spec.teacher)
     before = cast(TrainingEvaluator, parts.evaluator)
     evaluator = SupernetEvaluator(
         parts.task,
@@ -92,6 +95,7 @@ def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: M
         space=parts.space,
         constraints=parts.constraints,
         options=before.options,
+        teacher=sharing.teacher,
     )
     space = parts.space.limited(parts.known_limits)
     given = objects.get("strategy")
@@ -160,6 +164,7 @@ def _sharing(parts: Parts, spec: SearchSpec, settings: Settings) -> Sharing:
         found = read_finished(folder)
         same = replace(found, space_fingerprint=fingerprints[0], data_fingerprint=fingerprints[1])
         found.require_same(same, folder)
+        require_whole(folder / WEIGHTS, found.digest)
         return Sharing(SupernetPhase(task, parts.space, found, folder), 0.0)
     epochs = plan.final_epochs if settings.budget.time_s is None else MOST_EPOCHS * plan.final_epochs
     record = SupernetRecord(

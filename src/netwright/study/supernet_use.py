@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from netwright.errors import SearchError, SpaceError, SpecError, one_line, wrong
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator
-from netwright.evaluation.supernet_files import WEIGHTS
+from netwright.evaluation.supernet_files import WEIGHTS, require_whole
 from netwright.evaluation.supernet_settings import SupernetSettings
 from netwright.evaluation.trainer import TrainerOptions
 from netwright.execution import IsolatedExecutor, Job, Limits, Outcome
@@ -156,7 +156,7 @@ def open_supernet(folder: Path, *, data: str | None = None, space: str | None = 
         space: the same of its space.
 
     Raises:
-        SpecError: there is none, or it is not finished.
+        SpecError: there is none, it is not finished, or its weights are damaged.
         StudyMismatchError: data or space are others than it was trained for.
     """
     record = read_finished(folder)
@@ -164,6 +164,7 @@ def open_supernet(folder: Path, *, data: str | None = None, space: str | None = 
     task, found, code = _load(spec)
     now = replace(record, space_fingerprint=found.fingerprint(), data_fingerprint=task.fingerprint(), code=code)
     record.require_same(now, folder)
+    require_whole(folder / WEIGHTS, record.digest)
     return Opened(folder, record, task, found)
 
 

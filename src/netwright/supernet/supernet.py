@@ -35,8 +35,9 @@ SURVEYED = 64
 MOST_SURVEYED = 2000
 """At most, where values of choices have not been seen yet."""
 
-COPIES = 4
-"""Weights, gradients, and two numbers of an optimiser for each."""
+COPIES = 6
+"""Weights, gradients, what the optimiser keeps, and the state that a training comes back to and writes into its file;
+``benchmarks/supernet_memory.py`` measures it. What flows through the networks comes on top."""
 
 
 class Supernet:
@@ -48,8 +49,8 @@ class Supernet:
         input_dtype: of the input as torch names it.
         wrap: what is put around each network, such as the normalisation of its data.
         seed: of the initial weights.
-        memory_bytes: most memory that training it may take: weights, gradients and an optimiser's state. It is
-            estimated from shapes before a weight is made.
+        memory_bytes: most memory that training it may take: weights, gradients, an optimiser's state, checkpoints. It
+            is estimated from shapes before a weight is made.
         state: shared tensors of an earlier supernet of the space, see `state_dict`; None for new ones.
         device: where the tensors are.
 

@@ -18,7 +18,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from netwright.errors import BuildError, SearchError, TrialError
-from netwright.nn.slices import put
 from netwright.policies.controller import Controller, Episode
 from netwright.space import SearchSpace
 from netwright.supernet.differentiable.alarm import CollapseAlarm, signs_of
@@ -27,6 +26,7 @@ from netwright.supernet.differentiable.examples import Batch, Batches, first_of,
 from netwright.supernet.differentiable.measured import MeasuredCost
 from netwright.supernet.differentiable.options import Options, Penalty
 from netwright.supernet.differentiable.result import EpochRecord, Sampled, Weights
+from netwright.supernet.differentiable.sgd import PlacedSgd
 from netwright.supernet.differentiable.weightless import weightless
 from netwright.supernet.sampling import listed
 from netwright.supernet.supernet import Supernet
@@ -83,7 +83,7 @@ class SampledCourse:
             if p.measure is not None
         }
         self._excess = Excess(self.supernet.networks, options.limits, self._measure)
-        self._optimizer = self._new_optimizer()
+        self._optimizer = PlacedSgd(self.supernet.bank, options.momentum, options.weight_decay)
         self._alarm = CollapseAlarm(options.alarm)
         self._history: list[EpochRecord] = []
         self._losses: list[float] = []
@@ -158,14 +158,10 @@ class SampledCourse:
         with noise(self.options.seed, self.step, 2, self.options.device):
             loss = self._loss(subnet(batch[0]), batch[1])
         self._losses.append(self._finite(loss, "training", architecture))
-        self._follow_growth()
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.options.rate(self.epoch / self.options.epochs)
-        self._optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         if self.options.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.supernet.parameters(), self.options.clip_norm)
-        self._optimizer.step()
+        self._optimizer.step(self.options.rate(self.epoch / self.options.epochs))
         self.step += 1
 
     def reward(self, architecture: Architecture, batch: Batch) -> float:
@@ -209,31 +205,6 @@ class SampledCourse:
                 f"({self.options.clip_norm}), or look for values in the data that are not finite"
             )
         return number
-
-    def _new_optimizer(self) -> torch.optim.SGD:
-        options = self.options
-        return torch.optim.SGD(
-            self.supernet.parameters(),
-            lr=options.learning_rate,
-            momentum=options.momentum,
-            weight_decay=options.weight_decay,
-            nesterov=options.momentum > 0,
-        )
-
-    def _follow_growth(self) -> None:
-        """Let the optimiser know tensors that are new or have grown; what it kept of a smaller one stays."""
-        before = self._optimizer.param_groups[0]["params"]
-        now = list(self.supernet.bank.items())
-        if len(before) == len(now) and all(a is b for a, (_, b) in zip(before, now, strict=True)):
-            return
-        state = self._optimizer.state
-        self._optimizer = self._new_optimizer()
-        for old, (place, new) in zip(before, now, strict=False):  # new ones come last
-            momentum = state[old].get("momentum_buffer")
-            if momentum is not None:
-                grown = torch.zeros_like(new, requires_grad=False)
-                put(grown, momentum, place)
-                self._optimizer.state[new]["momentum_buffer"] = grown
 
     # --- epochs and the end ---
 
