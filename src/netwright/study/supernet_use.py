@@ -26,7 +26,7 @@ from netwright.study.rung_audit import RungAgreement, measure_agreement
 from netwright.study.setup import find_space
 from netwright.study.supernet_audit import SUPERNET, draw_audited
 from netwright.study.supernet_further import Training, next_record
-from netwright.study.supernet_parts import MOST_EPOCHS
+from netwright.study.supernet_parts import MOST_EPOCHS, require_classes
 from netwright.study.supernet_phase import SupernetPhase
 from netwright.study.supernet_record import SupernetRecord, is_supernet, read_finished, read_record
 from netwright.tasks import load_task
@@ -195,6 +195,7 @@ def options_of(record: SupernetRecord | None, **options: object) -> dict[str, An
 
 def _load(spec: SearchSpec) -> tuple[Task, SearchSpace, str]:
     task = load_task(spec.task, spec.data, seed=spec.seed, **spec.task_options)
+    require_classes(task)
     space, code = find_space(spec, task)
     if spec.space_file is not None:
         require_networks(task, space, f"space {one_line(spec.space)}")

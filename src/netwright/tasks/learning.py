@@ -12,9 +12,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from netwright.errors import DataError, SpecError
 from netwright.space import SearchSpace
@@ -45,7 +46,7 @@ class LearningTask:
         notes: what a person should know of the data.
 
     Raises:
-        DataError: a part is empty, or has not as many targets as inputs.
+        DataError: a part is empty, has not as many targets as inputs, or holds NaN or infinite values.
     """
 
     name: ClassVar[str] = ""
@@ -79,6 +80,8 @@ class LearningTask:
         for part, (inputs, targets) in parts.items():
             if len(inputs) == 0 or len(inputs) != len(targets):
                 raise DataError(f"the {part} part has {len(inputs)} inputs and {len(targets)} targets; one each, > 0")
+            for what, array in (("inputs", inputs), ("targets", targets)):
+                _require_finite(array, f"{what} of the {part} part")
 
     # --- data
 
@@ -245,6 +248,13 @@ class ClassifyingTask(LearningTask):
     def scores(self, answers: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
         """``accuracy`` and ``loss``."""
         return class_scores(answers)
+
+
+def _require_finite(array: NDArray[Any], what: str) -> None:
+    if array.dtype.kind != "f" or np.isfinite(array).all():
+        return
+    first = int(np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))[0])
+    raise DataError(f"{what}: example {first} has values that are not finite; mend or leave out such examples")
 
 
 def cost_in_pixels(values: float) -> float:
