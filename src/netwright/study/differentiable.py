@@ -1,8 +1,8 @@
 """``--strategy darts`` and the like: a search on shared weights finds a few networks, which are trained as any others.
 
-The search on shared weights, by gradients or by ENAS, runs before the first trial, in a process of its own, in a part of
-the budget; what it found is in the run's folder, so that a resume has the same. Its networks, the hand-made ones beside
-them, go through short trainings to the full one, and what is delivered is the best of all. Knows no gradients.
+The search on shared weights, by gradients or by ENAS, runs before the first trial, in a process of its own, in a part
+of the budget; what it found is in the run's folder, so that a resume has the same. Its networks, the hand-made ones
+beside them, go through short trainings to the full one, and what is delivered is the best of all. Knows no gradients.
 
 References:
     Liu et al. (2019), DARTS, section 3.2 (of several searches the best by a short training is taken; ours takes the
