@@ -259,7 +259,7 @@ def test_a_search_on_shared_weights_that_was_stopped_goes_on(made: Path, tmp_pat
     assert subprocess.run([*start, "resume", str(tmp_path / "a"), "-q"], check=False).returncode == 0
     assert subprocess.run([*search, "--out", str(tmp_path / "b"), "-q"], check=False).returncode == 0
     a, b = (history(tmp_path / name) for name in ("a", "b"))
-    assert len(a) > 30
+    assert len(a) > 12
     assert a == b
 
 
