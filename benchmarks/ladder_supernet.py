@@ -6,8 +6,12 @@ of the rung its Kendall's tau with the short training, with its 90 % interval, b
 rungs, as the search itself told it. Over several seeds the difference of the accuracies has a 95 % interval (Student's
 t); of one seed there is none.
 
+A search measures its rung on few networks. ``--audit N`` also scores N random networks within the limit with the shared
+weights of each search and by the default proxies, and trains each as long as the short training, from another seed.
+``--of RUN`` does only that, for a search that was made before with the same data.
+
     python benchmarks/ladder_supernet.py --budget 3m --macs 2M --max-epochs 0.5
-    python benchmarks/ladder_supernet.py --budget '40 trials' --macs 2M --max-epochs 3 --images 12000 --seeds 0
+    python benchmarks/ladder_supernet.py --budget '40 trials' --macs 2M --max-epochs 3 --images 12000 --audit 32
 
 A budget of time is what a person gives, and depends on what else the machine does; one of trials does not, but there
 the rung is not paid by fewer trials: its processor time is told. Fashion-MNIST: Debian package dataset-fashion-mnist.
@@ -34,8 +38,17 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
+from netwright.evaluation.proxies.ensemble import aggregate
+from netwright.evaluation.scoring import ProxyScorer, sample_architectures
+from netwright.evaluation.shared_scores import SharedScorer
+from netwright.evaluation.supernet_files import WEIGHTS
+from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator
+from netwright.study.rung_audit import measure_agreement
+from netwright.study.supernet_use import open_supernet
 from netwright.tasks import load_task
+from netwright.types import Constraint, Fidelity
 
+AUDIT_SEED = 1000
 FASHION = "/usr/share/datasets/fashion-mnist"
 ARMS = {"without": "proxies,predictor,short,long,full", "with": "proxies,predictor,supernet,short,long,full"}
 
@@ -89,6 +102,34 @@ def search(options: Row) -> Row:
     return found
 
 
+def audit(run: Path, data: str, given: argparse.Namespace) -> list[str]:
+    """How shared weights, proxies and sizes rank random networks that are trained shortly; one line each."""
+    opened = open_supernet(run / "supernet", data=data)
+    limits = [Constraint.parse(f"macs<={given.macs}")] if given.macs else []
+    with tempfile.TemporaryDirectory() as folder:
+        options = TrainerOptions(keep_weights=False)
+        trainer = TrainingEvaluator(
+            opened.task, opened.space, work_dir=Path(folder), constraints=limits, options=options
+        )
+        space = opened.space.limited(trainer.keeps_known_limits)
+        networks = sample_architectures(space, given.audit, AUDIT_SEED)
+        shared = SharedScorer(opened.task, run / "supernet" / WEIGHTS, opened.record.digest, opened.space)
+        proxies = ProxyScorer(opened.task, opened.space, ("default",), seed=0)
+        scores = {"supernet": [shared.score(a).values["supernet"] for a in networks]}
+        rows = [proxies(a) for a in networks]
+        scores["proxies"] = aggregate({name: [row[name] for row in rows] for name in rows[0]}).tolist()
+        length = Fidelity(given.short)
+        trained = {a: trainer(a, fidelity=length, seed=AUDIT_SEED) for a in networks}
+    accuracies = {a: found["accuracy"] for a, found in trained.items()}
+    lines = [
+        f"trained {given.short:g} epochs: accuracy {min(accuracies.values()):.3f} to {max(accuracies.values()):.3f}"
+    ]
+    for rung, values in scores.items():
+        said = dict(zip(networks, values, strict=True))
+        lines.append(str(measure_agreement(rung, length, said, accuracies, trained, random=networks)))
+    return [f"audit of {opened.record.origin}", *lines]
+
+
 def run_seed(given: argparse.Namespace, data: str, seed: int) -> Row:
     """Both searches of a seed."""
     row: Row = {"seed": seed}
@@ -112,7 +153,9 @@ def run_seed(given: argparse.Namespace, data: str, seed: int) -> Row:
             f"{found['processor_s']:.0f} s of processors",
             flush=True,
         )
-        for line in (*found["told"], *found["remarks"]):
+        if arm == "with" and given.audit:
+            found["audit"] = audit(Path(options["out"]), data, given)
+        for line in (*found["told"], *found["remarks"], *found.get("audit", ())):
             print(f"    {line}", flush=True)
     return row
 
@@ -142,6 +185,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--audit", type=int, default=0, metavar="N", help="networks")
+    parser.add_argument("--short", type=float, default=1 / 3, help="epochs of the audit's trainings")
+    parser.add_argument("--of", type=Path, metavar="RUN", help="audit the supernet of this run, and search nothing")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -150,6 +196,9 @@ def main() -> None:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         data = subset(given.data, given.images, Path(folder)) if given.images else given.data
+        if given.of:
+            print("\n".join(audit(given.of, data, given)))
+            return
         for seed in given.seeds:
             rows.append(run_seed(given, data, seed))
             if given.json:

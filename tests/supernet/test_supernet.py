@@ -126,6 +126,7 @@ def test_a_subnet_equals_the_network_that_is_taken_out(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_a_thousand_subnets_equal_their_networks(name: str) -> None:
     """T17: none of 1,000 is unequal, in any shipped space."""

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from netwright.errors import SpecError, wrong
+from netwright.evaluation.machine import memory_bytes
 from netwright.space.expressions import Categorical
 from netwright.types import Architecture, Constraint, Fidelity, Metrics
 
 if TYPE_CHECKING:
     from netwright.evaluation.trainer import TrainingEvaluator
     from netwright.space import SearchSpace
+    from netwright.supernet.differentiable import Penalty
 
 FILE = "differentiable.json"
 
@@ -26,6 +28,11 @@ MOST_DERIVED = 4
 
 EPOCHS = 10
 """Of a search whose budget is no time."""
+
+LATENCY = "latency_ms"
+
+LEAST_MEASURED, MOST_MEASURED, MEASURED_EVERY_S = 8, 24, 20.0
+"""Networks that are timed before a search with a limit on latency: one for so many seconds of its budget."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,7 @@ class DifferentiableJob:
             epochs, and the accuracy of the mixture of all networks.
 
         Raises:
-            SpaceError: the space cannot be relaxed.
+            SpaceError: the space cannot be relaxed, or its search needs more memory than there is.
             TrialError: a loss is not finite.
             SearchError: no architecture keeps the limits.
         """
@@ -125,9 +132,12 @@ class DifferentiableJob:
             seed=seed,
             limits=self._limits(),
             measure=self._measure,
+            penalty=self._penalties(),
             wrap=task.normalised,
             input_dtype=task.input_dtype,
             apart=_extents(self.space),
+            device=self.evaluator.options.device,
+            memory_bytes=self.evaluator.options.memory_bytes or memory_bytes(),
         )
         fits = self.budget_s is not None
         found = search_task(task, self.space, self.method, options, budget_s=self.budget_s or 1.0, fits=fits)
@@ -143,8 +153,28 @@ class DifferentiableJob:
 
     def _limits(self) -> tuple[Constraint, ...]:
         """Those that are known without a training; the others decide later."""
-        known = ("params", "macs", "memory_bytes", "depth")
+        known = ("params", "macs", "memory_bytes", "depth", LATENCY)
         return tuple(limit for limit in self.evaluator.constraints if limit.metric in known)
+
+    def _penalties(self) -> tuple[Penalty, ...]:
+        """What pulls towards the limits while the search looks: upper bounds on size and latency."""
+        from netwright.supernet.differentiable import Penalty
+
+        upper = {c.metric: c.bound for c in self.evaluator.constraints if c.relation == "<=" and c.bound > 0}
+        penalties = [Penalty(metric, upper[metric]) for metric in ("params", "macs") if metric in upper]
+        if any(limit.metric == LATENCY for limit in self._limits()):
+            number = LEAST_MEASURED if self.budget_s is None else int(self.budget_s / MEASURED_EVERY_S)
+            measured = max(LEAST_MEASURED, min(MOST_MEASURED, number))
+            target, weight = upper.get(LATENCY, 1.0), float(LATENCY in upper)
+            penalties.append(Penalty(LATENCY, target, weight, measure=self._latency, measurements=measured))
+        return tuple(penalties)
+
+    def _latency(self, architecture: Architecture) -> float:
+        from netwright.nn.building import build
+
+        task = self.evaluator.task
+        model = build(task.network(self.space, architecture), input_shape=task.input_shape)
+        return self.evaluator.measure_latencies(model)[LATENCY]
 
     def _measure(self, architecture: Architecture) -> Metrics:
         return self.evaluator.measure_sizes(self.evaluator.task.network(self.space, architecture))

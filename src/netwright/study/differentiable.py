@@ -1,8 +1,8 @@
-"""``--strategy darts`` and the like: a search by gradients finds a few networks, which are then trained as any others.
+"""``--strategy darts`` and the like: a search on shared weights finds a few networks, which are trained as any others.
 
-The search by gradients runs before the first trial, in a process of its own, in a part of the budget; what it found is
-in the run's folder, so that a resume has the same. Its networks, the hand-made ones beside them, go through short
-trainings to the full one, and what is delivered is the best of all. Knows no gradients.
+The search on shared weights, by gradients or by ENAS, runs before the first trial, in a process of its own, in a part
+of the budget; what it found is in the run's folder, so that a resume has the same. Its networks, the hand-made ones
+beside them, go through short trainings to the full one, and what is delivered is the best of all. Knows no gradients.
 
 References:
     Liu et al. (2019), DARTS, section 3.2 (of several searches the best by a short training is taken; ours takes the
@@ -122,7 +122,7 @@ class ByGradients:
 
     def _search(self, ears: Ears, seed: int) -> None:
         limit_s = self.job.budget_s
-        ears.tell(f"{self.method}: searching by gradients" + (f" for {limit_s:.0f} s" if limit_s else ""))
+        ears.tell(f"{self.method}: searching on shared weights" + (f" for {limit_s:.0f} s" if limit_s else ""))
         began_s = told_s = time.monotonic()
         with IsolatedExecutor(self.job, limits=Limits(memory_bytes=self.memory_bytes)) as executor:
             executor.submit(Job(0, Architecture({}), Fidelity(), seed))
@@ -143,7 +143,8 @@ class ByGradients:
 
     def _line(self, found: Derived) -> str:
         networks = f"{len(found.architectures)} network{'s' * (len(found.architectures) != 1)}"
-        mixture = f"the mixture of all is right on {found.accuracy:.1%} of half of the training images"
+        who = "what it drew is" if self.method == "enas" else "the mixture of all is"
+        mixture = f"{who} right on {found.accuracy:.1%} of half of the training images"
         return f"{networks} after {found.epochs} epochs; {mixture}" + (f"; ALARM {found.alarm}" if found.alarm else "")
 
 
@@ -188,7 +189,7 @@ def by_gradients(parts: Parts, spec: SearchSpec, settings: Settings) -> Parts:
         budget_s=None if limit_s is None else SEARCH_SHARE * limit_s,
     )
     phase = ByGradients(spec.strategy, job, proposes, settings.limits.memory_bytes)
-    searched_by = f"strategy: {spec.strategy}, a search by gradients; what it finds is trained"
+    searched_by = f"strategy: {spec.strategy}, a search on shared weights; what it finds is trained"
     return replace(parts, strategy=strategy, plan=plan, ladder=None, searched_by=searched_by, by_gradients=phase)
 
 

@@ -38,7 +38,7 @@ def beta_darts(
 
     Raises:
         UsageError: an option or the batches cannot be.
-        SpaceError: the space cannot be relaxed.
+        SpaceError: the space cannot be relaxed, or needs more memory than allowed.
         TrialError: a loss is not finite.
         SearchError: no architecture keeps the limits.
     """

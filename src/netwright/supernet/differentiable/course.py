@@ -9,18 +9,20 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from netwright.errors import BuildError, TrialError, UsageError, unknown, wrong
 from netwright.space import SearchSpace
+from netwright.supernet.differentiable import memory
 from netwright.supernet.differentiable.alarm import CollapseAlarm, signs_of
 from netwright.supernet.differentiable.curvature import dominant_eigenvalue
 from netwright.supernet.differentiable.derive import derive
-from netwright.supernet.differentiable.examples import Batch, Batches, first_of, noise, paired
+from netwright.supernet.differentiable.examples import Batch, Batches, first_of, noise, on, paired
 from netwright.supernet.differentiable.measured import MeasuredCost, kept
 from netwright.supernet.differentiable.mixing import Mixing
 from netwright.supernet.differentiable.options import Options, Penalty
@@ -47,6 +49,7 @@ class Course:
         options: rates, lengths, limits.
         partial: as of `RelaxedNetwork`.
         edges: whether the edges of cells have weights of their own (PC-DARTS).
+        alone: whether a step runs one value of each choice (GDAS), and so keeps less for its backward pass.
 
     Attributes:
         network: the relaxed network.
@@ -63,19 +66,13 @@ class Course:
         *,
         partial: int = 1,
         edges: bool = False,
+        alone: bool = False,
     ) -> None:
         self.method, self.space, self.options = method, space, options
-        x, _ = first_of(train, "train")
-        self.network = RelaxedNetwork(
-            space,
-            input_shape=tuple(x.shape[1:]),
-            input_dtype=options.input_dtype,
-            wrap=options.wrap,
-            seed=options.seed,
-            partial=partial,
-            apart=options.apart,
-        ).train()
-        self.network.to(options.device)
+        self.step = 0
+        self.epoch = 0
+        x, y = first_of(train, "train")
+        self.network = _made(space, x, options, partial)
         for penalty in options.penalties:
             _check_table(penalty, self.network.universe.values)
         self.costs = {
@@ -89,8 +86,8 @@ class Course:
         source = torch.Generator().manual_seed(options.seed)
         first = {name: SPREAD * torch.randn(count, generator=source) for name, count in sizes.items()}
         self.arch = {name: nn.Parameter(own.to(options.device)) for name, own in first.items()}
-        self.step = 0
-        self.epoch = 0
+        if options.memory_bytes is not None:
+            self._require_memory((x, y), options.memory_bytes, alone=alone)
         self.arch_optimizer = torch.optim.Adam(
             self.arch.values(),
             lr=options.arch_learning_rate,
@@ -109,6 +106,28 @@ class Course:
         self._sums: dict[str, list[float]] = {"train": [], "valid": [], "right": []}
         self._stopped = False
         self._first_other: Batch | None = None
+
+    def _require_memory(self, batch: Batch, most: int, *, alone: bool) -> None:
+        """Refuse a search whose steps need too much memory: a step on few examples tells of a whole batch.
+
+        Raises:
+            SpaceError: they need more.
+        """
+        weights: list[Tensor] = list(self.network.weights())
+        rng, universe = np.random.default_rng(self.options.seed), self.network.universe
+        paths = [Mixing.of(universe, self.space.sample(rng), alone=True) for _ in range(8)] if alone else []
+
+        def kept(mix: Mixing, count: int) -> int:
+            x, y = on((batch[0][:count], batch[1][:count]), self.options.device)
+            with self.noise(0), self._buffers_kept():
+                return memory.kept_bytes(lambda: self._loss(mix, (x, y))[0], weights)
+
+        largest = 0.0
+        for mix in paths or [self.mixing(self.softmax())]:
+            few, more = kept(mix, memory.EXAMPLES), kept(mix, 2 * memory.EXAMPLES)
+            largest = max(largest, few + (len(batch[0]) / memory.EXAMPLES - 1) * (more - few))
+        needed = memory.COPIES * sum(w.numel() * w.element_size() for w in weights) + largest
+        memory.require(needed, most, f"{self.method} with batches of {len(batch[0])}")
 
     # --- mixtures ---
 
@@ -216,7 +235,7 @@ class Course:
     def epochs(self) -> Iterator[int]:
         """Numbers of the epochs to be made; ends early where the alarm is to stop the search."""
         for epoch in range(self.options.epochs):
-            if self._stopped:
+            if self._stopped or (epoch and self.options.is_late):
                 return
             self.epoch = epoch
             for group in self.optimizer.param_groups:
@@ -230,7 +249,7 @@ class Course:
             UsageError: there are none; a generator gives none in the second epoch.
         """
         self._first_other = None
-        for batch, other in paired(train, valid, self.options.device):
+        for batch, other in paired(train, valid, self.options):
             self._first_other = self._first_other or other
             yield batch, other
 
@@ -252,7 +271,8 @@ class Course:
         self._sums = {k: [] for k in self._sums}
         record = EpochRecord(self.epoch, means["train"], means["valid"], means["right"], plain, architecture, signs)
         self._history.append(record)
-        alarm = self._alarm.see(self.epoch, signs, last=self.epoch == self.options.epochs - 1)
+        last = self.epoch == self.options.epochs - 1 or self.options.is_late
+        alarm = self._alarm.see(self.epoch, signs, last=last)
         if alarm is not None and alarm.epoch == self.epoch:
             _log.warning("%s collapses in epoch %d: %s", self.method, self.epoch, alarm.reason)
         self._stopped = alarm is not None and self.options.alarm.stop
@@ -274,17 +294,23 @@ class Course:
 
     def _curvature(self, batch: Batch) -> float:
         """Dominant eigenvalue by the parameters of the mixture; statistics of norms stay as they were."""
-        buffers = {name: buffer.clone() for name, buffer in self.network.named_buffers()}
         choices = [own for name, own in self.arch.items() if not name.startswith("@")]
-        with self.weights_fixed():
+        with self.weights_fixed(), self._buffers_kept():
             alarm = self.options.alarm
-            value = dominant_eigenvalue(
+            return dominant_eigenvalue(
                 lambda: self._loss(self.mixing(self.softmax()), batch)[0], choices, iterations=alarm.iterations
             )
-        with torch.no_grad():
-            for name, buffer in self.network.named_buffers():
-                buffer.copy_(buffers[name])
-        return value
+
+    @contextmanager
+    def _buffers_kept(self) -> Iterator[None]:
+        """Let the statistics of norms be what they were, after the block."""
+        buffers = {name: buffer.clone() for name, buffer in self.network.named_buffers()}
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for name, buffer in self.network.named_buffers():
+                    buffer.copy_(buffers[name])
 
     def result(self) -> Searched:
         """What was found: of the last epoch, or of the last one before a collapse that stopped the search.
@@ -327,6 +353,31 @@ class Course:
             yield "the search collapsed in its first epoch, so that there is no architecture from before"
         if alarm is not None and not self._stopped and not self._alarm.is_collapsed():
             yield f"after the alarm in epoch {alarm.epoch} the last epoch's architecture has weights again"
+
+
+def _made(space: SearchSpace, x: Tensor, options: Options, partial: int) -> RelaxedNetwork:
+    """The relaxed network on its device; where memory is limited, its shapes are made first.
+
+    Raises:
+        SpaceError: its weights, their gradients and momentum need more memory.
+    """
+
+    def make() -> RelaxedNetwork:
+        return RelaxedNetwork(
+            space,
+            input_shape=tuple(x.shape[1:]),
+            input_dtype=options.input_dtype,
+            wrap=options.wrap,
+            seed=options.seed,
+            partial=partial,
+            apart=options.apart,
+        )
+
+    if options.memory_bytes is not None:
+        with suppress(RuntimeError), torch.device("meta"):  # of a class of one's own that needs numbers to be made
+            size = sum(w.numel() * w.element_size() for w in make().weights())
+            memory.require(memory.COPIES * size, options.memory_bytes, "the relaxed network")
+    return make().train().to(options.device)
 
 
 def derived(

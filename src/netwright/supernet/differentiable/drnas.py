@@ -45,7 +45,7 @@ def drnas(
 
     Raises:
         UsageError: an option or the batches cannot be.
-        SpaceError: the space cannot be relaxed.
+        SpaceError: the space cannot be relaxed, or needs more memory than allowed.
         TrialError: a loss is not finite.
         SearchError: no architecture keeps the limits.
     """

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from netwright.errors import UsageError, wrong
+from netwright.supernet.differentiable.options import Options
 
 Batch = tuple[Tensor, Tensor]
 Batches = Iterable[Batch]
@@ -33,13 +34,15 @@ def first_of(batches: Iterable[Batch], name: str) -> Batch:
     return batch[0], batch[1]
 
 
-def paired(train: Batches, valid: Batches, device: str) -> Iterator[tuple[Batch, Batch]]:
+def paired(train: Batches, valid: Batches, options: Options) -> Iterator[tuple[Batch, Batch]]:
     """Each training batch once, beside a validation batch; validation batches begin anew when they are used up.
+
+    Ends before where the deadline has passed, but not before the first.
 
     Args:
         train: for the weights.
         valid: for the architecture.
-        device: where they are brought.
+        options: device, and deadline.
 
     Raises:
         UsageError: there are none; a generator gives none in the second epoch.
@@ -47,12 +50,14 @@ def paired(train: Batches, valid: Batches, device: str) -> Iterator[tuple[Batch,
     others = iter(valid)
     is_empty = True
     for batch in train:
+        if not is_empty and options.is_late:
+            return
         is_empty = False
         other = next(others, None)
         if other is None:
             others = iter(valid)
             other = first_of(others, "valid")
-        yield on(batch, device), on(other, device)
+        yield on(batch, options.device), on(other, options.device)
     if is_empty:
         first_of((), "train")
 

@@ -44,7 +44,7 @@ def gdas(
 
     Raises:
         UsageError: an option or the batches cannot be.
-        SpaceError: the space cannot be relaxed.
+        SpaceError: the space cannot be relaxed, or needs more memory than allowed.
         TrialError: a loss is not finite.
         SearchError: no architecture keeps the limits.
     """
@@ -52,7 +52,7 @@ def gdas(
     for name, value in (("first_temperature", first_temperature), ("last_temperature", last_temperature)):
         if not (math.isfinite(value) and value > 0):
             raise UsageError(wrong(name, value, "> 0"))
-    course = Course("gdas", space, train, options)
+    course = Course("gdas", space, train, options, alone=True)
     for epoch in course.epochs():
         progress = epoch / max(1, options.epochs - 1)
         temperature = first_temperature + progress * (last_temperature - first_temperature)

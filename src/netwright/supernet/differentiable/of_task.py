@@ -128,9 +128,9 @@ def search_task(
         raise UsageError(unknown("method", method, METHODS))
     if not budget_s > 0:
         raise UsageError(wrong("budget_s", budget_s, "> 0"))
+    began_s = time.monotonic()
     train, valid = _halves(task, options.seed)
     if fits:
-        began_s = time.monotonic()
         probe = _halves(task, options.seed, most=_TRIED)
         METHODS[method](space, *probe, replace(options, epochs=1, limits=(), penalty=None))
         ended_s = time.monotonic()
@@ -138,7 +138,8 @@ def search_task(
         end_s = ended_s - probe[0].read_s[-1]  # of what follows the last step
         left_s = (budget_s - (ended_s - began_s) - end_s) / _CAUTION
         steps = max(1, int(left_s / step_s)) if step_s else MOST_EPOCHS * len(train)
-        options = replace(options, epochs=int(min(MOST_EPOCHS, max(1, steps // len(train)))))
+        epochs = int(min(MOST_EPOCHS, max(1, steps // len(train))))
+        options = replace(options, epochs=epochs, deadline_s=began_s + budget_s - end_s)
         train.most = min(len(train), steps)
     return METHODS[method](space, train, valid, options)
 

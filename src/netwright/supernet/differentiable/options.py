@@ -7,6 +7,7 @@ References:
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -125,6 +126,8 @@ class Options:
         device: where the search runs, as torch names it.
         memory_bytes: most memory that it may take: weights, gradients, the optimiser's state and what a step keeps for
             its backward pass. It is estimated before it is needed; None for any.
+        deadline_s: reading of ``time.monotonic()`` after which no step begins, but the first: the search ends there
+            with what it has; None for none. Where it is met the result depends on the machine's speed.
 
     Raises:
         UsageError: a number cannot be.
@@ -150,6 +153,7 @@ class Options:
     apart: tuple[str, ...] = ()
     device: str = "cpu"
     memory_bytes: int | None = None
+    deadline_s: float | None = None
 
     def __post_init__(self) -> None:
         require_whole("epochs", self.epochs, 1)
@@ -176,6 +180,11 @@ class Options:
         if self.penalty is None:
             return ()
         return (self.penalty,) if isinstance(self.penalty, Penalty) else tuple(self.penalty)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline_s is not None and time.monotonic() >= self.deadline_s
 
     def rate(self, progress: float) -> float:
         """Learning rate of the weights at a share of the search, in [0, 1]: half a cosine."""

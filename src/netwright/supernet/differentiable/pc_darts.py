@@ -38,7 +38,7 @@ def pc_darts(
 
     Raises:
         UsageError: an option or the batches cannot be.
-        SpaceError: the space cannot be relaxed, or its channels not divided.
+        SpaceError: the space cannot be relaxed, its channels not divided, or it needs more memory than allowed.
         TrialError: a loss is not finite.
         SearchError: no architecture keeps the limits.
     """

@@ -130,7 +130,7 @@ class SampledCourse:
     def epochs(self) -> Iterator[int]:
         """Numbers of the epochs to be made; ends early where the alarm is to stop the search."""
         for epoch in range(self.options.epochs):
-            if self.is_stopped:
+            if self.is_stopped or (epoch and self.options.is_late):
                 return
             self.epoch = epoch
             yield epoch
@@ -143,7 +143,7 @@ class SampledCourse:
     def pairs(self, train: Batches, valid: Batches) -> Iterator[tuple[Batch, Batch]]:
         """Each training batch once, beside a validation batch."""
         self._first_other = None
-        for batch, other in paired(train, valid, self.options.device):
+        for batch, other in paired(train, valid, self.options):
             self._first_other = self._first_other or other
             yield batch, other
 
