@@ -29,12 +29,13 @@ import torch.nn.functional as F
 
 from netwright.nn.networks import Networks
 from netwright.nn.spaces import nas_bench_201
-from netwright.supernet.differentiable import METHODS, Options, Searched, darts
-from netwright.supernet.differentiable.course import Batch
+from netwright.supernet.differentiable import METHODS, ControllerOptions, Found, Options, darts, enas, pc_darts
+from netwright.supernet.differentiable.examples import Batch
 
 SHAPE = (3, 32, 32)
 CONVOLUTIONS = ("edge0-1", "edge1-2", "edge2-3", "edge0-2")
 TURN = 4
+NAMES = ("darts", "darts-2", "gdas", "pc-darts", "drnas", "beta-darts", "enas")
 
 
 class Timed:
@@ -85,11 +86,15 @@ def method_turn(name: str, batch: int, seed: int, layout: str) -> list[float]:
     return np.diff(timed.read_s[1:]).tolist()[1:]
 
 
-def search(name: str, train: Timed, valid: list[Batch], seed: int) -> Searched:
-    """One epoch of a method; PC-DARTS without its warm-up, in which architecture weights are not trained."""
+def search(name: str, train: Timed, valid: list[Batch], seed: int) -> Found:
+    """One epoch of a method; without a warm-up, in which only the weights are trained; ENAS with a short end."""
     space, options = nas_bench_201(SHAPE, 10), Options(epochs=1, seed=seed)
     if name == "darts-2":
         return darts(space, train, valid, options, order=2)
+    if name == "pc-darts":
+        return pc_darts(space, train, valid, options, warm_up=0.0)
+    if name == "enas":
+        return enas(space, train, valid, options, controller=ControllerOptions(warm_up=0.0, derived=1, judged_on=1))
     return METHODS[name](space, train, valid, options)
 
 
@@ -132,7 +137,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--layout", choices=["nchw", "nhwc"], default="nchw")
-    parser.add_argument("--method", nargs="+", default=["darts", "gdas", "pc-darts", "drnas", "beta-darts", "darts-2"])
+    parser.add_argument("--method", nargs="+", default=list(NAMES))
     parser.add_argument("--no-memory", action="store_true", help="leave out the peaks")
     parser.add_argument("--memory", help="print the peak memory of one of them, or of plain, and end")
     given = parser.parse_args()
