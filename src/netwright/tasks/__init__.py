@@ -50,6 +50,11 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             MappingProxyType({"accuracy": "max"}),
             "digits, a .npz file, a folder of images, or MNIST's idx files",
         ),
+        "speech-recognition": TaskEntry(
+            "netwright.tasks.speech_recognition:SpeechRecognition",
+            MappingProxyType({"wer": "min", "cer": "min"}),
+            "a .csv or .jsonl manifest of audio files and texts, or a .npz file of samples or frames",
+        ),
     }
 )
 """What can be searched for by name."""

@@ -33,6 +33,11 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             "runtimes/array.py",
             "``python model.py FILE.npy`` prints what it says of each input in a numpy array.",
         ),
+        "speech": Runtime(
+            "runtimes/speech.py",
+            "``python model.py FILE.wav`` prints what is said in a recording.",
+            ("soundfile",),
+        ),
     }
 )
 """Name to what it is; a task names one in its `netwright.tasks.base.ExportInfo`."""
