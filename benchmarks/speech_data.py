@@ -2,7 +2,7 @@
 
 Digit strings are composed of the clips of the Free Spoken Digit Dataset: three to six clips of one speaker, with
 pauses of up to 0.15 s between them and up to 0.25 s before them, over the quiet noise that a recording has; one that
-would last more than 4 s is drawn again. Speakers are disjoint: four to train on, one to validate, one to test on. Usage:
+would last more than 4 s is drawn again. Speakers are disjoint: four to train on, one to validate, one to test on.
 
     python benchmarks/speech_data.py fsdd DATA/fsdd/fsdd.npz OUT.npz --test lucas --validation theo
     python benchmarks/speech_data.py yesno DATA/yesno/yesno.npz OUT.npz

@@ -4,8 +4,8 @@ All works on stored bytes (B, bands, T), where `ZERO_CODE` is the mean of a band
 randomness comes from a numpy generator that is passed in.
 
 References:
-    Park et al. (2019), *SpecAugment*, section 2: blocks of bands and of frames are masked, with the mean; instead of its
-    time warping the whole recording is stretched, which changes its length (Ko et al. 2015, *Audio augmentation for
+    Park et al. (2019), *SpecAugment*, section 2: blocks of bands and of frames are masked, with the mean; instead of
+    its time warping the whole recording is stretched, which changes its length (Ko et al. 2015, *Audio augmentation for
     speech recognition*: speed). Jaitly and Hinton (2013), *Vocal tract length perturbation*: the bands are moved along
     the scale; ours by a linear stretch of the mel scale.
 """

@@ -6,14 +6,15 @@ the output that count are those that the recording reaches: ``ceil(frames / stri
 
 References:
     Graves, Fernández, Gomez, Schmidhuber (2006), *Connectionist Temporal Classification*: the loss (torch's), best-path
-    decoding (section 3.2). Hannun, Maas, Jurafsky, Ng (2014), *First-Pass Large Vocabulary Continuous Speech Recognition
-    using Bi-Directional Recurrent DNNs*, algorithm 1: prefix beam search; ours has no language model.
+    decoding (section 3.2). Hannun, Maas, Jurafsky, Ng (2014), *First-Pass Large Vocabulary Continuous Speech
+    Recognition using Bi-Directional Recurrent DNNs*, algorithm 1: prefix beam search; ours has no language model.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +36,7 @@ def frames_needed(units: Sequence[int]) -> int:
         >>> frames_needed([3, 5, 5])
         4
     """
-    return len(units) + sum(a == b for a, b in zip(units, units[1:], strict=False))
+    return len(units) + sum(a == b for a, b in pairwise(units))
 
 
 def output_frames(frames: Tensor, stride: int) -> Tensor:
@@ -117,7 +118,9 @@ def beam(log_probabilities: NDArray[np.floating], width: int = 8) -> list[int]:
     return list(max(beams, key=lambda prefix: _add(*beams[prefix])))
 
 
-def _grow(beams: dict[tuple[int, ...], tuple[float, float]], prefix: tuple[int, ...], blank: float, unit: float) -> None:
+def _grow(
+    beams: dict[tuple[int, ...], tuple[float, float]], prefix: tuple[int, ...], blank: float, unit: float
+) -> None:
     was_blank, was_unit = beams.get(prefix, (-math.inf, -math.inf))
     beams[prefix] = (_add(was_blank, blank), _add(was_unit, unit))
 

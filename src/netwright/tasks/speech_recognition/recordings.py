@@ -179,7 +179,7 @@ def _check_arrays(path: Path, key: str, data: NDArray[Any], offsets: NDArray[Any
     if data.ndim != (1 if key == "audio" else 2) or data.dtype.kind not in "iuf":
         form = "(samples,)" if key == "audio" else "(rows, bands)"
         raise DataError(f"{path}: {key} must be numbers {form}, got {data.dtype} {data.shape}")
-    if texts.ndim != 1 or texts.dtype.kind not in "U":
+    if texts.ndim != 1 or texts.dtype.kind != "U":
         raise DataError(f"{path}: texts must be a row of strings, got {texts.dtype} {texts.shape}")
     if offsets.shape != (len(texts) + 1,) or offsets.dtype.kind not in "iu":
         raise DataError(f"{path}: offsets must be {len(texts) + 1} whole numbers, got {offsets.dtype} {offsets.shape}")

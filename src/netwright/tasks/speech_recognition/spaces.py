@@ -116,9 +116,7 @@ def _feed_forward(shared: _Shared) -> Node:
 
 def _convolution(shared: _Shared, kernel: Expr) -> Node:
     """A Conformer's convolution module: a gate, a depthwise convolution over time, batch norm."""
-    gate = nn.parallel(
-        nn.linear(shared.width), nn.seq(nn.linear(shared.width), nn.sigmoid()), combine="multiply"
-    )
+    gate = nn.parallel(nn.linear(shared.width), nn.seq(nn.linear(shared.width), nn.sigmoid()), combine="multiply")
     return nn.residual(
         nn.seq(
             nn.layer_norm(),

@@ -58,7 +58,11 @@ def _split_off(recordings: list[Recording], share: float, seed: int) -> tuple[li
         count = max(1, round(share * len(speakers)))
         drawn = {speakers[i] for i in rng.permutation(len(speakers))[:count]}
         kept = [r for r in recordings if r.speaker not in drawn]
-        return kept, [r for r in recordings if r.speaker in drawn], f"by speaker (seed {seed}: {', '.join(sorted(drawn))})"
+        return (
+            kept,
+            [r for r in recordings if r.speaker in drawn],
+            f"by speaker (seed {seed}: {', '.join(sorted(drawn))})",
+        )
     taken = set(rng.permutation(len(recordings))[: max(1, round(share * len(recordings)))].tolist())
     kept = [r for i, r in enumerate(recordings) if i not in taken]
     return kept, [r for i, r in enumerate(recordings) if i in taken], f"at random (seed {seed})"

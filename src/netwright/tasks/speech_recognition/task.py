@@ -208,7 +208,9 @@ class SpeechRecognition(LearningTask):
         """What is learned from, in one line."""
         bands, longest = self.input_shape
         counts = f"train {len(self._train[1])}, validation {len(self._validation[1])}, test {self._num_test}"
-        return f"{self.data_name}: {bands} bands x {longest / 100:g} s, {len(self.units) - 1} {self.units.kind}; {counts}"
+        return (
+            f"{self.data_name}: {bands} bands x {longest / 100:g} s, {len(self.units) - 1} {self.units.kind}; {counts}"
+        )
 
     def summary(self) -> str:
         """What a person checks before a search."""
@@ -289,9 +291,7 @@ def _front_end(recordings: Sequence[Recording], mels: int) -> FrontEnd | None:
 class _Loader:
     """Turns split recordings into arrays, and says what it had to do to them."""
 
-    def __init__(
-        self, path: Path, parts: dict[str, list[Recording]], front: FrontEnd | None, lowercase: bool
-    ) -> None:
+    def __init__(self, path: Path, parts: dict[str, list[Recording]], front: FrontEnd | None, lowercase: bool) -> None:
         self.path, self.parts, self.lowercase = path, parts, lowercase
         self.front = None if parts["train"][0].rate == 0 else front
         self.notes: list[str] = []

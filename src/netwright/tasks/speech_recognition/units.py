@@ -1,8 +1,8 @@
 """From transcripts to rows of numbers and back: characters, words, or subwords that are learned from the transcripts.
 
 Unit 0 is CTC's blank. Within units a space is written as a low line of its own (``▁``), so that a row of units becomes
-text by joining them. What a part has and the training part has not is `UNKNOWN` in its rows: no network can write it, so
-it counts as a mistake. Knows no sound and no network.
+text by joining them. What a part has and the training part has not is `UNKNOWN` in its rows: no network can write it,
+so it counts as a mistake. Knows no sound and no network.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 from netwright.errors import DataError, MissingDependencyError, SpecError, shorten, wrong
@@ -102,7 +103,7 @@ def _words(text: str) -> list[str]:
 def _merge(parts: list[str], rank: dict[tuple[str, str], int]) -> list[str]:
     """Join the pair that was learned first until none is left, as byte-pair encoding does."""
     while len(parts) > 1:
-        first = min(zip(parts, parts[1:], strict=False), key=lambda pair: rank.get(pair, len(rank)))
+        first = min(pairwise(parts), key=lambda pair: rank.get(pair, len(rank)))
         if first not in rank:
             break
         joined: list[str] = []
