@@ -100,7 +100,8 @@ def log_mel(samples: torch.Tensor) -> torch.Tensor:
     bank = torch.minimum((hertz - low) / (middle - low), (high - hertz) / (high - middle)).clamp(min=0)
     windows = samples.unfold(0, WINDOW, HOP) * torch.hann_window(WINDOW, periodic=True)
     energy = torch.fft.rfft(windows, FFT).abs() ** 2 @ bank.to(torch.float32)
-    return energy.clamp(min=max(FLOOR * float(energy.max()), 1e-10)).log()
+    logarithms: torch.Tensor = energy.clamp(min=max(FLOOR * float(energy.max()), 1e-10)).log()
+    return logarithms
 
 
 def to_codes(frames: torch.Tensor) -> torch.Tensor:
@@ -164,7 +165,7 @@ def beam(frames: list[list[float]]) -> list[int]:
                 was_blank, was_unit = grown.get(longer, (never, never))
                 grown[longer] = (add_logs(was_blank, ends_blank), add_logs(was_unit, ends_unit))
         beams = dict(sorted(grown.items(), key=lambda item: -add_logs(*item[1]))[:BEAM])
-    return list(max(beams, key=lambda prefix: add_logs(*beams[prefix])))
+    return list(max(beams.items(), key=lambda item: add_logs(*item[1]))[0])
 
 
 def add_logs(a: float, b: float) -> float:

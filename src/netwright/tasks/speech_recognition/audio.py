@@ -78,7 +78,7 @@ def read_sound(path: Path, where: str) -> Sound:
 def _whole_numbers(raw: bytes, width: int) -> NDArray[np.float32]:
     """PCM of 1 (unsigned), 2, 3 or 4 bytes a sample as numbers in [-1, 1)."""
     if width == 1:
-        return (np.frombuffer(raw, np.uint8).astype(np.float32) - 128) / 128
+        return (np.frombuffer(raw, np.uint8) / 128.0 - 1.0).astype(np.float32)
     if width == 3:  # as the upper bytes of four
         padded = np.zeros((len(raw) // 3, 4), np.uint8)
         padded[:, 1:] = np.frombuffer(raw, np.uint8).reshape(-1, 3)

@@ -115,7 +115,8 @@ def beam(log_probabilities: NDArray[np.floating], width: int = 8) -> list[int]:
                 _grow(grown, (*prefix, u), -math.inf, before + float(frame[u]))
         kept = sorted(grown.items(), key=lambda item: -_add(*item[1]))[:width]
         beams = dict(kept)
-    return list(max(beams, key=lambda prefix: _add(*beams[prefix])))
+    best = max(beams.items(), key=lambda item: _add(*item[1]))
+    return list(best[0])
 
 
 def _grow(

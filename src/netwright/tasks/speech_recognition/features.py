@@ -97,13 +97,15 @@ class FrontEnd:
         shape = np.hanning(self.window + 1)[:-1].astype(np.float32)
         energy = np.abs(np.fft.rfft(windows * shape, self.fft)).astype(np.float32) ** 2 @ self.bank
         floor = max(FLOOR * float(energy.max()), 1e-10)
-        return np.log(np.maximum(energy, floor)).astype(np.float32)
+        logarithms: Frames = np.log(np.maximum(energy, floor)).astype(np.float32)
+        return logarithms
 
 
 def normalise(frames: Frames) -> Frames:
     """Give each band mean 0 and all values together standard deviation 1; (T, mels)."""
     centred = frames - frames.mean(axis=0)
-    return (centred / (centred.std() + 1e-3)).astype(np.float32)
+    scaled: Frames = (centred / (centred.std() + 1e-3)).astype(np.float32)
+    return scaled
 
 
 def to_codes(frames: Frames) -> NDArray[np.uint8]:

@@ -79,7 +79,7 @@ def _stem_2d(shared: _Shared, input_shape: tuple[int, ...], stride: int) -> Node
         nn.conv_norm_act(channels, kernel=3, stride=(2, first)),
         nn.conv_norm_act(channels, kernel=3, stride=(2, second)),
         nn.permute((2, 0, 1)),
-        nn.reshape((longest // stride, channels * rows)),
+        nn.reshape((longest // stride, channels * rows)),  # type: ignore[arg-type]  # parts may be expressions
         nn.linear(shared.width),
     )
 

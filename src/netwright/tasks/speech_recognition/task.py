@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -220,7 +220,7 @@ class SpeechRecognition(LearningTask):
         known = ", ".join(map(repr, self.units.texts[1:40]))
         lines = [
             f"{self.name} on {self.data_line()}",
-            f"frames: {x.shape[1]} bands, one byte each; {hours:.2f} h to train on; one output for {self.stride} frames",
+            f"frames: {x.shape[1]} bands, a byte each; {hours:.2f} h to train on; one output for {self.stride} frames",
             f"transcripts such as {shown}",
             f"{self.units.kind}: {known}{', ...' if len(self.units) > 40 else ''}",
             *(f"note: {note}" for note in self.notes),
@@ -264,7 +264,7 @@ def error_rates(said: Sequence[str], written: Sequence[str]) -> dict[str, float]
     return {"wer": float(jiwer.wer(*pair)), "cer": float(jiwer.cer(*pair))}
 
 
-def _jiwer():  # type: ignore[no-untyped-def]  # a module without types
+def _jiwer() -> Any:
     try:
         import jiwer
     except ImportError:

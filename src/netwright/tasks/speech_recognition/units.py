@@ -71,7 +71,7 @@ class Units:
         found = sorted({part for some in parts for part in some})
         if len(found) > _MOST:
             raise DataError(f"the training transcripts have {len(found)} {kind}, at most {_MOST}; use units=subwords")
-        return cls(kind, ("", *found))  # type: ignore[arg-type]  # one of the kinds, as was checked
+        return cls(kind, ("", *found))
 
     def __len__(self) -> int:
         return len(self.texts)
