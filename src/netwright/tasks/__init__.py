@@ -50,6 +50,11 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             MappingProxyType({"accuracy": "max"}),
             "digits, a .npz file, a folder of images, or MNIST's idx files",
         ),
+        "object-detection": TaskEntry(
+            "netwright.tasks.detection.task:ObjectDetection",
+            MappingProxyType({"map": "max", "map50": "max"}),
+            "boxes in a .csv, COCO's .json or Pascal VOC's .xml files, and their images",
+        ),
     }
 )
 """What can be searched for by name."""
