@@ -173,7 +173,9 @@ def _mended(boxes: Iterable[Box], size: tuple[int, int], repairs: Repairs) -> It
         yield replace(box, corners=corners)
 
 
-def class_names(training: Sequence[Annotated], others: Sequence[Annotated], order: Sequence[str] = ()) -> tuple[str, ...]:
+def class_names(
+    training: Sequence[Annotated], others: Sequence[Annotated], order: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Names of the classes of the training part, sorted, or in the order that the data gives.
 
     Raises:

@@ -45,9 +45,7 @@ def read_csv(path: Path, split: str = "") -> list[Annotated]:
         boxes[name] += _boxes(row, where)
     if not images:
         raise DataError(f"{str(path)!r} names no image; write a line for each box: {','.join(COLUMNS)}")
-    return [
-        Annotated(image.file, image.where, tuple(boxes[name]), image.split) for name, image in images.items()
-    ]
+    return [Annotated(image.file, image.where, tuple(boxes[name]), image.split) for name, image in images.items()]
 
 
 def _boxes(row: Mapping[str, str], where: str) -> list[Box]:

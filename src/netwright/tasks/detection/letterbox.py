@@ -36,14 +36,17 @@ def canvas_size(sizes: Sequence[tuple[int, int]], wanted: int | str | Sequence[i
         >>> canvas_size([(480, 640)], None), canvas_size([(480, 640)], 320), canvas_size([(1, 9)], "100x50")
         ((128, 160), (256, 320), (128, 64))
     """
-    if isinstance(wanted, (list, tuple)) or (isinstance(wanted, str) and "x" in wanted):
-        sides = tuple(wanted) if not isinstance(wanted, str) else tuple(wanted.lower().split("x"))
-    else:
-        longest = _LONGEST if wanted is None else wanted
+    sides: tuple[object, ...] = ()
+    if isinstance(wanted, str) and not wanted.isdigit():
+        sides = tuple(wanted.lower().split("x"))
+    elif wanted is None or isinstance(wanted, (int, str)):
         height, width = (float(np.median([size[i] for size in sizes])) for i in (0, 1))
-        factor = float(longest) / max(height, width) if str(longest).isdigit() else 0.0
-        sides = tuple(max(1, round(factor * side)) for side in (height, width)) if factor else ()
-    whole = [int(side) for side in sides if str(side).isdigit()]
+        longest = _LONGEST if wanted is None else int(wanted)
+        if longest >= 1 and not isinstance(wanted, bool):
+            sides = tuple(max(1, round(longest * side / max(height, width))) for side in (height, width))
+    else:
+        sides = tuple(wanted)
+    whole = [int(str(side)) for side in sides if str(side).isdigit()]
     if len(whole) != 2 or len(sides) != 2 or not all(1 <= side <= _LARGEST for side in whole):
         raise SpecError(wrong("image_size", wanted, f"pixels of the longer side, or HEIGHTxWIDTH, 1 to {_LARGEST}"))
     return _up(whole[0]), _up(whole[1])

@@ -62,8 +62,8 @@ def _several(folder: Path, files: list[Path], read: Callable[[Path, str], list[A
         split = next((SPLITS[word] for word in words if word in SPLITS), None)
         if split is None or split in by_split:
             raise DataError(
-                f"{str(folder)!r} holds several files of annotations ({', '.join(f.name for f in files[:5])}); give one, "
-                "or one for each part with train, val and test in their names"
+                f"{str(folder)!r} holds several files of annotations ({', '.join(f.name for f in files[:5])}); give "
+                "one, or one for each part with train, val and test in their names"
             )
         by_split[split] = file
     if "train" not in by_split:

@@ -86,7 +86,7 @@ def detection_space(input_shape: tuple[int, ...], num_classes: int) -> SearchSpa
         nn.seq(
             nn.conv_norm_act(choice("stem.width", _STEM), kernel=3, stride=2, activation=activation),
             stage_blocks(_stage(0), activation),
-            _maps(extents, activation),
+            _maps(activation),
             nn.linear(4 + num_classes),
             nn.decode_boxes(heights, widths, STRIDES, side=SIDE, log_odds=-4.0),
         )
@@ -113,7 +113,9 @@ class _Graph:
     nodes: list[CellNode]
     numbers: dict[str, int]
 
-    def add(self, name: str, *edges: Edge, then: Node | None = None, combine: str = "sum", present: object = None) -> None:
+    def add(
+        self, name: str, *edges: Edge, then: Node | None = None, combine: str = "sum", present: object = None
+    ) -> None:
         """Add a node that later edges can come from."""
         self.numbers[name] = len(self.nodes) + 1
         self.nodes.append(nn.cell_node(*edges, combine=combine, then=then, present=cast("Expr | None", present)))
@@ -123,7 +125,7 @@ class _Graph:
         return nn.edge(self.numbers[source], op, present=present)
 
 
-def _maps(extents: Sequence[tuple[int, int]], activation: Choice) -> Node:
+def _maps(activation: Choice) -> Node:
     """Backbone from stride 4 on, pyramid and head: features of all points, (points, width)."""
     graph = _Graph([], {})
     width = choice("pyramid.width", _PYRAMID)
@@ -136,7 +138,7 @@ def _maps(extents: Sequence[tuple[int, int]], activation: Choice) -> Node:
         graph.add(f"p0.{level}", graph.edge(f"stage{level - 2}"), then=lateral)
     for number in range(1, _ROUNDS + 1):
         _round(graph, number, _Pyramid(width, activation), None if number == 1 else rounds >= number)
-    for level, (height, wide) in zip((3, 4, 5), extents, strict=True):
+    for level in (3, 4, 5):
         edges = [graph.edge(f"p{n}.{level}", present=equal(rounds, n)) for n in range(1, _ROUNDS + 1)]
         rows = nn.seq(_head(width, activation), nn.to_sequence(), nn.permute((0, 1)))  # concat of rows, not channels
         graph.add(f"rows{level}", *edges, then=rows)
@@ -154,7 +156,8 @@ class _Pyramid:
     def merge(self) -> Node:
         """What is done to a merged map."""
         conv = nn.conv_norm_act(self.width, kernel=3, activation=self.activation)
-        kinds = {"conv": conv, "separable": _separable(self.width, self.activation), "none": nn.identity()}
+        separable = _separable(self.width, self.activation)
+        kinds: dict[Value, Node] = {"conv": conv, "separable": separable, "none": nn.identity()}
         return nn.one_of(choice("pyramid.merge", ["conv", "separable", "none"]), kinds)
 
     def resample(self, source: int, target: int) -> Node:
@@ -163,7 +166,8 @@ class _Pyramid:
             return nn.upsample(2 ** (source - target)) if source > target else nn.identity()
         steps = range(target - source)
         halving = nn.conv_norm_act(self.width, kernel=3, stride=2, activation=self.activation)
-        kinds = {"pool": nn.seq(*(nn.max_pool(2) for _ in steps)), "conv": nn.seq(*(halving for _ in steps))}
+        pooling = nn.seq(*(nn.max_pool(2) for _ in steps))
+        kinds: dict[Value, Node] = {"pool": pooling, "conv": nn.seq(*(halving for _ in steps))}
         return nn.one_of(choice("pyramid.down", ["pool", "conv"]), kinds)
 
 
@@ -190,7 +194,7 @@ def _head(width: Choice, activation: Choice) -> Node:
     """Convolutions for scores and boxes together, or apart; their weights are each map's own."""
 
     def convs() -> Node:
-        kinds = {
+        kinds: dict[Value, Node] = {
             "conv": nn.conv_norm_act(width, kernel=3, activation=activation),
             "separable": _separable(width, activation),
         }

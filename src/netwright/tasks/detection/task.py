@@ -18,7 +18,7 @@ from netwright.space.terms import OpTerm
 from netwright.tasks.base import Direction, Examples, ExportInfo, Reference
 from netwright.tasks.detection.annotations import Annotated, Repairs, class_names, repaired
 from netwright.tasks.detection.augmentation import BoxAugmentation
-from netwright.tasks.detection.letterbox import box_targets, canvas_size, load_images
+from netwright.tasks.detection.letterbox import GREY, box_targets, canvas_size, load_images
 from netwright.tasks.detection.reading import read_annotations
 from netwright.tasks.detection.space import STRIDES, detection_references, detection_space, map_extents
 from netwright.tasks.formats.image_files import read_headers
@@ -223,6 +223,7 @@ class ObjectDetection(LearningTask):
             std=self.std,
             output_shape=self.output_shape,
             runtime="detection",
+            constants={"GREY": GREY / 255},
         )
 
     def summary(self) -> str:

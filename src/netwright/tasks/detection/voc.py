@@ -11,7 +11,7 @@ References:
 from __future__ import annotations
 
 from pathlib import Path
-from xml.etree import ElementTree as XML
+from xml.etree import ElementTree
 
 from netwright.errors import DataError, shorten
 from netwright.tasks.detection.annotations import Annotated, Box, corner, image_path
@@ -73,15 +73,15 @@ def _places(path: Path) -> tuple[Path, ...]:
     return (path.parent, path.parent / "images", top / "JPEGImages", top / "images")
 
 
-def _parse(path: Path) -> XML.Element:
+def _parse(path: Path) -> ElementTree.Element:
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise DataError(f"{str(path)!r} is too large for annotations of an image")
         text = path.read_bytes()
         if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
             raise DataError(f"{str(path)!r} has a document type; annotations need none: remove it")
-        root = XML.fromstring(text)  # noqa: S314 - without document types there are no entities
-    except XML.ParseError as error:
+        root = ElementTree.fromstring(text)  # noqa: S314 - without document types there are no entities
+    except ElementTree.ParseError as error:
         raise DataError(f"{path.name} line {error.position[0]}: no XML: {error}") from error
     except OSError as error:
         raise file_error(path, error) from error
