@@ -38,6 +38,7 @@ WITH_PARENTS = ("auto", "evolution", "local", "nsga2", "nsga3")
 """Of our strategies, those whose proposals have parents to inherit from; auto is evolution then."""
 
 MAX_LINES = 10
+MOST_OPTION = 4096
 _TRAINED = {*TRAINED, *(metric for entry in TASKS.values() for metric in entry.directions)}
 
 _SPACE_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[^:]*)", re.DOTALL)
@@ -155,9 +156,18 @@ class SearchSpec(BaseModel):
         try:
             directions_of(value)
         except SpecError as error:
-            known = ", ".join([*TASKS, "FILE.py:NAME"])
+            known = f"{', '.join(TASKS)}, or FILE.py:NAME"
             message = str(error) if ".py:" in value else wrong("task", value, known, _nearest(value, TASKS))
             raise _error(message) from error
+        return value
+
+    @field_validator("task_options")
+    @classmethod
+    def _check_options(cls, value: dict[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
+        for name, option in value.items():
+            if not name.isidentifier() or not (str(option).isprintable() and len(str(option)) <= MOST_OPTION):
+                allowed = f"names with printable values of at most {MOST_OPTION} characters"
+                raise _error(wrong("task_options", {name: option}, allowed, "write target: income"))
         return value
 
     @field_validator("objectives")
