@@ -118,6 +118,18 @@ def test_a_training_that_hangs_is_stopped(store: Store, tmp_path: Path, monkeypa
     assert notes(made, store, ()) == ["the ladder had no rung supernet: its training did not end in time"]
 
 
+def test_weights_that_are_no_better_than_chance_score_nothing(store: Store, tmp_path: Path) -> None:
+    """Which the training finds out on eight networks; it is stored, and told."""
+    checked = {"accuracies": [0.1, 0.116], "chance": 0.12, "equal_pairs": 0}
+    made = rung(lambda ears, ends_s: None, tmp_path / "s")
+    made.phase.record = SimpleNamespace(trained={"checked": checked})  # type: ignore[assignment]
+    found = made.score(store, [Architecture({"a": 1})], tmp_path, 1, lambda: 60.0)
+    made.keep(store, found, tmp_path / "files")
+    assert notes(made, store, ())[0].startswith(
+        "the ladder had no rung supernet: no network is better than chance with"
+    )
+
+
 def test_a_search_without_the_rung_says_nothing_of_it(store: Store) -> None:
     assert notes(None, store, ()) == []
 
