@@ -1,7 +1,6 @@
 """A task of one's own: pictures without noise, found from noisy ones. A data set, a loss, a metric and a space.
 
-python examples/own_task.py
-netwright search --task examples/own_task.py:Denoising --data digits --task-option noise=0.5 --budget 2m
+On the command line: ``netwright search --task examples/own_task.py:Denoising --data digits --task-option noise=0.5``.
 """
 
 from __future__ import annotations
@@ -19,6 +18,8 @@ from netwright.types import Objective
 
 
 class Denoising(LearningTask):
+    """Noisy digits in, digits out; measured by the peak signal-to-noise ratio in dB."""
+
     name, objective, directions = "denoising", Objective("psnr", "max"), {"psnr": "max"}
 
     @classmethod
@@ -43,6 +44,7 @@ class Denoising(LearningTask):
 
 
 def main() -> None:
+    """Search for half a minute, and say what came out."""
     task = Denoising.load("digits")
     with tempfile.TemporaryDirectory() as folder:
         result = nw.search(task=task, budget="6 trials", max_epochs=3, workers=2, out=Path(folder) / "run")
