@@ -7,6 +7,7 @@ from netwright.nn.arguments import Flag, Size, Word
 from netwright.nn.backend import TorchBackend
 from netwright.nn.blocks import conv_norm_act, factorized_reduce, mbconv, op, project, squeeze_excite
 from netwright.nn.building import build
+from netwright.nn.columns import column_tokens, column_vector, combine_members, member_linear, members, temperature
 from netwright.nn.layers import (
     activation,
     adaptive_pool,
@@ -97,6 +98,9 @@ __all__ = [
     "cell",
     "cell_chain",
     "cell_node",
+    "column_tokens",
+    "column_vector",
+    "combine_members",
     "concat",
     "conv",
     "conv1d",
@@ -124,6 +128,8 @@ __all__ = [
     "lstm",
     "max_pool",
     "mbconv",
+    "member_linear",
+    "members",
     "normalize",
     "one_of",
     "op",
@@ -154,6 +160,7 @@ __all__ = [
     "stages",
     "take_channels",
     "tanh",
+    "temperature",
     "to_channels",
     "to_sequence",
     "transformer_block",

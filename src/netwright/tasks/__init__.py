@@ -50,6 +50,18 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             MappingProxyType({"accuracy": "max"}),
             "digits, a .npz file, a folder of images, or MNIST's idx files",
         ),
+        "tabular-classification": TaskEntry(
+            "netwright.tasks.tabular:TabularClassification",
+            MappingProxyType(
+                {"accuracy": "max", "balanced_accuracy": "max", "auc": "max", "log_loss": "min", "ece": "min"}
+            ),
+            "a table: .csv, .csv.gz, .parquet, or a folder with train, validation and test files",
+        ),
+        "tabular-regression": TaskEntry(
+            "netwright.tasks.tabular:TabularRegression",
+            MappingProxyType({"rmse": "min", "mae": "min", "r2": "max"}),
+            "a table whose target is a number, in the same forms",
+        ),
     }
 )
 """What can be searched for by name."""
