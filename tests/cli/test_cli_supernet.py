@@ -292,6 +292,7 @@ def history(folder: Path) -> list[tuple[object, ...]]:
     [
         (["--sampling", "sandwichs"], "unknown sampling 'sandwichs'; did you mean 'sandwich'?"),
         (["--divergence", "js"], "unknown divergence 'js'"),
+        (["--labels", "half"], "labels must be a share in [0, 1], got 'half'"),
         (["--epochs", "0"], "epochs must be a number > 0"),
         (["--epochs", "many"], "epochs must be a number > 0, at most 1e6, got 'many'"),
         (["--budget", "20 trials"], "budget must be a time such as 10m, got '20 trials'"),

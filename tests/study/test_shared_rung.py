@@ -189,13 +189,13 @@ def test_shared_weights_rank_by_accuracy_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["training", "scoring"])
-def test_a_search_killed_while_weights_are_shared_is_the_same_search(tmp_path: Path, moment: str) -> None:
+@pytest.mark.parametrize(("moment", "code"), [("training", -9), ("scoring", -9), ("interrupt", 130)])
+def test_a_search_killed_while_weights_are_shared_is_the_same_search(tmp_path: Path, moment: str, code: int) -> None:
     """The same weights, the same scores and the same history, whenever it was killed."""
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     subprocess.run([sys.executable, SCRIPT, whole, "search"], check=True)
     killed = subprocess.run([sys.executable, SCRIPT, cut, "search", moment], check=False)
-    assert killed.returncode == -9
+    assert killed.returncode == code
     with Store.open(cut / "study.db", read_only=True) as store:
         assert ([], None) == (store.trials(), stored(store))
     subprocess.run([sys.executable, SCRIPT, cut, "resume"], check=True)
