@@ -62,6 +62,16 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             MappingProxyType({"rmse": "min", "mae": "min", "r2": "max"}),
             "a table whose target is a number, in the same forms",
         ),
+        "series-classification": TaskEntry(
+            "netwright.tasks.series:SeriesClassification",
+            MappingProxyType({"accuracy": "max"}),
+            "time series with classes: a .npz file, or lines of a class and its values (.csv, .tsv)",
+        ),
+        "series-forecasting": TaskEntry(
+            "netwright.tasks.series:SeriesForecasting",
+            MappingProxyType({"mase": "min", "mae": "min", "rmse": "min"}),
+            "a table in the order of time: .csv, .csv.gz, .parquet",
+        ),
     }
 )
 """What can be searched for by name."""

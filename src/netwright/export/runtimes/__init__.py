@@ -37,6 +37,10 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             "runtimes/table.py",
             "``python model.py FILE.csv`` prints what it says of each row of a table.",
         ),
+        "series": Runtime(
+            "runtimes/series.py",
+            "``python model.py FILE.npy`` (or FILE.csv) prints the classes of series, or a forecast.",
+        ),
     }
 )
 """Name to what it is; a task names one in its `netwright.tasks.base.ExportInfo`."""

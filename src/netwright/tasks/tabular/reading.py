@@ -123,23 +123,25 @@ def table_of(frame: Any, where: str = "the data frame") -> Table:
 
 
 def looks_like_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Whether a first line holds names: no cell is a number or missing, all differ, and what is below is different.
+    """Whether a first line holds names: no cell is a number or missing, and what is below is different.
 
-    Below a name stand numbers, in one column at least; or, where all columns hold texts, no name is seen again.
+    Below a name stand numbers, in one column at least; or, where all columns hold texts, all names differ and none is
+    seen again.
 
     Example:
         >>> looks_like_names(["age", "job"], [["3", "cook"]]), looks_like_names(["3", "cook"], [["4", "cook"]])
         (True, False)
     """
     unnamed_index = len(first) > 1 and not first[0]  # as pandas writes it
-    if any(is_number(c) or not c for c in first[unnamed_index:]) or len(set(first)) < len(first) or not rest:
+    if any(is_number(c) or not c for c in first[unnamed_index:]):
         return False
     sample = [row for row in rest[:1000] if len(row) == len(first)]
     for number in range(len(first)):
         cells = [row[number] for row in sample if row[number]]
         if cells and sum(map(is_number, cells)) >= _NUMERIC_SHARE * len(cells):
             return True
-    return all(name not in {row[number] for row in sample} for number, name in enumerate(first))
+    different = len(set(first)) == len(first)
+    return different and all(name not in {row[number] for row in sample} for number, name in enumerate(first))
 
 
 def _cell(value: object) -> str:
