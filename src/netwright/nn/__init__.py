@@ -7,6 +7,7 @@ from netwright.nn.arguments import Flag, Size, Word
 from netwright.nn.backend import TorchBackend
 from netwright.nn.blocks import conv_norm_act, factorized_reduce, mbconv, op, project, squeeze_excite
 from netwright.nn.building import build
+from netwright.nn.columns import column_tokens, column_vector, combine_members, member_linear, members, temperature
 from netwright.nn.layers import (
     activation,
     adaptive_pool,
@@ -73,7 +74,9 @@ from netwright.nn.structures import (
     recursive,
     repeat,
     residual,
+    reversible_norm,
     seq,
+    series_norm,
     stage_width,
     stages,
 )
@@ -98,6 +101,9 @@ __all__ = [
     "cell",
     "cell_chain",
     "cell_node",
+    "column_tokens",
+    "column_vector",
+    "combine_members",
     "concat",
     "conv",
     "conv1d",
@@ -126,6 +132,8 @@ __all__ = [
     "lstm",
     "max_pool",
     "mbconv",
+    "member_linear",
+    "members",
     "normalize",
     "one_of",
     "op",
@@ -143,10 +151,12 @@ __all__ = [
     "repeat",
     "reshape",
     "residual",
+    "reversible_norm",
     "rms_norm",
     "rnn",
     "separable_conv",
     "seq",
+    "series_norm",
     "sigmoid",
     "silu",
     "softmax",
@@ -156,6 +166,7 @@ __all__ = [
     "stages",
     "take_channels",
     "tanh",
+    "temperature",
     "to_channels",
     "to_sequence",
     "transformer_block",

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from netwright.nn import column_modules
+
 _TEXTS = '''\
 class Residual(nn.Module):
     """Adds its input, or a shortcut of it, to what the body gives."""
@@ -207,6 +209,28 @@ class OverPositions(nn.Module):
         return out.transpose(1, 2).unflatten(2, x.shape[2:])
 
 
+class ReversibleNorm(nn.Module):
+    """Runs the body on a window (batch, channels, steps) of mean 0 and deviation 1, and gives back both after it."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mean = x.mean(2, keepdim=True)
+        deviation = ((x - mean).square().mean(2, keepdim=True) + 1e-5).sqrt()
+        out = self.body((x - mean) / deviation)
+        return out * deviation[:, : out.shape[1]] + mean[:, : out.shape[1]]
+
+
+class SeriesNorm(nn.Module):
+    """Brings each channel of a series (batch, channels, steps) to mean 0 and deviation 1."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x - x.mean(2, keepdim=True)
+        return x / (x.square().mean(2, keepdim=True) + 1e-8).sqrt()
+
+
 class ToSequence(nn.Module):
     """Turns (batch, channels, extent...) into (batch, positions, channels)."""
 
@@ -316,5 +340,5 @@ def _split(texts: str) -> dict[str, str]:
     return {block[len("class ") : block.index("(")]: block for block in blocks}
 
 
-HELPERS: Mapping[str, str] = MappingProxyType(_split(_TEXTS))
+HELPERS: Mapping[str, str] = MappingProxyType(_split(_TEXTS) | _split(column_modules.TEXTS))
 """Text of each helper class by its name, in the order in which they are written."""

@@ -42,6 +42,14 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             "runtimes/array.py",
             "``python model.py FILE.npy`` prints what it says of each input in a numpy array.",
         ),
+        "table": Runtime(
+            "runtimes/table.py",
+            "``python model.py FILE.csv`` prints what it says of each row of a table.",
+        ),
+        "series": Runtime(
+            "runtimes/series.py",
+            "``python model.py FILE.npy`` (or FILE.csv) prints the classes of series, or a forecast.",
+        ),
     }
 )
 """Name to what it is; a task names one in its `netwright.tasks.base.ExportInfo`."""
