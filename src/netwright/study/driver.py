@@ -22,6 +22,7 @@ from netwright.spec import SearchSpec
 from netwright.storage import Store
 from netwright.study.allowance import spent_already
 from netwright.study.clock import Clock
+from netwright.study.earlier import keep_earlier
 from netwright.study.opening import log_file, prepare, prepare_again, record_of, run_folder, write_specification
 from netwright.study.recorded import BUDGET, read_recorded
 from netwright.study.result import Result
@@ -42,6 +43,7 @@ def start(spec: SearchSpec | str | Path | None, options: Mapping[str, Any], list
         log_file(folder / "log.txt"),
     ):
         write_specification(folder, settings.text)
+        keep_earlier(folder, parts.earlier)
         run = None if settings.out is None else folder
         return Sitting(settings, parts, store, run, clock, listener).run()
 

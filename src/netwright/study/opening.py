@@ -42,6 +42,7 @@ OURS = (
     "work",
     "supernet",
     "differentiable.json",
+    "earlier",
 )
 """What a search writes into its folder before it has a result."""
 
