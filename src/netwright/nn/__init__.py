@@ -76,6 +76,7 @@ from netwright.nn.structures import (
     stage_width,
     stages,
 )
+from netwright.nn.translation import decoder_layer, encoder_decoder, encoder_layer
 from netwright.nn.writing import OwnCode, source
 from netwright.space.nodes import Node
 
@@ -103,12 +104,15 @@ __all__ = [
     "conv2d",
     "conv3d",
     "conv_norm_act",
+    "decoder_layer",
     "dense_cell",
     "depthwise_conv",
     "drop_path",
     "dropout",
     "edge",
     "embedding",
+    "encoder_decoder",
+    "encoder_layer",
     "factorized_reduce",
     "flatten",
     "gelu",

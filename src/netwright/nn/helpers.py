@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from netwright.nn.translation_helpers import TEXTS as _TRANSLATION_TEXTS
+
 _TEXTS = '''\
 class Residual(nn.Module):
     """Adds its input, or a shortcut of it, to what the body gives."""
@@ -293,5 +295,5 @@ def _split(texts: str) -> dict[str, str]:
     return {block[len("class ") : block.index("(")]: block for block in blocks}
 
 
-HELPERS: Mapping[str, str] = MappingProxyType(_split(_TEXTS))
+HELPERS: Mapping[str, str] = MappingProxyType({**_split(_TEXTS), **_split(_TRANSLATION_TEXTS)})
 """Text of each helper class by its name, in the order in which they are written."""
