@@ -168,13 +168,18 @@ def _runtime(name: str) -> str:
     imports, (common, *_) = _parts_of("runtime.py")
     if not name:
         return "\n\n\n".join([imports, common])
-    more, copied = _parts_of(RUNTIMES[name].file)
-    return "\n\n\n".join([f"{imports}\n{more}", common, copied[-1]])
+    runtime = RUNTIMES[name]
+    files = [_parts_of(f"../{file}") for file in runtime.also] + [_parts_of(runtime.file)]
+    heads = "\n".join([imports, *(head for head, _ in files)])
+    return "\n\n\n".join([heads, common, *(copied[-1] for _, copied in files)])
 
 
 def _parts_of(file: str) -> tuple[str, list[str]]:
     """The imports of a runtime's file, without those of netwright, and its copied parts."""
-    text = resources.files("netwright.export").joinpath(file).read_text(encoding="utf-8")
+    package = "netwright.export"
+    if file.startswith("../"):
+        package, file = "netwright", file.removeprefix("../")
+    text = resources.files(package).joinpath(file).read_text(encoding="utf-8")
     head, *parts = text.split(_MARK)
     nodes = [node for node in ast.parse(head).body if isinstance(node, (ast.Import, ast.ImportFrom))]
     outside = [n for n in nodes if not (isinstance(n, ast.ImportFrom) and (n.module or "").startswith("netwright"))]

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 _GATES = {
-    **{"LSTM": 4, "GRU": 3, "SelfAttention": 3, "SourceAttention": 3, "TargetAttention": 3},
-    **{"CrossAttention": 2, "SourceConvolution": 2, "TargetConvolution": 2},
+    "LSTM": 4,
+    "GRU": 3,
+    **dict.fromkeys(("SelfAttention", "SourceAttention", "TargetAttention"), 3),
+    **dict.fromkeys(("CrossAttention", "SourceConvolution", "TargetConvolution"), 2),
 }
 _STACKED = ("weight_ih_", "weight_hh_", "bias_ih_", "bias_hh_", "query_key_value.", "key_value.", "value_gate.")
 

@@ -30,9 +30,8 @@ def encoder_layer(
         dropout: of what each half adds.
 
     References:
-        Vaswani et al. (2017), Attention Is All You Need; norms as in Xiong et al. (2020). Convolution: Wu et al. (2019),
-        Pay Less Attention with Lightweight and Dynamic Convolutions, section 3, with depthwise weights that are not
-        shared between channels.
+        Vaswani et al. (2017), Attention Is All You Need; norms as in Xiong et al. (2020). Wu et al. (2019), Pay Less
+        Attention with Lightweight and Dynamic Convolutions, section 3; our channels share no weights.
     """
     return make_op("encoder_layer", _layer(hidden, mixer, heads, kernel, activation, dropout))
 
@@ -52,8 +51,8 @@ def decoder_layer(
 
     Args:
         hidden: as of `encoder_layer`.
-        links: which layers of the encoder are attended to, counted from the last, 1; of several the outputs stand side
-            by side. Beyond the first layer, that is meant.
+        links: which layers of the encoder are attended to, counted from the last, 1; what several give stands side by
+            side. Beyond the first layer, that is meant.
         mixer: as of `encoder_layer`; ``recurrent`` is one GRU.
         heads: of attention to the target.
         cross_heads: of attention to the source; must divide the features.

@@ -1,4 +1,4 @@
-"""The module classes of encoder-decoder networks, as text that generated source may contain; see `netwright.nn.helpers`.
+"""The module classes of encoder-decoder networks, as text that generated source may contain, see `helpers`.
 
 Each part of the decoder computes all positions at once (``forward``), or one more position with what it kept of those
 before (``step``); both give the same numbers, from the same weights. What is kept is a tuple of tensors, batch first.

@@ -25,7 +25,7 @@ from netwright.tasks.losses import class_loss, class_scores
 from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 PIXELS = 784.0
 """An example of a task that does not say what it costs counts as much as an image of 28 x 28."""
@@ -57,6 +57,7 @@ class LearningTask:
     input_dtype: ClassVar[str] = "float32"
     mirrors = False
     full_epochs: float | None = None
+    lengths: NDArray[Any] | None = None
     class_names: tuple[str, ...] = ()
 
     def __init__(
@@ -151,6 +152,10 @@ class LearningTask:
     def augmentation(self, shift: float, flip: bool) -> Augmenting | None:
         """What is done to training examples: nothing, here."""
         return None
+
+    def final_scores(self, network: nn.Module, part: str) -> Mapping[str, float]:
+        """What is measured of the best network alone: nothing, here."""
+        return {}
 
     def recipe(self) -> Mapping[str, Value]:
         """Numbers of the recipe that differ from the defaults: none, here."""
