@@ -57,7 +57,6 @@ class LearningTask:
     input_dtype: ClassVar[str] = "float32"
     mirrors = False
     full_epochs: float | None = None
-    lengths: NDArray[Any] | None = None
     class_names: tuple[str, ...] = ()
 
     def __init__(
@@ -140,6 +139,11 @@ class LearningTask:
     def summary(self) -> str:
         """What a person checks before a search."""
         return "\n".join([f"{self.name} on {self.data_line()}", *(f"note: {note}" for note in self.notes)])
+
+    @property
+    def lengths(self) -> NDArray[Any] | None:
+        """(N,) by which training examples are put together; None where all are alike."""
+        return None
 
     # --- learning
 
