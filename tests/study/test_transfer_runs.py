@@ -87,6 +87,10 @@ def test_what_cannot_be_carried_is_refused(made: Path, tmp_path: Path) -> None:
         front_of(tmp_path / "own")
 
 
+def space_of(count: int) -> SearchSpace:
+    return SearchSpace(nn.seq(nn.conv(4), nn.batch_norm(), nn.global_pool(), nn.linear(count)))
+
+
 def test_weights_are_taken_by_name_and_shape_and_damage_is_nothing(tmp_path: Path) -> None:
     """Equal shapes are copied bit for bit, others and NaN are not, and a torn file gives a share of 0."""
     networks = [
