@@ -15,7 +15,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from netwright.evaluation.augmentation import Augmentation
 
 from netwright.evaluation.batches import Batches, Images
 from netwright.evaluation.checkpoints import Checkpoints
@@ -43,7 +42,7 @@ def measure(name: str, batch: int, steps: int) -> None:
     space = image_space(shape, 10) if name == "image_space" else SPACES[name](shape, 10)
     rng = np.random.default_rng(0)
     images = Images(rng.integers(0, 255, (batch * steps, *shape)).astype(np.uint8), rng.integers(0, 10, batch * steps))
-    batches = Batches(images, batch_size=batch, shards=2, augmentation=Augmentation(0, False), seed=0)
+    batches = Batches(images, batch_size=batch, shards=2, augmentation=None, seed=0)
     before = resident_mib("VmRSS")
     supernet = Supernet(space, input_shape=shape)
     made = resident_mib("VmHWM")

@@ -54,8 +54,9 @@ from netwright.types import Architecture, Fidelity
 
 FASHION = "/usr/share/datasets/fashion-mnist"
 METHODS: dict[str, dict[str, Any]] = {
-    "sandwich, largest teaches": {"sampling": "sandwich"},
+    "sandwich, labels and answers": {"sampling": "sandwich"},
     "uniform": {"sampling": "uniform"},
+    "sandwich, largest teaches": {"sampling": "sandwich", "labels": 0.0},
     "sandwich, from labels": {"sampling": "sandwich", "distil": False},
     "sandwich, alpha-divergence": {"sampling": "sandwich", "divergence": "alpha"},
     "fair": {"sampling": "fair"},
@@ -203,6 +204,7 @@ def train_shared(options: dict[str, Any], method: str, seed: int, texts: list[st
             epochs=MOST_EPOCHS,
             distil=settings.distil,
             divergence=settings.divergence,
+            labels=settings.labels,
             options=TrainingOptions(deadline=deadline),
         )
         used_s = time.process_time() - deadline.cpu_s

@@ -1,6 +1,6 @@
 """Is it worth its time that finalists of a search on shared weights learn from the largest network, too?
 
-On a part of the data: a supernet of the default space is trained, then some random networks go on from their shared
+On a part of the data: a supernet of a small elastic space is trained, then some random networks go on from their shared
 weights in three ways: from the labels alone; from the answers of the largest network, too, for as many epochs; and
 from the labels alone for as much processor time as the teacher took. Printed for each network, and as means of paired
 differences with a 95 % interval (Student's t; networks of one supernet are not independent of each other).
@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
-from netwright.evaluation.augmentation import Augmentation
 
+from netwright import nn
 from netwright.comparison.statistics import t_quantile
 from netwright.evaluation.batches import Batches, Images
 from netwright.evaluation.recipe import Recipe
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator, supernet_of
 from netwright.evaluation.supernet_training import train_supernet
 from netwright.evaluation.trainer import TrainerOptions
+from netwright.space import Node, SearchSpace, choice
 from netwright.study.supernet_audit import draw_audited
 from netwright.supernet import Sandwich, Supernet
 from netwright.tasks import load_task
 from netwright.tasks.image_classification import ImageClassification
-from netwright.tasks.image_spaces import image_space
 from netwright.temporary import temporary_folder
 from netwright.types import Architecture, Fidelity
 
@@ -48,11 +48,22 @@ def part_of(data: str, count: int) -> ImageClassification:
     return ImageClassification.from_arrays((images[:count], labels[:count]), layout="CHW")
 
 
+def elastic(num_classes: int) -> SearchSpace:
+    """Stages of convolutions whose widths, kernels and depths are choices."""
+
+    def stage(name: str) -> Node:
+        width = choice(f"width {name}", [8, 16, 24, 32])
+        more = nn.repeat(f"depth {name}", lambda i: nn.conv_norm_act(width, choice(f"kernel {name}{i}", [1, 3])), 0, 2)
+        return nn.seq(nn.conv_norm_act(width, 3, stride=2), more)
+
+    return SearchSpace(nn.seq(*(stage(name) for name in "abc"), nn.global_pool(), nn.linear(num_classes)))
+
+
 def trained(task: ImageClassification, epochs: float, seed: int) -> Supernet:
     """The shared weights."""
-    supernet = supernet_of(task, image_space(task.input_shape, task.num_classes), seed=seed)
+    supernet = supernet_of(task, elastic(task.num_classes), seed=seed)
     images = Images(*task.train(), task.scale)
-    batches = Batches(images, batch_size=128, shards=2, augmentation=Augmentation(1, False), seed=seed)
+    batches = Batches(images, batch_size=128, shards=2, augmentation=task.augmentation(0.036, False), seed=seed)
     train_supernet(supernet, batches, Recipe(), Sandwich(supernet.networks, seed), epochs=epochs)
     return supernet
 

@@ -13,12 +13,12 @@ import torch
 
 from netwright import nn
 from netwright.evaluation import Recipe
-from netwright.tasks.augmentation import Augmentation
 from netwright.evaluation.batches import Batches, Images
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator, supernet_of
 from netwright.evaluation.supernet_training import train_supernet
 from netwright.space import SearchSpace, choice, integer
 from netwright.supernet import Sandwich
+from netwright.tasks.augmentation import Augmentation
 from netwright.tasks.image_classification import ImageClassification
 from netwright.types import Fidelity
 

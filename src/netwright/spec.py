@@ -10,11 +10,9 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
 import yaml
@@ -25,6 +23,7 @@ from netwright.errors import SpecError, one_line, unknown, wrong
 from netwright.goals import INT8_GOAL, TRAINED, parse_constraint, parse_objectives, require
 from netwright.gradient_methods import DIFFERENTIABLE
 from netwright.runtimes import INT8_RUNTIMES, PRECISIONS, RUNTIMES
+from netwright.spec_words import EXPECTED, Expected
 from netwright.tasks import TASKS, directions_of
 from netwright.trial_limits import parse_trial_memory, parse_trial_time
 from netwright.types import Budget, Constraint, Objective
@@ -37,7 +36,11 @@ EVALUATORS = (TRAINING, SUPERNET)
 WITH_PARENTS = ("auto", "evolution", "local", "nsga2", "nsga3")
 """Of our strategies, those whose proposals have parents to inherit from; auto is evolution then."""
 
+AUTO, LEARNS_EARLIER = "auto", "transfer"
+"""The strategy that is chosen for a person, and what it is where earlier studies are given."""
+
 MAX_LINES = 10
+MOST_OPTION = 4096
 _TRAINED = {*TRAINED, *(metric for entry in TASKS.values() for metric in entry.directions)}
 
 _SPACE_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[^:]*)", re.DOTALL)
@@ -88,6 +91,9 @@ class SearchSpec(BaseModel):
     out: PathText = Field(default_factory=_default_out, description="Folder of the run; new or empty.")
     space: PathText = Field("default", description="Name of a shipped search space, or FILE.py:NAME of your own.")
     strategy: Short = Field("auto", description="Search strategy: auto, bayesian, evolution, ...; README lists all.")
+    warm_start: Annotated[tuple[PathText, ...], BeforeValidator(_as_tuple), Field(max_length=32)] = Field(
+        (), description="Folders of earlier runs, whose findings the search begins with."
+    )
     ladder: Short = Field(
         "default",
         description="Rungs that networks pass: default, none, or of proxies, predictor, supernet, short, long, full.",
@@ -155,9 +161,18 @@ class SearchSpec(BaseModel):
         try:
             directions_of(value)
         except SpecError as error:
-            known = ", ".join([*TASKS, "FILE.py:NAME"])
+            known = f"{', '.join(TASKS)}, or FILE.py:NAME"
             message = str(error) if ".py:" in value else wrong("task", value, known, _nearest(value, TASKS))
             raise _error(message) from error
+        return value
+
+    @field_validator("task_options")
+    @classmethod
+    def _check_options(cls, value: dict[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
+        for name, option in value.items():
+            if not name.isidentifier() or not (str(option).isprintable() and len(str(option)) <= MOST_OPTION):
+                allowed = f"names with printable values of at most {MOST_OPTION} characters"
+                raise _error(wrong("task_options", {name: option}, allowed, "write target: income"))
         return value
 
     @field_validator("objectives")
@@ -178,6 +193,15 @@ class SearchSpec(BaseModel):
 
         names = sorted({*strategy_names(), *DIFFERENTIABLE})
         return _checked(value, lambda name: require(name in names, unknown("strategy", name, names)))
+
+    @field_validator("warm_start")
+    @classmethod
+    def _check_warm_start(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        strategy = info.data.get("strategy", AUTO)
+        if value and strategy not in (AUTO, LEARNS_EARLIER):
+            allowed = f"absent with the strategy {strategy}"
+            raise _error(wrong("warm_start", list(value), allowed, f"use {AUTO} or {LEARNS_EARLIER}"))
+        return value
 
     @field_validator("ladder")
     @classmethod
@@ -215,6 +239,9 @@ class SearchSpec(BaseModel):
     @classmethod
     def _check_inherit(cls, value: bool, info: ValidationInfo) -> bool:
         evaluator = info.data.get("evaluator", TRAINING)
+        if value and info.data.get("warm_start"):
+            cure = "leave one of both out: earlier studies teach a strategy whose networks have no parents"
+            raise _error(wrong("inherit", value, "false with warm_start", cure))
         if value and evaluator != TRAINING:
             cure = "shared weights are trained already; leave inherit out"
             raise _error(wrong("inherit", value, f"false with evaluator {evaluator}", cure))
@@ -261,7 +288,7 @@ class SearchSpec(BaseModel):
     @classmethod
     def _check_device(cls, value: str) -> str:
         known = re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,3})?", value)
-        return _checked(value, lambda text: require(bool(known), wrong("device", text, _EXPECTED["device"].allowed)))
+        return _checked(value, lambda text: require(bool(known), wrong("device", text, EXPECTED["device"].allowed)))
 
     @field_validator("space")
     @classmethod
@@ -376,49 +403,6 @@ def load_spec(path: str | os.PathLike[str], **options: object) -> SearchSpec:
     return _validated(values, lambda key: key if key in given else f"{one_line(os.fspath(path))}: {key}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Expected:
-    """What a key may be, and a cure."""
-
-    allowed: str
-    cure: str = ""
-
-
-_PATH = _Expected("a path of 1 to 4096 characters")
-_SWITCH = _Expected("true or false", "write it without quotes")
-_EXPECTED: Mapping[str, _Expected] = MappingProxyType(
-    {
-        "task": _Expected("the name of a task, or FILE.py:NAME"),
-        "task_options": _Expected("a mapping of names to texts and numbers"),
-        "data": _PATH,
-        "budget": _Expected("a time (90s, 10m, 2h), '24 trials' or '300 epochs'", "name the unit, such as 10m"),
-        "constraints": _Expected("a list of limits such as params<=200k"),
-        "objectives": _Expected("a list of metrics such as accuracy"),
-        "workers": _Expected("a whole number in [1, 1024]", "use the number of cores"),
-        "seed": _Expected("a whole number in [0, 2**32)", "use 0"),
-        "out": _PATH,
-        "space": _PATH,
-        "strategy": _Expected("a name such as auto, bayesian, evolution or local", "use auto"),
-        "ladder": _Expected("default, none, or some of proxies, predictor, supernet, short, long, full", "use default"),
-        "teacher": _SWITCH,
-        "inherit": _SWITCH,
-        "halving": _SWITCH,
-        "min_epochs": _Expected("a number in (0, 1000000]", "leave it out"),
-        "max_epochs": _Expected("a number in (0, 1000000]", "leave it out"),
-        "eta": _Expected("a whole number in [2, 100]", "use 3"),
-        "device": _Expected("cpu, cuda, cuda:0 or mps"),
-        "unordered": _SWITCH,
-        "trial_time_limit": _Expected("a time such as 90s, 5m or 1h", "name the unit"),
-        "trial_memory_limit": _Expected("a size such as 500M or 2Gi", "name the unit"),
-        "latency_runtime": _Expected(f"one of {', '.join(RUNTIMES)}"),
-        "latency_batch": _Expected("a whole number in [1, 65536]", "use 1"),
-        "latency_threads": _Expected("a whole number in [1, 1024]", "use 1"),
-        "latency_device_command": _Expected("a program and its arguments, such as 'bench.sh {onnx}'"),
-        "latency_precision": _Expected(f"one of {', '.join(PRECISIONS)}"),
-    }
-)
-
-
 def _validated(values: Mapping[str, object], place: Callable[[str], str]) -> SearchSpec:
     try:
         return SearchSpec.model_validate(values)
@@ -432,13 +416,13 @@ def _validated(values: Mapping[str, object], place: Callable[[str], str]) -> Sea
 def _line(detail: ErrorDetails, place: Callable[[str], str]) -> str:
     key = str(detail["loc"][0]) if detail["loc"] else "the specification"
     if detail["type"] == "missing":
-        return f"{place(key)} is missing: it must be {_EXPECTED[key].allowed}; {_give(key)}"
+        return f"{place(key)} is missing: it must be {EXPECTED[key].allowed}; {_give(key)}"
     if detail["type"] == "extra_forbidden":
         where = place(key)[: -len(key)] if place(key).endswith(key) else ""
         return where + unknown("key", key, SearchSpec.model_fields)
     if detail["type"] == "netwright":
         return place(key)[: -len(key)] + _about(key, detail["msg"])
-    expected = _EXPECTED.get(key, _Expected(detail["msg"]))
+    expected = EXPECTED.get(key, Expected(detail["msg"]))
     return wrong(place(key), detail["input"], expected.allowed, expected.cure)
 
 

@@ -57,7 +57,10 @@ def clean_error(answer: Answer) -> str:
         (["--strategy", "randon"], "did you mean 'random'?"),
         (["--space", "../../x"], "space must be the name of a shipped space"),
         (["--device", "gpu"], "device must be cpu, cuda, cuda:0 or mps, got 'gpu'"),
-        (["--task", "image-clasification"], "task must be image-classification, got 'image-clasification'"),
+        (
+            ["--task", "image-clasification"],
+            "or FILE.py:NAME, got 'image-clasification'; did you mean",
+        ),
         (["--task", "image_classification"], "got 'image_classification'; did you mean 'image-classification'?"),
         (
             ["--constraint", "params<=200kb"],

@@ -40,6 +40,21 @@ class Vary(torch_nn.Module):
     def forward(self, x):
         return x * self.weight.sum()
 
+class Gate(torch_nn.Module):
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.inner = torch_nn.Conv2d(channels, hidden, 1)
+        self.outer = torch_nn.Conv2d(hidden, channels, 1)
+
+    def forward(self, x):
+        return x * torch.sigmoid(self.outer(torch.relu(self.inner(x))))
+
+def odd(input_shape, num_classes):
+    own = nn.op(Gate, input_size="channels", hidden=choice("hidden", [2, 4]))
+    kinds = nn.one_of("kind", {"fits": nn.conv(8), "clashes": nn.conv(4)})
+    parts = nn.conv_norm_act(8, stride=2), own, nn.add(nn.identity(), kinds), nn.flatten()
+    return SearchSpace(nn.seq(*parts, nn.linear(num_classes)))
+
 def unshared(input_shape, num_classes):
     return SearchSpace(nn.seq(nn.op(Vary, dims=choice("dims", [1, 2])), nn.flatten(), nn.linear(num_classes)))
 """
@@ -277,6 +292,7 @@ def history(folder: Path) -> list[tuple[object, ...]]:
     [
         (["--sampling", "sandwichs"], "unknown sampling 'sandwichs'; did you mean 'sandwich'?"),
         (["--divergence", "js"], "unknown divergence 'js'"),
+        (["--labels", "half"], "labels must be a share in [0, 1], got 'half'"),
         (["--epochs", "0"], "epochs must be a number > 0"),
         (["--epochs", "many"], "epochs must be a number > 0, at most 1e6, got 'many'"),
         (["--budget", "20 trials"], "budget must be a time such as 10m, got '20 trials'"),
@@ -306,6 +322,25 @@ def test_a_space_whose_weights_cannot_be_shared_is_named(cli: Cli, made: Path) -
     assert "net.0:own has shapes of different dimensions" in answer.err
     assert "declare them as branches of nn.one_of" in answer.err
     assert not Path("new").exists()
+
+
+def test_a_class_of_ones_own_and_shapes_that_clash(cli: Cli, made: Path) -> None:
+    """The class is shared as any layer is, and taken out; of networks that cannot be it is said why."""
+    train = ["supernet", "train", *given(made, "odd"), "--epochs", 2, "--out", "odd", "-q"]
+    assert cli(*train).code == 0
+    for kind, hidden in (("fits", 2), ("clashes", 4)):
+        Path(f"{kind}.json").write_text(json.dumps({"hidden": hidden, "kind": kind}))
+    both = ["--architecture", "fits.json", "--architecture", "clashes.json", "--json"]
+    answer = cli("supernet", "evaluate", "odd", *both)
+    assert answer.code == 0, answer.err
+    fits, clashes = map(json.loads, answer.lines)
+    assert (fits["error"], clashes["metrics"]) == ("", {})
+    assert "cannot sum branches of shapes (8, 4, 4), (4, 4, 4)" in clashes["error"]
+    answer = cli("supernet", "extract", "odd", "--architecture", "clashes.json", "--out", "y")
+    assert (answer.code, "cannot sum branches" in answer.err, Path("y").exists()) == (3, True, False), answer.err
+    assert cli("supernet", "extract", "odd", "--architecture", "fits.json", "--out", "x").code == 0
+    assert "class Gate" in Path("x/model.py").read_text()
+    assert cli("verify", "x", "--data", made / "rows.npz").code == 0
 
 
 def test_what_is_no_supernet_is_refused(cli: Cli, made: Path) -> None:

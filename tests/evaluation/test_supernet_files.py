@@ -69,6 +69,7 @@ def test_what_is_not_the_file_is_refused(tmp_path: Path) -> None:
     [
         ({"sampling": "sandwichs"}, "unknown sampling 'sandwichs'; did you mean 'sandwich'?"),
         ({"divergence": "js"}, "unknown divergence 'js'"),
+        ({"labels": 1.5}, "labels must be a share"),
         ({"epochs": 0.0}, "epochs must be > 0 and at most 1e6, got 0.0"),
         ({"epochs": float("nan")}, "epochs must be > 0"),
         ({"seed": -1}, "seed must be a whole number"),

@@ -1,7 +1,7 @@
-"""A small search whose ladder has shared weights: `python shared_search.py RUN search|resume [training|scoring]`.
+"""A small search whose ladder has shared weights: `python shared_search.py RUN search|resume [MOMENT]`.
 
-With the last word the process ends itself, as by SIGKILL, in the middle of the training of the shared weights, or when
-some networks are scored with them.
+With the last word the process ends itself: ``training`` in the middle of the training of the shared weights, as by
+SIGKILL, ``interrupt`` there, as by Ctrl-C, ``scoring`` when some networks are scored with them, as by SIGKILL.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ def space() -> nw.SearchSpace:
     return nw.SearchSpace(nn.seq(stem, deep, nn.global_pool(), nn.linear(10)))
 
 
-def kill_in_training() -> None:
-    """End this process as SIGKILL does when the training is past its first checkpoint."""
-    real = supernet_phase.read_told
+def end_in_training(number: int) -> None:
+    """Send this process a signal when the training is past its first checkpoint."""
+    real, sent = supernet_phase.read_told, []
 
     def watched(folder: Path) -> supernet_phase.Told | None:
         told = real(folder)
-        if told is not None and told.step > 0.55 * told.total:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if told is not None and told.step > 0.55 * told.total and not sent:
+            sent.append(number)
+            os.kill(os.getpid(), number)
         return told
 
     supernet_phase.read_told = watched
@@ -61,5 +62,10 @@ def run(folder: Path, what: str, **options: object) -> nw.Result:
 
 if __name__ == "__main__":
     if len(sys.argv) > 3:
-        {"training": kill_in_training, "scoring": kill_in_scoring}[sys.argv[3]]()
+        moments = {
+            "training": lambda: end_in_training(signal.SIGKILL),
+            "interrupt": lambda: end_in_training(signal.SIGINT),
+            "scoring": kill_in_scoring,
+        }
+        moments[sys.argv[3]]()
     run(Path(sys.argv[1]), sys.argv[2])

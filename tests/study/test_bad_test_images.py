@@ -60,10 +60,10 @@ def test_where_time_is_short_fewer_images_check_the_files() -> None:
         name: (np.arange(60).reshape(n, -1), np.arange(n) % 2) for name, n in (("validation", 20), ("test", 30))
     }
     metrics = {"validation_accuracy": 0.9}
-    remark = sample(examples, metrics, 10, lambda few: float(few[1].mean()))
+    remark = sample(examples, metrics, 10, lambda few: {"accuracy": float(few[1].mean())})
     assert {"validation_sample": 4, "test_sample": 6} == {name: len(y) for name, (_, y) in examples.items()}
     assert {"validation_accuracy", "validation_sample_accuracy", "test_sample_accuracy"} == set(metrics)
-    assert "checked on 10 of 50 images" in remark
+    assert "checked on 10 of 50 examples" in remark
 
 
 def refuse(out: Path, *names: str) -> None:

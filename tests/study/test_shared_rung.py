@@ -118,6 +118,18 @@ def test_a_training_that_hangs_is_stopped(store: Store, tmp_path: Path, monkeypa
     assert notes(made, store, ()) == ["the ladder had no rung supernet: its training did not end in time"]
 
 
+def test_weights_that_are_no_better_than_chance_score_nothing(store: Store, tmp_path: Path) -> None:
+    """Which the training finds out on eight networks; it is stored, and told."""
+    checked = {"accuracies": [0.1, 0.116], "chance": 0.12, "equal_pairs": 0}
+    made = rung(lambda ears, ends_s: None, tmp_path / "s")
+    made.phase.record = SimpleNamespace(trained={"checked": checked})  # type: ignore[assignment]
+    found = made.score(store, [Architecture({"a": 1})], tmp_path, 1, lambda: 60.0)
+    made.keep(store, found, tmp_path / "files")
+    assert notes(made, store, ())[0].startswith(
+        "the ladder had no rung supernet: no network is better than chance with"
+    )
+
+
 def test_a_search_without_the_rung_says_nothing_of_it(store: Store) -> None:
     assert notes(None, store, ()) == []
 
@@ -177,13 +189,13 @@ def test_shared_weights_rank_by_accuracy_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["training", "scoring"])
-def test_a_search_killed_while_weights_are_shared_is_the_same_search(tmp_path: Path, moment: str) -> None:
+@pytest.mark.parametrize(("moment", "code"), [("training", -9), ("scoring", -9), ("interrupt", 130)])
+def test_a_search_killed_while_weights_are_shared_is_the_same_search(tmp_path: Path, moment: str, code: int) -> None:
     """The same weights, the same scores and the same history, whenever it was killed."""
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     subprocess.run([sys.executable, SCRIPT, whole, "search"], check=True)
     killed = subprocess.run([sys.executable, SCRIPT, cut, "search", moment], check=False)
-    assert killed.returncode == -9
+    assert killed.returncode == code
     with Store.open(cut / "study.db", read_only=True) as store:
         assert ([], None) == (store.trials(), stored(store))
     subprocess.run([sys.executable, SCRIPT, cut, "resume"], check=True)

@@ -14,7 +14,8 @@ from netwright.evaluation import Recipe, TrainingEvaluator
 from netwright.evaluation.batches import Batches, Images
 from netwright.evaluation.checkpoints import Checkpoints
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator, supernet_of
-from netwright.evaluation.supernet_losses import Divergence
+from netwright.evaluation.supernet_gradients import Lesson
+from netwright.evaluation.supernet_losses import Divergence, divergence
 from netwright.evaluation.supernet_training import Position, train_supernet
 from netwright.evaluation.training import TrainingOptions
 from netwright.nn.profiling import profile
@@ -92,6 +93,16 @@ def test_an_evaluator_checks_limits_and_scores_a_network_as_it_is_taken_out(
     recalibrate(plain, evaluator._batches(Recipe(), Fidelity(epochs=1.0), 0))
     scores = evaluate(plain, Images(*task.validation(), task.scale))
     assert (scores["accuracy"], scores["loss"]) == (first["accuracy"], first["loss"])
+
+
+def test_networks_that_are_taught_learn_from_labels_in_part() -> None:
+    """The loss of a taught network is the weighted mean of both; that of the first one is of labels alone."""
+    logits, y = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 0.0]]), torch.tensor([0, 2])
+    teacher = torch.softmax(torch.tensor([[0.0, 1.0, 0.0], [3.0, 0.0, 0.0]]), dim=1)
+    taught, told = Lesson().loss(logits, y, teacher), Lesson().loss(logits, y, None)
+    assert told == torch.nn.functional.cross_entropy(logits, y)
+    assert taught == divergence("kl", logits, teacher)
+    assert torch.isclose(Lesson(labels=0.25).loss(logits, y, teacher), 0.25 * told + 0.75 * taught)
 
 
 def test_an_interrupted_training_ends_with_the_same_bits(task: ImageClassification, tmp_path: Path) -> None:

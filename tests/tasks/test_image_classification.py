@@ -360,7 +360,7 @@ def test_tasks_are_loaded_by_name() -> None:
     task = load_task("image-classification", "digits", seed=3, validation_share=0.5)
     assert isinstance(task, ImageClassification)
     assert task.split == SplitOptions(3, 0.5)
-    assert list(TASKS) == ["image-classification"]
+    assert "image-classification" in TASKS
     with pytest.raises(SpecError, match="unknown task 'image-clasification'; did you mean 'image-classification'"):
         load_task("image-clasification", "digits")
 

@@ -41,6 +41,7 @@ def search(
     out: Annotated[Text, typer.Option(help="Folder of the run, new or empty.  [default: runs/TIME]")] = None,
     space: Annotated[Text, typer.Option(help="A shipped search space (netwright spaces) or FILE.py:NAME.")] = None,
     strategy: Annotated[Text, typer.Option(help="auto, bayesian, evolution, ...; README lists all.")] = None,
+    warm_start: Annotated[list[str] | None, typer.Option(help="Run to begin with; may be repeated.")] = None,
     ladder: Annotated[
         Text,
         typer.Option(
@@ -79,6 +80,7 @@ def search(
     options |= {key: _number(options[key]) for key in NUMBERS}
     if latency_device_command is not None and latency_runtime is None:
         options["latency_runtime"] = "device"
+    options["warm_start"] = options.pop("warm_start") or None
     options["task_options"] = task_options(options.pop("task_option") or ()) or None
     options["constraints"], options["objectives"] = options.pop("constraint") or None, options.pop("objective") or None
 

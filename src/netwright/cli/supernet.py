@@ -56,6 +56,9 @@ def train(
         bool | None, typer.Option("--distil/--no-distil", help="The largest network teaches.  [default: distil]")
     ] = None,
     divergence: Annotated[Text, typer.Option(help="Of its answers: kl or alpha.  [default: kl]")] = None,
+    labels: Annotated[
+        Text, typer.Option(metavar="X", help="Share of labels in what the others learn.  [default: 0.5]")
+    ] = None,
     epochs: Annotated[Text, typer.Option(metavar="E", help="Passes over the data, in all.")] = None,
     budget: Annotated[Text, typer.Option(help="A time such as 10m, in all.  [default: 10m without --epochs]")] = None,
     workers: Annotated[Text, typer.Option(metavar="N", help="Processes that share each step.  [default: 1]")] = None,
@@ -84,7 +87,7 @@ def train(
     length, limit = _length(known, epochs, budget)
     tell = _Lines(sys.stdout, quiet=quiet, as_json=as_json)
     with redirect_stdout(sys.stderr):
-        how = options_of(known, sampling=sampling, distil=distil, divergence=divergence)
+        how = options_of(known, sampling=sampling, distil=distil, divergence=divergence, labels=_number(labels))
         training = new_training(spec, epochs=length, budget=limit, options=how)
         finished, spent_s = training.is_finished(), training.phase.record.spent_s
         left_s = None if limit is None else (limit.time_s or 0.0) - spent_s

@@ -17,8 +17,9 @@ TRAINED_SHARE = 0.2
 SCORED_SHARE = 0.05
 """Part of it that scores networks with them, as planned, and `LATE` times as much as it goes."""
 
-LEAST_TRAINED_S = 15.0
-"""Wall seconds below which training them is not worth it: a hundred steps or so."""
+LEAST_TRAINED_S = 45.0
+"""Wall seconds below which training them is not worth it: a few hundred steps on an idle core. On a busy one 31 s were
+only 3 steps, since starting the process and looking at the space takes its time, too."""
 
 MOST_EPOCHS = 4.0
 LEAST_EPOCHS = 2.0
@@ -71,10 +72,10 @@ def plan_shared(
 
     Example:
         >>> costs = {"workers": 2, "rate": 0.0125, "full": 30.0, "score_s": 0.8}
-        >>> plan_shared(150.0, is_limited=True, **costs)
-        SharedPlan(epochs=120.0, until_s=30.0, num=18, most_s=11.3, why_not='')
+        >>> plan_shared(300.0, is_limited=True, **costs)
+        SharedPlan(epochs=120.0, until_s=60.0, num=37, most_s=22.5, why_not='')
         >>> plan_shared(45.0, is_limited=True, **costs).why_not
-        'its training would have 9 s of the 45 s for trying networks, and needs 15; give a larger budget'
+        'its training would have 9 s of the 45 s for trying networks, and needs 45; give a larger budget'
         >>> plan_shared(45.0, is_limited=False, **costs)
         SharedPlan(epochs=2.0, until_s=None, num=16, most_s=None, why_not='')
     """

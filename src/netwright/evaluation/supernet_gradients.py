@@ -47,11 +47,29 @@ class Lesson:
         distil: all but the first from the first one's answers; else all from the labels.
         divergence: how these are compared.
         label_smoothing: of the labels.
+        labels: share of the labels in what the others learn from, in [0, 1]: a teacher that knows little yet teaches
+            slowly (Hinton, Vinyals and Dean 2015, section 2, weigh both, too).
     """
 
     distil: bool = True
     divergence: Divergence = "kl"
     label_smoothing: float = 0.0
+    labels: float = 0.0
+
+    def loss(self, logits: Tensor, y: Tensor, teacher: Tensor | None) -> Tensor:
+        """Of a network.
+
+        Args:
+            logits: that it gives, (B, C).
+            y: classes (B,).
+            teacher: answers that it learns from, (B, C) probabilities; None for the labels alone.
+        """
+        if teacher is not None and not self.labels:
+            return divergence(self.divergence, logits, teacher)
+        told = F.cross_entropy(logits, y, label_smoothing=self.label_smoothing)
+        if teacher is None:
+            return told
+        return self.labels * told + (1 - self.labels) * divergence(self.divergence, logits, teacher)
 
 
 class SupernetGradients:
@@ -141,10 +159,7 @@ class SupernetGradients:
         for subnet in subnets:
             subnet.model.train()
             logits = subnet(x)
-            if teacher is None:
-                loss = F.cross_entropy(logits, y, label_smoothing=self.lesson.label_smoothing)
-            else:
-                loss = divergence(self.lesson.divergence, logits, teacher)
+            loss = self.lesson.loss(logits, y, teacher)
             if self.lesson.distil and teacher is None:
                 teacher = F.softmax(logits.detach(), dim=1)
             torch.autograd.backward(loss / self.batches.shards)

@@ -35,6 +35,7 @@ class SupernetSettings:
             two of a space that opens), ``pareto`` (the largest, the best of a few of a size twice, the smallest).
         distil: whether all networks of a step but the first learn from its answers.
         divergence: how: ``kl``, or ``alpha`` for adaptive alpha-divergence.
+        labels: share of the labels in what these networks learn from, beside its answers, in [0, 1].
         epochs: passes over the data in all cycles together, at most where time is limited.
         seed: of weights, samples, order and augmentation of the data.
         recipe: of the optimiser.
@@ -49,6 +50,7 @@ class SupernetSettings:
     sampling: Sampling = "sandwich"
     distil: bool = True
     divergence: Literal["kl", "alpha"] = "kl"
+    labels: float = 0.5
     epochs: float = 10.0
     seed: int = 0
     recipe: Recipe = field(default_factory=Recipe)
@@ -61,6 +63,8 @@ class SupernetSettings:
             raise SpecError(unknown("sampling", str(self.sampling), SAMPLINGS))
         if self.divergence not in DIVERGENCES:
             raise SpecError(unknown("divergence", str(self.divergence), DIVERGENCES))
+        if isinstance(self.labels, bool) or not isinstance(self.labels, (int, float)) or not 0 <= self.labels <= 1:
+            raise SpecError(wrong("labels", self.labels, "a share in [0, 1]"))
         if not 0 < self.epochs <= 1e6 or not math.isfinite(self.epochs):
             raise SpecError(wrong("epochs", self.epochs, "> 0 and at most 1e6"))
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:

@@ -129,6 +129,7 @@ class SupernetTrainer(TrainingEvaluator):
             epochs=settings.length,
             distil=settings.distil,
             divergence=settings.divergence,
+            labels=settings.labels,
             options=how,
             listener=teller,
         )

@@ -71,6 +71,7 @@ def train_supernet(
     epochs: float,
     distil: bool = True,
     divergence: Divergence = "kl",
+    labels: float = 0.5,
     options: TrainingOptions | None = None,
     listener: Listener = lambda position: False,
 ) -> Trained:
@@ -84,6 +85,7 @@ def train_supernet(
         epochs: passes over the batches' data; fractions are allowed.
         distil: let all networks of a step but the first learn from its answers.
         divergence: how their answers are compared with these.
+        labels: share of the labels in what they learn from, in [0, 1].
         options: checkpoints, deadline, processes that share each step.
         listener: is told of each step; where it says so the training stops there, with a checkpoint.
 
@@ -91,7 +93,7 @@ def train_supernet(
         TrialError: the loss was not finite twice, or a helper process died.
     """
     options = options or TrainingOptions()
-    lesson = Lesson(distil, divergence, recipe.label_smoothing)
+    lesson = Lesson(distil, divergence, recipe.label_smoothing, labels)
     run = _Run(supernet, batches, recipe, recipe.schedule(epochs, batches.steps_per_epoch), options, lesson)
     start_s = time.monotonic()
     try:

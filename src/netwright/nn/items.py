@@ -142,7 +142,7 @@ def _items(code: Code) -> Iterator[Item]:
         yield _join(_COMBINED[code.func], tuple(Branch(INPUT, items_of(branch)) for branch in inner))
     elif code.func == "CellChain":
         yield Chain(tuple(_joint(cast(Call, cell)) for cell in inner))
-    elif code.func in ("OverPositions", "ChannelsLast", "Recurrent"):
+    elif code.func in ("OverPositions", "ChannelsLast", "Recurrent", "ReversibleNorm"):
         yield Layer(code.func, code, body=items_of(inner[0]))
     elif code.func in WHOLES:
         placed = (part for part in walk(code) if isinstance(part, Call) and part.place)

@@ -85,6 +85,24 @@ def over_positions(body: Node) -> Op:
     return make_op("over_positions", {}, node("body", body))
 
 
+def reversible_norm(body: Node) -> Op:
+    """Declare running the body on a window (C, L) of mean 0 and deviation 1, and giving both back to its (C', H).
+
+    Of each channel the mean and the standard deviation over the window are taken out, and put back into what the body
+    gives for the first channels; so a forecast follows the level of its window.
+
+    References:
+        Kim et al. (2022), Reversible Instance Normalization for Accurate Time-Series Forecasting against Distribution
+        Shift; without its learned scales.
+    """
+    return make_op("reversible_norm", {}, node("body", body))
+
+
+def series_norm() -> Op:
+    """Declare bringing each channel of a series (C, L) to mean 0 and standard deviation 1, each series by itself."""
+    return make_op("series_norm", {})
+
+
 def one_of(name_or_choice: str | Expr, branches: Mapping[Value, Node]) -> OneOf:
     """Declare a choice among operations; decisions inside exist only where their branch is taken.
 

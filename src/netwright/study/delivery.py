@@ -16,6 +16,7 @@ import numpy as np
 
 from netwright.errors import DataError, ExportError, one_line
 from netwright.export import Ancestor, Card, Compared, Examples, Limit, export_network, scoring_of
+from netwright.study.finishing import Weights, finish, read, rival_scores
 from netwright.study.plan import EXPORT_S, SCORING
 from netwright.study.result import Result
 from netwright.study.setup import Parts
@@ -133,15 +134,17 @@ def export_trial(
         raise ExportError(f"the weights of trial {trial.id} are not there ({weights}); export another trial")
     term = task.network(parts.space, trial.architecture)
     metrics = {(f"validation_{n}" if n in task.directions else n): v for n, v in trial.metrics.items()}
+    trained = finish(weights, task, lambda given: _trained(term, given, task), metrics, test)
     examples: dict[str, Examples] = {"validation": task.validation()}
+    remarks = () if comparisons is None else (*comparisons.warnings, *comparisons.notes)
     if test is not None:
         desk.tell(f"scoring {len(test[1])} test examples")
         examples["test"] = test
-        metrics |= _test_metrics(evaluator, term, weights, task, test)
-    remarks = () if comparisons is None else (*comparisons.warnings, *comparisons.notes)
+        metrics |= _test_metrics(evaluator, term, trained, task, test)
+        remarks = (*remarks, *rival_scores(task, test, desk.left_s(), metrics))
     most = min(images_in(desk.left_s(), trial, len(task.train()[1])), MOST_OUTPUTS // _values_kept(task))
     if sum(map(_size, examples.values())) > most:
-        remarks = (*remarks, sample(examples, metrics, most, lambda few: scores_of(term, weights, task, few)))
+        remarks = (*remarks, sample(examples, metrics, most, lambda few: scores_of(term, trained, task, few)))
     desk.tell(f"writing model.py, weights and ONNX, and checking them on {sum(map(_size, examples.values()))} examples")
     card = Card(
         task=task.name,
@@ -158,7 +161,7 @@ def export_trial(
         task_options=dict(parts.task_options),
     )
     export_network(
-        term, weights, info=task.export_info(), out=out, card=card, examples=examples, scoring=scoring_of(task)
+        term, trained, info=task.export_info(), out=out, card=card, examples=examples, scoring=scoring_of(task)
     )
     return Card.from_json((out / "card.json").read_bytes())
 
@@ -172,7 +175,7 @@ def _best_reference(result: Result | None, parts: Parts) -> Compared | None:
 
 
 def _test_metrics(
-    evaluator: TrainingEvaluator, term: Term, weights: Path, task: Task, test: Examples
+    evaluator: TrainingEvaluator, term: Term, weights: Path | Weights, task: Task, test: Examples
 ) -> dict[str, float]:
     """What the network is worth on the test split; also in int8, where the search was for that."""
     from netwright.evaluation.quantised import quantised_accuracy
@@ -230,7 +233,7 @@ def _size(examples: Examples) -> int:
     return len(examples[1])
 
 
-def scores_of(term: Term, weights: Path, task: Task, examples: Examples) -> dict[str, float]:
+def scores_of(term: Term, weights: Path | Weights, task: Task, examples: Examples) -> dict[str, float]:
     """Metrics of the network as the search builds it, without the loss; what the exported files are compared with."""
     from netwright.evaluation.batches import Data
     from netwright.evaluation.trainer import scored_at_once
@@ -245,13 +248,11 @@ def scores_of(term: Term, weights: Path, task: Task, examples: Examples) -> dict
     return {name: value for name, value in found.items() if name != "loss"}
 
 
-def _trained(term: Term, weights: Path, task: Task) -> nn.Module:
-    from safetensors.torch import load_file
-
+def _trained(term: Term, weights: Path | Weights, task: Task) -> nn.Module:
     from netwright.nn import build
 
     model = build(term, input_shape=task.input_shape, seed=0, input_dtype=task.input_dtype)
-    model.load_state_dict(load_file(weights))
+    model.load_state_dict(read(weights))
     return model
 
 

@@ -18,10 +18,13 @@ from netwright.evaluation.ladder import DEFAULT, NONE, training_rungs
 from netwright.evaluation.recipe import Recipe
 from netwright.python_files import import_file
 from netwright.space import SearchSpace
+from netwright.spec import LEARNS_EARLIER
 from netwright.strategies import Strategy, SuccessiveHalving, has_fidelities, make_strategy
 from netwright.strategies.auto import choose
+from netwright.strategies.earlier_studies import EarlierStudy
 from netwright.strategies.rung_sense import RungSense
 from netwright.strategies.successive_halving import rung_epochs
+from netwright.study.earlier import earlier_studies, fingerprint, told_of
 from netwright.study.equal_time import EqualTime
 from netwright.study.finals import PORTFOLIO, REFERENCE
 from netwright.study.known_limits import KnownLimits
@@ -61,6 +64,7 @@ class Parts:
         sharing: the supernet that is searched on; None where each network is trained.
         by_gradients: the differentiable search that gives the networks; None where a strategy proposes them.
         task_options: with which the data was read.
+        earlier: studies that the search begins with.
     """
 
     space: SearchSpace
@@ -78,6 +82,7 @@ class Parts:
     sharing: Sharing | None = None
     by_gradients: ByGradients | None = None
     task_options: Mapping[str, str | float | bool] = field(default_factory=dict)
+    earlier: tuple[EarlierStudy, ...] = ()
 
 
 def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any]) -> Parts:
@@ -133,11 +138,15 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
     given = objects.get("strategy")
     known_limits = KnownLimits(evaluator.keeps_known_limits)
     space = space.limited(known_limits)
-    strategy = _strategy_of(spec, first, space, task, given)
+    earlier = earlier_studies(spec)
+    strategy = _strategy_of(spec, first, space, task, given, earlier)
     ladder = strategy if isinstance(strategy, Ladder) else None
     if first.equal_time and learns_images(task) and [goal.metric for goal in goals] == ["accuracy"]:
         strategy = EqualTime(strategy, first.least_cost)
     searched_by = "" if given is not None else searcher(spec.strategy, goals)
+    if earlier:
+        searched_by = f"strategy: {LEARNS_EARLIER}, which {told_of(earlier, space)}"
+        code = digest(code + fingerprint(earlier))
     return Parts(
         space,
         strategy,
@@ -151,10 +160,18 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
         ladder=ladder,
         known_limits=known_limits,
         task_options=spec.task_options,
+        earlier=earlier,
     )
 
 
-def _strategy_of(spec: SearchSpec, plan: Plan, space: SearchSpace, task: Task, given: Strategy | None) -> Strategy:
+def _strategy_of(
+    spec: SearchSpec,
+    plan: Plan,
+    space: SearchSpace,
+    task: Task,
+    given: Strategy | None,
+    earlier: Sequence[EarlierStudy] = (),
+) -> Strategy:
     """The strategy in its rungs; the plan is that of the budget which the search began with.
 
     A strategy that decides on fidelities itself is given those of the rungs; others are put on the ladder, or without
@@ -174,15 +191,19 @@ def _strategy_of(spec: SearchSpec, plan: Plan, space: SearchSpace, task: Task, g
             raise SpecError(wrong("ladder", spec.ladder, f"left out with the strategy {spec.strategy}", cure))
         options["fidelities"] = [Fidelity(e) for e in epochs]
 
+    learns = {"earlier": earlier} if earlier else {}
+
     def make() -> Strategy:
+        name = LEARNS_EARLIER if earlier else spec.strategy
         return make_strategy(
-            spec.strategy if given is None else given,
+            name if given is None else given,
             space,
             seed=spec.seed,
             objectives=goals,
             constraints=constraints,
             initial=initial,
             **options,
+            **learns,
         )
 
     if options:

@@ -129,6 +129,8 @@ class SharedRung:
         if known is not None:
             return known
         phase = self.phase
+        if _is_chance(phase.record):
+            return SharedScores((), "no network is better than chance with shared weights; give a larger budget")
         scorer = SharedScorer(phase.task, phase.weights, phase.record.digest, phase.space, device=phase.record.device)
         scored = scores_by(scorer, networks, folder=folder, workers=workers, may_go_on=may_go_on)
         return SharedScores(tuple(scored), origin=phase.record.origin)
@@ -215,6 +217,15 @@ def _of_events(events: Sequence[Event], path: Path) -> SharedScores | None:
         return SharedScores(tuple(rows), str(body["why_not"]), str(body["origin"]))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StoreError(f"{path}: what shared weights said cannot be read: {error}") from error
+
+
+def _is_chance(record: SupernetRecord) -> bool:
+    """Whether the training found that none of some random networks says more than the most frequent class does."""
+    checked = record.trained.get("checked")
+    if not isinstance(checked, dict):
+        return False
+    accuracies = cast("list[float]", checked["accuracies"])
+    return bool(accuracies) and max(accuracies) <= cast("float", checked["chance"])
 
 
 def _keep(store: Store, scores: SharedScores) -> None:

@@ -55,6 +55,38 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             MappingProxyType({"perplexity": "min", "token_accuracy": "max"}),
             "a folder with train.en and train.de, a .tsv file, or two line-aligned files SOURCE,TARGET",
         ),
+        "object-detection": TaskEntry(
+            "netwright.tasks.detection.task:ObjectDetection",
+            MappingProxyType({"map": "max", "map50": "max"}),
+            "boxes in a .csv, COCO's .json or Pascal VOC's .xml files, and their images",
+        ),
+        "tabular-classification": TaskEntry(
+            "netwright.tasks.tabular:TabularClassification",
+            MappingProxyType(
+                {"accuracy": "max", "balanced_accuracy": "max", "auc": "max", "log_loss": "min", "ece": "min"}
+            ),
+            "a table: .csv, .csv.gz, .parquet, or a folder with train, validation and test files",
+        ),
+        "tabular-regression": TaskEntry(
+            "netwright.tasks.tabular:TabularRegression",
+            MappingProxyType({"rmse": "min", "mae": "min", "r2": "max"}),
+            "a table whose target is a number, in the same forms",
+        ),
+        "series-classification": TaskEntry(
+            "netwright.tasks.series:SeriesClassification",
+            MappingProxyType({"accuracy": "max"}),
+            "time series with classes: a .npz file, or lines of a class and its values (.csv, .tsv)",
+        ),
+        "series-forecasting": TaskEntry(
+            "netwright.tasks.series:SeriesForecasting",
+            MappingProxyType({"mase": "min", "mae": "min", "rmse": "min"}),
+            "a table in the order of time: .csv, .csv.gz, .parquet",
+        ),
+        "speech-recognition": TaskEntry(
+            "netwright.tasks.speech_recognition:SpeechRecognition",
+            MappingProxyType({"wer": "min", "cer": "min"}),
+            "a .csv or .jsonl manifest of audio files and texts, or a .npz file of samples or frames",
+        ),
     }
 )
 """What can be searched for by name."""

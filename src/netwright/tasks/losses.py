@@ -16,14 +16,16 @@ def class_loss(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -
     """Mean cross entropy in nats.
 
     Args:
-        outputs: logits (B, C), or (B, L, C) for one answer a position.
-        targets: class numbers (B,) or (B, L); negative ones do not count.
+        outputs: logits (B, C), or (B, L, C) for one answer a position, or of each of L members.
+        targets: class numbers (B,), of members, too, or (B, L); negative ones do not count.
         label_smoothing: share of a target's weight that all classes divide.
     """
     import torch.nn.functional as F
 
     if outputs.ndim == 2:
         return F.cross_entropy(outputs, targets, label_smoothing=label_smoothing)
+    if targets.ndim == 1:
+        targets = targets[:, None].expand(outputs.shape[:2])
     logits, wanted = outputs.flatten(0, -2), targets.flatten()
     losses = F.cross_entropy(logits, wanted.clamp(min=0), label_smoothing=label_smoothing, reduction="none")
     counts = (wanted >= 0).to(losses.dtype)

@@ -18,6 +18,7 @@ class Runtime:
         also: files of other packages, from `netwright` on, whose last parts are copied before it.
         compacts: it has a function ``compact(outputs, targets)``, which makes of outputs too large to be kept what the
             scores of the task are made of.
+        reads_images: whether it needs the part of ``runtime.py`` that reads images.
     """
 
     file: str
@@ -25,6 +26,7 @@ class Runtime:
     packages: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     compacts: bool = False
+    reads_images: bool = False
 
 
 RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
@@ -33,6 +35,13 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             "runtime.py",
             "``python model.py IMAGE`` prints the most probable classes of an image file.",
             ("PIL",),
+            reads_images=True,
+        ),
+        "detection": Runtime(
+            "runtimes/detection.py",
+            "``python model.py IMAGE`` prints the boxes found in an image file: class, score, corners in pixels.",
+            ("PIL",),
+            reads_images=True,
         ),
         "array": Runtime(
             "runtimes/array.py",
@@ -43,6 +52,19 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             "``python model.py FILE.txt`` prints a translation of each line of a file, or of its standard input.",
             also=("tasks/subwords.py", "tasks/tokens.py"),
             compacts=True,
+        ),
+        "table": Runtime(
+            "runtimes/table.py",
+            "``python model.py FILE.csv`` prints what it says of each row of a table.",
+        ),
+        "series": Runtime(
+            "runtimes/series.py",
+            "``python model.py FILE.npy`` (or FILE.csv) prints the classes of series, or a forecast.",
+        ),
+        "speech": Runtime(
+            "runtimes/speech.py",
+            "``python model.py FILE.wav`` prints what is said in a recording.",
+            ("soundfile",),
         ),
     }
 )

@@ -10,7 +10,18 @@ from functools import partial
 from types import MappingProxyType
 
 from netwright.errors import BuildError, unknown
-from netwright.nn.emitters import basics, blocks, cells, convolutions, own, pooling, sequences, shapes, translation
+from netwright.nn.emitters import (
+    basics,
+    blocks,
+    cells,
+    columns,
+    convolutions,
+    own,
+    pooling,
+    sequences,
+    shapes,
+    translation,
+)
 from netwright.nn.site import Emitted, Flow, Site, Tally
 from netwright.space.terms import CellTerm, OpTerm, Term
 
@@ -21,6 +32,7 @@ EMITTERS: Mapping[str, Emitter] = MappingProxyType(
         **basics.EMITTERS,
         **blocks.EMITTERS,
         **cells.EMITTERS,
+        **columns.EMITTERS,
         **convolutions.EMITTERS,
         **own.EMITTERS,
         **pooling.EMITTERS,

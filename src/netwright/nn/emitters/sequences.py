@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from netwright.nn.code import IDENTITY, Code, Lit, call, placed, sequence
+from netwright.nn.code import IDENTITY, Call, Code, Lit, call, placed, sequence
 from netwright.nn.emitters.basics import NORMS, activation_layer, drop_path_layer, linear_flow, norm_layer
 from netwright.nn.site import Emitted, Flow, Site
 from netwright.types import Value
@@ -131,6 +131,23 @@ def _over_positions(site: Site) -> Emitted:
     return Emitted(call("OverPositions", inner.code), out)
 
 
+def _reversible_norm(site: Site) -> Emitted:
+    """Run the body on a window without its mean and spread, and give these back to what it says."""
+    site.need_channels_first(1)
+    flow = site.flow
+    site.tally.add(values=2 * flow.size)
+    inner = site.child(0)
+    if inner.flow.rank != 2 or inner.flow.shape[0] > flow.channels:
+        site.fail(f"its body must give (channels, steps) of at most {flow.channels} channels, gives {inner.flow.shape}")
+    return Emitted(call("ReversibleNorm", inner.code), inner.flow.reshaped(inner.flow.shape, "channels first"))
+
+
+def _series_norm(site: Site) -> Emitted:
+    site.need_channels_first(1)
+    site.tally.add(values=site.flow.size)
+    return Emitted(Call("SeriesNorm"), site.flow)
+
+
 EMITTERS: Mapping[str, Callable[[Site], Emitted]] = {
     "embedding": _embedding,
     "positional_embedding": _positional_embedding,
@@ -140,4 +157,6 @@ EMITTERS: Mapping[str, Callable[[Site], Emitted]] = {
     "gru": _recurrent_emitter("GRU"),
     "rnn": _recurrent_emitter("RNN"),
     "over_positions": _over_positions,
+    "reversible_norm": _reversible_norm,
+    "series_norm": _series_norm,
 }

@@ -17,13 +17,13 @@ from netwright.evaluation.shared_rung import (
 )
 
 
-def plan(search_s: float, *, is_limited: bool = True, workers: int = 2, num_first: int = 0) -> SharedPlan:
+def plan(search_s: float, *, is_limited: bool = True, score_s: float = 0.7, num_first: int = 0) -> SharedPlan:
     return plan_shared(
-        search_s, is_limited=is_limited, workers=workers, rate=0.02, full=30.0, score_s=0.7, num_first=num_first
+        search_s, is_limited=is_limited, workers=2, rate=0.02, full=30.0, score_s=score_s, num_first=num_first
     )
 
 
-@pytest.mark.parametrize("search_s", [150.0, 600.0, 3600.0, 1e6])
+@pytest.mark.parametrize("search_s", [250.0, 600.0, 3600.0, 1e6])
 def test_the_rung_keeps_its_share_of_the_time(search_s: float) -> None:
     """Training and, as planned, scoring; never more networks or passes over the data than are of use."""
     found = plan(search_s)
@@ -36,13 +36,13 @@ def test_the_rung_keeps_its_share_of_the_time(search_s: float) -> None:
 
 def test_a_search_that_is_too_short_has_no_such_rung() -> None:
     """It is said why, and what to do; the networks that are tried in any case count as scored ones."""
-    short = plan(LEAST_TRAINED_S / TRAINED_SHARE - 1)
-    assert short.why_not.startswith("its training would have 15 s of the 74 s for trying networks, and needs 15; give")
-    assert (
-        plan(80.0, workers=1).why_not
-        == "there would be time to score 5 networks, and it needs 16; give a larger budget"
+    assert plan(100.0).why_not.startswith(
+        "its training would have 20 s of the 100 s for trying networks, and needs 45; "
     )
-    assert plan(80.0, workers=1, num_first=FEWEST_SCORED - 5).why_not == ""
+    assert plan(LEAST_TRAINED_S / TRAINED_SHARE + 1).why_not == ""
+    told = "there would be time to score 6 networks, and it needs 16; give a larger budget"
+    assert plan(300.0, score_s=5.0).why_not == told
+    assert plan(300.0, score_s=5.0, num_first=FEWEST_SCORED - 6).why_not == ""
 
 
 @pytest.mark.parametrize(("search_s", "epochs"), [(1.0, LEAST_EPOCHS), (2000.0, 16.0), (1e6, MOST_EPOCHS * 30.0)])

@@ -1,0 +1,152 @@
+"""What an exported ``model.py`` does with a table: read a CSV file, encode its columns as in training, print answers.
+
+See `netwright.export.runtime` for what *copied* means.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+import sys
+import zlib
+from bisect import bisect_right
+from pathlib import Path
+
+import torch
+
+from netwright.export.runtime import load, one_line
+
+CLASS_NAMES: tuple[str, ...] = ()
+COLUMNS: tuple[str, ...] = ()
+TARGET: str = ""
+HEADER: bool = True
+NUMBERS: tuple[tuple[str, tuple[float, ...], tuple[float, ...], bool], ...] = ()
+CATEGORIES: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+# ---------------------------------------------------------------- copied where the network takes rows of a table
+
+MISSING = ("", "?", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "nat")
+
+
+def prepare(stored: torch.Tensor) -> torch.Tensor:
+    """Encoded rows (N, values) as the network's input."""
+    return stored.to(torch.float32)
+
+
+def read_rows(path: str | Path) -> tuple[list[str], list[list[str]]]:
+    """Names of the columns, and rows of cells, of a CSV file (UTF-8, also gzipped); missing cells are empty."""
+    data = Path(path).read_bytes()
+    try:
+        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
+    except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path}: no CSV file in UTF-8: {one_line(error)}") from None
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(",;\t|", key=first.count) if any(d in first for d in ",;\t|") else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    names: list[str] = []
+    rows: list[list[str]] = []
+    try:
+        for cells in reader:
+            if not cells or (len(cells) == 1 and not cells[0].strip()):
+                continue
+            row = [clean(cell) for cell in cells]
+            names = names or (row if HEADER else unnamed(len(row), path))
+            if rows or row is not names:
+                if len(row) != len(names):
+                    raise ValueError(f"{path}, line {reader.line_num}: {len(row)} cells for {len(names)} columns")
+                rows.append(row)
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: no CSV: {error}") from None
+    return names, rows
+
+
+def unnamed(count: int, path: str | Path) -> list[str]:
+    """Names of the columns of a file without them: all, or all but the target."""
+    without = [name for name in COLUMNS if name != TARGET]
+    if count not in (len(COLUMNS), len(without)):
+        raise ValueError(f"{path}: {count} columns, the training file had {len(without)} besides {TARGET!r}")
+    return list(COLUMNS) if count == len(COLUMNS) else without
+
+
+def clean(cell: str) -> str:
+    """A cell without blanks and single quotes around it; empty where it stands for a missing value."""
+    plain = cell.strip()
+    if len(plain) > 1 and plain[0] == plain[-1] == "'":
+        plain = plain[1:-1].strip()
+    return "" if plain.lower() in MISSING else plain
+
+
+def number_of(cell: str) -> float:
+    """A cell as a number; NaN where it is none."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return math.nan
+    return value if math.isfinite(value) and "_" not in cell else math.nan
+
+
+def mapped(value: float, knots: tuple[float, ...], heights: tuple[float, ...]) -> float:
+    """A number by straight lines between knots, flat beyond the outer ones; 0 where it is missing."""
+    if math.isnan(value):
+        return 0.0
+    place = bisect_right(knots, value)
+    if place in (0, len(knots)):
+        return heights[0 if place == 0 else -1]
+    low, high = knots[place - 1], knots[place]
+    return heights[place - 1] + (heights[place] - heights[place - 1]) * (value - low) / (high - low)
+
+
+def encode(names: list[str], rows: list[list[str]], path: str | Path) -> tuple[torch.Tensor, list[str]]:
+    """Rows as the network's input (N, values), and what was mended."""
+    missing = [name for name in [entry[0] for entry in (*NUMBERS, *CATEGORIES)] if name not in names]
+    if missing:
+        raise ValueError(f"{path}: lacks the column(s) {', '.join(map(repr, missing[:8]))}")
+    if not rows:
+        raise ValueError(f"{path}: no rows")
+    values, indicators, codes, notes = [], [], [], []
+    for name, knots, heights, indicated in NUMBERS:
+        cells = [row[names.index(name)] for row in rows]
+        known = [number_of(cell) for cell in cells]
+        strange = sum(math.isnan(value) and cell != "" for value, cell in zip(known, cells, strict=True))
+        if strange:
+            notes.append(f"{name}: {strange} cell(s) are no numbers and count as missing")
+        values.append([mapped(value, knots, heights) for value in known])
+        if indicated:
+            indicators.append([float(math.isnan(value)) for value in known])
+    for name, categories in CATEGORIES:
+        places = {value: place for place, value in enumerate(categories, start=1)}
+        found = [places.get(row[names.index(name)], 0) for row in rows]
+        if 0 in found:
+            notes.append(f"{name}: {found.count(0)} unknown or rare categories count as 'other'")
+        codes.append([float(place) for place in found])
+    return torch.tensor([*values, *indicators, *codes], dtype=torch.float64).T.to(torch.float32), notes
+
+
+def main(arguments: list[str]) -> int:
+    """Print a line for each row: its class and the probability, or its value; what was mended goes to stderr."""
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        sys.stderr.write("usage: python model.py FILE.csv\n")
+        return 2
+    try:
+        inputs, notes = encode(*read_rows(arguments[0]), arguments[0])
+        with torch.inference_mode():
+            model = load()
+            outputs = torch.cat([model(part) for part in torch.split(inputs, 1024)])
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{one_line(error)}\n")
+        return 2
+    for note in notes:
+        sys.stderr.write(f"{note}\n")
+    for row in outputs:
+        if CLASS_NAMES:
+            index = int(row.argmax())
+            sys.stdout.write(f"{CLASS_NAMES[index]}\t{float(row.softmax(0)[index]):.4f}\n")
+        else:
+            sys.stdout.write(f"{float(row[0]):.6g}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

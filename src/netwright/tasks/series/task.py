@@ -1,0 +1,358 @@
+"""The tasks ``series-classification`` and ``series-forecasting``.
+
+They know the data, the loss and the metrics; not how networks are trained. A network gets a series or a window as it is
+stored, (channels, length), and brings it to a common scale itself, so that exported files need nothing around them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.errors import DataError, SpecError, wrong
+from netwright.space.terms import OpTerm, Term
+from netwright.tasks.base import Direction, Examples, ExportInfo, Reference
+from netwright.tasks.finishing import Rival
+from netwright.tasks.learning import ClassifyingTask, LearningTask, cost_in_pixels
+from netwright.tasks.series.reading import Floats, Labelled, classes_of, read_labelled, read_timeline
+from netwright.tasks.series.windows import Windows, cut
+from netwright.tasks.splits import TEST_SEED, TEST_SHARE, SplitOptions, stratified_split
+from netwright.types import Architecture, Objective, Value
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from netwright.space import SearchSpace
+
+Normalisation = Literal["channel", "series", "none"]
+_ENDLESS = (0.0, float("inf"))
+_SMALLEST_STD = 1e-6
+_WORK_A_VALUE = 4.0
+"""What a step of a series costs beside a pixel."""
+
+
+def _moments(series: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel."""
+    wide = series.astype(np.float64)
+    mean, std = wide.mean(axis=(0, 2)), wide.std(axis=(0, 2))
+    return tuple(mean.tolist()), tuple(float(s) if s > _SMALLEST_STD else 1.0 for s in std)
+
+
+def _epochs(count: int) -> float:
+    """Passes after which networks gain little: more of few series."""
+    return float(min(200, max(30, round(2.5e5 / count))))
+
+
+class SeriesClassification(ClassifyingTask):
+    """Which class a series belongs to. Made by `load`."""
+
+    name = "series-classification"
+
+    def __init__(
+        self,
+        train: Examples,
+        validation: Examples,
+        test: Examples,
+        class_names: tuple[str, ...],
+        *,
+        normalisation: Normalisation = "channel",
+        data_name: str = "series",
+        seed: int = 0,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(train, validation, test, class_names, data_name=data_name, seed=seed, notes=notes)
+        self.normalisation = normalisation
+        self.mean, self.std = _moments(train[0])
+
+    @classmethod
+    def load(
+        cls,
+        data: str | Path,
+        *,
+        seed: int = 0,
+        normalisation: Normalisation = "channel",
+        validation_share: float | None = None,
+        test_share: float = TEST_SHARE,
+    ) -> SeriesClassification:
+        """Load series with classes.
+
+        Args:
+            data: a ``.npz`` file, a CSV file of lines (class, values), or a folder of such with a file for each part.
+            seed: of the validation split.
+            normalisation: ``channel`` by the training part's moments, ``series`` each series by itself, ``none``.
+            validation_share: where the data has no validation part.
+            test_share: where the data has no test part.
+
+        Raises:
+            DataError: the data cannot be used.
+            SpecError: an option is wrong.
+        """
+        if normalisation not in ("channel", "series", "none"):
+            raise SpecError(wrong("normalisation", normalisation, "channel, series or none"))
+        split = SplitOptions(seed, validation_share, test_share)
+        parts = read_labelled(data)
+        classes, numbers = classes_of(parts)
+        given: dict[str, Labelled | None] = {"validation": parts.validation, "test": parts.test}
+        found: dict[str, Examples] = {n: (p.series, numbers[n]) for n, p in given.items() if p is not None}
+        train: Examples = (parts.train.series, numbers["train"])
+        _check_enough(train[1], classes.names, 3 - len(found), parts.train.where)
+        if "test" not in found:
+            train, found["test"] = _split(train, split.test_share, TEST_SEED)
+        if "validation" not in found:
+            train, found["validation"] = _split(train, split.share_for(len(train[1])), seed)
+        return cls(
+            train,
+            found["validation"],
+            found["test"],
+            classes.names,
+            normalisation=normalisation,
+            data_name=parts.name,
+            seed=seed,
+            notes=parts.notes,
+        )
+
+    @property
+    def work(self) -> float:
+        """By the length of a series."""
+        return cost_in_pixels(_WORK_A_VALUE * self.input_shape[1])
+
+    @property
+    def full_epochs(self) -> float:  # type: ignore[override]  # it depends on the number of series here
+        """Passes after which networks gain little."""
+        return _epochs(len(self._train[1]))
+
+    def recipe(self) -> Mapping[str, Value]:
+        """Adam suits recurrent layers and attention; a little smoothing helps where series are few."""
+        return {"optimizer": "adamw", "learning_rate": 0.003, "side_learning_rate": 0.003, "clip_norm": 1.0}
+
+    def front(self) -> OpTerm | None:
+        """The normalisation."""
+        if self.normalisation == "none":
+            return None
+        if self.normalisation == "series":
+            return OpTerm("series_norm")
+        return OpTerm("normalize", (("mean", self.mean), ("std", self.std)))
+
+    def default_space(self) -> SearchSpace:
+        from netwright.tasks.series.spaces import classification_space
+
+        return classification_space(self.input_shape, self.num_classes)
+
+    def references(self) -> tuple[Reference, ...]:
+        from netwright.tasks.series.spaces import references_of
+
+        return references_of(self.default_space())
+
+    def portfolio(self) -> tuple[Architecture, ...]:
+        from netwright.tasks.series.spaces import portfolio_of
+
+        return portfolio_of(self.default_space())
+
+    def export_info(self) -> ExportInfo:
+        return ExportInfo(
+            task=self.name,
+            input_shape=self.input_shape,
+            class_names=self.class_names,
+            output_shape=self.output_shape,
+            runtime="series",
+            constants={"CHANNELS": (), "TARGETS": 0},
+        )
+
+
+def _check_enough(numbers: NDArray[np.int64], names: tuple[str, ...], needed: int, where: str) -> None:
+    counts = np.bincount(numbers, minlength=len(names)).tolist()
+    few = [f"{name!r} has {count}" for name, count in zip(names, counts, strict=True) if count < needed]
+    if few:
+        raise DataError(
+            f"{where}: {len(few)} class(es) have fewer than the {needed} series that splitting needs: "
+            f"{', '.join(few[:5])}; add series or leave these classes out"
+        )
+
+
+def _split(part: Examples, share: float, seed: int) -> tuple[Examples, Examples]:
+    kept, taken = stratified_split(part[1], share, seed)
+    return (part[0][kept], part[1][kept]), (part[0][taken], part[1][taken])
+
+
+class SeriesForecasting(LearningTask):
+    """The next steps of some channels, told from a window of all. Made by `load`.
+
+    Args:
+        windows: of the three parts.
+        names: of the channels, targets first.
+        normalisation: ``window``: the level and spread of a window are taken out and put back; ``channel``: by the
+            training part's moments alone.
+        data_name: for people.
+        seed: for the fingerprint; the parts follow each other in time.
+        notes: what a person should know.
+    """
+
+    name = "series-forecasting"
+    objective = Objective("mase", "min")
+    directions: ClassVar[Mapping[str, Direction]] = MappingProxyType({"mase": "min", "mae": "min", "rmse": "min"})
+    metric_ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType(
+        {"mase": _ENDLESS, "mae": _ENDLESS, "rmse": _ENDLESS, "loss": _ENDLESS}
+    )
+
+    def __init__(
+        self,
+        windows: Windows,
+        names: tuple[str, ...],
+        *,
+        normalisation: Literal["window", "channel"] = "window",
+        data_name: str = "series",
+        seed: int = 0,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        parts = (windows.train, windows.validation, windows.test)
+        super().__init__(*parts, data_name=data_name, seed=seed, notes=notes)
+        self.windows, self.names, self.normalisation = windows, names, normalisation
+        self.mean, self.std = _moments(windows.train[0])
+
+    @classmethod
+    def load(
+        cls,
+        data: str | Path | Any,
+        *,
+        seed: int = 0,
+        targets: str = "",
+        horizon: int = 12,
+        window: int = 0,
+        season: int = 0,
+        normalisation: Literal["window", "channel"] = "window",
+        validation_share: float = 0.1,
+        test_share: float = TEST_SHARE,
+    ) -> SeriesForecasting:
+        """Load a table whose rows are in the order of time.
+
+        Args:
+            data: a CSV or Parquet file, or a data frame.
+            seed: for the fingerprint; parts follow each other in time.
+            targets: columns that are told in advance, between commas; empty for all.
+            horizon: steps that are told.
+            window: steps that a forecast sees; 0 for four horizons.
+            season: steps after which the series repeats, for the naive forecast and MASE; 0 to find it in the training
+                part.
+            normalisation: ``window`` or ``channel``.
+            validation_share: of all steps, before the test part.
+            test_share: of all steps, the last ones.
+
+        Raises:
+            DataError: the data cannot be used, or is too short.
+            SpecError: an option is wrong.
+        """
+        for name, value, least in (("horizon", horizon, 1), ("window", window, 0), ("season", season, 0)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise SpecError(wrong(name, value, f"a whole number >= {least}"))
+        if normalisation not in ("window", "channel"):
+            raise SpecError(wrong("normalisation", normalisation, "window or channel"))
+        SplitOptions(seed, validation_share, test_share)
+        line = read_timeline(data, targets)
+        found = cut(line, horizon, window or max(4, 4 * horizon), season, (validation_share, test_share))
+        notes = (*line.notes, f"season of {found.season} steps" + ("" if season else ", found in the training part"))
+        return cls(found, line.names, normalisation=normalisation, data_name=line.name, seed=seed, notes=notes)
+
+    @property
+    def num_targets(self) -> int:
+        """Channels that are told in advance, the first ones."""
+        return int(self._train[1].shape[1])
+
+    @property
+    def horizon(self) -> int:
+        """Steps that are told."""
+        return int(self._train[1].shape[2])
+
+    @property
+    def work(self) -> float:
+        """By the length of a window."""
+        return cost_in_pixels(_WORK_A_VALUE * self.input_shape[1])
+
+    @property
+    def full_epochs(self) -> float:  # type: ignore[override]  # it depends on the number of windows here
+        """Passes after which networks gain little."""
+        return min(60.0, _epochs(len(self._train[1])))
+
+    def recipe(self) -> Mapping[str, Value]:
+        """As for series with classes, with a lower rate."""
+        return {"optimizer": "adamw", "learning_rate": 0.001, "side_learning_rate": 0.001, "clip_norm": 1.0}
+
+    def normalised(self, network: Term) -> Term:
+        """A network between the scale of the data and its own."""
+        mean, std = self.mean, self.std
+        inner = OpTerm("reversible_norm", children=(network,)) if self.normalisation == "window" else network
+        back = tuple(-m / s for m, s in zip(mean, std, strict=True))[: self.num_targets]
+        inverse = tuple(1 / s for s in std)[: self.num_targets]
+        forth = OpTerm("normalize", (("mean", mean), ("std", std)))
+        columns = OpTerm("reshape", (("shape", (self.num_targets, self.horizon)),))
+        return OpTerm("seq", children=(forth, inner, columns, OpTerm("normalize", (("mean", back), ("std", inverse)))))
+
+    def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """Mean absolute error in units of each target's standard deviation."""
+        scale = targets.new_tensor(self.std[: self.num_targets])[:, None]
+        loss: Tensor = ((outputs - targets) / scale).abs().mean()
+        return loss
+
+    def scores(self, answers: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+        """MASE, MAE and RMSE over all targets and steps; ``loss`` as it is trained on."""
+        pairs = [(outputs.double().cpu().numpy(), targets.double().cpu().numpy()) for outputs, targets in answers]
+        predicted, wanted = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+        errors = np.abs(predicted - wanted)
+        each = errors.mean(axis=(0, 2))
+        found = self._metrics(predicted, wanted)
+        scaled = float((each / np.array(self.std[: self.num_targets])).mean())
+        return {**found, "loss": scaled if math.isfinite(scaled) else math.inf}
+
+    def _metrics(self, predicted: NDArray[np.float64], wanted: NDArray[np.float64]) -> dict[str, float]:
+        errors = np.abs(predicted - wanted)
+        return {
+            "mase": float((errors.mean(axis=(0, 2)) / self.windows.scale).mean()),
+            "mae": float(errors.mean()),
+            "rmse": float(np.sqrt((errors**2).mean())),
+        }
+
+    def rival_seconds(self) -> float:
+        """The naive forecast takes no time."""
+        return 0.1
+
+    def rival(self, test: Examples) -> Rival:
+        """The seasonal naive forecast: each step is what it was a season before."""
+        season = self.windows.season
+        metrics = {
+            f"{split}_{name}": value
+            for split, predicted, part in (
+                ("validation", self.windows.naive_validation, self._validation),
+                ("test", self.windows.naive_test, test),
+            )
+            for name, value in self._metrics(predicted.astype(np.float64), part[1].astype(np.float64)).items()
+        }
+        return Rival("naive", f"the seasonal naive forecast (season of {season} steps)", metrics)
+
+    def default_space(self) -> SearchSpace:
+        from netwright.tasks.series.spaces import forecasting_space
+
+        return forecasting_space(self.input_shape, self.num_targets, self.horizon)
+
+    def references(self) -> tuple[Reference, ...]:
+        from netwright.tasks.series.spaces import references_of
+
+        return references_of(self.default_space())
+
+    def portfolio(self) -> tuple[Architecture, ...]:
+        from netwright.tasks.series.spaces import portfolio_of
+
+        return portfolio_of(self.default_space())
+
+    def export_info(self) -> ExportInfo:
+        return ExportInfo(
+            task=self.name,
+            input_shape=self.input_shape,
+            output_shape=self.output_shape,
+            runtime="series",
+            constants={"CHANNELS": self.names, "TARGETS": self.num_targets},
+        )

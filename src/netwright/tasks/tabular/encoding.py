@@ -1,0 +1,262 @@
+"""From columns of texts to rows of numbers, by what the training part shows and nothing else.
+
+A row is a float32 vector: the numbers of the table, mapped to about [-3, 3] and 0 where missing; a 1 for each number
+that is missing, of columns that lack some in the training part; and the categories as class numbers, 0 being 'other':
+rare ones, and those that the training part does not have. All that is needed to do it again is plain values, which are
+written into an exported ``model.py``. Knows neither targets nor networks.
+
+References:
+    Gorishniy, Rubachev, Khrulkov, Babenko (2021), Revisiting Deep Learning Models for Tabular Data, section 4.2
+    (quantiles mapped to a normal distribution; here by at most `KNOTS` knots, without noise, and equal values get the
+    middle of their ranks).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.errors import DataError, shorten
+from netwright.tasks.tabular.reading import Table, is_number, numbers_of
+
+KNOTS = 128
+"""Most points of the map of a number."""
+
+FARTHEST = 3.0
+"""Numbers are mapped to at most this, and at least its negative."""
+
+IDENTIFIER_SHARE = 0.5
+"""A column of texts with more different values than this part of its rows names rows, and is left out."""
+
+_NUMERIC_SHARE = 0.98
+_SHOWN = 8
+Scaling = Literal["quantile", "standard"]
+
+
+@dataclass(frozen=True)
+class EncodingOptions:
+    """How columns are read.
+
+    Args:
+        scaling: of numbers: ``quantile`` maps them to a normal distribution by their ranks, ``standard`` subtracts the
+            mean and divides by the standard deviation.
+        categorical: names of columns that hold categories though they look like numbers.
+        ignored: names of columns that are left out.
+        most_categories: of a column; the rarest above it are 'other'.
+        fewest: times a category must occur in the training part, else it is 'other'.
+    """
+
+    scaling: Scaling = "quantile"
+    categorical: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
+    most_categories: int = 256
+    fewest: int = 2
+
+
+@dataclass(frozen=True)
+class NumberColumn:
+    """A column of numbers: straight lines between knots, and flat beyond the outer ones.
+
+    Args:
+        name: of the column.
+        values: at the knots, ascending.
+        mapped: what the network sees there.
+        indicated: whether the network is told where the number is missing.
+    """
+
+    name: str
+    values: tuple[float, ...]
+    mapped: tuple[float, ...]
+    indicated: bool
+
+
+@dataclass(frozen=True)
+class CategoryColumn:
+    """A column of categories; number i is ``values[i - 1]``, and 0 is 'other'. A missing value is a value, too."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Rows as the network gets them.
+
+    Args:
+        rows: (N, numbers + indicators + categories) float32.
+        unknown: values of each column of categories that the training part does not have, counted.
+        no_numbers: cells of each column of numbers that hold something else, counted; they count as missing.
+    """
+
+    rows: NDArray[np.float32]
+    unknown: Counter[str]
+    no_numbers: Counter[str]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the columns of a table become a row of numbers.
+
+    Args:
+        numbers: columns of numbers.
+        categories: columns of categories.
+        notes: what was left out and why.
+    """
+
+    numbers: tuple[NumberColumn, ...]
+    categories: tuple[CategoryColumn, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_numbers(self) -> int:
+        """Numbers of a row that are no categories: values and indicators."""
+        return len(self.numbers) + sum(column.indicated for column in self.numbers)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many categories each column of them has, 'other' among them."""
+        return tuple(1 + len(column.values) for column in self.categories)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Names of the columns that a table must have."""
+        return (*(c.name for c in self.numbers), *(c.name for c in self.categories))
+
+    @classmethod
+    def learn(cls, table: Table, options: EncodingOptions) -> Encoding:
+        """Learn from the training part.
+
+        Args:
+            table: without the target.
+            options: how.
+
+        Raises:
+            DataError: no column is of use, or an option names one that is not there.
+        """
+        for name in sorted(options.categorical | options.ignored):
+            if name not in table.names:
+                raise DataError(
+                    f"{table.where} has no column {shorten(name, 60)}; it has {', '.join(table.names[:_SHOWN])}"
+                )
+        numbers: list[NumberColumn] = []
+        categories: list[CategoryColumn] = []
+        notes: list[str] = []
+        for name, cells in zip(table.names, table.columns, strict=True):
+            if name in options.ignored:
+                continue
+            found = _learn_column(name, cells, options)
+            if isinstance(found, NumberColumn):
+                numbers.append(found)
+            elif isinstance(found, CategoryColumn):
+                categories.append(found)
+            else:
+                notes.append(f"column {shorten(name, 60)} is left out: {found}")
+        if not numbers and not categories:
+            raise DataError(f"{table.where}: no column is of use; {'; '.join(notes[:_SHOWN])}")
+        return cls(tuple(numbers), tuple(categories), tuple(notes))
+
+    def encode(self, table: Table) -> Encoded:
+        """Encode a table that has the needed columns.
+
+        Raises:
+            DataError: a column is missing; names it.
+        """
+        missing = [name for name in self.needed if name not in table.names]
+        if missing:
+            shown = ", ".join(shorten(name, 60) for name in missing[:_SHOWN])
+            raise DataError(f"{table.where} lacks {len(missing)} column(s) of the training part: {shown}; add them")
+        unknown: Counter[str] = Counter()
+        no_numbers: Counter[str] = Counter()
+        values, indicators, codes = [], [], []
+        for number in self.numbers:
+            cells = table.column(number.name)
+            known = numbers_of(cells)
+            absent = np.isnan(known)
+            no_numbers[number.name] += int(absent.sum()) - sum(not cell for cell in cells)
+            values.append(np.where(absent, 0.0, np.interp(known, number.values, number.mapped)))
+            if number.indicated:
+                indicators.append(absent.astype(np.float64))
+        for category in self.categories:
+            cells = table.column(category.name)
+            places = {value: place for place, value in enumerate(category.values, start=1)}
+            found = [places.get(cell, 0) for cell in cells]
+            unknown[category.name] += found.count(0)
+            codes.append(np.array(found, dtype=np.float64))
+        rows = np.stack([*values, *indicators, *codes], axis=1).astype(np.float32)
+        return Encoded(rows, +unknown, +no_numbers)
+
+
+def _learn_column(name: str, cells: Sequence[str], options: EncodingOptions) -> NumberColumn | CategoryColumn | str:
+    """What a column is; a reason where it is of no use."""
+    given = [cell for cell in cells if cell]
+    counts = Counter(cells)
+    if not given:
+        return "all its values are missing"
+    if len(counts) == 1:
+        return f"all its values are {shorten(given[0], 40)}"
+    if name not in options.categorical and _share_of_numbers(counts) >= _NUMERIC_SHARE:
+        values = numbers_of(cells)
+        return _learn_number(name, values, len(given) < len(cells), options.scaling)
+    if len(counts) > options.most_categories and len(counts) > IDENTIFIER_SHARE * len(cells):
+        return f"its {len(counts)} different texts in {len(cells)} rows name rows; make it numbers, or fewer categories"
+    return _learn_category(name, counts, options)
+
+
+def _share_of_numbers(counts: Counter[str]) -> float:
+    """Of the cells that are not missing."""
+    given = sum(count for cell, count in counts.items() if cell)
+    return sum(count for cell, count in counts.items() if cell and is_number(cell)) / given
+
+
+def _learn_category(name: str, counts: Counter[str], options: EncodingOptions) -> CategoryColumn | str:
+    ranked = sorted(counts, key=lambda value: (-counts[value], value))
+    kept = [value for value in ranked if counts[value] >= options.fewest][: options.most_categories - 1]
+    if not kept:
+        return "no value occurs twice"
+    return CategoryColumn(name, tuple(sorted(kept)))
+
+
+def _learn_number(name: str, column: NDArray[np.float64], indicated: bool, scaling: Scaling) -> NumberColumn | str:
+    known = column[np.isfinite(column)]
+    different = np.unique(known)
+    if len(different) == 1:
+        if not indicated:
+            return f"all its numbers are {different[0]:g}"
+        return NumberColumn(name, _plain(different), (0.0,), True)
+    if scaling == "standard":
+        mean, std = float(known.mean()), float(known.std())
+        ends = (float(different[0]), float(different[-1]))
+        reach = 2 * (ends[1] - ends[0])
+        knots = np.array([ends[0] - reach, ends[1] + reach])
+        return NumberColumn(name, _plain(knots), _plain((knots - mean) / std), indicated)
+    values, mapped = _quantiles(known, different)
+    return NumberColumn(name, values, mapped, indicated)
+
+
+def _quantiles(
+    known: NDArray[np.float64], different: NDArray[np.float64]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Knots of the map by ranks: values, and quantiles of the normal distribution."""
+    from scipy.special import ndtri
+
+    ordered = np.sort(known)
+    below = np.searchsorted(ordered, different, side="left")
+    upto = np.searchsorted(ordered, different, side="right")
+    ranks = (below + upto) / 2 / len(ordered)
+    if len(different) > KNOTS:
+        wanted = np.linspace(ranks[0], ranks[-1], KNOTS)
+        rows = np.unique(np.searchsorted(ranks, wanted).clip(max=len(ranks) - 1))
+        rows = np.unique(np.concatenate([[0], rows, [len(different) - 1]]))
+        different, ranks = different[rows], ranks[rows]
+    mapped = np.clip(ndtri(ranks), -FARTHEST, FARTHEST)
+    return _plain(different), _plain(mapped)
+
+
+def _plain(values: NDArray[np.float64]) -> tuple[float, ...]:
+    """Nine digits, as they are written into model.py."""
+    return tuple(float(f"{value:.9g}") for value in values.tolist())

@@ -1,0 +1,171 @@
+"""The parts of a table: one file, or a folder with a file for each part; and which column is wanted.
+
+Knows no encodings and no networks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from netwright.errors import DataError, SpecError, one_line, shorten, unknown, wrong
+from netwright.tasks.formats.parts import file_error
+from netwright.tasks.tabular.reading import SUFFIXES, Header, Table, read_table, table_of
+
+TARGET_NAMES = ("target", "label", "class", "y")
+"""Names of columns that are taken for the target where none is given, in this order; else the last column is."""
+
+_PARTS = {"train": ("train", "training"), "validation": ("validation", "val", "valid", "dev"), "test": ("test",)}
+_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Tables with the same columns.
+
+    Args:
+        name: of the data, for people.
+        train: always there.
+        validation: None where it is to be split off.
+        test: the same.
+        notes: what a person should know.
+    """
+
+    name: str
+    train: Table
+    validation: Table | None = None
+    test: Table | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_parts(data: str | Path | Any, header: Header = "auto") -> Parts:
+    """Read a file, a folder, or a data frame.
+
+    Args:
+        data: path, or a data frame.
+        header: as of `read_table`.
+
+    Raises:
+        DataError: it is not there, or no table.
+        SpecError: ``header`` is another word.
+    """
+    if header not in ("auto", "yes", "no"):
+        raise SpecError(wrong("header", header, "auto, yes or no"))
+    if not isinstance(data, (str, Path)):
+        return Parts("data frame", table_of(data))
+    path = Path(data)
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, ValueError) as error:
+        raise file_error(path, error) from error
+    if is_folder:
+        return _read_folder(path, header)
+    if not is_file:
+        raise DataError(f"data {shorten(str(path))} does not exist; give a file ({', '.join(SUFFIXES)}) or a folder")
+    table = read_table(path, header=header)
+    return Parts(_stem(path), table, notes=_header_note(table))
+
+
+def _read_folder(path: Path, header: Header) -> Parts:
+    files = [f for f in sorted(path.iterdir()) if f.is_file() and f.name.lower().endswith(SUFFIXES)]
+    found: dict[str, Path] = {}
+    for part, words in _PARTS.items():
+        named = [f for f in files if set(re.split(r"[^a-z]+", f.name.lower())) & set(words)]
+        if len(named) > 1:
+            listed = ", ".join(one_line(f.name) for f in named[:_SHOWN])
+            raise DataError(f"{shorten(str(path))} has several files of the {part} part: {listed}; leave one")
+        if named:
+            found[part] = named[0]
+    if "train" not in found and len(files) == 1 and not found:
+        found["train"] = files[0]
+    if "train" not in found:
+        listed = ", ".join(one_line(f.name) for f in files[:_SHOWN]) or "none"
+        raise DataError(
+            f"{shorten(str(path))} has no file with 'train' in its name (such as train.csv, test.csv); tables: {listed}"
+        )
+    train = read_table(found["train"], header=header)
+    wanted: Header = "yes" if train.header else "no"
+    rest = {p: _like(read_table(found[p], header=wanted), train) for p in ("validation", "test") if p in found}
+    return Parts(path.name or "folder", train, rest.get("validation"), rest.get("test"), _header_note(train))
+
+
+def _like(table: Table, train: Table) -> Table:
+    """A table of another part, its columns in the order of the training part's."""
+    if not train.header:
+        if len(table.names) != len(train.names):
+            raise DataError(f"{table.where} has {len(table.names)} columns, {train.where} has {len(train.names)}")
+        return replace(table, names=train.names)
+    missing = [name for name in train.names if name not in table.names]
+    if missing:
+        shown = ", ".join(shorten(name, 60) for name in missing[:_SHOWN])
+        raise DataError(f"{table.where} lacks {len(missing)} column(s) of {train.where}: {shown}; add them")
+    return replace(table, names=train.names, columns=tuple(table.column(name) for name in train.names))
+
+
+def _stem(path: Path) -> str:
+    return one_line(path.name.split(".", maxsplit=1)[0]) or "table"
+
+
+def _header_note(table: Table) -> tuple[str, ...]:
+    if table.lines and not table.header:
+        return (f"the first line of {table.where} holds no names, columns are called column1, column2, ...",)
+    return ()
+
+
+def target_name(table: Table, target: str | int) -> str:
+    """Find the target.
+
+    Args:
+        table: of the training part.
+        target: a name; a number from 1, or from -1 for the last; empty for a column with one of `TARGET_NAMES`, else
+            the last one.
+
+    Raises:
+        SpecError: there is no such column.
+    """
+    names = table.names
+    if target == "":
+        lower = {name.lower(): name for name in reversed(names)}
+        return next((lower[name] for name in TARGET_NAMES if name in lower), names[-1])
+    if isinstance(target, str) and target in names:
+        return target
+    number = int(target) if isinstance(target, int) or re.fullmatch(r"-?\d{1,6}", target) else 0
+    if 1 <= abs(number) <= len(names):
+        return names[number - 1 if number > 0 else number]
+    if number:
+        raise SpecError(wrong("target", target, f"a column from 1 to {len(names)}, or from -{len(names)} to -1"))
+    raise SpecError(unknown("column as target", str(target), names))
+
+
+def without_missing(table: Table, target: str) -> tuple[Table, int]:
+    """A table without the rows whose target is missing, and how many these are.
+
+    Raises:
+        DataError: no row is left.
+    """
+    cells = table.column(target)
+    rows = [row for row, cell in enumerate(cells) if cell]
+    if not rows:
+        raise DataError(f"{table.where}: column {shorten(target, 60)}, the target, has no values; name another")
+    return (table if len(rows) == len(table) else table.take(rows)), len(table) - len(rows)
+
+
+def drop_column(table: Table, name: str) -> Table:
+    """A table without a column."""
+    kept = [number for number, other in enumerate(table.names) if other != name]
+    names = tuple(table.names[number] for number in kept)
+    return replace(table, names=names, columns=tuple(table.columns[number] for number in kept))
+
+
+def names_in(text: str | Sequence[str]) -> frozenset[str]:
+    """Names in a text, between commas.
+
+    Example:
+        >>> sorted(names_in("age, job"))
+        ['age', 'job']
+    """
+    listed = text.split(",") if isinstance(text, str) else list(text)
+    return frozenset(name.strip() for name in listed if name.strip())

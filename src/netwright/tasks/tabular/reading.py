@@ -1,0 +1,259 @@
+"""Tables as people have them: CSV (also gzipped), Parquet, data frames; read into columns of texts.
+
+A cell is a text without blanks around it; a missing one is the empty text, whatever it was written as (`MISSING`).
+Knows neither targets nor encodings.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from netwright.errors import DataError, MissingDependencyError, one_line, shorten
+from netwright.tasks.formats.parts import file_error
+
+MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "nat"})
+"""What stands for no value, in any case of letters."""
+
+SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".data", ".parquet", ".pq")
+Header = Literal["auto", "yes", "no"]
+_DELIMITERS = ",;\t|"
+_MOST_SHOWN = 5
+_NUMERIC_SHARE = 0.9
+_LONGEST_CELL = 1 << 20
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of texts.
+
+    Args:
+        where: name of the file, for messages.
+        names: of the columns, all different.
+        columns: cells of each column; as many in each.
+        lines: line of each row in the file; empty where it has none.
+        header: whether the names stood in the file.
+    """
+
+    where: str
+    names: tuple[str, ...]
+    columns: tuple[tuple[str, ...], ...]
+    lines: tuple[int, ...] = ()
+    header: bool = True
+
+    def __len__(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
+
+    def column(self, name: str) -> tuple[str, ...]:
+        """Cells of a column."""
+        return self.columns[self.names.index(name)]
+
+    def place(self, row: int) -> str:
+        """Where a row stands, for messages."""
+        return f"{self.where}, line {self.lines[row]}" if self.lines else f"{self.where}, row {row}"
+
+    def take(self, rows: Sequence[int]) -> Table:
+        """Some of the rows."""
+        columns = tuple(tuple(column[i] for i in rows) for column in self.columns)
+        return replace(self, columns=columns, lines=tuple(self.lines[i] for i in rows) if self.lines else ())
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a finite number.
+
+    Example:
+        >>> is_number("1e3"), is_number("inf"), is_number("1,5"), is_number("1_0")
+        (True, False, False, False)
+    """
+    try:
+        return math.isfinite(float(cell)) and "_" not in cell
+    except ValueError:
+        return False
+
+
+def read_table(path: Path, *, header: Header = "auto", names: tuple[str, ...] = ()) -> Table:
+    """Read a file.
+
+    Args:
+        path: CSV (``,``, ``;``, tab or ``|``; also gzipped) or Parquet.
+        header: whether the first line of a CSV file holds names; found out for ``auto``.
+        names: of the columns, where the file has none.
+
+    Raises:
+        DataError: it is not there, is no table, or has lines of unlike length; names file and line.
+        MissingDependencyError: pyarrow is not installed (Parquet).
+    """
+    if path.suffix.lower() in (".parquet", ".pq"):
+        return _read_parquet(path)
+    rows, lines = _read_csv(path)
+    where = one_line(path.name)
+    if not rows:
+        raise DataError(f"{where} is empty; give a table with a line for each example")
+    has_names = header == "yes" or (header == "auto" and looks_like_names(rows[0], rows[1:]))
+    head = rows.pop(0) if has_names else list(names) or [f"column{i + 1}" for i in range(len(rows[0]))]
+    lines = lines[1:] if has_names else lines
+    if not rows:
+        raise DataError(f"{where} has names of columns, and no rows; give a line for each example")
+    _check_ragged(rows, lines, len(head), where)
+    return Table(where, _names(head, where), tuple(zip(*rows, strict=True)), tuple(lines), has_names)
+
+
+def table_of(frame: Any, where: str = "the data frame") -> Table:
+    """Read a data frame: anything with ``columns`` whose items have ``tolist()``, such as pandas' and polars' frames.
+
+    Raises:
+        DataError: it has no rows, or two columns have one name.
+    """
+    names = _names([str(name) for name in frame.columns], where)
+    listed = [frame[name] for name in frame.columns]
+    columns = tuple(tuple(map(_cell, c.tolist() if hasattr(c, "tolist") else c.to_list())) for c in listed)
+    if not columns or not columns[0]:
+        raise DataError(f"{where} has no rows; give one for each example")
+    return Table(where, names, columns)
+
+
+def looks_like_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether a first line holds names: no cell is a number or missing, and what is below is different.
+
+    Below a name stand numbers, in one column at least; or, where all columns hold texts, all names differ and none is
+    seen again.
+
+    Example:
+        >>> looks_like_names(["age", "job"], [["3", "cook"]]), looks_like_names(["3", "cook"], [["4", "cook"]])
+        (True, False)
+    """
+    unnamed_index = len(first) > 1 and not first[0]  # as pandas writes it
+    if any(is_number(c) or not c for c in first[unnamed_index:]):
+        return False
+    sample = [row for row in rest[:1000] if len(row) == len(first)]
+    for number in range(len(first)):
+        cells = [row[number] for row in sample if row[number]]
+        if cells and sum(map(is_number, cells)) >= _NUMERIC_SHARE * len(cells):
+            return True
+    different = len(set(first)) == len(first)
+    return different and all(name not in {row[number] for row in sample} for number, name in enumerate(first))
+
+
+def _cell(value: object) -> str:
+    """A value as a text; whole floats without their point, so that files of either kind say the same."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float):
+        return repr(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    return clean(str(value))
+
+
+def clean(cell: str) -> str:
+    """A cell without blanks and single quotes around it; empty where it stands for a missing value."""
+    plain = cell.strip()
+    if len(plain) > 1 and plain[0] == plain[-1] == "'":
+        plain = plain[1:-1].strip()
+    return "" if plain.lower() in MISSING else plain
+
+
+def _read_csv(path: Path) -> tuple[list[list[str]], list[int]]:
+    """Rows of cells, and the line each of them begins on; empty lines are left out."""
+    text = _text(path)
+    where = one_line(path.name)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(_DELIMITERS, key=first.count) if any(d in first for d in _DELIMITERS) else ","
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+    begins = 1
+    known: dict[str, str] = {}
+    try:
+        for row in reader:
+            if row and not (len(row) == 1 and not row[0].strip()):
+                for cell in row:
+                    if cell not in known:
+                        known[cell] = clean(cell)
+                rows.append([known[cell] for cell in row])
+                lines.append(begins)
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{where}, line {reader.line_num}: no CSV: {error}; mend the quotes of this line") from None
+    return rows, lines
+
+
+def _text(path: Path) -> str:
+    where = one_line(path.name)
+    try:
+        data = path.read_bytes()
+        if data[:2] == b"\x1f\x8b":
+            data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise file_error(path, error) from error
+        raise DataError(f"{where}: damaged gzip file: {one_line(error)}; write it again") from None
+    if data[:4] == b"PAR1":
+        raise DataError(f"{where} is a Parquet file; name it {Path(where).stem}.parquet")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{where}, line {line}: byte {data[error.start]:#04x} is no UTF-8; save the file as UTF-8 "
+            "(such as: iconv -f latin1 -t utf-8)"
+        ) from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise DataError(f"{where}, line {line}: a zero byte; the file is no text; save it as CSV in UTF-8")
+    return text
+
+
+def _check_ragged(rows: Sequence[Sequence[str]], lines: Sequence[int], width: int, where: str) -> None:
+    wrong = [number for number, row in enumerate(rows) if len(row) != width]
+    if wrong:
+        first = wrong[0]
+        more = f" ({len(wrong)} such lines)" if len(wrong) > 1 else ""
+        raise DataError(
+            f"{where}, line {lines[first]}: {len(rows[first])} cells, the table has {width} columns{more}; "
+            "mend the line, or quote cells that hold the delimiter"
+        )
+
+
+def _names(head: Iterable[str], where: str) -> tuple[str, ...]:
+    """Names of columns, which must differ; empty ones are numbered."""
+    names = tuple(name.strip() or f"column{number + 1}" for number, name in enumerate(head))
+    doubled = [name for name, count in Counter(names).items() if count > 1]
+    if doubled:
+        shown = ", ".join(shorten(name, 40) for name in doubled[:_MOST_SHOWN])
+        raise DataError(f"{where}: {len(doubled)} name(s) of columns occur more than once: {shown}; rename them")
+    return names
+
+
+def _read_parquet(path: Path) -> Table:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as parquet
+    except ImportError:
+        raise MissingDependencyError("pyarrow", "tables", "reading Parquet files") from None
+    where = one_line(path.name)
+    try:
+        found = parquet.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{where}: no Parquet file: {one_line(error)[:200]}") from None
+    names = _names(found.column_names, where)
+    columns = tuple(tuple(map(_cell, column.to_pylist())) for column in found.columns)
+    if not columns or not columns[0]:
+        raise DataError(f"{where} has no rows; give one for each example")
+    return Table(where, names, columns)
+
+
+def numbers_of(cells: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Cells as numbers (N,); NaN for what is none."""
+    known = {cell: float(cell) if is_number(cell) else math.nan for cell in set(cells)}
+    return np.array([known[cell] for cell in cells], dtype=np.float64)
