@@ -120,7 +120,7 @@ def test_windows_follow_each_other_and_never_look_ahead() -> None:
         assert (targets.min(), targets.max()) == (low, high - 1)
     assert found.scale.tolist() == [1.0]
     assert np.array_equal(found.naive_test[0, 0], np.full(5, 159.0))
-    with pytest.raises(DataError, match="30 steps leave 20 to train on"):
+    with pytest.raises(DataError, match="30 steps leave 19 to train on"):
         cut(Timeline("t", ("a",), values[:1, :30], 1, ()), 5, 10, 1, (0.1, 0.2))
 
 

@@ -8,7 +8,7 @@ in the unit of the target.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,6 +21,7 @@ from netwright.tasks.base import Direction, Examples, ExportInfo, Reference
 from netwright.tasks.finishing import Rival
 from netwright.tasks.learning import LearningTask
 from netwright.tasks.losses import class_loss
+from netwright.tasks.narrowing import narrowed
 from netwright.tasks.splits import TEST_SHARE, SplitOptions
 from netwright.tasks.tabular.data import Rows, TabularOptions, load_rows
 from netwright.tasks.tabular.encoding import EncodingOptions, Scaling
@@ -119,6 +120,11 @@ class _TabularTask(LearningTask):
         from netwright.tasks.tabular.spaces import tabular_portfolio
 
         return tabular_portfolio(self.default_space())
+
+    def narrowed(self, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
+        from netwright.tasks.tabular.spaces import DEPTHS, SIZES
+
+        return narrowed(self.default_space(), self.references(), admits, SIZES, DEPTHS)
 
     def export_info(self) -> ExportInfo:
         return ExportInfo(
