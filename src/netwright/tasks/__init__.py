@@ -50,6 +50,11 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             MappingProxyType({"accuracy": "max"}),
             "digits, a .npz file, a folder of images, or MNIST's idx files",
         ),
+        "object-detection": TaskEntry(
+            "netwright.tasks.detection.task:ObjectDetection",
+            MappingProxyType({"map": "max", "map50": "max"}),
+            "boxes in a .csv, COCO's .json or Pascal VOC's .xml files, and their images",
+        ),
         "tabular-classification": TaskEntry(
             "netwright.tasks.tabular:TabularClassification",
             MappingProxyType(
@@ -71,6 +76,11 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             "netwright.tasks.series:SeriesForecasting",
             MappingProxyType({"mase": "min", "mae": "min", "rmse": "min"}),
             "a table in the order of time: .csv, .csv.gz, .parquet",
+        ),
+        "speech-recognition": TaskEntry(
+            "netwright.tasks.speech_recognition:SpeechRecognition",
+            MappingProxyType({"wer": "min", "cer": "min"}),
+            "a .csv or .jsonl manifest of audio files and texts, or a .npz file of samples or frames",
         ),
     }
 )

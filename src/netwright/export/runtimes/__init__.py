@@ -15,11 +15,13 @@ class Runtime:
         file: in `netwright.export`, whose last part is copied.
         usage: one sentence of the docstring of ``model.py``.
         packages: that it may import besides the standard library, torch and numpy; each where it is needed only.
+        reads_images: whether it needs the part of ``runtime.py`` that reads images.
     """
 
     file: str
     usage: str
     packages: tuple[str, ...] = ()
+    reads_images: bool = False
 
 
 RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
@@ -28,6 +30,13 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             "runtime.py",
             "``python model.py IMAGE`` prints the most probable classes of an image file.",
             ("PIL",),
+            reads_images=True,
+        ),
+        "detection": Runtime(
+            "runtimes/detection.py",
+            "``python model.py IMAGE`` prints the boxes found in an image file: class, score, corners in pixels.",
+            ("PIL",),
+            reads_images=True,
         ),
         "array": Runtime(
             "runtimes/array.py",
@@ -40,6 +49,11 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
         "series": Runtime(
             "runtimes/series.py",
             "``python model.py FILE.npy`` (or FILE.csv) prints the classes of series, or a forecast.",
+        ),
+        "speech": Runtime(
+            "runtimes/speech.py",
+            "``python model.py FILE.wav`` prints what is said in a recording.",
+            ("soundfile",),
         ),
     }
 )
