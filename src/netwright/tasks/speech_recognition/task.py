@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from netwright.errors import DataError, MissingDependencyError, SpecError, shorten, wrong
 from netwright.tasks.base import Direction, Examples, ExportInfo, Reference
 from netwright.tasks.learning import LearningTask, cost_in_pixels
+from netwright.tasks.narrowing import narrowed
 from netwright.tasks.speech_recognition.audio import Sound
 from netwright.tasks.speech_recognition.augmentation import SpeechAugmentation
 from netwright.tasks.speech_recognition.ctc import COUNT, FRAMES, UNITS, beam, ctc_loss, frames_needed, greedy
@@ -34,7 +35,7 @@ from netwright.tasks.speech_recognition.features import (
 from netwright.tasks.speech_recognition.recordings import Recording, read_recordings
 from netwright.tasks.speech_recognition.splitting import split_recordings
 from netwright.tasks.speech_recognition.units import Units, tidy, unknown_in
-from netwright.types import Objective, Value
+from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -220,6 +221,12 @@ class SpeechRecognition(LearningTask):
         from netwright.tasks.speech_recognition.spaces import speech_references
 
         return speech_references(self.default_space())
+
+    def narrowed(self, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
+        """Those of the references that are not admitted, made smaller until they are."""
+        from netwright.tasks.speech_recognition.spaces import DEPTHS, SIZES
+
+        return narrowed(self.default_space(), self.references(), admits, SIZES, DEPTHS)
 
     def data_line(self) -> str:
         """What is learned from, in one line."""
