@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -20,12 +20,13 @@ from netwright.tasks.detection.annotations import Annotated, Repairs, class_name
 from netwright.tasks.detection.augmentation import BoxAugmentation
 from netwright.tasks.detection.letterbox import GREY, box_targets, canvas_size, load_images
 from netwright.tasks.detection.reading import read_annotations
-from netwright.tasks.detection.space import STRIDES, detection_references, detection_space, map_extents
+from netwright.tasks.detection.references import detection_references, narrowed_detectors
+from netwright.tasks.detection.space import STRIDES, detection_space, map_extents
 from netwright.tasks.formats.image_files import read_headers
 from netwright.tasks.learning import LearningTask
 from netwright.tasks.pixels import moments
 from netwright.tasks.splits import TEST_SEED, TEST_SHARE, SplitOptions, stratified_split
-from netwright.types import Objective, Value
+from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -211,6 +212,9 @@ class ObjectDetection(LearningTask):
 
     def references(self) -> tuple[Reference, ...]:
         return detection_references(self.default_space())
+
+    def narrowed(self, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
+        return narrowed_detectors(self.default_space(), admits)
 
     def export_info(self) -> ExportInfo:
         """What an exported network must know."""
