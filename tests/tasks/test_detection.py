@@ -9,6 +9,7 @@ import torch
 import netwright as nw
 from netwright import nn
 from netwright.export.runtimes import detection as runtime
+from netwright.supernet import Supernet
 from netwright.tasks.detection.augmentation import BoxAugmentation
 from netwright.tasks.detection.losses import assign, detection_loss, map_points, overlaps
 from netwright.tasks.detection.references import detection_references, narrowed_detectors
@@ -175,3 +176,15 @@ def test_references_that_are_too_large_are_made_smaller() -> None:
     assert all(params(reference.architecture) <= 150_000 for reference in found)
     assert narrowed_detectors(space, lambda _: False) == ()
     assert narrowed_detectors(space, lambda _: True) == ()
+
+
+def test_detectors_share_weights() -> None:
+    """The whole space has a supernet, and a detector taken out of it computes the very same."""
+    space = detection_space((3, 64, 64), 2)
+    supernet = Supernet(space, input_shape=(3, 64, 64))
+    rng = np.random.default_rng(0)
+    x = torch.rand(2, 3, 64, 64)
+    for architecture in (space.sample(rng), space.sample(rng)):
+        alone, subnet = supernet.extract(architecture).train(), supernet.subnet(architecture)
+        subnet.model.train()
+        assert torch.equal(alone(x), subnet(x))

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netwright.errors import DataError, SpecError
+from netwright.errors import DataError, MissingDependencyError, SpecError
 from netwright.tasks import load_task
 from netwright.tasks.detection.annotations import MOST_BROKEN
 from netwright.tasks.detection.letterbox import GREY, canvas_size
 from netwright.tasks.detection.task import ObjectDetection
 
 pytest.importorskip("PIL")
+pytest.importorskip("faster_coco_eval")
 
 HEADER = "image,xmin,ymin,xmax,ymax,label\n"
 
@@ -226,6 +227,13 @@ def test_options_and_paths_are_checked(folder: Path) -> None:
     with pytest.raises(DataError, match="holds no annotations"):
         ObjectDetection.load(folder / "images")
     assert 0 < MOST_BROKEN < 1
+
+
+def test_what_is_not_installed_is_named_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search does not end in a missing evaluator after its first training."""
+    monkeypatch.setattr("netwright.tasks.detection.scoring.find_spec", lambda _: None)
+    with pytest.raises(MissingDependencyError, match=r"faster-coco-eval.*netwright\[detection\]"):
+        ObjectDetection.load("nothing")
 
 
 def test_blood_cells_are_read_as_they_are_published() -> None:

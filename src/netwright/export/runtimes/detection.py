@@ -112,7 +112,7 @@ def finish_onnx(path: str | Path) -> None:
         ("Concat", "nms_label nms_score nms_corners", "detections", {"axis": 1}),
     ):
         model.graph.node.append(helper.make_node(operator, inputs.split(), [output], **options))
-    shape = ["found", 7]
+    shape: list[str | int | None] = ["found", 7]
     model.graph.output.append(helper.make_tensor_value_info("detections", onnx.TensorProto.FLOAT, shape))
     onnx.checker.check_model(model)
     onnx.save(model, path)
