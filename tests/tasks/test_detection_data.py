@@ -113,7 +113,7 @@ def test_one_class_is_enough(folder: Path) -> None:
 BAD_CSV: dict[str, tuple[Callable[[str], str], str]] = {
     "empty": (lambda _: "", "line 1: no column image"),
     "header only": (lambda _: HEADER, "names no image"),
-    "no label column": (lambda t: t.replace("label", "lable"), "line 1: no column label"),
+    "no label column": (lambda t: t.replace("label", "tag"), "line 1: no column label"),
     "missing image": (lambda t: t.replace("3.png", "33.png"), r"boxes.csv line 5: the image '33.png' is not there"),
     "path that leads out": (lambda t: t.replace("3.png", "../x.png"), "line 5: .*no name of an image below"),
     "absolute path": (lambda t: t.replace("3.png", "/etc/passwd"), "line 5: .*no name of an image below"),
