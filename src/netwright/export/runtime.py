@@ -192,6 +192,9 @@ def read_with_pillow(path: str | Path) -> torch.Tensor:
     return values.reshape(1, height, width, -1).permute(0, 3, 1, 2).to(torch.float32) / 255
 
 
+# ---------------------------------------------------------------- copied where an image has one class
+
+
 def main(arguments: list[str]) -> int:
     """Print the five most probable classes of an image file, the most probable first."""
     if len(arguments) != 1 or arguments[0].startswith("-"):

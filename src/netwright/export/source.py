@@ -165,11 +165,11 @@ def _imported(node: ast.AST) -> list[str]:
 
 def _runtime(name: str) -> str:
     """The imports and the copied parts of runtime.py, and of the file of a runtime."""
-    imports, (common, *_) = _parts_of("runtime.py")
+    imports, (common, images, _) = _parts_of("runtime.py")
     if not name:
         return "\n\n\n".join([imports, common])
     more, copied = _parts_of(RUNTIMES[name].file)
-    return "\n\n\n".join([f"{imports}\n{more}", common, copied[-1]])
+    return "\n\n\n".join([f"{imports}\n{more}", common, *([images] if RUNTIMES[name].images else []), copied[-1]])
 
 
 def _parts_of(file: str) -> tuple[str, list[str]]:
@@ -199,7 +199,7 @@ def _constants(info: ExportInfo) -> str:
     if info.runtime == "array":
         lines.append(assignment("TOKENS", info.input_dtype == "int64"))
     lines += [assignment(name, value) for name, value in info.constants.items()]
-    if info.runtime == "image":
+    if info.runtime and RUNTIMES[info.runtime].images:
         lines += [
             assignment("SCALE", float(info.scale)),
             assignment("VALUE_RANGE", tuple(map(float, info.value_range))),

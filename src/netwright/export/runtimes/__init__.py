@@ -15,11 +15,13 @@ class Runtime:
         file: in `netwright.export`, whose last part is copied.
         usage: one sentence of the docstring of ``model.py``.
         packages: that it may import besides the standard library, torch and numpy; each where it is needed only.
+        images: whether it reads images, so that what `netwright.export.runtime` has for that is copied, too.
     """
 
     file: str
     usage: str
     packages: tuple[str, ...] = ()
+    images: bool = False
 
 
 RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
@@ -28,6 +30,13 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             "runtime.py",
             "``python model.py IMAGE`` prints the most probable classes of an image file.",
             ("PIL",),
+            images=True,
+        ),
+        "image-labels": Runtime(
+            "runtimes/image_labels.py",
+            "``python model.py IMAGE`` prints the labels of an image file, those with a probability above .5.",
+            ("PIL",),
+            images=True,
         ),
         "array": Runtime(
             "runtimes/array.py",
