@@ -1,12 +1,13 @@
-"""Images with several labels each: a CSV file beside the images, or a folder with ``train.csv``, ``val.csv``, ``test.csv``.
+"""Images with several labels each: a CSV file beside its images, or a folder with one for each part.
 
 The first line names the columns. One is ``image``: a file's name relative to the folder of the CSV file. The others are
 
 * ``labels``: the labels of the image with ``|`` between them, empty for none; or
 * a column a label, each 0 or 1;
 
-and, in a file that holds all parts, ``split``: train, val or test. A folder may also hold one ``labels.csv``. Every
-complaint names file and line. Names of images are data: one that leads out of the folder is refused.
+and, in a file that holds all parts, ``split``: train, val or test. A folder holds ``train.csv`` and perhaps ``val.csv``
+and ``test.csv``, or one ``labels.csv``. Every complaint names file and line. Names of images are data: one that leads
+out of the folder is refused.
 """
 
 from __future__ import annotations
@@ -190,7 +191,7 @@ def _columns(header: Sequence[str], name: str) -> list[str]:
 
 
 def _row(fields: Mapping[str, str], columns: Sequence[str], path: Path, where: str, part: str) -> _Row:
-    text = fields.get(_SPLIT, "train") if not part else part
+    text = part or fields.get(_SPLIT, "train")
     if text.lower() not in _SPLITS:
         raise DataError(f"{where}: split {shorten(text)}; give train, val or test")
     if columns:
