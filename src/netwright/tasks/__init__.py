@@ -55,6 +55,16 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             MappingProxyType({"mean_average_precision": "max", "micro_f1": "max"}),
             "a CSV file of images and their labels, or a .npz file with labels (N, C) of 0 and 1",
         ),
+        "translation": TaskEntry(
+            "netwright.tasks.translation:Translation",
+            MappingProxyType({"perplexity": "min", "token_accuracy": "max"}),
+            "a folder with train.en and train.de, a .tsv file, or two line-aligned files SOURCE,TARGET",
+        ),
+        "object-detection": TaskEntry(
+            "netwright.tasks.detection.task:ObjectDetection",
+            MappingProxyType({"map": "max", "map50": "max"}),
+            "boxes in a .csv, COCO's .json or Pascal VOC's .xml files, and their images",
+        ),
         "tabular-classification": TaskEntry(
             "netwright.tasks.tabular:TabularClassification",
             MappingProxyType(
@@ -76,6 +86,11 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             "netwright.tasks.series:SeriesForecasting",
             MappingProxyType({"mase": "min", "mae": "min", "rmse": "min"}),
             "a table in the order of time: .csv, .csv.gz, .parquet",
+        ),
+        "speech-recognition": TaskEntry(
+            "netwright.tasks.speech_recognition:SpeechRecognition",
+            MappingProxyType({"wer": "min", "cer": "min"}),
+            "a .csv or .jsonl manifest of audio files and texts, or a .npz file of samples or frames",
         ),
     }
 )

@@ -31,7 +31,7 @@ from netwright.tasks.splits import TEST_SEED, SplitOptions
 from netwright.types import Architecture, Json, Objective, Value
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from netwright.space import SearchSpace
     from netwright.tasks.base import Reference
@@ -84,6 +84,7 @@ class ImageTask:
     runtime: ClassVar[str] = "image"
     input_dtype = "float32"
     full_epochs: float | None = None
+    lengths = None
 
     def __init__(
         self,
@@ -236,6 +237,10 @@ class ImageTask:
     def augmentation(self, shift: float, flip: bool) -> Augmentation:
         """Random shifts and mirroring."""
         return Augmentation(shift_pixels(shift, *self.input_shape[-2:]), flip)
+
+    def final_scores(self, network: nn.Module, part: str) -> Mapping[str, float]:
+        """The metrics of the search are all there are."""
+        return {}
 
     def recipe(self) -> Mapping[str, Value]:
         """The recipe's defaults were measured on this task."""

@@ -15,13 +15,18 @@ class Runtime:
         file: in `netwright.export`, whose last part is copied.
         usage: one sentence of the docstring of ``model.py``.
         packages: that it may import besides the standard library, torch and numpy; each where it is needed only.
-        images: whether it reads images, so that what `netwright.export.runtime` has for that is copied, too.
+        also: files of other packages, from `netwright` on, whose last parts are copied before it.
+        compacts: it has a function ``compact(outputs, targets)``, which makes of outputs too large to be kept what the
+            scores of the task are made of.
+        reads_images: whether it needs the part of ``runtime.py`` that reads images.
     """
 
     file: str
     usage: str
     packages: tuple[str, ...] = ()
-    images: bool = False
+    also: tuple[str, ...] = ()
+    compacts: bool = False
+    reads_images: bool = False
 
 
 RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
@@ -30,17 +35,29 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             "runtime.py",
             "``python model.py IMAGE`` prints the most probable classes of an image file.",
             ("PIL",),
-            images=True,
+            reads_images=True,
         ),
         "image-labels": Runtime(
             "runtimes/image_labels.py",
             "``python model.py IMAGE`` prints the labels of an image file, those with a probability above .5.",
             ("PIL",),
-            images=True,
+            reads_images=True,
+        ),
+        "detection": Runtime(
+            "runtimes/detection.py",
+            "``python model.py IMAGE`` prints the boxes found in an image file: class, score, corners in pixels.",
+            ("PIL",),
+            reads_images=True,
         ),
         "array": Runtime(
             "runtimes/array.py",
             "``python model.py FILE.npy`` prints what it says of each input in a numpy array.",
+        ),
+        "translation": Runtime(
+            "runtimes/translation.py",
+            "``python model.py FILE.txt`` prints a translation of each line of a file, or of its standard input.",
+            also=("tasks/subwords.py", "tasks/tokens.py"),
+            compacts=True,
         ),
         "table": Runtime(
             "runtimes/table.py",
@@ -49,6 +66,11 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
         "series": Runtime(
             "runtimes/series.py",
             "``python model.py FILE.npy`` (or FILE.csv) prints the classes of series, or a forecast.",
+        ),
+        "speech": Runtime(
+            "runtimes/speech.py",
+            "``python model.py FILE.wav`` prints what is said in a recording.",
+            ("soundfile",),
         ),
     }
 )

@@ -7,14 +7,26 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import torch
+from torch.nn import functional as F
 
-from netwright.export.runtime import load, one_line, read_image
+from netwright.export.runtime import load, one_line, printable, read_values, with_channels
 
+INPUT_SHAPE: tuple[int, ...] = (1, 28, 28)
 CLASS_NAMES: tuple[str, ...] = ()
 
 # ---------------------------------------------------------------- copied where an image has several labels
+
+
+def read_image(path: str | Path) -> torch.Tensor:
+    """Read one image (1, C, H, W) as input of the network: of its channels and its size."""
+    images = with_channels(read_values(path))
+    if tuple(images.shape[2:]) != tuple(INPUT_SHAPE[1:]):
+        size = (INPUT_SHAPE[1], INPUT_SHAPE[2])
+        images = F.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
+    return images
 
 
 def main(arguments: list[str]) -> int:
@@ -36,12 +48,6 @@ def main(arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader has seen enough; nothing is left to be written at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
-
-
-def printable(name: str) -> str:
-    """A label's name as the terminal can show it: without control characters, and in its encoding."""
-    plain, encoding = name if name.isprintable() else repr(name)[1:-1], sys.stdout.encoding or "utf-8"
-    return plain.encode(encoding, "backslashreplace").decode(encoding)
 
 
 if __name__ == "__main__":
