@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from netwright import nn
 from netwright.errors import SpecError, wrong
-from netwright.space import Choice, Node, SearchSpace, choice, integer
+from netwright.space import Choice, Node, SearchSpace, choice, flag, integer
 from netwright.tasks.base import Reference
 from netwright.types import Architecture, Value
 
@@ -80,9 +80,11 @@ def tabular_space(numbers: int, categories: Sequence[int], outputs: int, *, clas
 
 def _mlp(activation: Choice, dropout: Choice) -> Node:
     width = choice("mlp.width", [32, 64, 96, 128, 192, 256, 384])
+    own = flag("mlp.own")
 
     def layer(place: int) -> Node:
-        return nn.seq(nn.linear(width), nn.activation(activation), nn.dropout(dropout))
+        linear = nn.one_of(own, {False: nn.linear(width), True: nn.member_linear(width)})
+        return nn.seq(linear, nn.activation(activation), nn.dropout(dropout))
 
     return nn.repeat(integer("mlp.depth", 1, 4), layer)
 
@@ -169,6 +171,7 @@ _DEFAULTS: Mapping[str, Value] = {
     "token": 16,
     "frequencies": 16,
     "frequency.scale": 0.15,
+    "mlp.own": False,
     "mlp.width": 256,
     "mlp.depth": 3,
     "resnet.width": 128,
