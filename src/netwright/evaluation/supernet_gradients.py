@@ -37,7 +37,7 @@ from netwright.evaluation.gradients import (
 )
 from netwright.evaluation.supernet_losses import Divergence, divergence
 from netwright.supernet import Subnet, Supernet
-from netwright.tasks.losses import class_loss
+from netwright.tasks.losses import class_loss, joined
 from netwright.types import Architecture
 
 
@@ -65,16 +65,16 @@ class Lesson:
         """Of a network.
 
         Args:
-            logits: outputs that it gives, of classes (B, C).
+            logits: outputs that it gives, of classes (B, C), of members (B, L, C).
             y: labels, of classes (B,).
             teacher: answers that it learns from, (B, C) probabilities; None for the labels alone.
         """
         if teacher is not None and not self.labels:
-            return divergence(self.divergence, logits, teacher)
+            return divergence(self.divergence, joined(logits), teacher)
         told = self.of_labels(logits, y, self.label_smoothing)
         if teacher is None:
             return told
-        return self.labels * told + (1 - self.labels) * divergence(self.divergence, logits, teacher)
+        return self.labels * told + (1 - self.labels) * divergence(self.divergence, joined(logits), teacher)
 
 
 class SupernetGradients:
@@ -166,7 +166,7 @@ class SupernetGradients:
             logits = subnet(x)
             loss = self.lesson.loss(logits, y, teacher)
             if self.lesson.distil and teacher is None:
-                teacher = F.softmax(logits.detach(), dim=1)
+                teacher = F.softmax(joined(logits.detach()), dim=1)
             torch.autograd.backward(loss / self.batches.shards)
             total += float(loss.detach()) / len(subnets)
         return total

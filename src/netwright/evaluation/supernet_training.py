@@ -73,7 +73,7 @@ def train_supernet(
     epochs: float,
     distil: bool = True,
     divergence: Divergence = "kl",
-    labels: float = 0.5,
+    labels: float = 0.0,
     loss: Loss = class_loss,
     options: TrainingOptions | None = None,
     listener: Listener = lambda position: False,

@@ -77,6 +77,11 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             MappingProxyType({"mase": "min", "mae": "min", "rmse": "min"}),
             "a table in the order of time: .csv, .csv.gz, .parquet",
         ),
+        "speech-recognition": TaskEntry(
+            "netwright.tasks.speech_recognition:SpeechRecognition",
+            MappingProxyType({"wer": "min", "cer": "min"}),
+            "a .csv or .jsonl manifest of audio files and texts, or a .npz file of samples or frames",
+        ),
     }
 )
 """What can be searched for by name."""

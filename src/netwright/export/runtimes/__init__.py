@@ -50,6 +50,11 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             "runtimes/series.py",
             "``python model.py FILE.npy`` (or FILE.csv) prints the classes of series, or a forecast.",
         ),
+        "speech": Runtime(
+            "runtimes/speech.py",
+            "``python model.py FILE.wav`` prints what is said in a recording.",
+            ("soundfile",),
+        ),
     }
 )
 """Name to what it is; a task names one in its `netwright.tasks.base.ExportInfo`."""
