@@ -168,14 +168,19 @@ def _runtime(name: str) -> str:
     imports, (common, images, _) = _parts_of("runtime.py")
     if not name:
         return "\n\n\n".join([imports, common])
-    more, copied = _parts_of(RUNTIMES[name].file)
-    parts = [common, images, copied[-1]] if RUNTIMES[name].reads_images else [common, copied[-1]]
-    return "\n\n\n".join([f"{imports}\n{more}", *parts])
+    runtime = RUNTIMES[name]
+    files = [_parts_of(f"../{file}") for file in runtime.also] + [_parts_of(runtime.file)]
+    heads = "\n".join([imports, *(head for head, _ in files)])
+    shared = [common, images] if runtime.reads_images else [common]
+    return "\n\n\n".join([heads, *shared, *(copied[-1] for _, copied in files)])
 
 
 def _parts_of(file: str) -> tuple[str, list[str]]:
     """The imports of a runtime's file, without those of netwright, and its copied parts."""
-    text = resources.files("netwright.export").joinpath(file).read_text(encoding="utf-8")
+    package = "netwright.export"
+    if file.startswith("../"):
+        package, file = "netwright", file.removeprefix("../")
+    text = resources.files(package).joinpath(file).read_text(encoding="utf-8")
     head, *parts = text.split(_MARK)
     nodes = [node for node in ast.parse(head).body if isinstance(node, (ast.Import, ast.ImportFrom))]
     outside = [n for n in nodes if not (isinstance(n, ast.ImportFrom) and (n.module or "").startswith("netwright"))]

@@ -235,7 +235,8 @@ def run_bundle(
             allowed = f"arrays (N, {', '.join(map(str, details.input.shape))}) and (N,), N > 0"
             raise VerificationError(wrong(f"examples[{split!r}]", (x.shape, y.shape), allowed))
         inputs[f"split{number}"] = x
-    return run_isolated(Run(bundle.files, inputs, BATCH, probe.threads, export, timeout_s, blocked))
+    targets = {f"split{number}": np.asarray(y) for number, (_, y) in enumerate(examples.values())}
+    return run_isolated(Run(bundle.files, inputs, BATCH, probe.threads, export, timeout_s, blocked, targets))
 
 
 def judge(

@@ -80,6 +80,7 @@ from netwright.nn.structures import (
     stage_width,
     stages,
 )
+from netwright.nn.translation import decoder_layer, encoder_decoder, encoder_layer
 from netwright.nn.writing import OwnCode, source
 from netwright.space.nodes import Node
 
@@ -111,12 +112,15 @@ __all__ = [
     "conv3d",
     "conv_norm_act",
     "decode_boxes",
+    "decoder_layer",
     "dense_cell",
     "depthwise_conv",
     "drop_path",
     "dropout",
     "edge",
     "embedding",
+    "encoder_decoder",
+    "encoder_layer",
     "factorized_reduce",
     "flatten",
     "gelu",

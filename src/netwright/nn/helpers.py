@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from netwright.nn import column_modules
+from netwright.nn import column_modules, translation_helpers
 
 _TEXTS = '''\
 class Residual(nn.Module):
@@ -340,5 +340,7 @@ def _split(texts: str) -> dict[str, str]:
     return {block[len("class ") : block.index("(")]: block for block in blocks}
 
 
-HELPERS: Mapping[str, str] = MappingProxyType(_split(_TEXTS) | _split(column_modules.TEXTS))
+HELPERS: Mapping[str, str] = MappingProxyType(
+    _split(_TEXTS) | _split(column_modules.TEXTS) | _split(translation_helpers.TEXTS)
+)
 """Text of each helper class by its name, in the order in which they are written."""

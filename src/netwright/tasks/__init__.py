@@ -50,6 +50,11 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             MappingProxyType({"accuracy": "max"}),
             "digits, a .npz file, a folder of images, or MNIST's idx files",
         ),
+        "translation": TaskEntry(
+            "netwright.tasks.translation:Translation",
+            MappingProxyType({"perplexity": "min", "token_accuracy": "max"}),
+            "a folder with train.en and train.de, a .tsv file, or two line-aligned files SOURCE,TARGET",
+        ),
         "object-detection": TaskEntry(
             "netwright.tasks.detection.task:ObjectDetection",
             MappingProxyType({"map": "max", "map50": "max"}),
