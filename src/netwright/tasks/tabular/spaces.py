@@ -54,7 +54,7 @@ def tabular_space(numbers: int, categories: Sequence[int], outputs: int, *, clas
     count = choice("members", [1, 2, 4, 8, 16, 32])
     flat = [size for size in (8, 12, 16, 24) if size * columns <= _MOST_FLAT] or [4]
     size = choice("token", flat)
-    frequencies, scale = choice("frequencies", [8, 16, 24]), choice("frequency.scale", [0.05, 0.15, 0.5, 1.5])
+    frequencies, scale = choice("frequencies", [8, 16, 24]), choice("frequency.scale", [0.05, 0.15, 0.3, 0.5, 1.0])
 
     def tokens(features: nn.Size, periodic: bool) -> Node:
         if not periodic:
