@@ -40,6 +40,12 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             ("PIL",),
             reads_images=True,
         ),
+        "image-labels": Runtime(
+            "runtimes/image_labels.py",
+            "``python model.py IMAGE`` prints the labels of an image file, those with a probability above .5.",
+            ("PIL",),
+            reads_images=True,
+        ),
         "detection": Runtime(
             "runtimes/detection.py",
             "``python model.py IMAGE`` prints the boxes found in an image file: class, score, corners in pixels.",
