@@ -1,14 +1,14 @@
-"""How long does a training wait for its batches, and what stays in memory? CIFAR-10 as image files, kept as uint8 files.
+"""How long does a training wait for its batches, and what stays in memory? CIFAR-10 as image files, kept in files.
 
     python benchmarks/loading.py --data /work/shared/data/cifar10_jpeg --work /tmp/loading --side 32 --images 50000 \
         --steps 40 --write docs/figures/loading.md
 
 The images are written as JPEG files in class folders once, and loaded as anybody would, with the option cache: decoded
-(and resized to --side) into files that are mapped. Then --workers processes train at once, one thread each, the smallest
-or any other hand-made network of the default space; what stands in ``Batches.shard`` (reading, augmenting, bringing to
-float32) is waiting, and its share of the training's time is printed, with the most memory a process held that no file
-backs (RssAnon). The page cache is what the machine leaves: with more images than memory the share rises by the disk's
-time. Rows are appended to WRITE's .jsonl, from which the table is made.
+(and resized to --side) into uint8 files that are mapped. Then --workers processes train at once, one thread each, a
+hand-made network of the default space. What stands in ``Batches.shard`` (reading, augmenting, bringing to float32) is
+waiting; its share of the training's time is printed, with the memory of a process that no file backs (RssAnon). The
+page cache is what the machine leaves: with more images than memory the share rises by the disk's time. Rows are
+appended to WRITE's .jsonl, from which the table is made.
 """
 
 from __future__ import annotations
