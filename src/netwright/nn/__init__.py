@@ -8,6 +8,7 @@ from netwright.nn.backend import TorchBackend
 from netwright.nn.blocks import conv_norm_act, factorized_reduce, mbconv, op, project, squeeze_excite
 from netwright.nn.building import build
 from netwright.nn.columns import column_tokens, column_vector, combine_members, member_linear, members, temperature
+from netwright.nn.graphs import all_nodes, graph_attention, maximum, node_features, node_linear, propagate
 from netwright.nn.layers import (
     activation,
     adaptive_pool,
@@ -93,6 +94,7 @@ __all__ = [
     "activation",
     "adaptive_pool",
     "add",
+    "all_nodes",
     "attention",
     "avg_pool",
     "batch_norm",
@@ -119,6 +121,7 @@ __all__ = [
     "flatten",
     "gelu",
     "global_pool",
+    "graph_attention",
     "group_norm",
     "gru",
     "hardswish",
@@ -129,9 +132,12 @@ __all__ = [
     "linear",
     "lstm",
     "max_pool",
+    "maximum",
     "mbconv",
     "member_linear",
     "members",
+    "node_features",
+    "node_linear",
     "normalize",
     "one_of",
     "op",
@@ -144,6 +150,7 @@ __all__ = [
     "positional_embedding",
     "profile",
     "project",
+    "propagate",
     "recursive",
     "relu",
     "repeat",

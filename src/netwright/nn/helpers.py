@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from netwright.nn import column_modules
+from netwright.nn import column_modules, graph_modules
 
 _TEXTS = '''\
 class Residual(nn.Module):
@@ -317,5 +317,5 @@ def _split(texts: str) -> dict[str, str]:
     return {block[len("class ") : block.index("(")]: block for block in blocks}
 
 
-HELPERS: Mapping[str, str] = MappingProxyType(_split(_TEXTS) | _split(column_modules.TEXTS))
+HELPERS: Mapping[str, str] = MappingProxyType(_split(_TEXTS) | _split(column_modules.TEXTS) | _split(graph_modules.TEXTS))
 """Text of each helper class by its name, in the order in which they are written."""

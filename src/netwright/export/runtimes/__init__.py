@@ -41,6 +41,10 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             "runtimes/series.py",
             "``python model.py FILE.npy`` (or FILE.csv) prints the classes of series, or a forecast.",
         ),
+        "nodes": Runtime(
+            "runtimes/nodes.py",
+            "``python model.py NODES.csv`` (or NODES.npy) prints the class of each node that is named by its number.",
+        ),
     }
 )
 """Name to what it is; a task names one in its `netwright.tasks.base.ExportInfo`."""

@@ -10,7 +10,7 @@ from functools import partial
 from types import MappingProxyType
 
 from netwright.errors import BuildError, unknown
-from netwright.nn.emitters import basics, blocks, cells, columns, convolutions, own, pooling, sequences, shapes
+from netwright.nn.emitters import basics, blocks, cells, columns, convolutions, graphs, own, pooling, sequences, shapes
 from netwright.nn.site import Emitted, Flow, Site, Tally
 from netwright.space.terms import CellTerm, OpTerm, Term
 
@@ -23,6 +23,7 @@ EMITTERS: Mapping[str, Emitter] = MappingProxyType(
         **cells.EMITTERS,
         **columns.EMITTERS,
         **convolutions.EMITTERS,
+        **graphs.EMITTERS,
         **own.EMITTERS,
         **pooling.EMITTERS,
         **sequences.EMITTERS,
