@@ -80,14 +80,14 @@ class NodeLinear(nn.Module):
     """A linear layer on the sparse features of all nodes; while training it drops features."""
 
     def __init__(
-        self, nodes: int, entries: int, in_features: int, out_features: int, dropout: float = 0.0
+        self, entries: nn.Module, in_features: int, out_features: int, dropout: float = 0.0
     ) -> None:
         super().__init__()
         bound = (6 / (in_features + out_features)) ** 0.5
         self.weight = nn.Parameter(torch.empty(in_features, out_features).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.zeros(out_features))
-        self.entries = Edges(entries, nodes, in_features)
-        self.register_buffer("values", torch.zeros(entries))
+        self.entries = entries
+        self.register_buffer("values", torch.zeros(entries.sources.shape[0]))
         self.dropout = dropout
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -43,10 +43,10 @@ def _node_linear(site: Site) -> Emitted:
     dropout = site.number("dropout", 0.0, 0.99, 0.0)
     out = Flow((nodes, features), "float32", "channels last", site.flow.depth + 1)
     site.tally.add(params=(inputs + 1) * features, macs=entries * features, values=out.size)
-    site.tally.add(buffers=4 * entries + nodes + inputs)
+    site.tally.add(buffers=entries)
     options: dict[str, Value] = {"dropout": dropout} if dropout else {}
     sizes = (Lit(inputs, "in_features"), Lit(features, "out_features"))
-    code = call("NodeLinear", Lit(nodes, "nodes"), Lit(entries, "entries"), *sizes, **options)
+    code = call("NodeLinear", _edges(site, entries, nodes, inputs), *sizes, **options)
     return Emitted(placed(code, site.place("linear")), out)
 
 
