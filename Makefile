@@ -123,7 +123,7 @@ bench-latency: env ## whether two measurements of latency agree; on an idle mach
 	$(BIN)/python benchmarks/latency_agreement.py --write docs/figures/latency.md
 
 bench-latency-transfer: env ## latency of an unseen device from few measurements (T10)
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/latency_transfer.py --data $(DATA) --write docs/figures/latency_transfer.md
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/latency_transfer.py --data $(DATA) --jobs 2 --write docs/figures/latency_transfer.md
 
 bench-darts: env ## what differentiable search costs a step, and what it finds on NAS-Bench-201; an hour on an idle machine
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/darts_cost.py

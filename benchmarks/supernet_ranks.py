@@ -54,9 +54,9 @@ from netwright.types import Architecture, Fidelity
 
 FASHION = "/usr/share/datasets/fashion-mnist"
 METHODS: dict[str, dict[str, Any]] = {
-    "sandwich, labels and answers": {"sampling": "sandwich"},
+    "sandwich, largest teaches": {"sampling": "sandwich"},
     "uniform": {"sampling": "uniform"},
-    "sandwich, largest teaches": {"sampling": "sandwich", "labels": 0.0},
+    "sandwich, labels and answers": {"sampling": "sandwich", "labels": 0.5},
     "sandwich, from labels": {"sampling": "sandwich", "distil": False},
     "sandwich, alpha-divergence": {"sampling": "sandwich", "divergence": "alpha"},
     "fair": {"sampling": "fair"},

@@ -19,6 +19,7 @@ from netwright.readable import number
 
 EXTRAS = {
     "vision": (("pillow", "scikit-learn"), "folders of images (jpg, png) and the embedded digits"),
+    "detection": (("pillow", "faster-coco-eval"), "the task object-detection: image files, and its scores"),
     "onnx": (("onnx", "onnxscript", "onnxruntime"), "model.onnx, its check, and latency in ONNX Runtime"),
     "openvino": (("openvino",), "latency in OpenVINO"),
     "executorch": (("executorch",), "latency in ExecuTorch"),

@@ -16,7 +16,19 @@ from typing import Annotated, NoReturn, TextIO
 
 import typer
 
-from netwright.cli import bench, doctor, exporting, latency, scoring, searching, showing, spaces, supernet, tasks
+from netwright.cli import (
+    bench,
+    doctor,
+    exporting,
+    latency,
+    scoring,
+    searching,
+    showing,
+    spaces,
+    supernet,
+    tasks,
+    transferring,
+)
 from netwright.cli.codes import INTERNAL, INTERRUPTED, USAGE, exit_code
 from netwright.cli.text import clean_indented
 from netwright.errors import NetwrightError
@@ -68,6 +80,8 @@ def make_app() -> typer.Typer:
     app.command("bench")(bench.bench)
     app.command("score")(scoring.score)
     app.add_typer(supernet.make_group(), name="supernet")
+    app.command("transfer")(transferring.transfer)
+    app.add_typer(transferring.make_report(), name="report")
     app.command("doctor")(doctor.doctor)
     app.command("schema")(showing.schema)
     return app

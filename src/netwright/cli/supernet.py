@@ -57,7 +57,7 @@ def train(
     ] = None,
     divergence: Annotated[Text, typer.Option(help="Of its answers: kl or alpha.  [default: kl]")] = None,
     labels: Annotated[
-        Text, typer.Option(metavar="X", help="Share of labels in what the others learn.  [default: 0.5]")
+        Text, typer.Option(metavar="X", help="Share of labels in what the others learn.  [default: 0]")
     ] = None,
     epochs: Annotated[Text, typer.Option(metavar="E", help="Passes over the data, in all.")] = None,
     budget: Annotated[Text, typer.Option(help="A time such as 10m, in all.  [default: 10m without --epochs]")] = None,

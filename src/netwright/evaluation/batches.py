@@ -38,6 +38,10 @@ def data_subset(count: int, share: float) -> NDArray[np.int64]:
     return np.random.default_rng(_SUBSET_SEED).permutation(count)[: max(1, math.ceil(share * count))]
 
 
+SORTED_TOGETHER = 32
+"""Batches' worth of examples that are sorted by their lengths."""
+
+
 def fitting_batch_size(count: int) -> int:
     """A power of two from 16 to 128 that gives an epoch at least 32 steps where there are 512 images or more.
 
@@ -118,6 +122,7 @@ class Batches:
         augmentation: what is done to them; None for nothing.
         seed: of order and augmentation.
         device: where the batches go, such as ``cpu``.
+        lengths: (N,) of all examples: those of like lengths are put into one batch. None where all are alike.
     """
 
     def __init__(
@@ -130,8 +135,9 @@ class Batches:
         augmentation: Augmenting | None,
         seed: int,
         device: str = "cpu",
+        lengths: NDArray[np.int64] | None = None,
     ) -> None:
-        self.examples = examples
+        self.examples, self.lengths = examples, lengths
         self.subset = data_subset(len(examples), share)
         self.batch_size = min(batch_size, len(self.subset))
         self.steps_per_epoch = len(self.subset) // self.batch_size
@@ -156,7 +162,10 @@ class Batches:
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order[0] != epoch:
             rng = np.random.default_rng([self.seed, 0, epoch])
-            self._order = (epoch, self.subset[rng.permutation(len(self.subset))])
+            order = self.subset[rng.permutation(len(self.subset))]
+            if self.lengths is not None:
+                order = by_length(order, self.lengths[order], self.batch_size, rng)
+            self._order = (epoch, order)
         batch = self._order[1][position * self.batch_size : (position + 1) * self.batch_size]
         part = np.array_split(batch, self.shards)[shard]
         if len(part) == 1:
@@ -168,6 +177,35 @@ class Batches:
                 stored, targets, np.random.default_rng([self.seed, 1, step, shard])
             )
         return self.examples.to_input(stored), targets
+
+
+def by_length(
+    order: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Put examples of like lengths into one batch: sorted within some batches' worth, the batches in random order.
+
+    Args:
+        order: numbers of examples in random order, (n,).
+        lengths: of these, (n,).
+        batch_size: of a batch.
+        rng: draws the order of the batches.
+
+    Returns:
+        The same numbers; those of the incomplete batch at the end are still the last ones.
+
+    Example:
+        >>> by_length(np.arange(4), np.array([9, 1, 8, 2]), 2, np.random.default_rng(0)).tolist()
+        [2, 0, 1, 3]
+    """
+    count = len(order) // batch_size
+    pool = SORTED_TOGETHER * batch_size
+    found = [
+        part[np.argsort(lengths[start : start + len(part)], kind="stable")]
+        for start in range(0, count * batch_size, pool)
+        if len(part := order[start : min(start + pool, count * batch_size)])
+    ]
+    batches = np.concatenate(found).reshape(count, batch_size)
+    return np.concatenate([batches[rng.permutation(count)].ravel(), order[count * batch_size :]])
 
 
 def to_input(pixels: Tensor, scale: float) -> Tensor:

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from netwright.errors import TrialError
 from netwright.evaluation.batches import Batches
-from netwright.tasks.losses import class_loss
+from netwright.tasks.losses import class_loss, joined
 
 Loss = Callable[[Tensor, Tensor, float], Tensor]
 _ALIGN = 64
@@ -90,7 +90,7 @@ class Gradients:
             return loss
         with torch.no_grad():
             answers = F.softmax(self.teacher(x), dim=1)
-        return (loss + F.cross_entropy(logits, answers)) / 2
+        return (loss + F.cross_entropy(joined(logits), answers)) / 2
 
     def __enter__(self) -> Self:
         return self

@@ -36,6 +36,7 @@ from netwright.evaluation.gradients import (
 )
 from netwright.evaluation.supernet_losses import Divergence, divergence
 from netwright.supernet import Subnet, Supernet
+from netwright.tasks.losses import class_loss, joined
 from netwright.types import Architecture
 
 
@@ -60,16 +61,16 @@ class Lesson:
         """Of a network.
 
         Args:
-            logits: that it gives, (B, C).
+            logits: that it gives, (B, C); of members (B, L, C).
             y: classes (B,).
             teacher: answers that it learns from, (B, C) probabilities; None for the labels alone.
         """
         if teacher is not None and not self.labels:
-            return divergence(self.divergence, logits, teacher)
-        told = F.cross_entropy(logits, y, label_smoothing=self.label_smoothing)
+            return divergence(self.divergence, joined(logits), teacher)
+        told = class_loss(logits, y, self.label_smoothing)
         if teacher is None:
             return told
-        return self.labels * told + (1 - self.labels) * divergence(self.divergence, logits, teacher)
+        return self.labels * told + (1 - self.labels) * divergence(self.divergence, joined(logits), teacher)
 
 
 class SupernetGradients:
@@ -127,7 +128,7 @@ class SupernetGradients:
         subnet = self.supernet.subnet(architecture)
         subnet.model.train()
         with torch.no_grad(), self._noise(step, 0, x):
-            return float(F.cross_entropy(subnet(x), y))
+            return float(class_loss(subnet(x), y))
 
     def close(self) -> None:
         """End the helpers. Safe to call twice."""
@@ -161,7 +162,7 @@ class SupernetGradients:
             logits = subnet(x)
             loss = self.lesson.loss(logits, y, teacher)
             if self.lesson.distil and teacher is None:
-                teacher = F.softmax(logits.detach(), dim=1)
+                teacher = F.softmax(joined(logits.detach()), dim=1)
             torch.autograd.backward(loss / self.batches.shards)
             total += float(loss.detach()) / len(subnets)
         return total

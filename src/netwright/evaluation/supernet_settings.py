@@ -50,7 +50,7 @@ class SupernetSettings:
     sampling: Sampling = "sandwich"
     distil: bool = True
     divergence: Literal["kl", "alpha"] = "kl"
-    labels: float = 0.5
+    labels: float = 0.0
     epochs: float = 10.0
     seed: int = 0
     recipe: Recipe = field(default_factory=Recipe)

@@ -71,7 +71,7 @@ def train_supernet(
     epochs: float,
     distil: bool = True,
     divergence: Divergence = "kl",
-    labels: float = 0.5,
+    labels: float = 0.0,
     options: TrainingOptions | None = None,
     listener: Listener = lambda position: False,
 ) -> Trained:

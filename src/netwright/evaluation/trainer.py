@@ -312,6 +312,7 @@ class TrainingEvaluator:
             augmentation=self.task.augmentation(recipe.shift, self._mirrors()),
             seed=seed,
             device=self.options.device,
+            lengths=self.task.lengths,
         )
 
     def _build(self, term: Term, seed: int) -> nn.Module:

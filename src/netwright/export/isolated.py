@@ -5,10 +5,10 @@ the standard library, torch, numpy and, for ONNX, onnxruntime; nothing of netwri
 of safetensors, so that ``model.py`` has to read its weights by itself).
 
 The request holds ``inputs`` (key to ``.npy`` file; ``probe`` is network input, all others are stored values that go
-through the model's ``prepare``), ``batch``, ``threads``, ``path`` (where else packages lie), ``export`` (by which
-exporter model.onnx is to be written first; empty for none), ``onnx`` (whether to run model.onnx), ``blocked`` (further
-packages not to be imported) and ``result``. The outputs are written as ``RUNTIME-KEY.npy``; ``alone`` is the probe, one
-input at a time.
+through the model's ``prepare``), ``targets`` of some (for the model's ``compact``), ``batch``, ``threads``, ``path``
+(where else packages lie), ``export`` (by which exporter model.onnx is to be written first; empty for none), ``onnx``
+(whether to run model.onnx), ``blocked`` (further packages not to be imported) and ``result``. The outputs are written
+as ``RUNTIME-KEY.npy``; ``alone`` is the probe, one input at a time.
 """
 
 from __future__ import annotations
@@ -64,14 +64,15 @@ def main(request_file: str) -> None:
         "class_names": list(module.CLASS_NAMES),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
     }
-    _save("torch", _run_torch(model, inputs, request["batch"]))
+    kept = _Kept(module, {key: _read(file, False, module) for key, file in request["targets"].items()})
+    _save("torch", _run_torch(model, inputs, request["batch"], kept))
     if request["export"]:
         result["opset"] = export_onnx(model, inputs["probe"], dynamo=request["export"] == "dynamo")
     if request["onnx"]:
         import onnxruntime
 
         result["versions"]["onnxruntime"] = onnxruntime.__version__
-        _save("onnxruntime", _run_onnx(inputs, request["batch"], request["threads"]))
+        _save("onnxruntime", _run_onnx(inputs, request["batch"], request["threads"], kept))
     Path(request["result"]).write_text(json.dumps(result), encoding="utf-8")
 
 
@@ -119,17 +120,45 @@ def _at_once(key: str, x: torch.Tensor, batch: int) -> int:
     return batch if key == "probe" else max(batch, min(_MOST_AT_ONCE, _MOST_VALUES * len(x) // max(1, x.numel())))
 
 
-def _run_torch(model: torch.nn.Module, inputs: dict[str, torch.Tensor], batch: int) -> Outputs:
+class _Kept:
+    """What is kept of outputs: all, or what the model's ``compact`` makes of them and of targets.
+
+    Args:
+        module: ``model.py``.
+        targets: by key of the inputs.
+    """
+
+    def __init__(self, module: ModuleType, targets: dict[str, torch.Tensor]) -> None:
+        self.compact = getattr(module, "compact", None)
+        self.targets = targets if self.compact is not None else {}
+
+    def of(self, key: str, outputs: torch.Tensor, start: int) -> torch.Tensor:
+        """Of the outputs of the inputs from ``start`` on."""
+        if self.compact is None or key not in self.targets:
+            return outputs
+        kept: torch.Tensor = self.compact(outputs, self.targets[key][start : start + len(outputs)])
+        return kept
+
+
+def _parts(key: str, x: torch.Tensor, batch: int) -> list[tuple[int, torch.Tensor]]:
+    """The inputs in the parts that a runtime gets at once, each with the number of its first."""
+    step = _at_once(key, x, batch)
+    return [(start, x[start : start + step]) for start in range(0, len(x), step)]
+
+
+def _run_torch(model: torch.nn.Module, inputs: dict[str, torch.Tensor], batch: int, kept: _Kept) -> Outputs:
     import torch
 
     with torch.inference_mode():
         return {
-            key: torch.cat([model(part) for part in torch.split(x, _at_once(key, x, batch))]).to(torch.float64).numpy()
+            key: torch.cat([kept.of(key, model(part), start) for start, part in _parts(key, x, batch)])
+            .to(torch.float64)
+            .numpy()
             for key, x in inputs.items()
         }
 
 
-def _run_onnx(inputs: dict[str, torch.Tensor], batch: int, threads: int) -> Outputs:
+def _run_onnx(inputs: dict[str, torch.Tensor], batch: int, threads: int, kept: _Kept) -> Outputs:
     import numpy as np
     import onnxruntime
     import torch
@@ -139,9 +168,13 @@ def _run_onnx(inputs: dict[str, torch.Tensor], batch: int, threads: int) -> Outp
     model = Path("model.onnx").read_bytes()  # by its bytes, so that no other file can be drawn in
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
+
+    def run(x: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(session.run(None, {name: x.numpy()})[0])
+
     outputs = {
-        key: np.concatenate([session.run(None, {name: part.numpy()})[0] for part in torch.split(x, step)])
-        for key, x, step in ((key, x, _at_once(key, x, batch)) for key, x in inputs.items())
+        key: torch.cat([kept.of(key, run(part), start) for start, part in _parts(key, x, batch)]).numpy()
+        for key, x in inputs.items()
     }
     outputs["alone"] = np.concatenate(
         [session.run(None, {name: x.numpy()})[0] for x in torch.split(inputs["probe"], 1)]

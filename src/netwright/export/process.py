@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,8 @@ class Run:
         export: exporter to write model.onnx with first, ``trace`` or ``dynamo``; empty for none.
         timeout_s: seconds after which it is killed.
         blocked: packages that must not be imported either: those whose classes were copied.
+        targets: of the inputs of the same key; where ``model.py`` has a function ``compact``, it makes of outputs and
+            targets what is given back instead of the outputs.
     """
 
     files: Mapping[str, bytes]
@@ -41,6 +43,7 @@ class Run:
     export: str = ""
     timeout_s: float = 600.0
     blocked: tuple[str, ...] = ()
+    targets: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,12 @@ def run_isolated(run: Run) -> Outcome:
             (folder / file).write_bytes(content)
         for key, array in run.inputs.items():
             np.save(folder / f"{key}.npy", array, allow_pickle=False)
+        for key, array in run.targets.items():
+            np.save(folder / f"{key}-targets.npy", array, allow_pickle=False)
         with_onnx = bool(run.export) or "model.onnx" in run.files
         request = {
             "inputs": {key: f"{key}.npy" for key in run.inputs},
+            "targets": {key: f"{key}-targets.npy" for key in run.targets},
             "batch": run.batch,
             "threads": run.threads,
             "path": [entry for entry in sys.path if Path(entry).is_absolute()],

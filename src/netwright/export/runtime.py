@@ -104,31 +104,29 @@ def prepare(images: torch.Tensor) -> torch.Tensor:
     return images.to(torch.float32) / SCALE
 
 
-def fit(images: torch.Tensor) -> torch.Tensor:
-    """Give images (N, C, H, W) the network's channels, by luma or by repeating grey, and its size."""
-    channels, height, width = INPUT_SHAPE
+def with_channels(images: torch.Tensor) -> torch.Tensor:
+    """Give images (N, C, H, W) the network's channels, by luma or by repeating grey."""
+    channels = INPUT_SHAPE[0]
     if images.shape[1] == 3 and channels == 1:
         images = (images * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
     if images.shape[1] == 1 and channels > 1:
         images = images.expand(-1, channels, -1, -1)
     if images.shape[1] != channels:
         raise ValueError(f"the image must have {channels} channel(s), it has {images.shape[1]}")
-    if tuple(images.shape[2:]) != (height, width):
-        images = F.interpolate(images, (height, width), mode="bilinear", antialias=True, align_corners=False)
     return images
 
 
-def read_image(path: str | Path) -> torch.Tensor:
-    """Read one image (1, C, H, W) as input of the network.
+def read_values(path: str | Path) -> torch.Tensor:
+    """Read one image (1, C, H, W) of any size, with values as the network takes them.
 
     ``.npy`` holds values as the network was trained on, (H, W), (C, H, W) or (H, W, C), and needs numpy; binary
     ``.pgm`` and ``.ppm`` need nothing; anything else needs the package pillow.
     """
     if Path(path).suffix.lower() == ".npy":
-        return fit(prepare(read_array(path)))
+        return prepare(read_array(path))
     read = read_netpbm if Path(path).suffix.lower() in (".pgm", ".ppm") else read_with_pillow
     low, high = VALUE_RANGE
-    return fit(read(path) * (high - low) + low)
+    return read(path) * (high - low) + low
 
 
 def read_array(path: str | Path) -> torch.Tensor:
@@ -192,6 +190,29 @@ def read_with_pillow(path: str | Path) -> torch.Tensor:
     return values.reshape(1, height, width, -1).permute(0, 3, 1, 2).to(torch.float32) / 255
 
 
+def printable(name: str) -> str:
+    """A class name as the terminal can show it: without control characters, and in its encoding."""
+    plain, encoding = name if name.isprintable() else repr(name)[1:-1], sys.stdout.encoding or "utf-8"
+    return plain.encode(encoding, "backslashreplace").decode(encoding)
+
+
+# ---------------------------------------------------------------- copied where images are classified
+
+
+def fit(images: torch.Tensor) -> torch.Tensor:
+    """Give images (N, C, H, W) the network's channels, and its size."""
+    images = with_channels(images)
+    if tuple(images.shape[2:]) != tuple(INPUT_SHAPE[1:]):
+        size = (INPUT_SHAPE[1], INPUT_SHAPE[2])
+        images = F.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
+    return images
+
+
+def read_image(path: str | Path) -> torch.Tensor:
+    """Read one image (1, C, H, W) as input of the network, see ``read_values``."""
+    return fit(read_values(path))
+
+
 def main(arguments: list[str]) -> int:
     """Print the five most probable classes of an image file, the most probable first."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
@@ -210,12 +231,6 @@ def main(arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader has seen enough; nothing is left to be written at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
-
-
-def printable(name: str) -> str:
-    """A class name as the terminal can show it: without control characters, and in its encoding."""
-    plain, encoding = name if name.isprintable() else repr(name)[1:-1], sys.stdout.encoding or "utf-8"
-    return plain.encode(encoding, "backslashreplace").decode(encoding)
 
 
 if __name__ == "__main__":

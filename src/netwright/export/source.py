@@ -165,16 +165,22 @@ def _imported(node: ast.AST) -> list[str]:
 
 def _runtime(name: str) -> str:
     """The imports and the copied parts of runtime.py, and of the file of a runtime."""
-    imports, (common, *_) = _parts_of("runtime.py")
+    imports, (common, images, _) = _parts_of("runtime.py")
     if not name:
         return "\n\n\n".join([imports, common])
-    more, copied = _parts_of(RUNTIMES[name].file)
-    return "\n\n\n".join([f"{imports}\n{more}", common, copied[-1]])
+    runtime = RUNTIMES[name]
+    files = [_parts_of(f"../{file}") for file in runtime.also] + [_parts_of(runtime.file)]
+    heads = "\n".join([imports, *(head for head, _ in files)])
+    shared = [common, images] if runtime.reads_images else [common]
+    return "\n\n\n".join([heads, *shared, *(copied[-1] for _, copied in files)])
 
 
 def _parts_of(file: str) -> tuple[str, list[str]]:
     """The imports of a runtime's file, without those of netwright, and its copied parts."""
-    text = resources.files("netwright.export").joinpath(file).read_text(encoding="utf-8")
+    package = "netwright.export"
+    if file.startswith("../"):
+        package, file = "netwright", file.removeprefix("../")
+    text = resources.files(package).joinpath(file).read_text(encoding="utf-8")
     head, *parts = text.split(_MARK)
     nodes = [node for node in ast.parse(head).body if isinstance(node, (ast.Import, ast.ImportFrom))]
     outside = [n for n in nodes if not (isinstance(n, ast.ImportFrom) and (n.module or "").startswith("netwright"))]
@@ -199,7 +205,7 @@ def _constants(info: ExportInfo) -> str:
     if info.runtime == "array":
         lines.append(assignment("TOKENS", info.input_dtype == "int64"))
     lines += [assignment(name, value) for name, value in info.constants.items()]
-    if info.runtime == "image":
+    if info.runtime and RUNTIMES[info.runtime].reads_images:
         lines += [
             assignment("SCALE", float(info.scale)),
             assignment("VALUE_RANGE", tuple(map(float, info.value_range))),

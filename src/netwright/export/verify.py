@@ -56,18 +56,19 @@ class Scoring:
     Args:
         scores: of outputs (N, ...) float64 and targets (N, ...): metrics by name.
         ranges: least and greatest value of each metric.
+        spans: by how much the answer to all examples changes a metric, where its range has no end: 1 for an error rate.
     """
 
     scores: Callable[[Array, Array], Mapping[str, float]]
     ranges: Mapping[str, tuple[float, float]]
+    spans: Mapping[str, float] = field(default_factory=dict)
 
     def tolerance(self, metric: str, value: float, examples: int) -> float:
         """By how much a metric may differ: what one example in a thousand, at least one, can make."""
         low, high = self.ranges.get(metric, (-np.inf, np.inf))
         share = (1 + examples // 1000) / examples
-        return float(
-            max(1e-3 * abs(value), (high - low) * share if np.isfinite(high - low) else abs(value) * share, 1e-6)
-        )
+        span = self.spans.get(metric, high - low)
+        return float(max(1e-3 * abs(value), (span if np.isfinite(span) else abs(value)) * share, 1e-6))
 
 
 def scoring_of(task: Task) -> Scoring | None:
@@ -81,7 +82,7 @@ def scoring_of(task: Task) -> Scoring | None:
         found = task.scores([(torch.from_numpy(outputs).float(), torch.from_numpy(np.array(targets)))])
         return {name: value for name, value in found.items() if name != "loss"}
 
-    return Scoring(scores, task.metric_ranges)
+    return Scoring(scores, task.metric_ranges, getattr(task, "tolerance_spans", {}))
 
 
 @dataclass
@@ -234,7 +235,8 @@ def run_bundle(
             allowed = f"arrays (N, {', '.join(map(str, details.input.shape))}) and (N,), N > 0"
             raise VerificationError(wrong(f"examples[{split!r}]", (x.shape, y.shape), allowed))
         inputs[f"split{number}"] = x
-    return run_isolated(Run(bundle.files, inputs, BATCH, probe.threads, export, timeout_s, blocked))
+    targets = {f"split{number}": np.asarray(y) for number, (_, y) in enumerate(examples.values())}
+    return run_isolated(Run(bundle.files, inputs, BATCH, probe.threads, export, timeout_s, blocked, targets))
 
 
 def judge(

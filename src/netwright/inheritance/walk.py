@@ -26,6 +26,7 @@ from netwright.inheritance.report import Notes
 from netwright.inheritance.transfer import inherit
 from netwright.nn.items import (
     INPUT,
+    WHOLES,
     Branch,
     Chain,
     Graph,
@@ -110,6 +111,8 @@ class Walk:
         """A layer that both have."""
         if child.is_own:
             return own(self, parent, child, channels, want)
+        if child.func in WHOLES:
+            return self.whole(parent, child)
         take = TAKES.get(child.kind) or BLOCKS.get(child.func) or BLOCKS.get(child.kind)
         if take is not None:
             return take(self, parent, child, channels, want)
@@ -119,6 +122,13 @@ class Walk:
             inner = replace(channels, last=True) if child.func == "OverPositions" else channels
             return replace(self.sequence(parent.body, child.body, inner, want), last=channels.last)
         return self.moved(parent, child, channels)
+
+    def whole(self, parent: Layer, child: Layer) -> Channels:
+        """A network of several inner flows: layers at one place take over what they have in common."""
+        self.fall_back((child,))
+        if parent.call != child.call:
+            self.notes.lost(where(child), f"{child.kind} of other layers", "what flows inside is not followed")
+        return Channels(last=True)
 
     def activation(self, parent: Layer, child: Layer, channels: Channels) -> Channels:
         """An activation works on each channel alone; a factor passes through few of them."""

@@ -19,6 +19,7 @@ from netwright.nn.layers import (
     conv1d,
     conv2d,
     conv3d,
+    decode_boxes,
     depthwise_conv,
     drop_path,
     dropout,
@@ -80,6 +81,7 @@ from netwright.nn.structures import (
     stage_width,
     stages,
 )
+from netwright.nn.translation import decoder_layer, encoder_decoder, encoder_layer
 from netwright.nn.writing import OwnCode, source
 from netwright.space.nodes import Node
 
@@ -111,12 +113,16 @@ __all__ = [
     "conv2d",
     "conv3d",
     "conv_norm_act",
+    "decode_boxes",
+    "decoder_layer",
     "dense_cell",
     "depthwise_conv",
     "drop_path",
     "dropout",
     "edge",
     "embedding",
+    "encoder_decoder",
+    "encoder_layer",
     "factorized_reduce",
     "flatten",
     "gelu",

@@ -81,7 +81,11 @@ def graph_attention(heads: Size = 8, *, edges: int, dropout: Expr | float = 0.0)
     """
     return make_op(
         "graph_attention",
-        {"heads": size("heads", heads), "edges": size("edges", edges), "dropout": number("dropout", dropout, 0.0, 0.99)},
+        {
+            "heads": size("heads", heads),
+            "edges": size("edges", edges),
+            "dropout": number("dropout", dropout, 0.0, 0.99),
+        },
     )
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from netwright.nn import column_modules, graph_modules
+from netwright.nn import column_modules, graph_modules, translation_helpers
 
 _TEXTS = '''\
 class Residual(nn.Module):
@@ -284,6 +284,29 @@ class Normalize(nn.Module):
         return (x - self.mean) / self.std
 
 
+class DecodeBoxes(nn.Module):
+    """Makes boxes in pixels of what a detector says at each point of its maps: distances to four sides, and classes."""
+
+    def __init__(
+        self, extents: tuple[tuple[int, int], ...], strides: tuple[int, ...], side: float, log_odds: float
+    ) -> None:
+        super().__init__()
+        points = []
+        for (height, width), stride in zip(extents, strides, strict=True):
+            y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+            centres = (torch.stack([x, y], 2).reshape(-1, 2) + 0.5) * stride
+            points.append(torch.cat([centres, torch.full((height * width, 1), float(stride))], 1))
+        self.register_buffer("points", torch.cat(points))
+        self.side = side
+        self.log_odds = log_odds
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        centres, strides = self.points[:, :2], self.points[:, 2:]
+        distances = nn.functional.softplus(x[:, :, :4]) * (strides * self.side)
+        corners = [centres - distances[:, :, :2], centres + distances[:, :, 2:], x[:, :, 4:] + self.log_odds]
+        return torch.cat(corners, 2)
+
+
 class Joint(nn.Module):
     """Brings two inputs to one shape and gives them to a cell."""
 
@@ -317,5 +340,11 @@ def _split(texts: str) -> dict[str, str]:
     return {block[len("class ") : block.index("(")]: block for block in blocks}
 
 
-HELPERS: Mapping[str, str] = MappingProxyType(_split(_TEXTS) | _split(column_modules.TEXTS) | _split(graph_modules.TEXTS))
+HELPERS: Mapping[str, str] = MappingProxyType(
+    {
+        name: text
+        for texts in (_TEXTS, column_modules.TEXTS, graph_modules.TEXTS, translation_helpers.TEXTS)
+        for name, text in _split(texts).items()
+    }
+)
 """Text of each helper class by its name, in the order in which they are written."""

@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Union, cast
 
-from netwright.nn.code import Call, Code, Composite, Lit, Raw, flat
+from netwright.nn.code import Call, Code, Composite, Lit, Raw, flat, walk
 from netwright.types import Value
 
 INPUT = "x"
 """Name of what flows into a join that is no node of a cell."""
 
 SETTERS = ("nn.Linear", "nn.Embedding", "FactorizedReduce", "SelfAttention", "Recurrent")
+WHOLES = ("EncoderDecoder",)
+"""Whose layers with weights are known by their places, and what flows between them is not followed."""
+
 _COMBINED = {"Sum": "sum", "Mean": "mean", "Product": "product", "Concat": "concat"}
 
 
@@ -141,6 +144,9 @@ def _items(code: Code) -> Iterator[Item]:
         yield Chain(tuple(_joint(cast(Call, cell)) for cell in inner))
     elif code.func in ("OverPositions", "ChannelsLast", "Recurrent", "ReversibleNorm"):
         yield Layer(code.func, code, body=items_of(inner[0]))
+    elif code.func in WHOLES:
+        placed = (part for part in walk(code) if isinstance(part, Call) and part.place)
+        yield Layer(code.func, code, body=tuple(Layer(part.func, part, part.place) for part in placed))
     elif code.func != "nn.Identity":
         yield Layer(code.func, code, code.place)
 

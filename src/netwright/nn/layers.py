@@ -361,6 +361,45 @@ def normalize(mean: float | tuple[float, ...], std: float | tuple[float, ...]) -
     return make_op("normalize", {"mean": mean, "std": std})
 
 
+def decode_boxes(
+    heights: tuple[int, ...],
+    widths: tuple[int, ...],
+    strides: tuple[int, ...],
+    *,
+    side: float = 2.0,
+    log_odds: float = -4.0,
+) -> Op:
+    """Declare making boxes of what a detector says at every point of its maps, which stand one after the other.
+
+    Takes and gives rows (points, 4 + classes). Before: four numbers of distances, and logits. After: left, top, right
+    and bottom in pixels of the input, and logits. A distance is ``softplus(number) * side * stride``, so that an
+    untrained detector gives boxes whose size goes with the stride.
+
+    Args:
+        heights: of the maps, in points.
+        widths: of the same.
+        strides: pixels between the points of each map; the first point lies half a stride inside.
+        side: see above.
+        log_odds: added to the logits: of an object at a point, before anything is learned.
+
+    Raises:
+        SpaceError: an argument cannot be.
+
+    References:
+        Tian et al. (2019), FCOS, section 3.1 (distances from points; softplus here, an exponential there); Lin et al.
+        (2017), Focal Loss, section 3.3 (the log odds; there they are the first value of a bias).
+
+    Example:
+        >>> decode_boxes((4, 2), (5, 3), (8, 16)).kind
+        'decode_boxes'
+    """
+    maps = {"heights": size("heights", heights), "widths": size("widths", widths), "strides": size("strides", strides)}
+    if len({len(heights), len(widths), len(strides)}) != 1:
+        raise SpaceError(wrong("strides", strides, "as many as heights and widths"))
+    numbers = {"side": number("side", side, 0.01, 100.0), "log_odds": number("log_odds", log_odds, -20.0, 20.0)}
+    return make_op("decode_boxes", {**maps, **numbers})
+
+
 # --- sequences ---------------------------------------------------------------------------------------------------
 
 

@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
-_GATES = {"LSTM": 4, "GRU": 3, "SelfAttention": 3}
-_STACKED = ("weight_ih_", "weight_hh_", "bias_ih_", "bias_hh_", "query_key_value.")
+_GATES = {
+    "LSTM": 4,
+    "GRU": 3,
+    **dict.fromkeys(("SelfAttention", "SourceAttention", "TargetAttention"), 3),
+    **dict.fromkeys(("CrossAttention", "SourceConvolution", "TargetConvolution"), 2),
+}
+_STACKED = ("weight_ih_", "weight_hh_", "bias_ih_", "bias_hh_", "query_key_value.", "key_value.", "value_gate.")
 
 
 def stacked(place: Place) -> int:
@@ -75,7 +80,7 @@ def _part(full: torch.Tensor, shape: Shape, place: Place) -> torch.Tensor:
         full, wanted = full.reshape(count, -1, *full.shape[1:]), (count, shape[0] // count, *shape[1:])
     if len(wanted) != full.dim() or any(size > whole for size, whole in zip(wanted, full.shape, strict=True)):
         raise BuildError(f"{place}: shape {shape} is no part of {tuple(full.shape)}")
-    is_kernel = place.kind.startswith("Conv") and place.name.endswith("weight")
+    is_kernel = place.name.endswith("weight") if place.kind.startswith("Conv") else place.name == "conv.weight"
     for dim, (size, whole) in enumerate(zip(wanted, tuple(full.shape), strict=True)):
         if size != whole:
             full = full.narrow(dim, (whole - size) // 2 if is_kernel and dim >= 2 else 0, size)

@@ -142,9 +142,7 @@ def export_trial(
         examples["test"] = test
         metrics |= _test_metrics(evaluator, term, trained, task, test)
         remarks = (*remarks, *rival_scores(task, test, desk.left_s(), metrics))
-    most = min(
-        images_in(desk.left_s(), trial, len(task.train()[1])), MOST_OUTPUTS // max(1, math.prod(task.output_shape))
-    )
+    most = min(images_in(desk.left_s(), trial, len(task.train()[1])), MOST_OUTPUTS // _values_kept(task))
     if sum(map(_size, examples.values())) > most:
         remarks = (*remarks, sample(examples, metrics, most, lambda few: scores_of(term, trained, task, few)))
     desk.tell(f"writing model.py, weights and ONNX, and checking them on {sum(map(_size, examples.values()))} examples")
@@ -183,6 +181,7 @@ def _test_metrics(
     from netwright.evaluation.quantised import quantised_accuracy
 
     found = {f"test_{name}": value for name, value in scores_of(term, weights, task, test).items()}
+    found |= {f"test_{name}": value for name, value in task.final_scores(_trained(term, weights, task), "test").items()}
     spec = evaluator.options.quantised
     if spec is not None:
         found["int8_test_accuracy"] = quantised_accuracy(_trained(term, weights, task), task, spec, test).value
@@ -219,6 +218,15 @@ def sample(
         f"time was short: the exported files were checked on {sum(map(_size, examples.values()))} of {total} examples; "
         "netwright verify --data measures on all"
     )
+
+
+def _values_kept(task: Task) -> int:
+    """Values that the check keeps of an example's outputs."""
+    from netwright.export.runtimes import RUNTIMES
+
+    runtime = task.export_info().runtime
+    shape = task.output_shape[:-1] if runtime and RUNTIMES[runtime].compacts else task.output_shape
+    return max(1, math.prod(shape))
 
 
 def _size(examples: Examples) -> int:

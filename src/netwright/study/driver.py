@@ -26,6 +26,8 @@ from netwright.study.earlier import keep_earlier
 from netwright.study.opening import log_file, prepare, prepare_again, record_of, run_folder, write_specification
 from netwright.study.recorded import BUDGET, read_recorded
 from netwright.study.result import Result
+from netwright.study.settings import Settings
+from netwright.study.setup import Parts
 from netwright.study.sitting import SPENT, Sitting
 from netwright.types import TrialState
 
@@ -36,6 +38,11 @@ def start(spec: SearchSpec | str | Path | None, options: Mapping[str, Any], list
     """Begin a search, see `netwright.search.search`."""
     clock = Clock()
     settings, parts = prepare(spec, options, clock)
+    return start_prepared(settings, parts, clock, listener)
+
+
+def start_prepared(settings: Settings, parts: Parts, clock: Clock, listener: Listener | None) -> Result:
+    """Begin a search whose parts are made."""
     with (
         _noting_interruption(settings.out),
         run_folder(settings.out) as folder,
@@ -46,6 +53,23 @@ def start(spec: SearchSpec | str | Path | None, options: Mapping[str, Any], list
         keep_earlier(folder, parts.earlier)
         run = None if settings.out is None else folder
         return Sitting(settings, parts, store, run, clock, listener).run()
+
+
+def go_on_prepared(settings: Settings, parts: Parts, listener: Listener | None) -> Result:
+    """Go on with a search whose parts are made: where an earlier sitting began it with the same parts.
+
+    Raises:
+        StudyMismatchError: space, data, code or specification changed.
+    """
+    assert settings.out is not None
+    with (
+        _noting_interruption(settings.out),
+        Store.open(settings.out / "study.db") as store,
+        log_file(settings.out / "log.txt"),
+    ):
+        clock = Clock(settings.budget.time_s, _spent_s(store))
+        store.study.require_same(record_of(settings, parts))
+        return Sitting(settings, parts, store, settings.out, clock, listener).run()
 
 
 def restart(run: Path, budget: str | None, listener: Listener | None, objects: Mapping[str, Any]) -> Result:

@@ -230,13 +230,30 @@ class _LogFile(logging.FileHandler):
 
 @contextmanager
 def log_file(path: Path) -> Iterator[None]:
-    """Write what the library logs into a file, too, for the time of the block."""
+    """Write what the library logs into a file, too, for the time of the block: from INFO on, whatever others get."""
     handler = _LogFile(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("netwright")
+    before = logger.level, logger.propagate
+    others = _Others(logger.getEffectiveLevel())
     logger.addHandler(handler)
+    logger.addHandler(others)
+    logger.setLevel(min(logging.INFO, others.level))
+    logger.propagate = False
     try:
         yield
     finally:
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+        logger.removeHandler(others)
         logger.removeHandler(handler)
         handler.close()
+
+
+class _Others(logging.Handler):
+    """Passes on what a program's own handlers would have got, had no file wanted more."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        root = logging.getLogger()
+        if root.handlers:
+            root.callHandlers(record)

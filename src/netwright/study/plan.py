@@ -21,6 +21,10 @@ NOMINAL_MACS = 6e6
 MOST_FASTER = 4.0
 """Multiply-accumulates of a network that is trained at that rate, and how much faster a small one is at most."""
 
+MOST_SMALLER, SMALLEST_IMAGE = 2.0, 64.0
+"""How much faster small images are at most, and their pixels; what costs less is no image (a row of a table), and
+is as fast as it says."""
+
 FINAL_SHARE = 0.75
 """Most of a time budget that is kept for the finalists' training, export and check."""
 
@@ -178,8 +182,9 @@ def nominal_rate(num_images: int, pixels: float, macs: float = math.inf) -> floa
         >>> nominal_rate(7000, 784), nominal_rate(7000, 784, macs=3e6)
         (0.1, 0.2)
     """
+    speed = min(MOST_SMALLER, 784 / pixels) if pixels >= SMALLEST_IMAGE else 784 / pixels
     faster = min(MOST_FASTER, max(1.0, NOMINAL_MACS / macs))
-    return NOMINAL_IMAGES_PER_S * min(2.0, 784 / pixels) * faster / num_images
+    return NOMINAL_IMAGES_PER_S * speed * faster / num_images
 
 
 def search_seconds(plan: Plan, budget: Budget, rate: float) -> float:

@@ -50,6 +50,16 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             MappingProxyType({"accuracy": "max"}),
             "digits, a .npz file, a folder of images, or MNIST's idx files",
         ),
+        "translation": TaskEntry(
+            "netwright.tasks.translation:Translation",
+            MappingProxyType({"perplexity": "min", "token_accuracy": "max"}),
+            "a folder with train.en and train.de, a .tsv file, or two line-aligned files SOURCE,TARGET",
+        ),
+        "object-detection": TaskEntry(
+            "netwright.tasks.detection.task:ObjectDetection",
+            MappingProxyType({"map": "max", "map50": "max"}),
+            "boxes in a .csv, COCO's .json or Pascal VOC's .xml files, and their images",
+        ),
         "tabular-classification": TaskEntry(
             "netwright.tasks.tabular:TabularClassification",
             MappingProxyType(
@@ -76,6 +86,11 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             "netwright.tasks.graphs:NodeClassification",
             MappingProxyType({"accuracy": "max", "macro_f1": "max"}),
             "a graph: a .npz file, or a folder with features, edges, labels and split",
+        ),
+        "speech-recognition": TaskEntry(
+            "netwright.tasks.speech_recognition:SpeechRecognition",
+            MappingProxyType({"wer": "min", "cer": "min"}),
+            "a .csv or .jsonl manifest of audio files and texts, or a .npz file of samples or frames",
         ),
     }
 )

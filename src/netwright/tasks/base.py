@@ -20,7 +20,7 @@ from netwright.space.terms import Term
 from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 Examples = tuple[NDArray[Any], NDArray[Any]]
 """Inputs (N, *input shape) as stored, and targets (N, ...): class numbers, values, or rows padded to one length."""
@@ -128,6 +128,10 @@ class Task(Protocol):
         """Passes after which networks of the default space gain little; None to go by the number of examples."""
 
     @property
+    def lengths(self) -> NDArray[Any] | None:
+        """(N,) of the training examples, where those of like lengths are to be trained on together; else None."""
+
+    @property
     def num_scored(self) -> int:
         """Examples that the end of a search scores: validation and test."""
 
@@ -160,6 +164,14 @@ class Task(Protocol):
 
     def scores(self, answers: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
         """Metrics of a network's outputs, given with their targets batch by batch; ``loss`` among them."""
+
+    def final_scores(self, network: nn.Module, part: str) -> Mapping[str, float]:
+        """What is measured of the best network alone, and asks it for more than its outputs, such as translations.
+
+        Args:
+            network: trained.
+            part: of the data, ``test``.
+        """
 
     def recipe(self) -> Mapping[str, Value]:
         """Numbers of the training recipe that differ from the defaults of `netwright.evaluation.recipe.Recipe`."""

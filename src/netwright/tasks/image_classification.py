@@ -34,7 +34,7 @@ from netwright.tasks.splits import TEST_SEED, TEST_SHARE, SplitOptions, split_of
 from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from netwright.space import SearchSpace
     from netwright.tasks.base import Reference
@@ -70,6 +70,7 @@ class ImageClassification:
     classifies = True
     input_dtype = "float32"
     full_epochs: float | None = None
+    lengths = None
     metric_ranges: Mapping[str, tuple[float, float]] = MappingProxyType(
         {"accuracy": (0.0, 1.0), "loss": (0.0, float("inf"))}
     )
@@ -245,6 +246,10 @@ class ImageClassification:
     def augmentation(self, shift: float, flip: bool) -> Augmentation:
         """Random shifts and mirroring."""
         return Augmentation(shift_pixels(shift, *self.input_shape[-2:]), flip)
+
+    def final_scores(self, network: nn.Module, part: str) -> Mapping[str, float]:
+        """Accuracy is all there is."""
+        return {}
 
     def recipe(self) -> Mapping[str, Value]:
         """The recipe's defaults were measured on this task."""

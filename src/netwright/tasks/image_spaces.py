@@ -36,8 +36,8 @@ _LARGE = 40  # images from this side on are always halved in the stem
 
 
 @dataclass(frozen=True, slots=True)
-class _Stage:
-    """A stage's choices, shared by its blocks."""
+class Stage:
+    """A stage's choices, shared by its blocks; ``stride`` is that of the first."""
 
     block: Choice
     width: Choice
@@ -80,7 +80,7 @@ def image_space(input_shape: tuple[int, ...], num_classes: int) -> SearchSpace:
         nn.global_pool(choice("head.pool", ["avg", "max"])),
         nn.linear(num_classes),
     )
-    return SearchSpace(nn.seq(stem, *(_blocks(stage, activation) for stage in stages), head))
+    return SearchSpace(nn.seq(stem, *(stage_blocks(stage, activation) for stage in stages), head))
 
 
 def _halvings(input_shape: tuple[int, ...]) -> int:
@@ -105,14 +105,14 @@ _FIRST_WIDTHS = {1: (8, 16, 24), 2: (16, 24, 32, 48, 64)}
 _WIDTHS = ((24, 32, 48, 64, 96), (48, 64, 96, 128, 160, 192), (96, 128, 192, 256, 384))
 
 
-def _stage(index: int, stride: int, stem_stride: Choice) -> _Stage:
+def _stage(index: int, stride: int, stem_stride: Choice) -> Stage:
     name = f"stage{index}"
     if index == 0:
         strides = cast(Categorical, stem_stride.domain).values
         width = choice(f"{name}.width", {s: _FIRST_WIDTHS[cast(int, s)] for s in strides}, on=stem_stride)
     else:
         width = choice(f"{name}.width", _WIDTHS[index - 1])
-    return _Stage(
+    return Stage(
         block=choice(f"{name}.block", BLOCKS),
         width=width,
         depth=integer(f"{name}.depth", 1, 2 if index == 0 else 3),
@@ -123,14 +123,16 @@ def _stage(index: int, stride: int, stem_stride: Choice) -> _Stage:
     )
 
 
-def _blocks(stage: _Stage, activation: Choice) -> Node:
+def stage_blocks(stage: Stage, activation: Choice) -> Node:
+    """The blocks of a stage, one after the other, of a kind that is chosen for all of them."""
+
     def block(place: int) -> Node:
         return nn.one_of(stage.block, _kinds(stage, stage.stride if place == 0 else 1, activation))
 
     return nn.repeat(stage.depth, block)
 
 
-def _kinds(stage: _Stage, stride: int, activation: Choice) -> Mapping[Value, Node]:
+def _kinds(stage: Stage, stride: int, activation: Choice) -> Mapping[Value, Node]:
     """A block of each kind, with the choices that mean something for it; dense convolutions are 3 x 3."""
     width, kernel = stage.width, stage.kernel
 

@@ -25,7 +25,7 @@ from netwright.tasks.losses import class_loss, class_scores
 from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 PIXELS = 784.0
 """An example of a task that does not say what it costs counts as much as an image of 28 x 28."""
@@ -140,6 +140,11 @@ class LearningTask:
         """What a person checks before a search."""
         return "\n".join([f"{self.name} on {self.data_line()}", *(f"note: {note}" for note in self.notes)])
 
+    @property
+    def lengths(self) -> NDArray[Any] | None:
+        """(N,) by which training examples are put together; None where all are alike."""
+        return None
+
     # --- learning
 
     def to_input(self, stored: Tensor) -> Tensor:
@@ -151,6 +156,10 @@ class LearningTask:
     def augmentation(self, shift: float, flip: bool) -> Augmenting | None:
         """What is done to training examples: nothing, here."""
         return None
+
+    def final_scores(self, network: nn.Module, part: str) -> Mapping[str, float]:
+        """What is measured of the best network alone: nothing, here."""
+        return {}
 
     def recipe(self) -> Mapping[str, Value]:
         """Numbers of the recipe that differ from the defaults: none, here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,13 @@ def class_loss(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -
     counts = (wanted >= 0).to(losses.dtype)
     total: Tensor = (losses * counts).sum() / counts.sum().clamp(min=1)
     return total
+
+
+def joined(outputs: Tensor) -> Tensor:
+    """Logits (B, C) of an ensemble whose members gave (B, L, C): the log of their mean probabilities."""
+    if outputs.ndim == 2:
+        return outputs
+    return outputs.log_softmax(2).logsumexp(1) - math.log(outputs.shape[1])
 
 
 def class_scores(answers: Answers) -> dict[str, float]:

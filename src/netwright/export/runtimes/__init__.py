@@ -15,11 +15,18 @@ class Runtime:
         file: in `netwright.export`, whose last part is copied.
         usage: one sentence of the docstring of ``model.py``.
         packages: that it may import besides the standard library, torch and numpy; each where it is needed only.
+        also: files of other packages, from `netwright` on, whose last parts are copied before it.
+        compacts: it has a function ``compact(outputs, targets)``, which makes of outputs too large to be kept what the
+            scores of the task are made of.
+        reads_images: whether it needs the part of ``runtime.py`` that reads images.
     """
 
     file: str
     usage: str
     packages: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    compacts: bool = False
+    reads_images: bool = False
 
 
 RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
@@ -28,10 +35,23 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             "runtime.py",
             "``python model.py IMAGE`` prints the most probable classes of an image file.",
             ("PIL",),
+            reads_images=True,
+        ),
+        "detection": Runtime(
+            "runtimes/detection.py",
+            "``python model.py IMAGE`` prints the boxes found in an image file: class, score, corners in pixels.",
+            ("PIL",),
+            reads_images=True,
         ),
         "array": Runtime(
             "runtimes/array.py",
             "``python model.py FILE.npy`` prints what it says of each input in a numpy array.",
+        ),
+        "translation": Runtime(
+            "runtimes/translation.py",
+            "``python model.py FILE.txt`` prints a translation of each line of a file, or of its standard input.",
+            also=("tasks/subwords.py", "tasks/tokens.py"),
+            compacts=True,
         ),
         "table": Runtime(
             "runtimes/table.py",
@@ -44,6 +64,11 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
         "nodes": Runtime(
             "runtimes/nodes.py",
             "``python model.py NODES.csv`` (or NODES.npy) prints the class of each node that is named by its number.",
+        ),
+        "speech": Runtime(
+            "runtimes/speech.py",
+            "``python model.py FILE.wav`` prints what is said in a recording.",
+            ("soundfile",),
         ),
     }
 )

@@ -10,7 +10,19 @@ from functools import partial
 from types import MappingProxyType
 
 from netwright.errors import BuildError, unknown
-from netwright.nn.emitters import basics, blocks, cells, columns, convolutions, graphs, own, pooling, sequences, shapes
+from netwright.nn.emitters import (
+    basics,
+    blocks,
+    cells,
+    columns,
+    convolutions,
+    graphs,
+    own,
+    pooling,
+    sequences,
+    shapes,
+    translation,
+)
 from netwright.nn.site import Emitted, Flow, Site, Tally
 from netwright.space.terms import CellTerm, OpTerm, Term
 
@@ -28,6 +40,7 @@ EMITTERS: Mapping[str, Emitter] = MappingProxyType(
         **pooling.EMITTERS,
         **sequences.EMITTERS,
         **shapes.EMITTERS,
+        **translation.EMITTERS,
     }
 )
 

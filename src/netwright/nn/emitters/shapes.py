@@ -118,6 +118,20 @@ def _normalize(site: Site) -> Emitted:
     return Emitted(call("Normalize", mean_code, std_code, Lit(tuple(shape), "shape")), site.flow)
 
 
+def _decode_boxes(site: Site) -> Emitted:
+    site.need_float()
+    strides = site.row("strides")
+    extents = tuple(zip(site.row("heights"), site.row("widths"), strict=True))
+    if site.flow.rank != 2 or site.flow.shape[0] != sum(map(math.prod, extents)) or site.flow.shape[1] < 5:
+        site.fail(f"needs a row of 4 distances and at least one class for each point of the maps {extents}")
+    if len(extents) != len(strides):
+        site.fail(wrong("strides", strides, f"one for each of the {len(extents)} maps"))
+    side, log_odds = site.number("side", 0.01, 100.0, 2.0), site.number("log_odds", -20.0, 20.0, 0.0)
+    site.tally.add(values=site.flow.size, buffers=3 * site.flow.shape[0])
+    args = Lit(extents, "extents"), Lit(strides, "strides"), Lit(side, "side"), Lit(log_odds, "log_odds")
+    return Emitted(call("DecodeBoxes", *args), site.flow)
+
+
 def _per_channel(site: Site, name: str) -> tuple[float, ...]:
     value = site.term.arg(name)
     parts = value if isinstance(value, tuple) else (value,) * site.flow.channels
@@ -138,4 +152,5 @@ EMITTERS: Mapping[str, Callable[[Site], Emitted]] = {
     "pixel_shuffle": _pixel_shuffle,
     "take_channels": _take_channels,
     "normalize": _normalize,
+    "decode_boxes": _decode_boxes,
 }

@@ -131,7 +131,9 @@ def _parts(
     lacking = [part for part in ("test", "val") if part not in found]
     for part in lacking:
         share = options.test_share if part == "test" else options.share_for(len(found["train"]))
-        found["train"], found[part] = _taken(found["train"], labels, share, TEST_SEED if part == "test" else options.seed)
+        found["train"], found[part] = _taken(
+            found["train"], labels, share, TEST_SEED if part == "test" else options.seed
+        )
         notes.append(f"no {_WORDS[part]} nodes: {len(found[part])} of the training nodes are taken for it")
     return found
 

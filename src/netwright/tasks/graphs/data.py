@@ -161,7 +161,9 @@ def tidy_edges(edges: Ints, num_nodes: int, *, directed: bool, where: str) -> tu
             notes.append(f"{where}: {len(both) - len(unique)} edge(s) added, the other direction of one that is there")
         unique = both
     if len(unique) == 0:
-        raise DataError(f"{where}: no edge between two nodes; where nodes have none, use the task tabular-classification")
+        raise DataError(
+            f"{where}: no edge between two nodes; where nodes have none, use the task tabular-classification"
+        )
     found = np.stack([unique % num_nodes, unique // num_nodes])
     alone = num_nodes - len(np.unique(found))
     if alone:

@@ -128,7 +128,9 @@ def _npz_features(arrays: Mapping[str, NDArray[Any]], where: str) -> Features | 
     return None
 
 
-def _csr(starts: NDArray[Any], columns: NDArray[Any], values: NDArray[Any], shape: NDArray[Any], where: str) -> Features:
+def _csr(
+    starts: NDArray[Any], columns: NDArray[Any], values: NDArray[Any], shape: NDArray[Any], where: str
+) -> Features:
     """Compressed sparse rows, checked."""
     sizes = tuple(int(size) for size in np.ravel(shape))
     if len(sizes) != 2 or min(sizes) < 1:
@@ -246,7 +248,9 @@ def _folder_features(path: Path) -> Features | None:
     if packed.is_file():
         found = _npz_features(_arrays(packed), packed.name)
         if found is None:
-            raise DataError(f"{packed.name}: no features; save a sparse matrix with scipy.sparse.save_npz, or an array x")
+            raise DataError(
+                f"{packed.name}: no features; save a sparse matrix with scipy.sparse.save_npz, or an array x"
+            )
         return found
     given = [path / f"features{end}" for end in (".csv", ".csv.gz", ".tsv") if (path / f"features{end}").is_file()]
     if not given:

@@ -53,9 +53,7 @@ class NodeClassification(ClassifyingTask):
 
     def __init__(self, graph: Graph, *, seed: int = 0) -> None:
         train, validation, test = (_examples(graph, part) for part in ("train", "val", "test"))
-        super().__init__(
-            train, validation, test, graph.class_names, data_name=graph.name, seed=seed, notes=graph.notes
-        )
+        super().__init__(train, validation, test, graph.class_names, data_name=graph.name, seed=seed, notes=graph.notes)
         self.graph = graph
 
     @classmethod
@@ -149,9 +147,7 @@ class NodeClassification(ClassifyingTask):
 
     def normalised(self, network: Term) -> Term:
         """A network with the graph around it."""
-        return OpTerm(
-            "all_nodes", (("nodes", self.graph.num_nodes),), children=(network,), constants=self._constants
-        )
+        return OpTerm("all_nodes", (("nodes", self.graph.num_nodes),), children=(network,), constants=self._constants)
 
     @cached_property
     def _constants(self) -> Mapping[str, NDArray[Any]]:
@@ -196,10 +192,9 @@ class NodeClassification(ClassifyingTask):
     def data_line(self) -> str:
         """What is learned from, in one line."""
         graph = self.graph
-        counts = ", ".join(
-            f"{word} {len(graph.parts[part])}" for part, word in (("train", "train"), ("val", "validation"), ("test", "test"))
-        )
-        sizes = f"{graph.num_nodes} nodes, {graph.edges.shape[1]} edges (each direction), {graph.features.count} features"
+        words = (("train", "train"), ("val", "validation"), ("test", "test"))
+        counts = ", ".join(f"{word} {len(graph.parts[part])}" for part, word in words)
+        sizes = f"{graph.num_nodes} nodes, {graph.edges.shape[1]} edges, {graph.features.count} features"
         return f"{self.data_name}: {sizes}; {counts}"
 
     def summary(self) -> str:

@@ -160,6 +160,11 @@ def portfolio_of(space: SearchSpace) -> tuple[Architecture, ...]:
     return tuple(architecture for architecture in found if architecture not in known)
 
 
+SIZES = ("conv.width", "recurrent.features", "attention.features", "mlp.width")
+DEPTHS = ("conv.depth", "recurrent.layers", "attention.depth", "mlp.depth")
+"""Choices that are made smaller where a network is too large."""
+
+
 def _values(given: Choice) -> tuple[Value, ...]:
     """Values of a choice among several; of a whole number its ends."""
     domain = given.domain

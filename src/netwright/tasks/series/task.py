@@ -7,7 +7,7 @@ stored, (channels, length), and brings it to a common scale itself, so that expo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -20,6 +20,7 @@ from netwright.space.terms import OpTerm, Term
 from netwright.tasks.base import Direction, Examples, ExportInfo, Reference
 from netwright.tasks.finishing import Rival
 from netwright.tasks.learning import ClassifyingTask, LearningTask, cost_in_pixels
+from netwright.tasks.narrowing import narrowed
 from netwright.tasks.series.reading import Floats, Labelled, classes_of, read_labelled, read_timeline
 from netwright.tasks.series.windows import Windows, cut
 from netwright.tasks.splits import TEST_SEED, TEST_SHARE, SplitOptions, stratified_split
@@ -153,6 +154,11 @@ class SeriesClassification(ClassifyingTask):
         from netwright.tasks.series.spaces import portfolio_of
 
         return portfolio_of(self.default_space())
+
+    def narrowed(self, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
+        from netwright.tasks.series.spaces import DEPTHS, SIZES
+
+        return narrowed(self.default_space(), self.references(), admits, SIZES, DEPTHS)
 
     def export_info(self) -> ExportInfo:
         return ExportInfo(
@@ -347,6 +353,11 @@ class SeriesForecasting(LearningTask):
         from netwright.tasks.series.spaces import portfolio_of
 
         return portfolio_of(self.default_space())
+
+    def narrowed(self, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
+        from netwright.tasks.series.spaces import DEPTHS, SIZES
+
+        return narrowed(self.default_space(), self.references(), admits, SIZES, DEPTHS)
 
     def export_info(self) -> ExportInfo:
         return ExportInfo(

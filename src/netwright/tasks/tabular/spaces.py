@@ -134,6 +134,11 @@ def tabular_portfolio(space: SearchSpace) -> tuple[Architecture, ...]:
     return tuple(architecture for architecture in found if architecture not in known)
 
 
+SIZES = ("token", "mlp.width", "resnet.width", "transformer.width")
+DEPTHS = ("mlp.depth", "resnet.depth", "transformer.depth")
+"""Choices that are made smaller where a network is too large."""
+
+
 def _design(space: SearchSpace, values: Mapping[str, Value]) -> Architecture:
     """The architecture of a few decisions; others are the defaults, and what the space lacks the nearest it has."""
     decisions: dict[str, Value] = {}

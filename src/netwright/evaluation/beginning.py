@@ -1,0 +1,110 @@
+"""The evaluator whose trainings begin with weights of the same architecture that were trained on other data.
+
+What has the same name and the same shape is taken: parameters, and statistics of norms. The first layer, where inputs
+have another number of channels, and the last one, where there are other classes, begin as they would without. What
+cannot be read is said in the log, and the training begins from nothing. Knows no strategies.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netwright.evaluation.inheriting import SHARE, digest_of
+from netwright.evaluation.recipe import Recipe
+from netwright.evaluation.trainer import TrainingEvaluator
+from netwright.types import Architecture, Fidelity, Json
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_log = logging.getLogger(__name__)
+_STATISTICS = ("running_mean", "running_var")
+
+
+class BeginningEvaluator(TrainingEvaluator):
+    """Trains networks that begin with weights from files; other arguments as of `TrainingEvaluator`.
+
+    Args:
+        beginnings: safetensors file of an architecture's trained weights; those that are not named begin from nothing.
+    """
+
+    def __init__(self, *args: Any, beginnings: Mapping[Architecture, Path] | None = None, **others: Any) -> None:
+        super().__init__(*args, **others)
+        self.beginnings = dict(beginnings or {})
+        self.metric_ranges = {**self.metric_ranges, SHARE: (0.0, 1.0)}
+
+    def with_options(self, **changes: object) -> BeginningEvaluator:
+        """As of `TrainingEvaluator`, with the same beginnings."""
+        plain = super().with_options(**changes)
+        made = BeginningEvaluator(
+            self.task,
+            self.space,
+            work_dir=self.work_dir,
+            recipe=self.recipe,
+            constraints=self.constraints,
+            options=plain.options,
+            beginnings=self.beginnings,
+        )
+        made._flip = self._flip
+        return made
+
+    def prepare(self) -> None:
+        """As of `TrainingEvaluator`."""
+        super().prepare()
+        importlib.import_module("safetensors.torch")
+
+    def _train(
+        self, model: nn.Module, arch: Architecture, recipe: Recipe, fidelity: Fidelity, seed: int
+    ) -> dict[str, float]:
+        if arch not in self.beginnings:
+            return super()._train(model, arch, recipe, fidelity, seed)
+        share = begin_with(model, self.beginnings[arch])
+        return {**super()._train(model, arch, recipe, fidelity, seed), SHARE: share}
+
+    def _facts(self, arch: Architecture, recipe: Recipe, fidelity: Fidelity, seed: int) -> dict[str, Json]:
+        facts = super()._facts(arch, recipe, fidelity, seed)
+        path = self.beginnings.get(arch)
+        return facts if path is None or not path.is_file() else {**facts, "beginning": _digest(path)}
+
+
+def begin_with(model: nn.Module, path: Path) -> float:
+    """Give a model the weights of a file, where names and shapes agree.
+
+    Args:
+        model: changed in place.
+        path: a safetensors file.
+
+    Returns:
+        Part of the model's numbers that were taken; 0 where the file cannot be read.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        theirs = load(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        _log.warning("nothing is taken over from %s, the training begins from nothing: %s", path.name, error)
+        return 0.0
+    own = {n: t for n, t in model.state_dict().items() if n.endswith(_STATISTICS)} | dict(model.named_parameters())
+    taken = 0
+    with torch.no_grad():
+        for name, tensor in own.items():
+            other = theirs.get(name)
+            if other is not None and other.shape == tensor.shape and bool(other.isfinite().all()):
+                tensor.copy_(other)
+                taken += tensor.numel()
+    return float(taken / max(1, sum(tensor.numel() for tensor in own.values())))
+
+
+def _digest(path: Path) -> str:
+    from safetensors.torch import load
+
+    try:
+        return digest_of(load(path.read_bytes()))
+    except Exception:  # noqa: BLE001 - whatever cannot be read is the beginning of nothing
+        return ""

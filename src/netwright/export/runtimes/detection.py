@@ -1,0 +1,104 @@
+"""What an exported ``model.py`` does with a detector: read an image of any size, print the boxes found in it.
+
+See `netwright.export.runtime` for what *copied* means.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+
+from netwright.export.runtime import load, one_line, printable, read_values, with_channels
+
+INPUT_SHAPE: tuple[int, ...] = (3, 128, 160)
+CLASS_NAMES: tuple[str, ...] = ()
+GREY: float = 114 / 255
+
+# ---------------------------------------------------------------- copied where the network detects objects
+
+THRESHOLD = 0.3  # boxes that are less sure are not printed
+OVERLAP = 0.6  # of two boxes of a class that overlap by more (intersection over union) the surer one is kept
+MOST_BEFORE, MOST_BOXES = 300, 100
+
+
+def letterbox(images: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """Scale images (N, C, H, W) to fit into the network's input, at the top left; also give the factor."""
+    images = with_channels(images)
+    height, width = images.shape[2:]
+    factor = min(INPUT_SHAPE[1] / height, INPUT_SHAPE[2] / width)
+    size = [
+        max(1, min(limit, round(factor * side))) for side, limit in ((height, INPUT_SHAPE[1]), (width, INPUT_SHAPE[2]))
+    ]
+    if size != [height, width]:
+        images = F.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
+    right, bottom = INPUT_SHAPE[2] - size[1], INPUT_SHAPE[1] - size[0]
+    return F.pad(images, (0, right, 0, bottom), value=GREY), factor
+
+
+def find(outputs: torch.Tensor, least: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Boxes (N, 4), scores (N,) and class numbers (N,) of one image's outputs (P, 4 + classes), the surest first."""
+    scores = outputs[:, 4:].sigmoid()
+    points, labels = (scores >= least).nonzero(as_tuple=True)
+    sure = scores[points, labels]
+    order = sure.argsort(descending=True, stable=True)[:MOST_BEFORE]
+    boxes, sure, labels = outputs[points[order], :4], sure[order], labels[order]
+    kept = suppress(boxes, labels)[:MOST_BOXES]
+    return boxes[kept], sure[kept], labels[kept]
+
+
+def suppress(boxes: torch.Tensor, labels: torch.Tensor) -> list[int]:
+    """Rows that no earlier kept row of the same class overlaps; rows come the surest first."""
+    low = torch.maximum(boxes[:, None, :2], boxes[None, :, :2])
+    high = torch.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    inner = (high - low).clamp(min=0).prod(-1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1)
+    covers = inner >= OVERLAP * (areas[:, None] + areas[None] - inner).clamp(min=1e-9)
+    covers &= labels[:, None] == labels[None]
+    alive, kept = torch.ones(len(boxes), dtype=torch.bool), []
+    for row in range(len(boxes)):
+        if alive[row]:
+            kept.append(row)
+            alive &= ~covers[row]
+    return kept
+
+
+def detect(path: str | Path, least: float = THRESHOLD) -> list[tuple[str, float, list[float]]]:
+    """Class, score, and left, top, right and bottom in pixels of the file, of all boxes found; the surest first."""
+    images = read_values(path)
+    ready, factor = letterbox(images)
+    height, width = images.shape[2:]
+    with torch.inference_mode():
+        boxes, scores, labels = find(load()(ready)[0], least)
+    boxes = (boxes / factor).clamp(min=0).minimum(torch.tensor([width, height, width, height]))
+    return [
+        (CLASS_NAMES[label], score, box)
+        for label, score, box in zip(labels.tolist(), scores.tolist(), boxes.tolist(), strict=True)
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Print a line for each box found in an image file: class, score, left, top, right, bottom in its pixels."""
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        sys.stderr.write("usage: python model.py IMAGE\n")
+        return 2
+    try:
+        found = detect(arguments[0])
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{one_line(error)}\n")
+        return 2
+    try:
+        for name, score, box in found:
+            corners = "\t".join(f"{value:.1f}" for value in box)
+            sys.stdout.write(f"{printable(name)}\t{score:.4f}\t{corners}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough; nothing is left to be written at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

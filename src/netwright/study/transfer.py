@@ -1,0 +1,268 @@
+"""What one data set taught, for another: networks of a run, and their weights, trained on other data.
+
+Two searches of the same budget: one whose only networks are those of the run's front (with their weights, where shapes
+allow), and one from nothing, as the run itself began. Both are runs like any other. Labels of the first data set are
+queries that somebody has paid for: the comparison says nothing of their cost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from netwright.errors import SpecError, one_line, wrong
+from netwright.evaluation.beginning import BeginningEvaluator
+from netwright.evaluation.inheriting import SHARE
+from netwright.evaluation.trainer import TrainingEvaluator
+from netwright.progress import Listener
+from netwright.spec import SearchSpec
+from netwright.storage import Store
+from netwright.strategies.earlier_studies import EarlierStudy, carry_over
+from netwright.study.clock import Clock
+from netwright.study.differentiable import FoundBefore
+from netwright.study.driver import go_on_prepared, restart, start, start_prepared
+from netwright.study.finals import pareto_front
+from netwright.study.opening import prepare
+from netwright.study.recorded import read_recorded
+from netwright.study.result import Result
+from netwright.types import Objective, Proposal, Trial, TrialState, digest
+
+MOST = 4
+"""Networks that are carried over, if nothing else is said."""
+
+CARRIED, NOTHING, FILE = "transferred", "from-nothing", "transfer.json"
+ORIGIN = "transferred"
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One of the two searches.
+
+    Args:
+        name: ``transferred`` or ``from-nothing``.
+        result: what it found.
+        metric: the objective's metric.
+        validation: of the best network.
+        test: the same on the test part; NaN where it was not read.
+        share: part of its numbers that came from the other data's network.
+    """
+
+    name: str
+    result: Result
+    metric: str
+    validation: float
+    test: float
+    share: float
+
+    @classmethod
+    def of(cls, name: str, result: Result) -> Arm:
+        """Take the numbers from a result."""
+        metric = result.objectives[0].metric
+        metrics = cast(dict[str, float], result.card.get("metrics", {}))
+        test = float(metrics.get(f"test_{metric}", float("nan")))
+        found = result.best.metrics
+        return cls(name, result, metric, found[metric], test, found.get(SHARE, 0.0))
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON object."""
+        best = self.result.best
+        return {
+            "arm": self.name,
+            "metric": self.metric,
+            "validation": self.validation,
+            "test": None if np.isnan(self.test) else self.test,
+            "inherited_share": self.share,
+            "architecture": json.loads(best.architecture.to_json()),
+            "params": best.metrics.get("params"),
+            "trials": self.result.num_trials,
+        }
+
+
+def front_of(run: Path, most: int = MOST) -> tuple[SearchSpec, list[Trial]]:
+    """The networks of a run that are worth carrying over: its front, then the next best, each trained longest.
+
+    Args:
+        run: its folder.
+        most: networks.
+
+    Raises:
+        SpecError: the run has an evaluator of its own, or no trial of it has finished.
+    """
+    with Store.open(run / "study.db", read_only=True) as store:
+        recorded = read_recorded(run, store)
+        trials, objectives = store.trials(), store.study.objectives
+    if recorded.own:
+        raise SpecError(f"{one_line(run)} was searched with an evaluator of its own: its networks have no task")
+    spec = SearchSpec.from_options(**recorded.stored)
+    longest: dict[Any, Trial] = {}
+    for trial in trials:
+        known = longest.get(trial.architecture)
+        usable = trial.state is TrialState.FINISHED and objectives[0].metric in trial.metrics
+        if usable and (known is None or trial.fidelity.cost >= known.fidelity.cost):
+            longest[trial.architecture] = trial
+    if not longest:
+        raise SpecError(f"{one_line(run)}: no trial has finished, so that there is nothing to carry over")
+    front = pareto_front(list(longest.values()), objectives)
+
+    def longest_and_best(trial: Trial) -> tuple[float, float]:
+        return -trial.fidelity.cost, objectives[0].sign * trial.metrics[objectives[0].metric]
+
+    ordered = [*sorted(front, key=longest_and_best), *sorted(longest.values(), key=longest_and_best)]
+    return spec, list({trial.id: trial for trial in ordered}.values())[:most]
+
+
+def transfer(
+    run: Path,
+    data: str,
+    out: Path,
+    *,
+    budget: str,
+    seed: int = 0,
+    workers: int = 1,
+    most: int = MOST,
+    weights: bool = True,
+    compare: bool = True,
+    listener: Listener | None = None,
+) -> list[Arm]:
+    """Carry what a run found to other data, and compare it with a search from nothing. Goes on where it was stopped.
+
+    Args:
+        run: folder of a finished or interrupted run.
+        data: of the same task.
+        out: folder for both searches.
+        budget: of each.
+        seed: of each.
+        workers: of each.
+        most: networks that are carried over, >= 1.
+        weights: whether they begin with their weights, where shapes allow.
+        compare: whether the search from nothing is made.
+        listener: is told how it stands.
+
+    Raises:
+        UsageError: the run cannot be read, the data is of another kind, or none of the networks exists there.
+    """
+    if most < 1:
+        raise SpecError(wrong("networks", most, ">= 1"))
+    spec, chosen = front_of(run, most)
+    options: dict[str, Any] = {**spec.model_dump(), "data": data, "budget": budget, "seed": seed, "workers": workers}
+    options |= {"warm_start": (), "strategy": "auto", "inherit": False, "supernet": None, "evaluator": "training"}
+    arms = [Arm.of(CARRIED, _carry(run, chosen, {**options, "out": str(out / CARRIED)}, weights, listener))]
+    if compare:
+        folder = out / NOTHING
+        if (folder / "study.db").is_file():
+            found = restart(folder, budget, listener, {})
+        else:
+            found = start(SearchSpec.from_options(**{**options, "out": str(folder)}), {}, listener)
+        arms.append(Arm.of(NOTHING, found))
+    told = {"from": str(run), "data": data, "budget": budget, "seed": seed, "arms": [arm.to_dict() for arm in arms]}
+    (out / FILE).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    return arms
+
+
+def _carry(
+    run: Path, chosen: Sequence[Trial], options: dict[str, Any], weights: bool, listener: Listener | None
+) -> Result:
+    spec, clock = SearchSpec.from_options(**options), Clock()
+    strategy = FoundBefore(())
+    settings, parts = prepare(spec, {"strategy": strategy}, clock)
+    carried = carry_over(EarlierStudy(run.name, tuple(chosen)), parts.space, np.random.default_rng(spec.seed))
+    here = {trial.id: trial for trial in carried.trials}
+    if not here:
+        raise SpecError(f"none of the {len(chosen)} networks of {one_line(run)} exists in the space of this data")
+    strategy.add([Proposal(here[t.id].architecture, origin=ORIGIN) for t in chosen if t.id in here])
+    before = cast(TrainingEvaluator, parts.evaluator)
+    files = _weight_files(run, chosen, before) if weights else {}
+    evaluator = BeginningEvaluator(
+        before.task,
+        before.space,
+        work_dir=before.work_dir,
+        recipe=before.recipe,
+        constraints=before.constraints,
+        options=before.options,
+        beginnings={here[t.id].architecture: files[t.id] for t in chosen if t.id in here and t.id in files},
+    )
+    lost = len(chosen) - len(here)
+    said = f"{len(here)} networks of {one_line(run.name)}, {len(evaluator.beginnings)} with their weights"
+    said += f"; {lost} do not exist in this space" if lost else ""
+    code = digest(parts.code + ORIGIN + "".join(a.id for a in evaluator.beginnings))
+    parts = replace(parts, evaluator=evaluator, code=code, searched_by=f"strategy: {said}")
+    if (Path(spec.out) / "study.db").is_file():
+        return go_on_prepared(settings, parts, listener)
+    return start_prepared(settings, parts, clock, listener)
+
+
+def _weight_files(run: Path, chosen: Sequence[Trial], like: TrainingEvaluator) -> dict[int, Path]:
+    """Where the trained weights of trials lie, as far as they are there."""
+    there = like.with_options()
+    there.work_dir = run / "work"
+    found = {t.id: there.weights_path(t.architecture, t.fidelity, t.seed) for t in chosen}
+    return {number: path for number, path in found.items() if path.is_file()}
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How two runs rank the architectures that both have trained.
+
+    Args:
+        runs: their names.
+        count: architectures that both have.
+        tau: Kendall's tau; NaN of fewer than four.
+        low: of its 95 % interval.
+        high: of its 95 % interval.
+        place: where the best of the first comes in the second, from 1; 0 where it is not there.
+    """
+
+    runs: tuple[str, str]
+    count: int
+    tau: float
+    low: float
+    high: float
+    place: int
+
+
+def likeness(first: Path, second: Path) -> Likeness:
+    """Compare two runs by the architectures that both have trained, each by its longest training.
+
+    Raises:
+        StoreError: a run cannot be read.
+    """
+    from scipy.stats import kendalltau
+
+    ones, others = (_values(run) for run in (first, second))
+    common = [a for a in ones if a in others]
+    names = first.name, second.name
+    nothing = float("nan")
+    if not common:
+        return Likeness(names, 0, nothing, nothing, nothing, 0)
+    x, y = np.array([ones[a] for a in common]), np.array([others[a] for a in common])
+    best = common[int(np.argmin(x))]
+    place = 1 + sorted(others.values()).index(others[best])
+    if len(common) < 4:
+        return Likeness(names, len(common), nothing, nothing, nothing, place)
+    tau = float(kendalltau(x, y).statistic)
+    if np.isnan(tau):
+        return Likeness(names, len(common), tau, nothing, nothing, place)
+    if len(common) > 4:
+        centre = np.arctanh(np.clip(tau, -0.999999, 0.999999))
+        half = 1.959964 * np.sqrt(0.437 / (len(common) - 4))
+        low, high = float(np.tanh(centre - half)), float(np.tanh(centre + half))
+    else:
+        low, high = -1.0, 1.0
+    return Likeness(names, len(common), tau, low, high, place)
+
+
+def _values(run: Path) -> dict[Any, float]:
+    """What is minimised, of each architecture's longest training."""
+    with Store.open(run / "study.db", read_only=True) as store:
+        trials = store.trials()
+        objective: Objective = store.study.objectives[0]
+    found: dict[Any, float] = {}
+    for trial in sorted(trials, key=lambda t: t.fidelity.cost):
+        if trial.state is TrialState.FINISHED and objective.metric in trial.metrics:
+            found[trial.architecture] = objective.sign * trial.metrics[objective.metric]
+    return found

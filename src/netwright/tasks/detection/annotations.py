@@ -1,0 +1,194 @@
+"""What every format of annotations gives: images, their boxes and where each stands; and what is repaired or refused.
+
+Corners are in pixels, from the left and the top, as the annotations say them. Knows nothing of pixels' values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from netwright.errors import DataError, one_line, shorten
+
+SPLITS: Mapping[str, str] = {
+    **dict.fromkeys(("train", "training", "trainval"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""What a part may be called, and which it is."""
+
+MOST_BROKEN = 0.1
+"""Share of boxes that may be left out; where more cannot be used, corners are taken to be meant otherwise."""
+
+_SLACK = 1.0
+"""Pixels that a corner may lie outside without being counted: formats disagree about the last pixel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One object.
+
+    Args:
+        label: its class, as the annotations name it.
+        corners: left, top, right, bottom in pixels.
+        where: file and line (or number of the annotation), for messages.
+    """
+
+    label: str
+    corners: tuple[float, float, float, float]
+    where: str
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """An image and its boxes.
+
+    Args:
+        file: of the image.
+        where: that first names it.
+        boxes: none for a background image.
+        split: ``train``, ``val``, ``test``, or empty where the data does not say.
+    """
+
+    file: Path
+    where: str
+    boxes: tuple[Box, ...] = ()
+    split: str = ""
+
+
+@dataclass
+class Repairs:
+    """What was mended, and where first."""
+
+    found: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, what: str, where: str) -> None:
+        """Count one."""
+        self.found.setdefault(what, []).append(where)
+
+    def notes(self) -> tuple[str, ...]:
+        """A sentence for each kind."""
+        return tuple(f"{len(all_)} {what} (first: {all_[0]})" for what, all_ in self.found.items())
+
+
+NO_AREA, OUTSIDE = "box(es) without area were left out", "box(es) outside their image were left out"
+CLIPPED = "box(es) reached beyond their image and were clipped"
+DOUBLED = "duplicate annotation(s) were left out"
+
+
+def image_path(folder: Path, name: str, where: str) -> Path:
+    """The file an annotation means: below ``folder`` or its ``images``; names that lead out of it are refused.
+
+    Raises:
+        DataError: the name leads elsewhere, or no such file is there.
+    """
+    inside = PurePosixPath(name.replace("\\", "/"))
+    if not name.strip() or "\0" in name or inside.is_absolute() or ".." in inside.parts:
+        raise DataError(f"{where}: {shorten(name)} is no name of an image below {str(folder)!r}; give a relative name")
+    places = [folder, *(folder / place for place in ("images", "JPEGImages", "../images", "../JPEGImages"))]
+    for place in places:
+        try:
+            if (place / inside).is_file():
+                return place / inside
+        except OSError as error:
+            raise DataError(f"{where}: cannot look for the image {shorten(name)}: {error.strerror}") from error
+    raise DataError(
+        f"{where}: the image {shorten(name)} is not there; it was looked for in {str(folder)!r} and its folder "
+        "'images'; add the file or remove its annotations"
+    )
+
+
+def corner(text: object, name: str, where: str) -> float:
+    """A finite number of an annotation.
+
+    Raises:
+        DataError: it is none.
+    """
+    try:
+        value = float(text) if isinstance(text, (str, int, float)) and not isinstance(text, bool) else math.nan
+    except (ValueError, OverflowError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise DataError(f"{where}: {name} is {shorten(text)}, not a finite number of pixels")
+    return value
+
+
+def split_named(text: str, where: str) -> str:
+    """The part that a word means.
+
+    Raises:
+        DataError: it means none.
+    """
+    split = SPLITS.get(text.strip().lower())
+    if split is None:
+        raise DataError(f"{where}: unknown split {shorten(text)}; write train, val or test")
+    return split
+
+
+def repaired(images: Sequence[Annotated], sizes: Sequence[tuple[int, int]], repairs: Repairs) -> list[Annotated]:
+    """Bring boxes inside their images; leave out those without area, outside, and given twice.
+
+    Args:
+        images: as read.
+        sizes: (height, width) of each image in pixels.
+        repairs: counts what is done.
+
+    Raises:
+        DataError: more than `MOST_BROKEN` of the boxes would be left out.
+    """
+    mended = [
+        replace(image, boxes=tuple(_mended(image.boxes, size, repairs)))
+        for image, size in zip(images, sizes, strict=True)
+    ]
+    total = sum(len(image.boxes) for image in images)
+    broken = [where for what in (NO_AREA, OUTSIDE) for where in repairs.found.get(what, [])]
+    if len(broken) > max(1, MOST_BROKEN * total):
+        raise DataError(
+            f"{len(broken)} of {total} boxes have no area or lie outside their image (first: {broken[0]}); corners are "
+            "left, top, right, bottom in pixels of the image file: check their order and units"
+        )
+    return mended
+
+
+def _mended(boxes: Iterable[Box], size: tuple[int, int], repairs: Repairs) -> Iterable[Box]:
+    height, width = size
+    seen: set[tuple[str, tuple[float, float, float, float]]] = set()
+    for box in boxes:
+        left, top, right, bottom = box.corners
+        if right <= left or bottom <= top:
+            repairs.add(NO_AREA, box.where)
+            continue
+        if left >= width or top >= height or right <= 0 or bottom <= 0:
+            repairs.add(OUTSIDE, box.where)
+            continue
+        if (box.label, box.corners) in seen:
+            repairs.add(DOUBLED, box.where)
+            continue
+        seen.add((box.label, box.corners))
+        if min(left, top) < -_SLACK or right > width + _SLACK or bottom > height + _SLACK:
+            repairs.add(CLIPPED, box.where)
+        corners = (max(0.0, left), max(0.0, top), min(float(width), right), min(float(height), bottom))
+        yield replace(box, corners=corners)
+
+
+def class_names(
+    training: Sequence[Annotated], others: Sequence[Annotated], order: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Names of the classes of the training part, sorted, or in the order that the data gives.
+
+    Raises:
+        DataError: there is no box to learn from, or another part has a class that the training part has not.
+    """
+    known = {box.label for image in training for box in image.boxes}
+    if not known:
+        raise DataError(f"none of the {len(training)} training images has a box; there is nothing to learn")
+    for image in others:
+        for box in image.boxes:
+            if box.label not in known:
+                raise DataError(
+                    f"{box.where}: the class {shorten(box.label)} occurs in no training image (classes there: "
+                    f"{one_line(', '.join(sorted(known)[:10]))}); rename it, or add examples to the training part"
+                )
+    return tuple(name for name in order if name in known) if known <= set(order) else tuple(sorted(known))

@@ -1,0 +1,93 @@
+"""Boxes in COCO's JSON: ``images``, ``annotations`` with ``bbox`` (left, top, width, height), ``categories``.
+
+Crowds (``iscrowd``) are left out, with a count: a training has no use for them, and a score ignores them.
+
+References:
+    Lin et al. (2014), Microsoft COCO; its data format as at cocodataset.org/#format-data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from netwright.errors import DataError, shorten
+from netwright.tasks.detection.annotations import Annotated, Box, Repairs, corner, image_path
+from netwright.tasks.formats.parts import file_error
+
+CROWDS = "crowd(s) were left out"
+_LISTS = ("images", "annotations", "categories")
+
+
+def read_coco(path: Path, repairs: Repairs, split: str = "") -> list[Annotated]:
+    """Read one file.
+
+    Args:
+        path: of the file; images are looked for in its folder, in ``images`` there and beside it.
+        repairs: counts crowds.
+        split: of all its images.
+
+    Raises:
+        DataError: no JSON of that form, an annotation of no image or category, a box that is none; names the file and
+            the number of the annotation.
+    """
+    found = _load(path)
+    names = {
+        entry["id"]: str(entry["name"]) for where, entry in _entries(found, "categories", ("id", "name"), path) if where
+    }
+    images: dict[object, Annotated] = {}
+    boxes: dict[object, list[Box]] = {}
+    for where, entry in _entries(found, "images", ("id", "file_name"), path):
+        if entry["id"] in images:
+            raise DataError(f"{where}: the id {shorten(entry['id'])} is given twice")
+        file = image_path(path.parent, str(entry["file_name"]), where)
+        images[entry["id"]], boxes[entry["id"]] = Annotated(file, where, split=split), []
+    for where, entry in _entries(found, "annotations", ("image_id", "category_id", "bbox"), path):
+        for key, known in (("image_id", images), ("category_id", names)):
+            if entry[key] not in known:
+                raise DataError(f"{where}: {key} {shorten(entry[key])} is not among the {len(known)} that are declared")
+        if entry.get("iscrowd"):
+            repairs.add(CROWDS, where)
+            continue
+        boxes[entry["image_id"]].append(_box(entry["bbox"], names[entry["category_id"]], where))
+    if not images:
+        raise DataError(f"{str(path)!r} names no image")
+    return [Annotated(image.file, image.where, tuple(boxes[key]), split) for key, image in images.items()]
+
+
+def _box(bbox: object, label: str, where: str) -> Box:
+    if not isinstance(bbox, list) or len(bbox) != 4:
+        raise DataError(f"{where}: bbox is {shorten(bbox)}, not [left, top, width, height]")
+    left, top, width, height = (corner(value, "bbox", where) for value in bbox)
+    return Box(label, (left, top, left + width, top + height), where)
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path.name} line {error.lineno}: no JSON: {error.msg}") from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise DataError(f"{str(path)!r} is no JSON: {type(error).__name__}") from error
+    except OSError as error:
+        raise file_error(path, error) from error
+    missing = [n for n in _LISTS if not isinstance(found, dict) or not isinstance(found.get(n), list)]
+    if missing:
+        raise DataError(f"{str(path)!r} is no COCO file: it has no list {', '.join(missing)}")
+    checked: Mapping[str, Any] = found
+    return checked
+
+
+def _entries(
+    found: Mapping[str, Any], name: str, keys: tuple[str, ...], path: Path
+) -> Iterable[tuple[str, dict[str, Any]]]:
+    for number, entry in enumerate(found[name]):
+        where = f"{path.name} {name}[{number}]"
+        for key in keys:
+            if not isinstance(entry, dict) or key not in entry:
+                raise DataError(f"{where} has no {key!r}; it is {shorten(entry)}")
+            if key.endswith("id") and not isinstance(entry[key], (int, str)):
+                raise DataError(f"{where}: {key} is {shorten(entry[key])}, no number")
+        yield where, entry

@@ -1,0 +1,93 @@
+"""Find out which format of annotations data has, and read it.
+
+| data                                                                | format     |
+|---------------------------------------------------------------------|------------|
+| ``FILE.csv``, or a folder with one, or with train.csv, val.csv, ... | CSV        |
+| ``FILE.json``, a folder with such files, or with them in            | COCO       |
+| ``annotations/`` or in ``train/``, ``valid/``, ``test/``            |            |
+| a folder of ``.xml`` files, or with ``Annotations/``, or with       | Pascal VOC |
+| ``train/``, ``valid/``, ``test/`` of them                           |            |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from netwright.errors import DataError, shorten
+from netwright.tasks.detection.annotations import SPLITS, Annotated, Repairs
+from netwright.tasks.detection.coco import read_coco
+from netwright.tasks.detection.csv_boxes import read_csv
+from netwright.tasks.detection.voc import read_voc
+
+KINDS = "a .csv of boxes, a COCO .json, or a folder with one of them or with Pascal VOC's .xml files"
+
+
+def read_annotations(data: str | Path, repairs: Repairs) -> list[Annotated]:
+    """Read images and boxes from whatever ``data`` names.
+
+    Raises:
+        DataError: nothing is there, it is of no known kind, or it cannot be used.
+    """
+    path = Path(data)
+    if not str(data) or "\0" in str(data) or not path.exists():
+        raise DataError(f"data {shorten(str(data))} does not exist; give {KINDS}")
+
+    def coco(file: Path, split: str = "") -> list[Annotated]:
+        return read_coco(file, repairs, split)
+
+    if path.is_file():
+        read = {".csv": read_csv, ".json": coco}.get(path.suffix.lower())
+        if read is None:
+            raise DataError(f"data {shorten(str(path))} is a file of no known kind; give {KINDS}")
+        return read(path)
+    for suffix, one in ((".csv", read_csv), (".json", coco)):
+        files = _files(path, suffix)
+        if files:
+            return _several(path, files, one)
+    images = _voc(path)
+    if not images:
+        raise DataError(f"the folder {shorten(str(path))} holds no annotations; give {KINDS}")
+    return images
+
+
+def _several(folder: Path, files: list[Path], read: Callable[[Path, str], list[Annotated]]) -> list[Annotated]:
+    """One file, or one for each part."""
+    if len(files) == 1:
+        return read(files[0], "")
+    by_split: dict[str, Path] = {}
+    for file in files:
+        words = re.split(r"[^a-z]+", f"{file.parent.name if file.parent != folder else ''} {file.stem}".lower())
+        split = next((SPLITS[word] for word in words if word in SPLITS), None)
+        if split is None or split in by_split:
+            raise DataError(
+                f"{str(folder)!r} holds several files of annotations ({', '.join(f.name for f in files[:5])}); give "
+                "one, or one for each part with train, val and test in their names"
+            )
+        by_split[split] = file
+    if "train" not in by_split:
+        raise DataError(f"{str(folder)!r} holds {', '.join(by_split)}, but no training part")
+    return [image for split, file in by_split.items() for image in read(file, split)]
+
+
+def _files(folder: Path, suffix: str) -> list[Path]:
+    """Files of that kind in the folder, in ``annotations/`` or in the folders of the parts."""
+    places = [folder, folder / "annotations", *(folder / name for name in SPLITS)]
+    for group in (places[:1], places[1:2], places[2:]):
+        found = [f for place in group if place.is_dir() for f in sorted(place.iterdir()) if f.suffix.lower() == suffix]
+        if found:
+            return found
+    return []
+
+
+def _voc(folder: Path) -> list[Annotated]:
+    for place in (folder, folder / "Annotations", folder / "annotations"):
+        files = sorted(place.glob("*.xml")) if place.is_dir() else []
+        if files:
+            return read_voc(folder, files)
+    found = []
+    for name, split in SPLITS.items():
+        files = sorted((folder / name).glob("*.xml")) if (folder / name).is_dir() else []
+        found += read_voc(folder, files, split) if files else []
+    return found

@@ -1,0 +1,153 @@
+"""From a detector's outputs to boxes, and from boxes to mean average precision by a COCO evaluator.
+
+Scores are in pixels of the canvas: images are scaled alike in both directions, which leaves every overlap as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LEAST_SCORE = 0.01
+OVERLAP = 0.6
+MOST_BEFORE, MOST_BOXES = 300, 100
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Boxes that were found in an image, the surest first.
+
+    Args:
+        boxes: (N, 4) left, top, right, bottom in pixels.
+        scores: (N,) in [0, 1].
+        labels: (N,) class numbers.
+    """
+
+    boxes: Floats
+    scores: Floats
+    labels: NDArray[np.int64]
+
+
+def detections(outputs: NDArray[np.floating], least: float = LEAST_SCORE, overlap: float = OVERLAP) -> Detections:
+    """The boxes of an image, class by class without those that a surer one covers.
+
+    Args:
+        outputs: (P, 4 + C): boxes and logits.
+        least: lowest score.
+        overlap: least intersection over union at which the less sure of two boxes of a class is dropped.
+
+    Returns:
+        At most `MOST_BOXES`, out of the `MOST_BEFORE` surest.
+    """
+    scores = 1 / (1 + np.exp(-np.clip(outputs[:, 4:].astype(np.float64), -60, 60)))
+    points, labels = np.nonzero(scores >= least)
+    flat = scores[points, labels]
+    order = np.argsort(-flat, kind="stable")[:MOST_BEFORE]
+    boxes, flat, labels = outputs[points[order], :4].astype(np.float64), flat[order], labels[order]
+    kept = suppress(boxes, labels, overlap)[:MOST_BOXES]
+    return Detections(boxes[kept], flat[kept], labels[kept].astype(np.int64))
+
+
+def suppress(boxes: Floats, labels: NDArray[np.int64], overlap: float) -> NDArray[np.int64]:
+    """Rows that no earlier kept row of the same class overlaps; rows come the surest first."""
+    low, high = np.maximum(boxes[:, None, :2], boxes[None, :, :2]), np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
+    inner = np.clip(high - low, 0, None).prod(-1)
+    areas = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1)
+    covers = inner >= overlap * np.maximum(areas[:, None] + areas[None] - inner, 1e-9)
+    covers &= labels[:, None] == labels[None]
+    alive = np.ones(len(boxes), bool)
+    for row in range(len(boxes)):
+        if alive[row]:
+            alive[row + 1 :] &= ~covers[row, row + 1 :]
+    return np.flatnonzero(alive)
+
+
+@dataclass
+class Scorer:
+    """Collects outputs and boxes, and scores them all together.
+
+    Args:
+        class_names: C names.
+        canvas: height and width.
+    """
+
+    class_names: Sequence[str]
+    canvas: tuple[int, int]
+    _truth: list[NDArray[np.float32]] = field(default_factory=list)
+    _found: list[Detections] = field(default_factory=list)
+
+    def add(self, outputs: Tensor, targets: Tensor) -> None:
+        """Add the outputs (B, P, 4 + C) and the boxes (B, M, 5) of a batch."""
+        for answer, boxes in zip(outputs.detach().cpu().numpy(), targets.cpu().numpy(), strict=True):
+            self._found.append(detections(answer))
+            self._truth.append(boxes[boxes[:, 4] >= 0])
+
+    def scores(self) -> dict[str, float]:
+        """``map``: mean average precision over overlaps .5 to .95; ``map50``: at .5. 0 where there are no boxes.
+
+        Raises:
+            MissingDependencyError: faster-coco-eval is not installed.
+        """
+        evaluator = _evaluator()
+        results = [
+            {"image_id": n, "category_id": int(label), "bbox": _corner_and_size(box), "score": float(score)}
+            for n, d in enumerate(self._found, 1)
+            for box, score, label in zip(d.boxes, d.scores, d.labels + 1, strict=True)
+        ]
+        if not results or not any(map(len, self._truth)):
+            return {"map": 0.0, "map50": 0.0}
+        coco, coco_eval = evaluator
+        with contextlib.redirect_stdout(io.StringIO()):
+            truth = coco(self._annotations())
+            run = coco_eval(truth, truth.loadRes(results), "bbox", print_function=_silent)
+            run.evaluate()
+            run.accumulate()
+            run.summarize()
+        return {"map": max(0.0, float(run.stats[0])), "map50": max(0.0, float(run.stats[1]))}
+
+    def _annotations(self) -> dict[str, object]:
+        height, width = self.canvas
+        images = [{"id": n + 1, "height": height, "width": width, "file_name": ""} for n in range(len(self._truth))]
+        boxes = [(n, box) for n, rows in enumerate(self._truth, 1) for box in rows]
+        annotations = [
+            {
+                "id": number,
+                "image_id": n,
+                "category_id": int(box[4]) + 1,
+                "bbox": _corner_and_size(box),
+                "area": float((box[2] - box[0]) * (box[3] - box[1])),
+                "iscrowd": 0,
+            }
+            for number, (n, box) in enumerate(boxes, 1)
+        ]
+        categories = [{"id": n, "name": name} for n, name in enumerate(self.class_names, 1)]
+        return {"info": {}, "images": images, "annotations": annotations, "categories": categories}
+
+
+def _corner_and_size(box: NDArray[np.floating]) -> list[float]:
+    left, top, right, bottom = map(float, box[:4])
+    return [left, top, right - left, bottom - top]
+
+
+def _silent(*_: object) -> None:
+    """Take what the evaluator would print."""
+
+
+def _evaluator() -> tuple[type, type]:
+    try:
+        from faster_coco_eval import COCO, COCOeval_faster
+    except ImportError as error:
+        raise MissingDependencyError("faster-coco-eval", "detection", "scoring a detector") from error
+    return COCO, COCOeval_faster

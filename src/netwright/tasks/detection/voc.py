@@ -1,0 +1,104 @@
+"""Boxes in Pascal VOC's XML: a file an image, ``object`` with ``name`` and ``bndbox``.
+
+Images are looked for beside the XML files, in ``JPEGImages`` or in ``images``; ``ImageSets/Main/train.txt`` and so on
+divide them. Corners are taken as they stand. Files with a document type are refused, since entities could be declared
+there.
+
+References:
+    Everingham et al. (2010), The Pascal Visual Object Classes Challenge; annotations as in its development kit.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+from netwright.errors import DataError, shorten
+from netwright.tasks.detection.annotations import Annotated, Box, corner, image_path
+from netwright.tasks.formats.image_files import SUFFIXES
+from netwright.tasks.formats.parts import file_error
+
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_LARGEST_BYTES = 16 << 20
+
+
+def read_voc(folder: Path, files: list[Path], split: str = "") -> list[Annotated]:
+    """Read the XML files of a set.
+
+    Args:
+        folder: of the set.
+        files: its XML files.
+        split: of all images; where it is empty ``ImageSets/Main`` is asked.
+
+    Raises:
+        DataError: no XML of that form, an image that is not there, a box that is none; names the file.
+    """
+    splits = {} if split else _splits(folder)
+    images = [_read(file, split or splits.get(file.stem, "")) for file in files]
+    if splits:
+        known = {file.stem for file in files}
+        missing = next((name for name in splits if name not in known), None)
+        if missing is not None:
+            raise DataError(f"ImageSets/Main names {shorten(missing)}, of which there is no XML file")
+        images = [image for image in images if image.split]
+    return images
+
+
+def _read(path: Path, split: str) -> Annotated:
+    root = _parse(path)
+    name = (root.findtext("filename") or "").strip()
+    boxes = []
+    for number, entry in enumerate(root.iter("object")):
+        where = f"{path.name} object {number + 1}"
+        label, bndbox = (entry.findtext("name") or "").strip(), entry.find("bndbox")
+        if not label or bndbox is None:
+            raise DataError(f"{where} has no {'bndbox' if label else 'name'}")
+        left, top, right, bottom = (corner(bndbox.findtext(c), c, where) for c in _CORNERS)
+        boxes.append(Box(label, (left, top, right, bottom), where))
+    return Annotated(_image(path, name), path.name, tuple(boxes), split)
+
+
+def _image(path: Path, name: str) -> Path:
+    """The image an XML file means: the one it names, else one of its own name."""
+    beside = [place / f"{path.stem}{suffix}" for place in _places(path) for suffix in SUFFIXES]
+    if not name or not any((place / Path(name).name).is_file() for place in _places(path)):
+        found = next((file for file in beside if file.is_file()), None)
+        if found is not None:
+            return found
+    return image_path(path.parent, Path(name).name or f"{path.stem}.jpg", path.name)
+
+
+def _places(path: Path) -> tuple[Path, ...]:
+    top = path.parent.parent
+    return (path.parent, path.parent / "images", top / "JPEGImages", top / "images")
+
+
+def _parse(path: Path) -> ElementTree.Element:
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            raise DataError(f"{str(path)!r} is too large for annotations of an image")
+        text = path.read_bytes()
+        if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+            raise DataError(f"{str(path)!r} has a document type; annotations need none: remove it")
+        root = ElementTree.fromstring(text)  # noqa: S314 - without document types there are no entities
+    except ElementTree.ParseError as error:
+        raise DataError(f"{path.name} line {error.position[0]}: no XML: {error}") from error
+    except OSError as error:
+        raise file_error(path, error) from error
+    if root.tag != "annotation":
+        raise DataError(f"{path.name}: its root is {shorten(root.tag)}, not 'annotation' as in Pascal VOC")
+    return root
+
+
+def _splits(folder: Path) -> dict[str, str]:
+    """Part of each image by its name."""
+    found: dict[str, str] = {}
+    for split in ("train", "val", "test"):
+        path = folder / "ImageSets" / "Main" / f"{split}.txt"
+        if not path.is_file():
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            words = line.split()
+            if words and found.setdefault(words[0], split) != split:
+                raise DataError(f"{split}.txt line {number}: {shorten(words[0])} is in {found[words[0]]}, too")
+    return found

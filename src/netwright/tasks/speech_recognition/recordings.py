@@ -1,0 +1,206 @@
+"""What people have of speech: a manifest of audio files, or an npz file of samples or of frames.
+
+* ``.csv`` with a header line, or ``.jsonl`` with an object a line: ``audio`` (a path, relative to the manifest) and
+  ``text``; ``split`` and ``speaker`` if there are.
+* ``.npz`` with ``offsets`` (N + 1,), ``texts`` (N,), and either ``audio`` (samples, whole numbers or in [-1, 1]) with
+  ``sample_rate``, or ``frames`` (rows, bands); ``splits`` (N,) and ``speakers`` (N,) if there are.
+
+A transcript, a path or a length that cannot be is told with its file and line before anything is decoded.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.errors import DataError, one_line, shorten
+from netwright.tasks.speech_recognition.audio import Sound, length_of, read_sound
+
+AUDIO = ("audio", "path", "file", "audio_path", "wav", "filename")
+TEXT = ("text", "transcript", "transcription", "sentence")
+SPLITS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation"}
+SPLITS |= {"dev": "validation", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording.
+
+    Args:
+        where: file and line, for messages.
+        text: its transcript.
+        samples: its length in samples; frames where it is given as frames.
+        rate: samples a second; 0 where it is given as frames.
+        read: gives its sound, or its frames.
+        split: ``train``, ``validation``, ``test``, or empty.
+        speaker: empty if not known.
+    """
+
+    where: str
+    text: str
+    samples: int
+    rate: int
+    read: Callable[[], Sound | NDArray[np.float32]]
+    split: str = ""
+    speaker: str = ""
+
+
+def read_recordings(path: Path) -> list[Recording]:
+    """Read a manifest or an npz file.
+
+    Raises:
+        DataError: names the file, the line and what is wrong with it.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; speech is read from a .csv or .jsonl manifest, or from a .npz file")
+    readers = {".csv": _from_csv, ".tsv": _from_csv, ".jsonl": _from_lines, ".json": _from_lines, ".npz": _from_npz}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(f"{path}: a manifest ends in .csv, .tsv or .jsonl, arrays in .npz")
+    found = list(reader(path))
+    if not found:
+        raise DataError(f"{path}: has no recordings")
+    return found
+
+
+def _from_csv(path: Path) -> Iterator[Recording]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        try:
+            for row in reader:
+                where = f"{path}:{reader.line_num}"
+                if None in row or None in row.values():
+                    count = len(reader.fieldnames or ())
+                    raise DataError(f"{where}: has another number of values than the {count} columns of the header")
+                yield _listed(row, path, where)
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise DataError(f"{path}:{reader.line_num}: no CSV in UTF-8: {one_line(error)}") from error
+
+
+def _from_lines(path: Path) -> Iterator[Recording]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line.decode("utf-8-sig"))
+            except (ValueError, RecursionError) as error:
+                raise DataError(f"{path}:{number}: no JSON object on one line: {one_line(error)}") from error
+            if not isinstance(row, dict):
+                raise DataError(f"{path}:{number}: must be a JSON object with 'audio' and 'text', got {shorten(row)}")
+            yield _listed(row, path, f"{path}:{number}")
+
+
+def _listed(row: Mapping[str, Any], path: Path, where: str) -> Recording:
+    named = {str(key).strip().lower(): value for key, value in row.items()}
+    audio, text = (_value(named, names, where) for names in (AUDIO, TEXT))
+    file = path.parent / audio
+    if "\0" in audio or not file.is_file():
+        raise DataError(f"{where}: no such audio file: {one_line(audio)}")
+    samples, rate = length_of(file, where)
+    return Recording(
+        where,
+        _said(text, where),
+        samples,
+        rate,
+        lambda: read_sound(file, where),
+        _split(named.get("split"), where),
+        str(named.get("speaker", named.get("speaker_id", "")) or ""),
+    )
+
+
+def _value(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
+    for name in names:
+        if isinstance(row.get(name), str):
+            return str(row[name])
+    raise DataError(f"{where}: has no {names[0]!r}; it has {', '.join(map(shorten, row)) or 'nothing'}")
+
+
+def _said(text: str, where: str) -> str:
+    if not text.strip():
+        raise DataError(f"{where}: the transcript is empty; leave out recordings in which nothing is said")
+    return text
+
+
+def _split(value: object, where: str) -> str:
+    name = "" if value is None else str(value).strip().lower()
+    if name and name not in SPLITS:
+        raise DataError(f"{where}: the split must be train, validation or test, got {shorten(value)}")
+    return SPLITS.get(name, "")
+
+
+def _from_npz(path: Path) -> Iterator[Recording]:
+    arrays = _arrays(path)
+    key = "audio" if "audio" in arrays else "frames"
+    for name in (key, "offsets", "texts"):
+        if name not in arrays:
+            raise DataError(f"{path}: has no {name!r}; it has {', '.join(map(repr, arrays))}")
+    data, offsets, texts = arrays[key], arrays["offsets"], arrays["texts"]
+    _check_arrays(path, key, data, offsets, texts)
+    rate = _rate(arrays, path) if key == "audio" else 0
+    splits, speakers = (arrays.get(name, np.full(len(texts), "")) for name in ("splits", "speakers"))
+    if not len(splits) == len(speakers) == len(texts):
+        raise DataError(f"{path}: splits and speakers must be as many as the {len(texts)} texts")
+    for number, text in enumerate(texts.tolist()):
+        where, part = f"{path}: recording {number}", slice(int(offsets[number]), int(offsets[number + 1]))
+        if part.start == part.stop:
+            raise DataError(f"{where}: has no samples")
+        yield Recording(
+            where,
+            _said(str(text), where),
+            part.stop - part.start,
+            rate,
+            _taker(data, part, rate, where),
+            _split(splits[number], where),
+            str(speakers[number]),
+        )
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, KeyError, MemoryError, SyntaxError) as error:
+        raise DataError(f"{path}: no npz file of plain arrays: {one_line(error)}") from error
+    except Exception as error:  # zipfile and zlib raise their own
+        if type(error).__module__ not in ("zipfile", "zlib"):
+            raise
+        raise DataError(f"{path}: a damaged npz file: {one_line(error)}") from error
+
+
+def _check_arrays(path: Path, key: str, data: NDArray[Any], offsets: NDArray[Any], texts: NDArray[Any]) -> None:
+    if data.ndim != (1 if key == "audio" else 2) or data.dtype.kind not in "iuf":
+        form = "(samples,)" if key == "audio" else "(rows, bands)"
+        raise DataError(f"{path}: {key} must be numbers {form}, got {data.dtype} {data.shape}")
+    if texts.ndim != 1 or texts.dtype.kind != "U":
+        raise DataError(f"{path}: texts must be a row of strings, got {texts.dtype} {texts.shape}")
+    if offsets.shape != (len(texts) + 1,) or offsets.dtype.kind not in "iu":
+        raise DataError(f"{path}: offsets must be {len(texts) + 1} whole numbers, got {offsets.dtype} {offsets.shape}")
+    if offsets[0] < 0 or offsets[-1] > len(data) or (np.diff(offsets.astype(np.int64)) < 0).any():
+        raise DataError(f"{path}: offsets must ascend from 0 to at most {len(data)}, the length of {key}")
+
+
+def _rate(arrays: Mapping[str, NDArray[Any]], path: Path) -> int:
+    given = arrays.get("sample_rate")
+    if given is None or given.size != 1 or given.dtype.kind not in "iuf" or not given.item() >= 1:
+        raise DataError(f"{path}: 'sample_rate' must be one number, the samples a second")
+    return int(given.item())
+
+
+def _taker(data: NDArray[Any], part: slice, rate: int, where: str) -> Callable[[], Sound | NDArray[np.float32]]:
+    scale = 1.0 if data.dtype.kind == "f" or not rate else float(np.iinfo(data.dtype).max)
+
+    def take() -> Sound | NDArray[np.float32]:
+        values = data[part].astype(np.float32) / scale
+        if not np.isfinite(values).all():
+            raise DataError(f"{where}: has values that are not finite")
+        return Sound(values, rate) if rate else values
+
+    return take

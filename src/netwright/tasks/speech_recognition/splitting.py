@@ -1,0 +1,68 @@
+"""Which recordings are trained on, which compare networks, and which are read at the end: by column, or by speaker.
+
+Where the data says nothing, speakers are kept apart if they are known: a network is to understand people it has not
+heard. Knows no sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from netwright.errors import DataError
+from netwright.tasks.speech_recognition.recordings import Recording
+from netwright.tasks.splits import TEST_SEED, TEST_SHARE
+
+Parts = dict[str, list[Recording]]
+NAMES = ("train", "validation", "test")
+_VALIDATION_SHARE = 0.15
+
+
+def split_recordings(recordings: Sequence[Recording], seed: int) -> tuple[Parts, list[str]]:
+    """Sort recordings into parts; what is not given is split off the training part.
+
+    Args:
+        recordings: all.
+        seed: of the validation split; the test split does not depend on it.
+
+    Returns:
+        The parts, and notes for people.
+
+    Raises:
+        DataError: some have a split and some have none, or a part would be empty.
+    """
+    marked = [recording for recording in recordings if recording.split]
+    if marked and len(marked) < len(recordings):
+        first = next(recording for recording in recordings if not recording.split)
+        raise DataError(f"{first.where}: has no split, but {len(marked)} recordings have one; give all or none a split")
+    parts: Parts = {name: [r for r in recordings if (r.split or "train") == name] for name in NAMES}
+    notes = []
+    for name, share, its_seed in (("test", TEST_SHARE, TEST_SEED), ("validation", _VALIDATION_SHARE, seed)):
+        if not parts[name]:
+            parts["train"], parts[name], how = _split_off(parts["train"], share, its_seed)
+            notes.append(f"the {name} part ({len(parts[name])}) is split off {how}")
+    shared = {r.speaker for r in parts["train"] if r.speaker} & {r.speaker for r in parts["test"]}
+    if shared:
+        notes.append(f"{len(shared)} speakers are in the training and in the test part")
+    if not parts["train"] or not parts["validation"]:
+        raise DataError(f"{len(recordings)} recordings are too few for a training, a validation and a test part")
+    return parts, notes
+
+
+def _split_off(recordings: list[Recording], share: float, seed: int) -> tuple[list[Recording], list[Recording], str]:
+    """What is kept, what is taken, and how."""
+    rng = np.random.default_rng(seed)
+    speakers = sorted({recording.speaker for recording in recordings} - {""})
+    if len(speakers) >= 3:
+        count = max(1, round(share * len(speakers)))
+        drawn = {speakers[i] for i in rng.permutation(len(speakers))[:count]}
+        kept = [r for r in recordings if r.speaker not in drawn]
+        return (
+            kept,
+            [r for r in recordings if r.speaker in drawn],
+            f"by speaker (seed {seed}: {', '.join(sorted(drawn))})",
+        )
+    taken = set(rng.permutation(len(recordings))[: max(1, round(share * len(recordings)))].tolist())
+    kept = [r for i, r in enumerate(recordings) if i not in taken]
+    return kept, [r for i, r in enumerate(recordings) if i in taken], f"at random (seed {seed})"

@@ -1,0 +1,234 @@
+"""Reads pairs of sentences: two line-aligned text files, or tab-separated ones, for each part; also compressed (.gz).
+
+What cannot be read is refused with file and line; what can be mended is, and counted. Knows no vocabularies.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import unicodedata
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from netwright.errors import DataError, unknown, wrong
+
+Pair = tuple[str, str]
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test",),
+}
+"""Names of files of each part; those of the test part may go on, such as test_2016."""
+
+MOST_CHARACTERS = 2000
+"""In a sentence; a longer line is no sentence, and is left out."""
+
+
+@dataclass
+class Corpus:
+    """Pairs of one part.
+
+    Args:
+        where: the files.
+        pairs: source and target.
+        notes: what was mended, with counts.
+    """
+
+    where: str
+    pairs: list[Pair]
+    notes: list[str] = field(default_factory=list)
+
+
+def read_corpora(data: str | Path, source: str, target: str, names: Mapping[str, str]) -> dict[str, Corpus]:
+    """Read the parts of a parallel corpus.
+
+    Args:
+        data: a folder with files PART.LANGUAGE or PART.tsv, each perhaps with .gz behind it; one .tsv file; or two text
+            files with a comma between them, the source first.
+        source: ending of the source's files, such as ``en``; found where there are two languages only if empty.
+        target: the same of the target's.
+        names: file names of parts, where they are given: ``train``, ``validation``, ``test``.
+
+    Returns:
+        By part; ``train`` always.
+
+    Raises:
+        DataError: nothing is there, files of a pair have other numbers of lines, a line is no text.
+    """
+    text = str(data)
+    if "," in text and not Path(text).exists():
+        files = [Path(part.strip()) for part in text.split(",")]
+        if len(files) != 2:
+            raise DataError(wrong("data", text, "two text files with a comma between them, the source first"))
+        return {"train": read_pairs(*files)}
+    path = Path(text)
+    if path.is_file():
+        return {"train": read_table(path)}
+    if not path.is_dir():
+        cure = "a folder, a .tsv file, or SOURCE,TARGET"
+        raise DataError(f"data: {path} does not exist; give {cure}")
+    return _read_folder(path, source, target, names)
+
+
+def _read_folder(folder: Path, source: str, target: str, names: Mapping[str, str]) -> dict[str, Corpus]:
+    files = sorted(file for file in folder.iterdir() if file.is_file() and "." in file.name)
+    tables = {_stem(file): file for file in files if _ending(file) == "tsv"}
+    found: dict[str, Corpus] = {}
+    if tables:
+        for part in PARTS:
+            name, more = _named(part, list(tables), names, folder)
+            if name:
+                found[part] = read_table(tables[name])
+                found[part].notes += more
+    else:
+        source, target = _languages(folder, files, source, target)
+        sides = {(_stem(file), _ending(file)): file for file in files}
+        stems = [stem for stem, ending in sides if ending == source and (stem, target) in sides]
+        for part in PARTS:
+            name, more = _named(part, stems, names, folder)
+            if name:
+                found[part] = read_pairs(sides[name, source], sides[name, target])
+                found[part].notes += more
+    if "train" not in found:
+        endings = "train.tsv" if tables else f"train.{source} and train.{target}"
+        raise DataError(f"{folder} has no {endings} (or with .gz); add them, or name them by the option train")
+    return found
+
+
+def _named(part: str, stems: Sequence[str], names: Mapping[str, str], folder: Path) -> tuple[str, list[str]]:
+    """The file name of a part, and what is to be told of it."""
+    if names.get(part):
+        if names[part] not in stems:
+            raise DataError(f"{folder}: {unknown(part, names[part], sorted(stems))}")
+        return names[part], []
+    exact = [stem for stem in PARTS[part] if stem in stems]
+    if exact or part != "test":
+        return (exact[0] if exact else ""), []
+    alike = sorted(stem for stem in stems if re.match(r"test\W|test_|test\d", stem))
+    others = ", ".join(alike[1:])
+    more = [f"of several test parts {alike[0]} is taken, not {others}; say which by the option test"] if others else []
+    return (alike[0] if alike else ""), more
+
+
+def _languages(folder: Path, files: Sequence[Path], source: str, target: str) -> tuple[str, str]:
+    endings = sorted({_ending(file) for file in files if _stem(file) in ("train", "training")})
+    if source and target:
+        return source, target
+    if len(endings) != 2 or (source or target) not in ("", *endings):
+        got = ", ".join(endings) or "none"
+        raise DataError(
+            f"{folder}: training files have the endings {got}; say which are translated: "
+            "--task-option source=en --task-option target=de"
+        )
+    if target:
+        return next(e for e in endings if e != target), target
+    return (source, next(e for e in endings if e != source)) if source else (endings[0], endings[1])
+
+
+def _stem(file: Path) -> str:
+    return file.name.removesuffix(".gz").rpartition(".")[0]
+
+
+def _ending(file: Path) -> str:
+    return file.name.removesuffix(".gz").rpartition(".")[2]
+
+
+def read_pairs(source: Path, target: Path) -> Corpus:
+    """Read two line-aligned files.
+
+    Raises:
+        DataError: they have other numbers of lines, or cannot be read as UTF-8.
+    """
+    ours, theirs = read_lines(source), read_lines(target)
+    if len(ours) != len(theirs):
+        raise DataError(
+            f"{source} has {len(ours)} lines, {target} has {len(theirs)}; line n of both must be one sentence"
+        )
+    return _mended(f"{source.name} and {target.name}", list(zip(ours, theirs, strict=True)))
+
+
+def read_table(path: Path) -> Corpus:
+    """Read a file of ``source<TAB>target`` lines.
+
+    Raises:
+        DataError: a line has not two columns, or it cannot be read as UTF-8.
+    """
+    pairs: list[Pair] = []
+    for number, line in enumerate(read_lines(path), start=1):
+        columns = line.split("\t")
+        if not line.strip():
+            columns = ["", ""]
+        if len(columns) != 2:
+            raise DataError(
+                f"{path}, line {number}: {len(columns)} columns, needs source and target with a tab between"
+            )
+        pairs.append((columns[0], columns[1]))
+    return _mended(path.name, pairs)
+
+
+def read_lines(path: Path) -> list[str]:
+    """Lines of a text file in UTF-8, without what ends them; a .gz file is unpacked.
+
+    Raises:
+        DataError: it is not there, damaged, or not UTF-8; names the line.
+    """
+    try:
+        data = path.read_bytes()
+        if path.name.endswith(".gz"):
+            data = gzip.decompress(data)
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        cure = "save it as UTF-8 (iconv -f latin1 -t utf-8)"
+        raise DataError(f"{path}, line {line}: byte {data[error.start]:#04x} is no UTF-8; {cure}") from None
+    lines = text.split("\n")
+    return [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
+
+
+def _mended(where: str, pairs: list[Pair]) -> Corpus:
+    """Leave out pairs that are none, and unify characters; all is counted."""
+    kept: list[Pair] = []
+    counts = {"without any text": 0, "with an empty side": 0, f"longer than {MOST_CHARACTERS} characters": 0}
+    controls = 0
+    for ours, theirs in pairs:
+        clean = clean_text(ours), clean_text(theirs)
+        controls += _has_controls(ours) or _has_controls(theirs)
+        if not any(clean):
+            counts["without any text"] += 1
+        elif not all(clean):
+            counts["with an empty side"] += 1
+        elif max(map(len, clean)) > MOST_CHARACTERS:
+            counts[f"longer than {MOST_CHARACTERS} characters"] += 1
+        else:
+            kept.append(clean)
+    notes = [f"{where}: {count} pairs {what} are left out" for what, count in counts.items() if count]
+    notes += [f"{where}: control characters in {controls} pairs are read as spaces"] if controls else []
+    if len(kept) < max(1, len(pairs) // 2):
+        raise DataError(
+            f"{where}: of {len(pairs)} pairs {len(kept)} can be used ({'; '.join(notes) or 'none is there'})"
+        )
+    return Corpus(where, kept, notes)
+
+
+def clean_text(text: str) -> str:
+    """A sentence in composed characters, without control characters, with single spaces.
+
+    Example:
+        >>> clean_text(" a" + chr(0) + "b  c ")
+        'a b c'
+    """
+    plain = "".join(" " if unicodedata.category(c) == "Cc" else c for c in text) if _has_controls(text) else text
+    return " ".join(unicodedata.normalize("NFC", plain).split())
+
+
+def _has_controls(text: str) -> bool:
+    return not text.isprintable() and any(unicodedata.category(c) == "Cc" for c in text)

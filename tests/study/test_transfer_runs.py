@@ -1,0 +1,121 @@
+"""Networks of a run on other data: what is carried, what begins with weights, and how two runs are compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import netwright as nw
+from netwright import nn
+from netwright.errors import SpecError
+from netwright.evaluation.beginning import begin_with
+from netwright.space import SearchSpace
+from netwright.study.transfer import front_of, likeness, transfer
+from netwright.types import Architecture
+
+SPACE = """
+import netwright as nw
+from netwright import nn
+
+
+def space(input_shape, num_classes):
+    width = nw.choice("width", [4, 6, 8])
+    return nw.SearchSpace(nn.seq(nn.conv_norm_act(width, kernel=3), nn.global_pool(), nn.linear(num_classes)))
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on digits, and inverted digits of four classes."""
+    folder = tmp_path_factory.mktemp("transfer")
+    (folder / "s.py").write_text(SPACE, encoding="utf-8")
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    rows = digits.target < 4
+    x, y = (16 - digits.images[rows]).astype(np.uint8), digits.target[rows]
+    np.savez(folder / "other.npz", x_train=x[:500], y_train=y[:500], x_test=x[500:], y_test=y[500:])
+    nw.search(
+        task="image-classification",
+        data="digits",
+        space=f"{folder / 's.py'}:space",
+        budget="5 trials",
+        max_epochs=1,
+        ladder="none",
+        out=folder / "run",
+    )
+    return folder
+
+
+def test_the_front_is_carried_with_its_weights_and_compared(made: Path) -> None:
+    """Both searches are there, the carried one has no other networks, and a second call goes on."""
+    arms = transfer(made / "run", str(made / "other.npz"), made / "there", budget="3 trials", most=2)
+    carried, nothing = arms
+    known = {t.architecture for t in front_of(made / "run", 2)[1]}
+    assert carried.result.best.architecture in known
+    assert 0.3 < carried.share < 1  # all but the layer of the classes
+    assert nothing.share == 0
+    assert carried.result.verified
+    told = json.loads((made / "there" / "transfer.json").read_text(encoding="utf-8"))
+    assert [arm["arm"] for arm in told["arms"]] == ["transferred", "from-nothing"]
+    again = transfer(made / "run", str(made / "other.npz"), made / "there", budget="3 trials", most=2)
+    assert [arm.validation for arm in again] == [arm.validation for arm in arms]
+    same = likeness(made / "run", made / "run")
+    assert same.tau == 1 or same.count < 4
+    other = likeness(made / "run", made / "there" / "transferred")
+    assert 1 <= other.count <= 2
+    assert np.isnan(other.tau)
+
+
+def test_what_cannot_be_carried_is_refused(made: Path, tmp_path: Path) -> None:
+    """No networks asked for, and a run without a finished trial of a task."""
+    with pytest.raises(SpecError, match="networks must be >= 1"):
+        transfer(made / "run", "digits", tmp_path, budget="3 trials", most=0)
+    space = nw.SearchSpace(training={"x": nw.integer("x", 0, 3)})
+    nw.search(
+        space=space,
+        evaluator=lambda arch, *, fidelity, seed: {"accuracy": arch["x"] / 3},
+        budget="2 trials",
+        out=tmp_path / "own",
+    )
+    with pytest.raises(SpecError, match="evaluator of its own"):
+        front_of(tmp_path / "own")
+
+
+def space_of(count: int) -> SearchSpace:
+    return SearchSpace(nn.seq(nn.conv(4), nn.batch_norm(), nn.global_pool(), nn.linear(count)))
+
+
+def test_weights_are_taken_by_name_and_shape_and_damage_is_nothing(tmp_path: Path) -> None:
+    """Equal shapes are copied bit for bit, others and NaN are not, and a torn file gives a share of 0."""
+    networks = [
+        nn.build(
+            SearchSpace(nn.seq(nn.conv(4), nn.batch_norm(), nn.global_pool(), nn.linear(count))).resolve(
+                Architecture({})
+            ),
+            input_shape=(1, 8, 8),
+            seed=seed,
+        )
+        for seed, count in ((0, 10), (1, 4))
+    ]
+    theirs, mine = networks
+    save_file(theirs.state_dict(), tmp_path / "w.safetensors")
+    before = {name: tensor.clone() for name, tensor in mine.state_dict().items()}
+    share = begin_with(mine, tmp_path / "w.safetensors")
+    after, given = mine.state_dict(), load_file(tmp_path / "w.safetensors")
+    same = [name for name in after if name in given and given[name].shape == after[name].shape]
+    assert same
+    assert all(torch.equal(after[name], given[name]) for name in same)
+    assert all(torch.equal(after[name], before[name]) for name in after if name not in same)
+    assert 0 < share < 1
+    spoilt = {name: tensor * float("nan") if tensor.is_floating_point() else tensor for name, tensor in given.items()}
+    save_file(spoilt, tmp_path / "nan.safetensors")
+    assert begin_with(mine, tmp_path / "nan.safetensors") == 0
+    (tmp_path / "torn.safetensors").write_bytes((tmp_path / "w.safetensors").read_bytes()[:-9])
+    assert begin_with(mine, tmp_path / "torn.safetensors") == 0
+    assert begin_with(mine, tmp_path / "absent.safetensors") == 0

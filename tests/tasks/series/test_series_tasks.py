@@ -1,0 +1,219 @@
+"""Time series: reading, windows, the naive forecast, and both tasks in a search."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import netwright as nw
+from netwright import nn
+from netwright.errors import BuildError, DataError, SpecError
+from netwright.space import OpTerm
+from netwright.tasks import load_task
+from netwright.tasks.series import SeriesClassification, SeriesForecasting
+from netwright.tasks.series.reading import Timeline
+from netwright.tasks.series.windows import cut, found_season, naive_forecast
+
+
+def waves(count: int = 90, length: int = 24) -> tuple[np.ndarray, np.ndarray]:
+    """Slow and fast waves, at random places."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(count) % 3
+    time = np.arange(length)[None] * (1 + labels[:, None]) * 0.3 + rng.uniform(0, 6, (count, 1))
+    return (np.sin(time) + 0.1 * rng.normal(size=time.shape)).astype(np.float32), labels
+
+
+def line(path: Path, steps: int = 260) -> Path:
+    """A load with a season of 12 steps, and a temperature."""
+    time, rng = np.arange(steps), np.random.default_rng(0)
+    load = 50 + 10 * np.sin(time * 2 * np.pi / 12) + rng.normal(size=steps)
+    rows = [f"2020-{t},{load[t]:.3f},{rng.normal():.3f}" for t in range(steps)]
+    path.write_text("\n".join(["time,load,temp", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def run_model(folder: Path, file: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", str(folder / "model.py"), str(file)]
+    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+
+def test_npz_and_rows_say_the_same(tmp_path: Path) -> None:
+    """A line of UCR's archive is a class and its values; one channel needs no dimension."""
+    x, y = waves()
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y)
+    (tmp_path / "d").mkdir()
+    for name, rows in (("A_TRAIN.tsv", slice(0, 60)), ("A_TEST.tsv", slice(60, 90))):
+        lines = ["\t".join([str(c), *map(repr, map(float, s))]) for s, c in zip(x[rows], y[rows], strict=True)]
+        (tmp_path / "d" / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    whole, parts = SeriesClassification.load(tmp_path / "a.npz"), SeriesClassification.load(tmp_path / "d")
+    assert whole.input_shape == parts.input_shape == (1, 24)
+    assert whole.class_names == parts.class_names == ("0", "1", "2")
+    assert np.array_equal(x[60:, None], parts.test()[0])
+    assert len(parts.train()[1]) + len(parts.validation()[1]) == 60
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"x_train": np.zeros((4, 8))}, "only one of x_train and y_train"),
+        ({"x": np.zeros((4, 8)), "y": np.zeros(4)}, "has no x_train and y_train"),
+        ({"x_train": np.zeros((4, 8)), "y_train": np.zeros(3, int)}, "4 series, but labels of shape"),
+        ({"x_train": np.full((4, 8), np.inf), "y_train": np.arange(4) % 2}, "series 0 has infinite values"),
+        ({"x_train": np.full((4, 8), np.nan), "y_train": np.arange(4) % 2}, "series 0 has no value in channel 0"),
+        ({"x_train": np.zeros((4, 8)), "y_train": np.zeros(4, int)}, "only the class 0"),
+        ({"x_train": np.zeros((4, 8)), "y_train": np.arange(4)}, "4 class.* fewer than the 3 series"),
+        (
+            {
+                "x_train": np.zeros((4, 8)),
+                "y_train": np.arange(4) % 2,
+                "x_test": np.zeros((2, 9)),
+                "y_test": np.arange(2),
+            },
+            r"series of 1 x 9 \(channels x length\), x_train of a.npz: 1 x 8",
+        ),
+    ],
+)
+def test_bad_arrays_are_named(tmp_path: Path, arrays: dict[str, np.ndarray], says: str) -> None:
+    """One error, with the part and the example."""
+    np.savez(tmp_path / "a.npz", **arrays)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=says):
+        SeriesClassification.load(tmp_path / "a.npz")
+
+
+def test_bad_rows_and_files_are_named(tmp_path: Path) -> None:
+    """With their line."""
+    path = tmp_path / "a.csv"
+    path.write_text("0,1,2,3,4\n1,2,3,x,5\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"a.csv, line 2: 'x' is no number"):
+        SeriesClassification.load(path)
+    (tmp_path / "b.npz").write_bytes(b"nothing")
+    with pytest.raises(DataError, match=r"b\.npz: no npz file of plain arrays"):
+        SeriesClassification.load(tmp_path / "b.npz")
+    with pytest.raises(SpecError, match="normalisation must be channel, series or none"):
+        SeriesClassification.load(path, normalisation="robust")  # type: ignore[arg-type]
+
+
+def test_gaps_are_filled_and_counted(tmp_path: Path) -> None:
+    """By straight lines, at the ends by the nearest value."""
+    x, y = waves()
+    x[0, :2], x[0, 5] = np.nan, np.nan
+    x[0, [2, 4, 6]] = 1.0, 2.0, 4.0
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x[:3], y_test=y[:3])
+    task = SeriesClassification.load(tmp_path / "a.npz")
+    assert [1.0, 1.0, 1.0, 3.0] == [float(task.test()[0][0, 0, i]) for i in (0, 1, 2, 5)]
+    assert any("3 missing values are filled" in note for note in task.notes)
+
+
+def test_windows_follow_each_other_and_never_look_ahead() -> None:
+    """Of each part what is asked for lies in it alone; inputs end where it begins."""
+    values = np.stack([np.arange(200), -np.arange(200)]).astype(np.float32)
+    found = cut(Timeline("t", ("a", "b"), values, 1, ()), 5, 10, 1, (0.1, 0.2))
+    for (inputs, targets), low, high in ((found.train, 10, 140), (found.validation, 140, 160), (found.test, 160, 200)):
+        assert (inputs.shape[1:], targets.shape[1:]) == ((2, 10), (1, 5))
+        assert np.array_equal(inputs[:, 0, -1] + 1, targets[:, 0, 0])
+        assert (targets.min(), targets.max()) == (low, high - 1)
+    assert found.scale.tolist() == [1.0]
+    assert np.array_equal(found.naive_test[0, 0], np.full(5, 159.0))
+    with pytest.raises(DataError, match="30 steps leave 19 to train on"):
+        cut(Timeline("t", ("a",), values[:1, :30], 1, ()), 5, 10, 1, (0.1, 0.2))
+
+
+def test_the_naive_forecast_repeats_the_last_season() -> None:
+    """Also beyond one season; a season is found where there is one."""
+    targets = np.arange(20.0)[None]
+    assert [[[7.0, 8.0, 9.0, 7.0, 8.0]]] == naive_forecast(targets, np.array([10]), 5, 3).tolist()
+    time = np.arange(300)
+    assert found_season((np.sin(time * 2 * np.pi / 7) + 0.02 * time)[None]) == 7
+    assert found_season(np.random.default_rng(0).normal(size=(1, 300))) == 1
+
+
+def test_a_forecast_follows_the_level_of_its_window() -> None:
+    """A window shifted and stretched gives the same forecast, shifted and stretched."""
+    body = OpTerm("linear", (("features", 3),))
+    model = nn.build(OpTerm("reversible_norm", children=(body,)), input_shape=(2, 8), seed=0)
+    x = torch.randn(4, 2, 8, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(model(5 * x + 100), 5 * model(x) + 100, atol=1e-3)
+    with pytest.raises(BuildError, match="its body must give"):
+        nn.build(OpTerm("reversible_norm", children=(OpTerm("flatten"),)), input_shape=(2, 8), seed=0)
+
+
+def test_series_norm_has_mean_0_and_deviation_1() -> None:
+    """Each series and channel by itself."""
+    model = nn.build(OpTerm("series_norm"), input_shape=(2, 50), seed=0)
+    out = model(torch.randn(3, 2, 50, generator=torch.Generator().manual_seed(0)) * 7 + 3)
+    assert torch.allclose(out.mean(2), torch.zeros(3, 2), atol=1e-5)
+    assert torch.allclose(out.std(2, unbiased=False), torch.ones(3, 2), atol=1e-3)
+
+
+def test_every_point_of_the_spaces_can_be_built(tmp_path: Path) -> None:
+    """Short and long series, one channel and several; forecasts of some channels and of all."""
+    rng = np.random.default_rng(0)
+    for channels, length in ((1, 6), (3, 40), (2, 150)):
+        x = rng.normal(size=(30, channels, length)).astype(np.float32)
+        np.savez(tmp_path / "a.npz", x_train=x, y_train=np.arange(30) % 2)
+        task = SeriesClassification.load(tmp_path / "a.npz", normalisation="series")
+        space = task.default_space()
+        points = [
+            *(r.architecture for r in task.references()),
+            *task.portfolio(),
+            *(space.sample(rng) for _ in range(15)),
+        ]
+        for point in points:
+            assert nn.profile(task.network(space, point), input_shape=task.input_shape).output_shape == (2,)
+    for targets in ("", "load"):
+        forecast = SeriesForecasting.load(line(tmp_path / "a.csv"), targets=targets, horizon=6)
+        space = forecast.default_space()
+        points = [*(r.architecture for r in forecast.references()), *(space.sample(rng) for _ in range(25))]
+        for point in points:
+            found = nn.profile(forecast.network(space, point), input_shape=forecast.input_shape)
+            assert found.output_shape == forecast.output_shape == ((1 if targets else 2), 6)
+
+
+def test_a_classification_from_data_to_file(tmp_path: Path) -> None:
+    """Searched, checked, and run on an array and on lines."""
+    x, y = waves()
+    np.savez(tmp_path / "a.npz", x_train=x[:60], y_train=y[:60], x_test=x[60:], y_test=y[60:])
+    out = tmp_path / "run"
+    result = nw.search(
+        task="series-classification", data=str(tmp_path / "a.npz"), budget="3 trials", max_epochs=8, out=out
+    )
+    assert result.verified
+    np.save(tmp_path / "ask.npy", x[60:])
+    (tmp_path / "ask.csv").write_text("\n".join(",".join(map(str, s)) for s in x[60:]) + "\n", encoding="utf-8")
+    first, second = (run_model(out / "best", tmp_path / name, tmp_path) for name in ("ask.npy", "ask.csv"))
+    assert first.returncode == second.returncode == 0
+    said = [text.split("\t")[0] for text in first.stdout.splitlines()]
+    assert said == [text.split("\t")[0] for text in second.stdout.splitlines()]
+    assert np.mean([a == str(b) for a, b in zip(said, y[60:], strict=True)]) > 0.6
+    (tmp_path / "short.csv").write_text("1,2,3\n", encoding="utf-8")
+    assert (
+        "short.csv, row 1: 3 values, a series has 24"
+        in run_model(out / "best", tmp_path / "short.csv", tmp_path).stderr
+    )
+
+
+def test_a_forecast_from_data_to_file(tmp_path: Path) -> None:
+    """Beside the naive forecast, checked by its own metrics, and run on a table."""
+    data, out = line(tmp_path / "a.csv"), tmp_path / "run"
+    options = {"targets": "load", "horizon": 6, "window": 24}
+    nw.search(
+        task="series-forecasting", data=str(data), task_options=options, budget="3 trials", max_epochs=10, out=out
+    )
+    card = json.loads((out / "best" / "card.json").read_text(encoding="utf-8"))
+    assert 0 < card["metrics"]["test_mase"] < 1.2
+    assert 0.8 < card["metrics"]["naive_test_mase"] < 1.3
+    assert any("seasonal naive forecast (season of 12 steps)" in remark for remark in card["remarks"])
+    task = load_task("series-forecasting", data, **options)
+    assert task.summary().count("note") == 2
+    done = run_model(out / "best", data, tmp_path)
+    lines = done.stdout.splitlines()
+    assert (done.returncode, lines[0], len(lines)) == (0, "load", 7)
+    assert all(25 < float(value) < 75 for value in lines[1:])
+    (tmp_path / "b.csv").write_text("load\n1\n", encoding="utf-8")
+    assert "lacks the column(s) 'temp'" in run_model(out / "best", tmp_path / "b.csv", tmp_path).stderr

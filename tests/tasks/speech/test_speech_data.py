@@ -1,0 +1,256 @@
+"""Speech recognition: what is read, repaired and refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from speech_files import RATE, arrays, manifest, texts, tone, write_rows, write_wav
+
+from netwright.errors import DataError, SpecError
+from netwright.tasks import load_task
+from netwright.tasks.speech_recognition import SpeechRecognition
+from netwright.tasks.speech_recognition.audio import read_sound
+from netwright.tasks.speech_recognition.ctc import COUNT, FRAMES, UNITS
+from netwright.tasks.speech_recognition.features import ZERO_CODE
+
+
+def test_a_manifest_of_wav_files_becomes_frames_and_rows_of_units(tmp_path: Path) -> None:
+    """Splits are those of the column; what is padded is the mean; rows say frames, units and the text."""
+    task = SpeechRecognition.load(manifest(tmp_path))
+    x, rows = task.train()
+    assert (x.shape[:2], x.dtype, len(task.validation()[1])) == ((20, 40), np.uint8, 5)
+    assert task.test_reads == 0
+    assert len(task.test()[1]) == 5
+    said = [task.units.decode(row[UNITS : UNITS + row[COUNT]]) for row in rows.tolist()]
+    assert texts(30)[:20] == said
+    frames = rows[0, FRAMES]
+    assert frames == 1 + (round(0.12 * RATE) * len(said[0]) - 200) // 80
+    assert (x[0, :, frames:] == ZERO_CODE).all()
+    assert not (x[0, :, :frames] == ZERO_CODE).all()
+    assert task.input_shape[1] % task.stride == 0
+    assert set(task.units.texts) == {"", "a", "b", "c", "▁"}
+
+
+def test_json_lines_say_the_same_as_csv(tmp_path: Path) -> None:
+    """The two forms of a manifest give the same examples."""
+    path = manifest(tmp_path)
+    lines = path.read_text().splitlines()[1:]
+    rows = [dict(zip(("audio", "text", "split"), line.split(",")[:3], strict=True)) for line in lines]
+    (tmp_path / "all.jsonl").write_text("\n".join(json.dumps(row) for row in rows) + "\n\n", encoding="utf-8-sig")
+    one, other = SpeechRecognition.load(path), SpeechRecognition.load(tmp_path / "all.jsonl")
+    assert one.fingerprint() == other.fingerprint()
+
+
+def test_other_rates_and_channels_are_repaired_and_counted(tmp_path: Path) -> None:
+    """A recording at another rate and in stereo gives nearly the same frames, and a note."""
+    task = SpeechRecognition.load(manifest(tmp_path))
+    text = texts(30)[0]
+    quiet = np.random.default_rng(0)
+    write_wav(tmp_path / "0.wav", tone(text, quiet, 22050), 22050, channels=2)
+    again = SpeechRecognition.load(tmp_path / "all.csv")
+    notes = " ".join(again.notes)
+    assert re.search(r"resampled to 8000 a second \(29 at 8000, 1 at 22050\)", notes)
+    assert "1 recordings of the train part have several channels" in notes
+    frames = int(again.train()[1][0, FRAMES])
+    before, after = (t.train()[0][0, :, : frames - 1].astype(float) for t in (task, again))
+    assert np.corrcoef(before[4:36].ravel(), after[4:36].ravel())[0, 1] > 0.9
+
+
+def test_flac_and_floating_point_wav_are_read_by_soundfile(tmp_path: Path) -> None:
+    """The same sound gives the same bytes, but for the last bit."""
+    soundfile = pytest.importorskip("soundfile")
+    task = SpeechRecognition.load(manifest(tmp_path))
+    sound = tone(texts(30)[0], np.random.default_rng(1))
+    soundfile.write(tmp_path / "0.flac", sound, RATE)
+    soundfile.write(tmp_path / "1.wav", sound / 32768, RATE, subtype="FLOAT")
+    text = (tmp_path / "all.csv").read_text().replace("0.wav,", "0.flac,", 1)
+    (tmp_path / "all.csv").write_text(text)
+    again = SpeechRecognition.load(tmp_path / "all.csv")
+    assert (again.train()[0][0] == task.train()[0][0]).all()
+    floating = read_sound(tmp_path / "1.wav", "here")
+    assert (floating.rate, floating.channels) == (RATE, 1)
+    assert np.abs(floating.samples - sound / 32768).max() < 1e-6
+
+
+def test_speakers_are_kept_apart_where_nothing_is_split(tmp_path: Path) -> None:
+    """Without a column of splits, no speaker is in two parts."""
+    path = manifest(tmp_path)
+    lines = [line.split(",")[:2] for line in path.read_text().splitlines()[1:]]
+    rows = [{"audio": audio, "text": text, "speaker": f"s{number % 5}"} for number, (audio, text) in enumerate(lines)]
+    task = SpeechRecognition.load(write_rows(tmp_path / "plain.csv", rows))
+    assert sorted([len(task.train()[1]), len(task.validation()[1]), len(task.test()[1])]) == [6, 6, 18]
+    assert any("by speaker" in note for note in task.notes)
+
+
+def test_frames_given_as_arrays(tmp_path: Path) -> None:
+    """Feature files have bands of their own, and the lengths of their recordings."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(40, 80, 30)
+    frames = rng.normal(size=(int(lengths.sum()), 13)).astype("float32")
+    np.savez(tmp_path / "f.npz", frames=frames, offsets=np.r_[0, np.cumsum(lengths)], texts=np.array(texts(30)))
+    task = SpeechRecognition.load(tmp_path / "f.npz")
+    assert task.input_shape[0] == 13
+    assert task.export_info().constants["RATE"] == 0
+    total = sum(int(part[1][:, FRAMES].sum()) for part in (task.train(), task.validation(), task.test()))
+    assert total == lengths.sum()
+
+
+@pytest.mark.parametrize(("units", "count"), [("characters", 4), ("words", 9), ("subwords", 11)])
+def test_units_are_learned_and_give_the_text_back(tmp_path: Path, units: str, count: int) -> None:
+    """Characters, words and subwords: all write what was said."""
+    task = load_task("speech-recognition", arrays(tmp_path / "a.npz"), units=units, vocabulary=11)
+    assert len(task.units) - 1 == count  # type: ignore[attr-defined]
+    assert task.units.decode(task.units.encode("ab ca")) == "ab ca"  # type: ignore[attr-defined]
+
+
+def test_what_only_the_test_part_has_counts_as_a_mistake(tmp_path: Path) -> None:
+    """An unknown character is told before a search, cannot be written, and does not break the loss."""
+    import torch
+
+    path = manifest(tmp_path)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:-1], lines[-1].replace(texts(30)[-1], "ab d")]))
+    task = SpeechRecognition.load(path)
+    assert any("test transcripts have characters" in note and "'d'" in note for note in task.notes)
+    _, rows = task.test()
+    outputs = torch.zeros(len(rows), *task.output_shape)
+    scores = task.scores([(outputs, torch.from_numpy(rows))])
+    assert np.isfinite(list(scores.values())).all()
+    assert scores["wer"] == 1.0
+
+
+def _empty_text(folder: Path) -> None:
+    _change(folder, lambda row: [row[0], "  ", *row[2:]])
+
+
+def _missing_file(folder: Path) -> None:
+    _change(folder, lambda row: ["no.wav", *row[1:]])
+
+
+def _odd_split(folder: Path) -> None:
+    _change(folder, lambda row: [*row[:2], "trian", row[3]])
+
+
+def _no_split(folder: Path) -> None:
+    _change(folder, lambda row: [*row[:2], "", row[3]])
+
+
+def _short_row(folder: Path) -> None:
+    _change(folder, lambda row: row[:2])
+
+
+def _cut_file(folder: Path) -> None:
+    content = (folder / "3.wav").read_bytes()
+    (folder / "3.wav").write_bytes(content[: len(content) // 2])
+
+
+def _no_sound(folder: Path) -> None:
+    write_wav(folder / "3.wav", np.zeros(0, np.int16))
+
+
+def _short_sound(folder: Path) -> None:
+    write_wav(folder / "3.wav", np.zeros(50, np.int16))
+
+
+def _no_wav(folder: Path) -> None:
+    (folder / "3.wav").write_bytes(b"hello")
+
+
+def _no_column(folder: Path) -> None:
+    text = (folder / "all.csv").read_text()
+    (folder / "all.csv").write_text(text.replace("text", "words", 1))
+
+
+def _texts_too_long(folder: Path) -> None:
+    text = (folder / "all.csv").read_text().splitlines()
+    (folder / "all.csv").write_text("\n".join([text[0], *(t.replace(",", "," + "ab" * 99, 1) for t in text[1:])]))
+
+
+def _change(folder: Path, what: Callable[[list[str]], list[str]]) -> None:
+    lines = (folder / "all.csv").read_text().splitlines()
+    lines[4] = ",".join(what(lines[4].split(",")))
+    (folder / "all.csv").write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (_empty_text, r"all\.csv:5: the transcript is empty"),
+        (_missing_file, r"all\.csv:5: no such audio file: no\.wav"),
+        (_odd_split, r"all\.csv:5: the split must be train, validation or test, got 'trian'"),
+        (_no_split, r"all\.csv:5: has no split, but 29 recordings have one"),
+        (_short_row, r"all\.csv:5: has another number of values than the 4 columns"),
+        (_cut_file, r"all\.csv:5: .*3\.wav: ends after \d+ of \d+ samples"),
+        (_no_sound, r"all\.csv:5: .*3\.wav: has no sound"),
+        (_short_sound, r"all\.csv:5: has 50 samples, less than one frame"),
+        (_no_wav, r"all\.csv:5: .*3\.wav: no wav file, or a damaged one"),
+        (_no_column, r"all\.csv:2: has no 'text'; it has 'audio', 'words'"),
+        (_texts_too_long, r"20 of 20 training recordings have more characters than outputs at stride 1"),
+    ],
+)
+def test_bad_recordings_are_named_with_file_and_line(tmp_path: Path, damage: Callable[[Path], None], says: str) -> None:
+    """The error says which line of which file, and what is wrong there."""
+    path = manifest(tmp_path)
+    damage(tmp_path)
+    with pytest.raises(DataError, match=says):
+        SpeechRecognition.load(path)
+
+
+def test_a_transcript_longer_than_its_audio_is_left_out_and_counted(tmp_path: Path) -> None:
+    """One of many is no reason to stop."""
+    path = manifest(tmp_path)
+    _change(tmp_path, lambda row: [row[0], "abc" * 60, *row[2:]])
+    task = SpeechRecognition.load(path, stride=2)
+    assert len(task.train()[1]) == 19
+    assert any(re.search(r"1 of 20 training .* left out, the first is .*all\.csv:5", note) for note in task.notes)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"units": "sounds"}, "units must be one of characters, words, subwords"),
+        ({"stride": 3}, "stride must be 1, 2, 4 or 8"),
+        ({"beam": 0}, "beam must be a whole number"),
+        ({"mels": 1}, "mels must be 4 to"),
+        ({"rate": 5}, "rate must be 1000 to"),
+        ({"longest_s": -1}, "longest_s must be more than 0"),
+        ({"units": "subwords", "vocabulary": 2}, "vocabulary must be 8 to"),
+    ],
+)
+def test_options_that_cannot_be(tmp_path: Path, options: dict[str, object], says: str) -> None:
+    """Each names itself and what is allowed."""
+    with pytest.raises(SpecError, match=says):
+        load_task("speech-recognition", arrays(tmp_path / "a.npz"), **options)
+
+
+@pytest.mark.parametrize("missing", ["audio", "offsets", "texts", "sample_rate"])
+def test_an_npz_file_says_what_it_lacks(tmp_path: Path, missing: str) -> None:
+    """The array is named."""
+    with np.load(arrays(tmp_path / "a.npz")) as z:
+        rest = {name: z[name] for name in z.files if name != missing}
+    np.savez(tmp_path / "b.npz", **rest)
+    with pytest.raises(DataError, match="frames" if missing == "audio" else missing):
+        SpeechRecognition.load(tmp_path / "b.npz")
+
+
+def test_offsets_that_cannot_be(tmp_path: Path) -> None:
+    """They ascend and stay inside."""
+    with np.load(arrays(tmp_path / "a.npz")) as z:
+        rest = {**{name: z[name] for name in z.files}, "offsets": z["offsets"] + 1}
+    np.savez(tmp_path / "b.npz", **rest)
+    with pytest.raises(DataError, match=r"offsets must ascend from 0 to at most"):
+        SpeechRecognition.load(tmp_path / "b.npz")
+
+
+def test_a_missing_library_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without jiwer, nothing is loaded."""
+    from netwright.errors import MissingDependencyError
+
+    monkeypatch.setitem(__import__("sys").modules, "jiwer", None)
+    with pytest.raises(MissingDependencyError, match=r"netwright\[speech\]"):
+        SpeechRecognition.load(arrays(tmp_path / "a.npz"))

@@ -1,0 +1,165 @@
+"""Speech recognition: CTC, decoding, augmentation, the space, and what model.py hears."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from speech_files import RATE, arrays, manifest, texts, tone, write_wav
+
+import netwright as nw
+from netwright import nn
+from netwright.export.runtimes import speech
+from netwright.tasks.speech_recognition import SpeechRecognition
+from netwright.tasks.speech_recognition.augmentation import SpeechAugmentation
+from netwright.tasks.speech_recognition.ctc import FRAMES, beam, ctc_loss, frames_needed, greedy
+from netwright.tasks.speech_recognition.features import ZERO_CODE, FrontEnd, normalise, resample, to_codes
+from netwright.tasks.speech_recognition.spaces import speech_references, speech_space
+
+
+def _collapse(path: tuple[int, ...]) -> tuple[int, ...]:
+    joined = [unit for unit, _ in itertools.groupby(path)]
+    return tuple(unit for unit in joined if unit)
+
+
+def test_the_beam_finds_what_all_alignments_together_make_most_probable() -> None:
+    """On four frames of three units every alignment can be listed."""
+    rng = np.random.default_rng(0)
+    greedy_is_right = 0
+    for _ in range(30):
+        logits = rng.normal(0, 1, (4, 3))
+        logs = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+        total: dict[tuple[int, ...], float] = {}
+        for path in itertools.product(range(3), repeat=4):
+            value = math.exp(sum(logs[t, u] for t, u in enumerate(path)))
+            total[_collapse(path)] = total.get(_collapse(path), 0.0) + value
+        best = max(total, key=total.__getitem__)
+        assert tuple(beam(logs, width=50)) == best
+        greedy_is_right += tuple(greedy(torch.tensor(logs)[None], torch.tensor([4]), 1)[0]) == best
+    assert greedy_is_right < 30
+
+
+def test_the_exported_beam_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is copied into model.py decodes as the task does."""
+    monkeypatch.setattr(speech, "BEAM", 8)
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        logs = np.log(rng.dirichlet(np.ones(6) / 2, 20))
+        assert speech.beam(logs.tolist()) == beam(logs, 8)
+
+
+def test_padding_does_not_count_in_the_loss() -> None:
+    """What stands behind the frames of a recording changes nothing, and what stands before does."""
+    rows = torch.tensor([[10, 2, 1, 2], [16, 1, 2, -1]])
+    outputs = torch.randn(2, 8, 3, generator=torch.Generator().manual_seed(0))
+    before = ctc_loss(outputs, rows, stride=2)
+    outputs[0, 5:] += 5 * torch.randn(3, 3)
+    assert torch.equal(ctc_loss(outputs, rows, stride=2), before)
+    outputs[0, 4, 1] += 5
+    assert not torch.equal(ctc_loss(outputs, rows, stride=2), before)
+
+
+def test_the_loss_is_the_likelihood_of_all_alignments() -> None:
+    """Two frames, one unit: three alignments."""
+    outputs = torch.log(torch.tensor([[[0.6, 0.4], [0.3, 0.7]]]))
+    wanted = -math.log(0.6 * 0.7 + 0.4 * 0.3 + 0.4 * 0.7)
+    assert float(ctc_loss(outputs, torch.tensor([[2, 1, 1]]), 1)) == pytest.approx(wanted)
+
+
+def test_a_recording_that_is_too_short_for_its_transcript_has_no_gradient() -> None:
+    """Augmentation may make one so short."""
+    outputs = torch.randn(1, 4, 3, requires_grad=True)
+    assert frames_needed([1, 1, 1]) == 5
+    ctc_loss(outputs, torch.tensor([[4, 3, 1, 1, 1]]), 1).backward()  # type: ignore[no-untyped-call]
+    assert outputs.grad is not None
+    assert (outputs.grad == 0).all()
+
+
+def test_model_py_hears_what_training_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames made with torch are those made with numpy, also at another rate and in stereo."""
+    for rate in (8000, 16000, 22050, 44100, 6000):
+        sound = tone("ab c", np.random.default_rng(0), rate)
+        write_wav(tmp_path / "x.wav", sound, rate, channels=2)
+        front = FrontEnd(RATE)
+        wanted = to_codes(normalise(front.frames(sound / np.float32(32768), rate))).T
+        for name in ("window", "hop", "fft", "rate"):
+            monkeypatch.setattr(speech, name.upper(), getattr(front, name))
+        found = speech.read_frames(tmp_path / "x.wav").numpy()
+        assert found.shape == wanted.shape
+        assert np.abs(found.astype(int) - wanted.astype(int)).max() <= 1
+
+
+def test_resampling_keeps_a_tone_and_removes_what_is_too_high() -> None:
+    """A tone of 1 kHz stays, one of 6 kHz does not come back as another."""
+    time = np.arange(16000) / 16000
+    low, high = (np.sin(2 * np.pi * f * time).astype(np.float32) for f in (1000, 6000))
+    wanted = np.sin(2 * np.pi * 1000 * np.arange(8000) / 8000)
+    assert np.abs(resample(low, 16000, 8000)[100:-100] - wanted[100:-100]).max() < 0.02
+    assert np.abs(resample(high, 16000, 8000)[100:-100]).max() < 0.02
+
+
+def test_augmentation_keeps_length_and_padding_true(tmp_path: Path) -> None:
+    """The frames that targets tell are those that are not padded; the same generator gives the same batch."""
+    task = SpeechRecognition.load(manifest(tmp_path))
+    x, rows = (torch.from_numpy(a) for a in task.train())
+    change = SpeechAugmentation(band_masks=0, time_masks=0)
+    y, changed = change.apply(x, rows, np.random.default_rng(0))
+    again, _ = change.apply(x, rows, np.random.default_rng(0))
+    assert torch.equal(y, again)
+    assert y.shape == x.shape
+    assert not torch.equal(changed[:, FRAMES], rows[:, FRAMES])
+    assert torch.equal(changed[:, 1:], rows[:, 1:])
+    for one, frames in zip(y, changed[:, FRAMES].tolist(), strict=True):
+        assert (one[:, frames:] == ZERO_CODE).all()
+        assert (one[:, :frames] != ZERO_CODE).any(0).all()
+    same, kept = SpeechAugmentation(0, 0, 0, 0, 0, 0).apply(x, rows, np.random.default_rng(0))
+    assert torch.equal(same, x.float())
+    assert torch.equal(kept, rows)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 4, 8])
+def test_every_network_of_the_space_gives_logits_for_each_frame(stride: int) -> None:
+    """Those drawn at random, and the references, at each stride."""
+    space = speech_space((12, 32), stride, 5)
+    rng = np.random.default_rng(0)
+    drawn = [space.sample(rng) for _ in range(4)] + [r.architecture for r in speech_references(space)]
+    for arch in drawn:
+        model = nn.build(space.resolve(arch), input_shape=(12, 32), seed=0)
+        assert tuple(model(torch.randn(2, 12, 32)).shape) == (2, 32 // stride, 5)
+
+
+def test_networks_share_weights_and_are_counted() -> None:
+    """A subnet says what the network taken out says, and has the parameters that are counted."""
+    from netwright.nn import profile
+
+    space = speech_space((12, 16), 4, 5)
+    supernet = space.supernet(input_shape=(12, 16))
+    x = torch.randn(2, 12, 16)
+    for reference in speech_references(space):
+        arch = reference.architecture
+        alone, subnet = supernet.extract(arch), supernet.subnet(arch)
+        alone.eval()
+        subnet.model.eval()
+        assert torch.equal(alone(x), subnet(x))
+        params = sum(p.numel() for p in alone.parameters())
+        assert params == profile(space.resolve(arch), input_shape=(12, 16)).params
+
+
+@pytest.mark.slow
+def test_a_search_ends_in_a_model_that_writes_down_what_it_hears(tmp_path: Path) -> None:
+    """Tones are learned in a few epochs; model.py prints their text where netwright is not."""
+    task = SpeechRecognition.load(arrays(tmp_path / "a.npz", 300))
+    result = nw.search(task=task, budget="2 trials", max_epochs=12, out=tmp_path / "run")
+    assert result.best.metrics["wer"] < 0.5
+    text = texts(1, seed=9)[0]
+    write_wav(tmp_path / "x.wav", tone(text, np.random.default_rng(5)))
+    command = [sys.executable, "-I", str(tmp_path / "run" / "best" / "model.py"), str(tmp_path / "x.wav")]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert len(run.stdout.strip()) >= 1
+    assert set(run.stdout.strip()) <= set("abc ")

@@ -1,0 +1,162 @@
+"""Detectors: what they learn, how they are scored, what augmentation does to boxes, and their export."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import netwright as nw
+from netwright import nn
+from netwright.export.runtimes import detection as runtime
+from netwright.tasks.detection.augmentation import BoxAugmentation
+from netwright.tasks.detection.losses import assign, detection_loss, map_points, overlaps
+from netwright.tasks.detection.scoring import Scorer, detections
+from netwright.tasks.detection.space import STRIDES, detection_references, detection_space, map_extents
+
+CANVAS = (64, 96)
+POINTS = map_points(map_extents(CANVAS), STRIDES)
+
+
+def targets_of(*boxes: tuple[float, float, float, float, int]) -> torch.Tensor:
+    padded = torch.full((1, 4, 5), -1.0)
+    for row, box in enumerate(boxes):
+        padded[0, row] = torch.tensor(box)
+    return padded
+
+
+def outputs_at(boxes: torch.Tensor, logits: float = -4.0) -> torch.Tensor:
+    return torch.cat([boxes.expand(1, len(POINTS), 4), torch.full((1, len(POINTS), 2), logits)], 2)
+
+
+def test_overlaps_are_those_of_the_papers_definition() -> None:
+    """Two squares of side 2 that share a quarter; two that are apart."""
+    a = torch.tensor([[0.0, 0, 2, 2], [0, 0, 1, 1]])
+    b = torch.tensor([[1.0, 1, 3, 3], [2, 0, 3, 1]])
+    iou, giou = overlaps(a, b)
+    assert iou.tolist() == pytest.approx([1 / 7, 0.0])
+    assert giou.tolist() == pytest.approx([1 / 7 - 2 / 9, -1 / 3])
+
+
+def test_points_inside_a_box_answer_for_it_and_the_best_is_the_surest() -> None:
+    """Those with the best boxes are chosen, each for one box, and none for padding."""
+    wanted = targets_of((8, 8, 40, 40, 1), (60, 20, 90, 60, 0))
+    boxes = torch.cat([POINTS[:, :2] - 16, POINTS[:, :2] + 16], 1)
+    found = assign(outputs_at(boxes), wanted, POINTS)
+    answering = found.weights[0] > 0
+    middle = POINTS[answering, :2]
+    assert ((middle > 8) & (middle < torch.tensor([90.0, 60.0]))).all()
+    first = (found.boxes[0] == wanted[0, 0, :4]).all(1) & answering
+    best = int(found.weights[0].masked_fill(~first, 0).argmax())
+    assert (POINTS[best, :2] - 24).abs().max() <= 4
+    iou, _ = overlaps(boxes, wanted[0, 0, :4].expand_as(boxes))
+    assert float(found.weights[0].masked_fill(~first, 0).max()) == pytest.approx(float(iou[first].max()))
+    assert found.scores[0, first, 0].sum() == 0
+
+
+def test_a_box_that_holds_no_point_is_not_lost() -> None:
+    """The nearest point of the finest map answers."""
+    found = assign(outputs_at(torch.tensor([[12.0, 12, 18, 18]])), targets_of((14, 14, 17, 17, 0)), POINTS)
+    assert int((found.weights > 0).sum()) >= 1
+
+
+def test_training_a_free_output_finds_the_boxes() -> None:
+    """The loss has a gradient towards the boxes and falls to near nothing; no boxes at all are legal."""
+    wanted = targets_of((8, 8, 40, 40, 1), (60, 20, 90, 60, 0))
+    maps = nn.decode_boxes(*zip(*map_extents(CANVAS), strict=True), STRIDES, side=3.0)
+    decode = nn.build(nw.SearchSpace(maps).resolve(nw.SearchSpace(maps).architecture({})), input_shape=(len(POINTS), 6))
+    raw = torch.zeros(1, len(POINTS), 6, requires_grad=True)
+    optimizer = torch.optim.Adam([raw], lr=0.1)
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss = detection_loss(decode(raw), wanted, POINTS)
+        loss.backward()
+        optimizer.step()
+    found = detections(decode(raw)[0].detach().numpy(), least=0.5)
+    assert sorted(found.labels.tolist()) == [0, 1]
+    for box, label in zip(found.boxes, found.labels, strict=True):
+        target = wanted[0, int(label == 0), :4]
+        assert float(overlaps(torch.tensor(box).float(), target)[0]) > 0.9
+    empty = detection_loss(decode(raw), targets_of(), POINTS)
+    empty.backward()
+    assert torch.isfinite(empty)
+    assert torch.isfinite(raw.grad).all()
+
+
+def test_boxes_go_with_their_pixels() -> None:
+    """A bright square is found where its box is, whatever was done to both; the same generator does the same."""
+    pixels = torch.full((16, 3, *CANVAS), 20, dtype=torch.uint8)
+    pixels[:, :, 20:44, 30:70] = 250
+    boxes = torch.tensor([30.0, 20, 70, 44, 1]).expand(16, 1, 5)
+    how = BoxAugmentation(scale=1.4, shift=0.2, mirror=True, flip=True, light=0.0)
+    shown, moved = how.apply(pixels, boxes, np.random.default_rng(0))
+    for image, box in zip(shown, moved[:, 0], strict=True):
+        rows, columns = torch.nonzero(image[0] > 135, as_tuple=True)
+        seen = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        assert [int(v) for v in seen] == pytest.approx(box[:4].tolist(), abs=1.01)
+    again, _ = how.apply(pixels, boxes, np.random.default_rng(0))
+    assert torch.equal(shown, again)
+    _, gone = BoxAugmentation(scale=1.0, shift=0.5, mirror=False).apply(pixels, boxes - 25, np.random.default_rng(1))
+    assert (gone[gone[..., 4] < 0] == -1).all()
+
+
+def test_scores_are_those_of_the_coco_evaluator() -> None:
+    """Perfect boxes score 1; boxes that overlap by .7 count up to that overlap; nothing found scores 0."""
+    pytest.importorskip("faster_coco_eval")
+    wanted = targets_of((8, 8, 40, 40, 1), (60, 20, 90, 60, 0))
+    perfect = torch.full((1, 3, 6), -9.0)
+    perfect[0, :2, :4] = wanted[0, :2, :4]
+    perfect[0, 0, 5], perfect[0, 1, 4] = 5.0, 5.0
+    half = perfect.clone()
+    half[0, :2, 2] = half[0, :2, 0] + 0.72 * (half[0, :2, 2] - half[0, :2, 0])
+    scores = []
+    for outputs in (perfect, half, torch.full((1, 3, 6), -9.0)):
+        scorer = Scorer(("a", "b"), CANVAS)
+        scorer.add(outputs, wanted)
+        scores.append(scorer.scores())
+    assert scores[0] == pytest.approx({"map": 1.0, "map50": 1.0}, abs=1e-6)
+    assert scores[1] == pytest.approx({"map": 0.5, "map50": 1.0}, abs=1e-6)
+    assert scores[2] == {"map": 0.0, "map50": 0.0}
+
+
+def test_the_exported_runtime_suppresses_as_the_task_does() -> None:
+    """Boxes, scores and classes are the same from both."""
+    rng = np.random.default_rng(0)
+    corner = rng.uniform(0, 50, (200, 2))
+    outputs = np.concatenate([corner, corner + rng.uniform(5, 40, (200, 2)), rng.normal(-1, 2, (200, 3))], 1)
+    ours = detections(outputs.astype(np.float32), least=0.3)
+    boxes, scores, labels = runtime.find(torch.from_numpy(outputs).float(), 0.3)
+    assert 10 < len(ours.scores) < 200
+    assert labels.tolist() == ours.labels.tolist()
+    assert np.allclose(scores, ours.scores, atol=1e-5)
+    assert np.allclose(boxes, ours.boxes, atol=1e-4)
+
+
+def test_every_detector_gives_a_row_a_point() -> None:
+    """Random points of the space, and the references, build, run and are counted right."""
+    space = detection_space((3, *CANVAS), 2)
+    rng = np.random.default_rng(0)
+    architectures = [space.sample(rng) for _ in range(6)] + [r.architecture for r in detection_references(space)]
+    x = torch.rand(2, 3, *CANVAS)
+    for architecture in architectures:
+        term = space.resolve(architecture)
+        model = nn.build(term, input_shape=(3, *CANVAS), seed=0)
+        found = nn.profile(term, input_shape=(3, *CANVAS))
+        assert found.params == sum(p.numel() for p in model.parameters())
+        outputs = model(x)
+        assert tuple(outputs.shape) == (2, len(POINTS), 6)
+        assert (outputs[..., 2:4] > outputs[..., :2]).all()
+        outputs.sum().backward()
+
+
+def test_what_is_no_detector_is_refused() -> None:
+    """Sides, classes and maps that cannot be are named."""
+    with pytest.raises(nw.errors.SpecError, match="multiples of 32"):
+        detection_space((3, 60, 96), 2)
+    with pytest.raises(nw.errors.SpecError, match="num_classes"):
+        detection_space((3, 64, 96), 0)
+    with pytest.raises(nw.errors.SpaceError, match="strides"):
+        nn.decode_boxes((2,), (2,), (8, 16))
+    wrong = nw.SearchSpace(nn.decode_boxes((2,), (2,), (8,)))
+    with pytest.raises(nw.errors.BuildError, match="needs a row of 4 distances"):
+        nn.build(wrong.resolve(wrong.architecture({})), input_shape=(5, 6))

@@ -1,0 +1,244 @@
+"""Annotations in three formats: what they give, what is repaired with a count, and what is refused by file and line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netwright.errors import DataError, SpecError
+from netwright.tasks import load_task
+from netwright.tasks.detection.annotations import MOST_BROKEN
+from netwright.tasks.detection.letterbox import GREY, canvas_size
+from netwright.tasks.detection.task import ObjectDetection
+
+pytest.importorskip("PIL")
+
+HEADER = "image,xmin,ymin,xmax,ymax,label\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twelve images of two sizes, a bright square in each."""
+    from PIL import Image
+
+    (tmp_path / "images").mkdir()
+    for number in range(12):
+        pixels = np.full((60, 80, 3) if number % 2 else (90, 50, 3), 30, np.uint8)
+        pixels[10:30, 8:28] = 250
+        Image.fromarray(pixels).save(tmp_path / "images" / f"{number}.png")
+    return tmp_path
+
+
+def rows(count: int = 12) -> str:
+    return HEADER + "".join(f"{n}.png,8,10,28,30,{'ab'[n % 2]}\n" for n in range(count))
+
+
+def load(folder: Path, text: str, name: str = "boxes.csv") -> ObjectDetection:
+    (folder / name).write_text(text, encoding="utf-8")
+    return ObjectDetection.load(folder / name, image_size=64)
+
+
+def coco() -> dict[str, list[dict[str, object]]]:
+    return {
+        "images": [{"id": n, "file_name": f"{n}.png"} for n in range(12)],
+        "categories": [{"id": 7, "name": "a"}, {"id": 9, "name": "b"}],
+        "annotations": [
+            {"id": n, "image_id": n, "category_id": 7 + 2 * (n % 2), "bbox": [8, 10, 20, 20]} for n in range(12)
+        ],
+    }
+
+
+def write_voc(folder: Path) -> Path:
+    (folder / "Annotations").mkdir()
+    for n in range(12):
+        box = "<bndbox><xmin>8</xmin><ymin>10</ymin><xmax>28</xmax><ymax>30</ymax></bndbox>"
+        text = f"<annotation><filename>{n}.png</filename><object><name>{'ab'[n % 2]}</name>{box}</object></annotation>"
+        (folder / "Annotations" / f"{n}.xml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_the_three_formats_give_the_same(folder: Path) -> None:
+    """CSV, COCO and VOC of the same boxes make the same arrays: whole images on the canvas, boxes on the squares."""
+    found = [load(folder, rows()), load(folder, json.dumps(coco()), "boxes.json")]
+    (folder / "boxes.csv").unlink()
+    (folder / "boxes.json").unlink()
+    found.append(ObjectDetection.load(write_voc(folder), image_size=64))
+    assert {task.class_names for task in found} == {("a", "b")}
+    everything = [np.concatenate([task.train()[1], task.validation()[1], task.test()[1]]) for task in found]
+    assert all(sorted(e.tolist()) == sorted(everything[0].tolist()) for e in everything)
+    x, y = found[0].train()
+    assert x.shape[1:] == (3, 64, 64)
+    assert x.dtype == np.uint8
+    for image, boxes in zip(x, y, strict=True):
+        left, top, right, bottom, _ = boxes[0]
+        inside = image[:, int(np.ceil(top)) + 1 : int(bottom) - 1, int(np.ceil(left)) + 1 : int(right) - 1]
+        assert inside.min() > 240
+        assert (image[:, -1, -1] == GREY).all()
+
+
+def test_a_split_column_and_further_columns_are_used(folder: Path) -> None:
+    """Images go to the part that is named; a column nobody knows is left alone; a line without a box is background."""
+    lines = ["image,width,label,xmin,ymin,xmax,ymax,split"]
+    for n in range(12):
+        part = ("train", "train", "valid", "test")[n // 2 % 4]
+        lines.append(f"{n}.png,1,{'' if n == 1 else 'ab'[n % 2]},{',,,' if n == 1 else '8,10,28,30'},{part}")
+    task = load(folder, "\n".join(lines))
+    assert [len(part[1]) for part in (task.train(), task.validation(), task.test())] == [8, 2, 2]
+    assert sorted((task.train()[1][:, 0, 4] >= 0).tolist()) == [False] + [True] * 7
+
+
+def test_what_is_repaired_is_counted(folder: Path) -> None:
+    """Clipped, doubled, empty and outer boxes are told with a count and the first place."""
+    text = rows() + "".join(f"{n}.png,30,30,50,55,a\n" for n in range(12))
+    text += "0.png,40,60,70,80,a\n1.png,8,10,28,30,b\n2.png,5,5,5,9,a\n3.png,500,5,600,9,b\n"
+    task = load(folder, text)
+    told = " ".join(task.notes)
+    assert "1 box(es) reached beyond their image and were clipped (first: boxes.csv line 26)" in told
+    assert "1 duplicate annotation(s) were left out (first: boxes.csv line 27)" in told
+    assert "1 box(es) without area were left out (first: boxes.csv line 28)" in told
+    assert "1 box(es) outside their image were left out (first: boxes.csv line 29)" in told
+    assert all(note in task.summary() for note in task.notes)
+
+
+def test_one_class_is_enough(folder: Path) -> None:
+    """A detector of one class has one logit a point."""
+    assert load(folder, rows().replace(",b\n", ",a\n")).output_shape[1] == 5
+
+
+BAD_CSV: dict[str, tuple[Callable[[str], str], str]] = {
+    "empty": (lambda _: "", "line 1: no column image"),
+    "header only": (lambda _: HEADER, "names no image"),
+    "no label column": (lambda t: t.replace("label", "lable"), "line 1: no column label"),
+    "missing image": (lambda t: t.replace("3.png", "33.png"), r"boxes.csv line 5: the image '33.png' is not there"),
+    "path that leads out": (lambda t: t.replace("3.png", "../x.png"), "line 5: .*no name of an image below"),
+    "absolute path": (lambda t: t.replace("3.png", "/etc/passwd"), "line 5: .*no name of an image below"),
+    "no number": (lambda t: t.replace("8,10,28,30", "8,ten,28,30", 1), "line 2: ymin is 'ten', not a finite number"),
+    "infinite": (lambda t: t.replace("8,10,28,30", "8,10,1e999,30", 1), "line 2: xmax is '1e999'"),
+    "no label": (lambda t: t.replace("30,a", "30,", 1), "line 2: the box has no label"),
+    "short line": (lambda t: t.replace("8,10,28,30", "8,10,28", 1), "line 2: 5 columns, the header has 6"),
+    "no boxes": (lambda t: HEADER + "".join(f"{n}.png,,,,,\n" for n in range(12)), "none of the .* has a box"),
+    "widths for corners": (lambda t: t.replace("8,10,28,30", "40,40,20,20"), "12 of 12 boxes have no area"),
+    "unknown split": (lambda _: "split," + HEADER + "dev2,1.png,1,1,9,9,a\n", "line 2: unknown split 'dev2'"),
+    "two images": (lambda _: rows(2), "too few"),
+}
+
+
+@pytest.mark.parametrize(("change", "says"), BAD_CSV.values(), ids=BAD_CSV)
+def test_a_bad_csv_is_refused_by_file_and_line(folder: Path, change: Callable[[str], str], says: str) -> None:
+    """The message says where and what, on one line."""
+    with pytest.raises(DataError, match=says) as raised:
+        load(folder, change(rows()))
+    assert "\n" not in str(raised.value)
+
+
+def test_an_unknown_class_in_another_part_is_refused(folder: Path) -> None:
+    """A class that no training image has cannot be scored."""
+    lines = [
+        f"{n}.png,8,10,28,30,{'a' if n < 10 else 'zebra'},{'train' if n < 8 else 'val' if n < 10 else 'test'}"
+        for n in range(12)
+    ]
+    with pytest.raises(DataError, match=r"boxes.csv line 12: the class 'zebra' occurs in no training image"):
+        load(folder, HEADER.strip() + ",split\n" + "\n".join(lines))
+
+
+def test_a_damaged_image_is_named(folder: Path) -> None:
+    """What cannot be decoded is no training image."""
+    (folder / "images" / "4.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"1 image file\(s\) cannot be read: .*4\.png"):
+        load(folder, rows())
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda c: c.pop("categories"), "no list categories"),
+        (lambda c: c["annotations"][2].update(image_id=99), r"annotations\[2\]: image_id 99 is not among the 12"),
+        (lambda c: c["annotations"][2].update(category_id=1), r"annotations\[2\]: category_id 1"),
+        (lambda c: c["annotations"][2].update(bbox=[1, 2, 3]), r"annotations\[2\]: bbox is \[1, 2, 3\]"),
+        (lambda c: c["annotations"][2].update(bbox=[1, 2, None, 3]), r"annotations\[2\]: bbox is None"),
+        (lambda c: c["annotations"][2].pop("bbox"), r"annotations\[2\] has no 'bbox'"),
+        (lambda c: c["images"][3].update(file_name="../../etc/x.png"), r"images\[3\]: .*no name of an image"),
+        (lambda c: c["images"][3].update(id=2), r"images\[3\]: the id 2 is given twice"),
+    ],
+)
+def test_bad_coco_is_refused(
+    folder: Path, change: Callable[[dict[str, list[dict[str, object]]]], object], says: str
+) -> None:
+    """The number of the entry is in the message."""
+    content = coco()
+    change(content)
+    with pytest.raises(DataError, match=says):
+        load(folder, json.dumps(content), "boxes.json")
+
+
+def test_crowds_are_left_out_and_text_that_is_no_json_is_refused(folder: Path) -> None:
+    """A crowd is no object; a truncated file is named with its line."""
+    content = coco()
+    content["annotations"].append({"id": 50, "image_id": 0, "category_id": 7, "bbox": [0, 0, 40, 40], "iscrowd": 1})
+    assert "1 crowd(s) were left out" in load(folder, json.dumps(content), "boxes.json").notes[0]
+    with pytest.raises(DataError, match=r"boxes.json line 1: no JSON"):
+        load(folder, json.dumps(content)[:-9], "boxes.json")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("</annotation>", "", "3.xml line 1: no XML"),
+        ("<annotation>", "<!DOCTYPE x [<!ENTITY a 'b'>]><annotation>", "has a document type"),
+        ("<name>b</name>", "", "3.xml object 1 has no name"),
+        ("<xmin>8</xmin>", "", "3.xml object 1: xmin is None"),
+        ("annotation", "annotations", "not 'annotation'"),
+    ],
+)
+def test_bad_voc_is_refused(folder: Path, old: str, new: str, says: str) -> None:
+    """The file is in the message."""
+    path = write_voc(folder) / "Annotations" / "3.xml"
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(DataError, match=says):
+        ObjectDetection.load(folder)
+
+
+def test_voc_parts_are_those_of_its_image_sets(folder: Path) -> None:
+    """ImageSets/Main divides the images; one that it does not name is left out."""
+    sets = write_voc(folder) / "ImageSets" / "Main"
+    sets.mkdir(parents=True)
+    for name, numbers in (("train", range(6)), ("val", range(6, 8)), ("test", range(8, 11))):
+        (sets / f"{name}.txt").write_text("".join(f"{n}\n" for n in numbers), encoding="utf-8")
+    task = ObjectDetection.load(folder, image_size=64)
+    assert [len(part[1]) for part in (task.train(), task.validation(), task.test())] == [6, 2, 3]
+
+
+def test_options_and_paths_are_checked(folder: Path) -> None:
+    """A size, a way to mirror, or a path that cannot be is named."""
+    with pytest.raises(SpecError, match="image_size must be pixels of the longer side"):
+        canvas_size([(1, 1)], "wide")
+    for size in (0, -3, True, 9999, (1, 2, 3)):
+        with pytest.raises(SpecError, match="image_size"):
+            canvas_size([(1, 1)], size)
+    with pytest.raises(SpecError, match="flips must be one of"):
+        ObjectDetection.load(folder, flips="up")
+    with pytest.raises(DataError, match="does not exist"):
+        ObjectDetection.load(folder / "nothing")
+    with pytest.raises(DataError, match="holds no annotations"):
+        ObjectDetection.load(folder / "images")
+    assert 0 < MOST_BROKEN < 1
+
+
+def test_blood_cells_are_read_as_they_are_published() -> None:
+    """Real annotations with a split column: 364 images, 4,886 boxes of three classes."""
+    data = Path("/work/shared/data/bccd")
+    if not data.is_dir():
+        pytest.skip("the data set bccd is not here")
+    task = load_task("object-detection", data, image_size=64)
+    assert task.class_names == ("Platelets", "RBC", "WBC")
+    parts = [task.train()[1], task.validation()[1], task.test()[1]]
+    assert [len(part) for part in parts] == [205, 87, 72]
+    assert sum(int((part[..., 4] >= 0).sum()) for part in parts) + _left_out(task) == 4886
+
+
+def _left_out(task: object) -> int:
+    return sum(int(note.split()[0]) for note in getattr(task, "notes", ()) if "left out" in note)

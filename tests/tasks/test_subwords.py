@@ -1,0 +1,62 @@
+"""Subword vocabularies: what is learned, and that no text is lost in them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netwright.tasks.subwords import FEWEST, Subwords, learn_merges, words_of, written
+
+pytest.importorskip("tokenizers")
+
+TEXTS = ["the cat sat on the mat", "the dog sat on the log", "Die Kötze saß auf dem Klötz", "the end."] * 3
+
+
+@pytest.fixture(scope="module")
+def subwords() -> Subwords:
+    return Subwords(written(learn_merges(TEXTS, 280)))
+
+
+def test_a_vocabulary_has_marks_bytes_and_merges(subwords: Subwords) -> None:
+    """As many tokens as were asked for, each merge of two earlier ones; words that are frequent are one token."""
+    assert len(subwords) == 280
+    assert len(subwords.ranks) == 280 - FEWEST
+    assert all(max(pair) < token for pair, token in subwords.ranks.items())
+    assert len(subwords.encode("the")) == len(subwords.encode(" the sat"[1:])) - 1 == 1
+
+
+def test_fewer_pairs_than_asked_for_are_all_there_are() -> None:
+    """A short text gives a small vocabulary."""
+    assert learn_merges(["ab ab"], 1000) == ((100, 101),)
+
+
+@given(st.text())
+def test_nothing_is_lost_but_spaces(subwords: Subwords, text: str) -> None:
+    """Any text comes back, unknown characters too; runs of spaces are one."""
+    text = text.encode("utf-8", "replace").decode()
+    assert subwords.decode([*subwords.encode(text), 2, 100]) == " ".join(text.split())
+
+
+@given(st.text())
+def test_words_are_the_text(text: str) -> None:
+    """Put together they are the text with single spaces, and none is empty."""
+    assert "".join(words_of(text)) == " ".join(text.split())
+    assert all(word.strip() for word in words_of(text))
+
+
+def test_merging_is_what_the_trainer_does(subwords: Subwords) -> None:
+    """The package that learned the merges gives the same pieces for its own texts."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    from netwright.tasks.subwords import _printable_bytes
+
+    letters = [chr(code) for code in _printable_bytes()]
+    shown = ["".join(letters[byte] for byte in piece) for piece in subwords.pieces]
+    merges = [(shown[left], shown[right]) for left, right in subwords.ranks]
+    vocabulary = {piece: token for token, piece in enumerate(shown) if piece}
+    other = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    other.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    for text in TEXTS:
+        theirs = [token for word in words_of(text) for token in other.encode(word).ids]
+        assert subwords.encode(text) == theirs

@@ -1,0 +1,253 @@
+"""Translation: what is read, mended and refused; rows; a search from two files to translations by model.py."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netwright as nw
+from netwright import nn
+from netwright.errors import DataError, SpecError
+from netwright.tasks import load_task
+from netwright.tasks.translation import Translation
+from netwright.tasks.translation.files import read_corpora
+
+pytest.importorskip("tokenizers")
+pytest.importorskip("sacrebleu")
+
+WHO = {
+    "a man": "ein Mann",
+    "a woman": "eine Frau",
+    "the dog": "der Hund",
+    "a child": "ein Kind",
+    "the cat": "die Katze",
+}
+DOES = {"runs": "rennt", "sleeps": "schläft", "plays": "spielt", "eats": "isst"}
+WHERE = {"in the park": "im Park", "at home": "zu Hause", "on the street": "auf der Straße", "outside": "draußen"}
+PAIRS = [
+    (f"{a} {b} {c} .", f"{x} {y} {z} .") for a, x in WHO.items() for b, y in DOES.items() for c, z in WHERE.items()
+]
+
+
+def _write(folder: Path, name: str, pairs: list[tuple[str, str]], ending: str = "") -> None:
+    for side, language in enumerate(("en", "de")):
+        text = "\n".join(pair[side] for pair in pairs) + "\n"
+        path = folder / f"{name}.{language}{ending}"
+        path.write_bytes(gzip.compress(text.encode()) if ending else text.encode())
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pairs")
+    order = np.random.default_rng(0).permutation(len(PAIRS)).tolist()
+    shuffled = [PAIRS[i] for i in order]
+    _write(folder, "train", shuffled[:60])
+    _write(folder, "val", shuffled[60:70], ".gz")
+    _write(folder, "test_one", shuffled[70:])
+    _write(folder, "test_two", shuffled[60:70])
+    return folder
+
+
+def _load(data: str | Path, **options: object) -> Translation:
+    task = load_task("translation", data, **{"vocabulary": 320, "source": "en", "target": "de", **options})
+    assert isinstance(task, Translation)
+    return task
+
+
+def test_rows_hold_the_source_and_the_target_one_place_to_the_right(data: Path) -> None:
+    """Marks are where they belong, and decode to the texts that were read."""
+    task = _load(data)
+    inputs, targets = task.train()
+    assert inputs.shape == (60, task.source_length + task.target_length)
+    assert task.output_shape == (task.target_length, len(task.target))
+    for row, wanted, (ours, theirs) in zip(inputs.tolist(), targets.tolist(), task.parts["train"], strict=True):
+        source, target = row[: task.source_length], row[task.source_length :]
+        assert task.source.decode(source) == ours
+        length = wanted.index(2) + 1
+        assert task.target.decode(wanted[:length]) == theirs
+        assert target[:length] == [1, *wanted[: length - 1]]
+        assert set(wanted[length:]) <= {-1}
+        assert set(target[length:]) <= {0}
+
+
+def test_parts_are_found_by_their_names(data: Path) -> None:
+    """Packed or not; the first of several test parts is taken, and that is told, or the one that is named."""
+    first, second = _load(data), _load(data, test="test_two")
+    assert [len(first.parts[part]) for part in ("train", "validation", "test")] == [60, 10, 10]
+    assert any("test_one is taken, not test_two" in note for note in first.notes)
+    assert second.parts["test"] == first.parts["validation"]
+    assert first.fingerprint() == _load(data).fingerprint() != _load(data, joint=True).fingerprint()
+    assert len(_load(data, joint=True).merges[0]) == len(_load(data, joint=True).merges[1])
+
+
+def test_two_files_and_tables_do_as_well(data: Path, tmp_path: Path) -> None:
+    """What is missing is split off, another validation part by another seed, the same test part."""
+    table = tmp_path / "all.tsv"
+    table.write_text("".join(f"{a}\t{b}\n" for a, b in PAIRS), encoding="utf-8")
+    tasks = [_load(table), _load(table, seed=1), _load(f"{data / 'train.en'},{data / 'train.de'}")]
+    sizes = [[len(task.parts[part]) for part in ("train", "validation", "test")] for task in tasks]
+    assert sizes == [[64, 8, 8], [64, 8, 8], [48, 6, 6]]
+    assert tasks[0].parts["test"] == tasks[1].parts["test"]
+    assert tasks[0].parts["validation"] != tasks[1].parts["validation"]
+
+
+def test_what_can_be_mended_is_counted(tmp_path: Path) -> None:
+    """Empty lines, empty sides, very long lines, control characters, composed characters, a mark of byte order."""
+    odd = [("", ""), ("only", ""), ("x " * 2000, "y"), ("a\x00b", "c"), ("u\u0308ber", "x"), *PAIRS]
+    for side, language in enumerate(("en", "de")):
+        text = "\ufeff" + "\r\n".join(pair[side] for pair in odd) + "\r\n"
+        (tmp_path / f"train.{language}").write_bytes(text.encode())
+    corpus = read_corpora(tmp_path, "en", "de", {})["train"]
+    assert corpus.pairs == [("a b", "c"), ("\u00fcber", "x"), *PAIRS]
+    told = " ".join(corpus.notes)
+    for count in (
+        "1 pairs without any text",
+        "1 pairs with an empty side",
+        "1 pairs longer than",
+        "in 1 pairs are read",
+    ):
+        assert count in told
+
+
+def _unequal(folder: Path) -> None:
+    (folder / "train.de").write_text("eins\n", encoding="utf-8")
+
+
+def _latin(folder: Path) -> None:
+    lines = (folder / "train.de").read_bytes().split(b"\n")
+    (folder / "train.de").write_bytes(b"\n".join([*lines[:2], "für".encode("latin-1"), *lines[3:]]))
+
+
+def _damaged(folder: Path) -> None:
+    packed = gzip.compress((folder / "train.en").read_bytes())
+    (folder / "train.en").unlink()
+    (folder / "train.en.gz").write_bytes(packed[:-20])
+
+
+def _empty(folder: Path) -> None:
+    (folder / "train.de").write_text("\n" * len(PAIRS), encoding="utf-8")
+
+
+def _third(folder: Path) -> None:
+    (folder / "train.fr").write_text("un\n", encoding="utf-8")
+
+
+def _few(folder: Path) -> None:
+    _write(folder, "train", PAIRS[:5])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (_unequal, r"train\.de has 1 lines, .*train\.en has 80;"),
+        (_latin, r"train\.de, line 3: byte 0xfc is no UTF-8"),
+        (_damaged, r"train\.en\.gz cannot be read"),
+        (_empty, r"of 80 pairs 0 can be used .*80 pairs with an empty side"),
+        (_third, r"endings de, en, fr; say which.*source=en"),
+        (_few, r"5 pairs are too few"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(tmp_path: Path, spoil: Callable[[Path], None], says: str) -> None:
+    """By file and line, with a cure."""
+    _write(tmp_path, "train", PAIRS)
+    spoil(tmp_path)
+    with pytest.raises(DataError, match=says):
+        load_task("translation", tmp_path)
+
+
+def test_a_table_needs_two_columns(tmp_path: Path) -> None:
+    """The line is named."""
+    (tmp_path / "t.tsv").write_text("a\tb\na\tb\tc\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"t\.tsv, line 2: 3 columns"):
+        load_task("translation", tmp_path / "t.tsv")
+    with pytest.raises(DataError, match="absent does not exist"):
+        load_task("translation", tmp_path / "absent")
+    (tmp_path / "t.tsv").unlink()
+    _write(tmp_path, "train", PAIRS)
+    with pytest.raises(DataError, match="unknown test 'test_x'; known: train"):
+        load_task("translation", tmp_path, test="test_x")
+
+
+@pytest.mark.parametrize("option", [{"vocabulary": 100}, {"most_tokens": 0}, {"joint": "perhaps"}])
+def test_options_have_ranges(data: Path, option: dict[str, object]) -> None:
+    """They are named."""
+    with pytest.raises(SpecError, match=f"task option {next(iter(option))}"):
+        _load(data, **option)
+
+
+def test_every_reference_is_of_the_space_and_builds(data: Path) -> None:
+    """So do smaller ones where a limit refuses them."""
+    task = _load(data)
+    space = task.default_space()
+    rng = np.random.default_rng(0)
+    for architecture in [*(r.architecture for r in task.references()), *(space.sample(rng) for _ in range(10))]:
+        found = nn.profile(task.network(space, architecture), input_shape=task.input_shape, input_dtype="int64")
+        assert found.output_shape == task.output_shape
+
+    def small(architecture: nw.Architecture) -> bool:
+        term = task.network(space, architecture)
+        return nn.profile(term, input_shape=task.input_shape, input_dtype="int64").params < 200_000
+
+    narrowed = task.narrowed(small)
+    assert len(narrowed) >= 3
+    assert all(small(reference.architecture) for reference in narrowed)
+
+
+def _space(task: Translation) -> nw.SearchSpace:
+    return nw.SearchSpace(
+        nn.encoder_decoder(
+            nn.encoder_layer(64, mixer=nw.choice("mixer", ["attention", "convolution"])),
+            nn.decoder_layer(64),
+            source_length=task.source_length,
+            source_tokens=len(task.source),
+            target_tokens=len(task.target),
+            source_features=32,
+            target_features=32,
+        )
+    )
+
+
+def test_from_files_to_translations(data: Path, tmp_path: Path) -> None:
+    """The best network is measured by BLEU, exported, checked, and translates alone as it does in the task."""
+    task = _load(data)
+    out = tmp_path / "run"
+    result = nw.search(task=task, space=_space(task), budget="2 trials", max_epochs=40, out=out)
+    card = json.loads((out / "best" / "card.json").read_text(encoding="utf-8"))
+    assert [(o.metric, o.direction) for o in result.objectives] == [("perplexity", "min")]
+    assert result.best.metrics["perplexity"] < 30
+    assert 0 <= card["metrics"]["test_bleu"] <= 100
+    again = {(one["split"], one["runtime"], one["metric"]) for one in card["check"]["rescored"]}
+    assert ("test", "onnxruntime", "perplexity") in again
+    assert len(again) == 8
+
+    import torch
+
+    from netwright.export.runtime import read_weights
+
+    model = nn.build(_space(task).resolve(result.best.architecture), input_shape=task.input_shape, input_dtype="int64")
+    model.load_state_dict(read_weights(out / "best" / "weights.safetensors"))
+    texts = [ours for ours, _ in task.parts["test"]]
+    with torch.inference_mode():
+        wanted = task.translate(model, texts)
+    lines = "\n".join([texts[0], "", *texts[1:]]) + "\n"
+    run = subprocess.run(
+        [sys.executable, str(out / "best" / "model.py")],
+        cwd=tmp_path,
+        input=lines.encode(),
+        capture_output=True,
+        check=True,
+    )
+    assert run.stdout.decode().splitlines() == [wanted[0], "", *wanted[1:]]
+    (tmp_path / "bad.txt").write_bytes(b"ok\n\xff\n")
+    run = subprocess.run(
+        [sys.executable, str(out / "best" / "model.py"), "bad.txt"], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert run.returncode == 2
+    assert b"bad.txt, line 2: no UTF-8" in run.stderr
