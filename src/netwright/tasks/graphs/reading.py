@@ -118,7 +118,8 @@ def _read_npz(path: Path) -> RawGraph:
 def _npz_features(arrays: Mapping[str, NDArray[Any]], where: str) -> Features | None:
     for names in (_CSR, _SCIPY):
         if all(name in arrays for name in names):
-            return _csr(*(arrays[name] for name in names), where)
+            starts, columns, values, shape = (arrays[name] for name in names)
+            return _csr(starts, columns, values, shape, where)
     given = [name for name in _CSR if name in arrays]
     if given:
         raise DataError(f"{where}: sparse features are {', '.join(_CSR)}; it has only {', '.join(given)}")
@@ -139,7 +140,8 @@ def _csr(
     fits = whole and len(starts) == sizes[0] + 1 and len(columns) == len(values) and values.ndim == 1
     if not fits or starts[0] != 0 or starts[-1] != len(columns) or (np.diff(starts.astype(np.int64)) < 0).any():
         raise DataError(f"{where}: its sparse features are damaged: the row pointers do not fit {len(columns)} values")
-    rows = np.repeat(np.arange(sizes[0]), np.diff(starts.astype(np.int64)))
+    counts: Ints = np.diff(starts.astype(np.int64)).astype(np.int64)
+    rows = np.repeat(np.arange(sizes[0]), counts)
     outside = np.flatnonzero((columns < 0) | (columns >= sizes[1]))
     if len(outside):
         first = int(outside[0])
