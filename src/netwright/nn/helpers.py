@@ -188,7 +188,10 @@ class Recurrent(nn.Module):
         self.returns = returns
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out, _ = self.layer(x)
+        layer = self.layer
+        zeros = (0 * x[:, :1, :1]).transpose(0, 1)  # made of x: a traced batch keeps any size
+        state = zeros.expand(layer.num_layers * (1 + layer.bidirectional), -1, layer.hidden_size).contiguous()
+        out, _ = layer(x, (state, state) if isinstance(layer, nn.LSTM) else state)
         if self.returns == "sequence":
             return out
         if not self.layer.bidirectional:
