@@ -85,7 +85,7 @@ def test_loops_and_doubles_are_left_out_and_counted(tmp_path: Path) -> None:
 def test_parts_that_are_missing_are_split_off(tmp_path: Path) -> None:
     """All three, or the validation part alone; disjoint, and told."""
     none = load(tmp_path, {"train_idx": None, "val_idx": None, "test_idx": None})
-    parts = [nodes for nodes in none.graph.parts.values()]
+    parts = list(none.graph.parts.values())
     assert len(np.unique(np.concatenate(parts))) == sum(map(len, parts)) == 24
     assert "no split is given" in "\n".join(none.notes)
     some = load(tmp_path, {"val_idx": None, "train_idx": np.arange(4, 20), "test_idx": np.arange(4)})
