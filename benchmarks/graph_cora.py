@@ -5,7 +5,7 @@
 
 Accuracy of 1,000 test nodes, read once at the end of each run. With 140 labels one run says little: the standard
 deviation over seeds of GAT is 0.007 in its paper (table 2), so read the means and their intervals. The
-references are trained for the task's full number of steps, or until the time is up; more time does not make them better.
+references are trained for the full number of steps, or until the time is up; more time does not make them better.
 """
 
 from __future__ import annotations
