@@ -105,7 +105,7 @@ class NodeClassification(ClassifyingTask):
     def work(self) -> float:
         """A step computes all nodes, so that a training node costs less the more there are."""
         values = self.graph.edges.shape[1] + len(self.graph.features.values)
-        return max(1.0, _WORK_A_VALUE * values / len(self._train[1]))
+        return float(max(1.0, _WORK_A_VALUE * values / len(self._train[1])))
 
     @property
     def full_epochs(self) -> float:  # type: ignore[override]  # a constant here
