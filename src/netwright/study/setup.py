@@ -311,8 +311,10 @@ def find_space(spec: SearchSpec, task: Task) -> tuple[SearchSpace, str]:
 
 
 def learns_images(task: Task) -> bool:
-    """Whether a task's examples are images, of one class each."""
-    return task.classifies and len(task.input_shape) == 3
+    """Whether a task's examples are images with one logit a class."""
+    from netwright.tasks.image_task import ImageTask
+
+    return (task.classifies or isinstance(task, ImageTask)) and len(task.input_shape) == 3
 
 
 def load_space(file: Path, name: str, task: Task) -> SearchSpace:

@@ -87,6 +87,11 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             MappingProxyType({"mase": "min", "mae": "min", "rmse": "min"}),
             "a table in the order of time: .csv, .csv.gz, .parquet",
         ),
+        "node-classification": TaskEntry(
+            "netwright.tasks.graphs:NodeClassification",
+            MappingProxyType({"accuracy": "max", "macro_f1": "max"}),
+            "a graph: a .npz file, or a folder with features, edges, labels and split",
+        ),
         "speech-recognition": TaskEntry(
             "netwright.tasks.speech_recognition:SpeechRecognition",
             MappingProxyType({"wer": "min", "cer": "min"}),

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from netwright.errors import SpecError, shorten, wrong
+from netwright.errors import SpecError, one_line, shorten, wrong
 
 LARGEST_SIDE = 4096
 
@@ -50,15 +50,15 @@ def pretrained_file(path: str | Path) -> Path | None:
     """
     if not str(path):
         return None
-    file = Path(path)
+    from safetensors import SafetensorError, safe_open
+
+    cure = "write one with safetensors.torch.save_file(model.state_dict(), FILE)"
     try:
-        found = file.is_file()
-        head = file.open("rb").read(9) if found else b""
-    except (OSError, ValueError):
-        found, head = False, b""
-    if not found:
-        raise SpecError(wrong("pretrained", shorten(str(path)), "a safetensors file that can be read"))
-    if len(head) < 9 or head[8:] != b"{":
-        cure = "write one with safetensors.torch.save_file(model.state_dict(), FILE)"
-        raise SpecError(wrong("pretrained", shorten(str(path)), "a safetensors file", cure))
-    return file.resolve()
+        with safe_open(path, framework="numpy") as weights:
+            names = list(weights.keys())
+    except (OSError, ValueError, SafetensorError) as error:
+        reason = f"{one_line(error)}; {cure}"
+        raise SpecError(wrong("pretrained", shorten(str(path)), "a safetensors file", reason)) from error
+    if not names:
+        raise SpecError(wrong("pretrained", shorten(str(path)), "a safetensors file with weights in it", cure))
+    return Path(path).resolve()

@@ -70,6 +70,10 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             "runtimes/series.py",
             "``python model.py FILE.npy`` (or FILE.csv) prints the classes of series, or a forecast.",
         ),
+        "nodes": Runtime(
+            "runtimes/nodes.py",
+            "``python model.py NODES.csv`` (or NODES.npy) prints the class of each node that is named by its number.",
+        ),
         "speech": Runtime(
             "runtimes/speech.py",
             "``python model.py FILE.wav`` prints what is said in a recording.",
