@@ -67,9 +67,9 @@ class _Design:
 
 _PAN = ("in5.down4", "down4.down3", "down3.up4", "up4.up5")
 _REFERENCES = {
+    "cnn-pan": _Design("plain", 24, (32, 64, 128, 192), (1, 2, 2, 1), 64, _PAN, activation="silu"),
     "resnet-fpn": _Design("residual", 24, (32, 64, 128, 192), (1, 2, 2, 1), 64),
     "mobilenet-fpn": _Design("mbconv", 16, (16, 32, 64, 96), (1, 2, 3, 2), 48, light=True),
-    "cnn-pan": _Design("plain", 24, (32, 64, 128, 192), (1, 2, 2, 1), 64, _PAN, activation="silu"),
 }
 
 
