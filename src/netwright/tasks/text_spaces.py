@@ -170,9 +170,8 @@ def narrowed_classes(space: SearchSpace, admits: Callable[[Architecture], bool])
 
 
 def _classes(space: SearchSpace, depth: int, features: int, mixer: str, pool: str) -> Architecture:
-    decisions: dict[str, Value] = {
-        **{"depth": depth, "features": features, "pool": pool, "dropout": 0.2, "positions": mixer == "attention"},
-    }
+    decisions: dict[str, Value] = {"depth": depth, "features": features, "pool": pool, "dropout": 0.2}
+    decisions["positions"] = mixer == "attention"
     for place in range(depth):
         decisions |= {f"layer{place}.mixer": mixer, f"layer{place}.kernel": 3, f"layer{place}.heads": 2}
     return space.architecture(decisions, drop_inactive=True)
