@@ -106,6 +106,9 @@ PREDICTORS = OMP_NUM_THREADS=1 $(BIN)/python benchmarks/predictors_nb201.py --da
 bench-predictors: env ## rank correlation and calibration of predictors (T7), alone and, after bench-scores, with proxies
 	$(PREDICTORS) --held-out 1000 --table nasbench201-cifar10 --write docs/figures/predictors.md
 	$(PREDICTORS) --proxy-scores runs/proxies.jsonl --table nasbench201-cifar10 --write docs/figures/predictors_proxies.md
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/predictors_nb201.py --data $(DATA) --seeds 20 --labels 20 50 100 --held-out 1000 \
+		--predictor average params --write docs/figures/predictors_others.md --jobs 2 --table nasbench201-cifar100 \
+		nasbench201-imagenet16-120 nasbench-macro channel-bench-resnet accel-nasbench
 
 SCORES = OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies_nb201.py --data $(DATA) --seed 1
 

@@ -93,12 +93,12 @@ def test_each_sampling_has_its_sampler() -> None:
 
 def test_networks_that_say_the_same_are_noticed() -> None:
     """All equal, some equal, all at chance, all with one number; nothing is said where they differ."""
-    fine = Distinct((0.5, 0.75, 0.25), 0, 0.25)
+    fine = Distinct((0.5, 0.75, 0.25), 0, 0.25, 3)
     assert fine.warning == ""
     assert not fine.all_equal
     assert replace(fine, equal_pairs=3).all_equal
     assert replace(fine, equal_pairs=3).warning == "3 different networks give the same outputs"
     assert replace(fine, equal_pairs=1).warning == "1 pairs of 3 random networks give the same outputs"
     assert "no network is better than chance" in replace(fine, chance=0.75).warning
-    assert replace(fine, accuracies=(0.5, 0.5)).warning == "2 different networks score the same: 0.500"
-    assert not Distinct((0.5,), 0, 0.25).all_equal
+    assert replace(fine, accuracies=(0.5, 0.5), num=2).warning == "2 different networks score the same: 0.500"
+    assert not Distinct((0.5,), 0, 0.25, 1).all_equal

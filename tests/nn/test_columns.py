@@ -11,6 +11,8 @@ from netwright.errors import BuildError, SpaceError
 from netwright.space import SearchSpace, choice
 from netwright.supernet import Supernet
 from netwright.tasks.losses import class_loss
+from netwright.tasks.series.spaces import classification_space
+from netwright.tasks.tabular.spaces import tabular_space
 
 CATEGORIES = (5, 2)
 
@@ -46,11 +48,11 @@ def test_what_is_counted_is_what_is_built() -> None:
         assert model.train()(rows()).ndim == 3
 
 
-def test_subnets_are_slices_of_the_supernet() -> None:
-    """What is taken out of a supernet answers as the subnet does, and learns the same in a step, bit for bit."""
-    supernet = Supernet(table_space(), input_shape=(5,), seed=0)
-    rng, targets = np.random.default_rng(0), torch.arange(7) % 3
-    for _ in range(12):
+def unequal(space: SearchSpace, x: torch.Tensor, count: int) -> list[str]:
+    """What differs between subnets and the networks that are taken out: outputs, and weights after a step."""
+    supernet = Supernet(space, input_shape=tuple(x.shape[1:]), seed=0)
+    rng, targets, found = np.random.default_rng(0), torch.arange(len(x)) % 2, list[str]()
+    for _ in range(count):
         architecture = supernet.space.sample(rng)
         plain, subnet = supernet.extract(architecture), supernet.subnet(architecture)
         outputs = []
@@ -58,12 +60,27 @@ def test_subnets_are_slices_of_the_supernet() -> None:
             optimiser = torch.optim.SGD(parameters, lr=0.1)
             optimiser.zero_grad()
             model.train()
-            out = plain(rows()) if model is plain else subnet(rows())
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                out = plain(x) if model is plain else subnet(x)
             class_loss(out, targets).backward()
             optimiser.step()
             outputs.append(out)
-        assert torch.equal(*outputs)
-        assert [n for n, own in plain.named_parameters() if not torch.equal(own, subnet.weight(n))] == []
+        found += [] if torch.equal(*outputs) else ["outputs"]
+        found += [n for n, own in plain.named_parameters() if not torch.equal(own, subnet.weight(n))]
+    return found
+
+
+def test_subnets_are_slices_of_the_supernet() -> None:
+    """What is taken out of a supernet answers as the subnet does, and learns the same in a step, bit for bit."""
+    assert unequal(table_space(), rows(), 12) == []
+
+
+def test_so_in_the_default_spaces() -> None:
+    """Of tables and of series."""
+    assert unequal(tabular_space(3, CATEGORIES, 2, classes=True), rows(), 6) == []
+    x = torch.randn(4, 2, 24, generator=torch.Generator().manual_seed(0))
+    assert unequal(classification_space((2, 24), 2), x, 6) == []
 
 
 def test_a_vector_is_numbers_and_one_hot_categories() -> None:

@@ -9,10 +9,12 @@ import torch
 import netwright as nw
 from netwright import nn
 from netwright.export.runtimes import detection as runtime
+from netwright.supernet import Supernet
 from netwright.tasks.detection.augmentation import BoxAugmentation
 from netwright.tasks.detection.losses import assign, detection_loss, map_points, overlaps
+from netwright.tasks.detection.references import detection_references, narrowed_detectors
 from netwright.tasks.detection.scoring import Scorer, detections
-from netwright.tasks.detection.space import STRIDES, detection_references, detection_space, map_extents
+from netwright.tasks.detection.space import STRIDES, detection_space, map_extents
 
 CANVAS = (64, 96)
 POINTS = map_points(map_extents(CANVAS), STRIDES)
@@ -160,3 +162,29 @@ def test_what_is_no_detector_is_refused() -> None:
     wrong = nw.SearchSpace(nn.decode_boxes((2,), (2,), (8,)))
     with pytest.raises(nw.errors.BuildError, match="needs a row of 4 distances"):
         nn.build(wrong.resolve(wrong.architecture({})), input_shape=(5, 6))
+
+
+def test_references_that_are_too_large_are_made_smaller() -> None:
+    """The widest that is admitted is given, none twice; where nothing is admitted there is none."""
+    space = detection_space((3, *CANVAS), 2)
+
+    def params(architecture: nw.Architecture) -> int:
+        return nn.profile(space.resolve(architecture), input_shape=(3, *CANVAS)).params
+
+    found = narrowed_detectors(space, lambda architecture: params(architecture) <= 150_000)
+    assert len(found) >= 2
+    assert all(params(reference.architecture) <= 150_000 for reference in found)
+    assert narrowed_detectors(space, lambda _: False) == ()
+    assert narrowed_detectors(space, lambda _: True) == ()
+
+
+def test_detectors_share_weights() -> None:
+    """The whole space has a supernet, and a detector taken out of it computes the very same."""
+    space = detection_space((3, 64, 64), 2)
+    supernet = Supernet(space, input_shape=(3, 64, 64))
+    rng = np.random.default_rng(0)
+    x = torch.rand(2, 3, 64, 64)
+    for architecture in (space.sample(rng), space.sample(rng)):
+        alone, subnet = supernet.extract(architecture).train(), supernet.subnet(architecture)
+        subnet.model.train()
+        assert torch.equal(alone(x), subnet(x))

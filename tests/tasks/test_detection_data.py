@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netwright.errors import DataError, SpecError
+from netwright.errors import DataError, MissingDependencyError, SpecError
 from netwright.tasks import load_task
 from netwright.tasks.detection.annotations import MOST_BROKEN
 from netwright.tasks.detection.letterbox import GREY, canvas_size
 from netwright.tasks.detection.task import ObjectDetection
 
 pytest.importorskip("PIL")
+pytest.importorskip("faster_coco_eval")
 
 HEADER = "image,xmin,ymin,xmax,ymax,label\n"
 
@@ -112,7 +113,7 @@ def test_one_class_is_enough(folder: Path) -> None:
 BAD_CSV: dict[str, tuple[Callable[[str], str], str]] = {
     "empty": (lambda _: "", "line 1: no column image"),
     "header only": (lambda _: HEADER, "names no image"),
-    "no label column": (lambda t: t.replace("label", "lable"), "line 1: no column label"),
+    "no label column": (lambda t: t.replace("label", "tag"), "line 1: no column label"),
     "missing image": (lambda t: t.replace("3.png", "33.png"), r"boxes.csv line 5: the image '33.png' is not there"),
     "path that leads out": (lambda t: t.replace("3.png", "../x.png"), "line 5: .*no name of an image below"),
     "absolute path": (lambda t: t.replace("3.png", "/etc/passwd"), "line 5: .*no name of an image below"),
@@ -226,6 +227,13 @@ def test_options_and_paths_are_checked(folder: Path) -> None:
     with pytest.raises(DataError, match="holds no annotations"):
         ObjectDetection.load(folder / "images")
     assert 0 < MOST_BROKEN < 1
+
+
+def test_what_is_not_installed_is_named_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search does not end in a missing evaluator after its first training."""
+    monkeypatch.setattr("netwright.tasks.detection.scoring.find_spec", lambda _: None)
+    with pytest.raises(MissingDependencyError, match=r"faster-coco-eval.*netwright\[detection\]"):
+        ObjectDetection.load("nothing")
 
 
 def test_blood_cells_are_read_as_they_are_published() -> None:

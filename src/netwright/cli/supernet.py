@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from netwright.cli.runs import read_architecture
-from netwright.cli.searching import AsJson, Quiet, Text, _number, _run
+from netwright.cli.searching import AsJson, Quiet, Text, _number, _run, task_options
 from netwright.cli.text import clean, duration, json_line, table
 from netwright.errors import SpecError, one_line, wrong
 from netwright.readable import number
@@ -48,6 +48,9 @@ def make_group() -> typer.Typer:
 def train(
     data: Annotated[Text, typer.Option(help="digits, a .npz file, a folder of images, or MNIST's idx files.")] = None,
     task: Annotated[Text, typer.Option(help="What is learned.  [default: image-classification]")] = None,
+    task_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of the task's data, such as target=income.")
+    ] = None,
     space: Annotated[Text, typer.Option(help="A shipped search space (netwright spaces) or FILE.py:NAME.")] = None,
     sampling: Annotated[
         Text, typer.Option(help="sandwich, uniform, fair, progressive or pareto.  [default: sandwich]")
@@ -76,7 +79,8 @@ def train(
     from netwright.study.supernet_use import new_training, options_of, search_spec
 
     known = read_record(Path(out)) if out is not None and is_supernet(Path(out)) else None
-    options = {"task": task, "data": data, "space": space, "device": device, "out": out}
+    read = task_options(task_option or ()) or None
+    options = {"task": task, "task_options": read, "data": data, "space": space, "device": device, "out": out}
     numbers = {"workers": _number(workers), "seed": _number(seed)}
     spec = search_spec(known, **options, **numbers, trial_memory_limit=memory_limit)
     if known is None:
@@ -153,17 +157,18 @@ def evaluate(
         if not networks:
             raise SpecError(wrong("sample", 0, ">= 1 without an architecture", "give --sample or --architecture"))
         rows = score_networks(opened, networks, audit_epochs=epochs, workers=workers)
-    found = None if epochs is None else agreement_of(rows, epochs)
+    goal = opened.task.objective
+    found = None if epochs is None else agreement_of(rows, epochs, goal)
     if as_json:
         for row in rows:
             print(json_line(row.to_dict()))
         if found is not None:
             print(json_line({"audit": found.to_dict()}))
     else:
-        print(_table(rows))
+        print(_table(rows, goal.metric))
         if found is not None:
             print(found)
-    values = {row.metrics["accuracy"] for row in rows if row.metrics}
+    values = {row.metrics[goal.metric] for row in rows if row.metrics}
     if len(values) == 1 and len(rows) > 1:
         print(f"warning: all {len(rows)} networks score the same; the supernet ranks nothing", file=sys.stderr)
     return 0
@@ -232,7 +237,8 @@ def extract(
         opened = open_supernet(run, data=data, space=space)
         chosen = choose_networks(opened, [_of_space(opened.space, architecture)], 0, 0)[0]
         metrics = extract_network(opened, chosen, out)
-    print(f"the network is in {clean(out)}: validation accuracy {metrics['accuracy']:.4f} with shared weights, checked")
+    goal = opened.task.objective.metric
+    print(f"the network is in {clean(out)}: validation {goal} {metrics[goal]:.4f} with shared weights, checked")
     return 0
 
 
@@ -241,14 +247,14 @@ def _of_space(space: SearchSpace, file: Path) -> Architecture:
     return space.architecture(dict(read_architecture(file)))
 
 
-def _table(rows: list[Scored]) -> str:
-    columns = ("accuracy", "loss", "params", "macs")
+def _table(rows: list[Scored], metric: str) -> str:
+    columns = (metric, "loss", "params", "macs")
     trained = any(row.trained for row in rows)
     head = ["network", *columns, *(["trained"] if trained else []), "note"]
     lines = []
     for row in rows:
         cells = [number(name, row.metrics[name]) if name in row.metrics else "-" for name in columns]
-        alone = [f"{row.trained['accuracy']:.4f}" if "accuracy" in row.trained else "-"] if trained else []
+        alone = [f"{row.trained[metric]:.4f}" if metric in row.trained else "-"] if trained else []
         lines.append([row.architecture.id[:12], *cells, *alone, row.error])
     return table(head, lines)
 

@@ -30,30 +30,34 @@ class Distinct:
     """What some random subnets said of the same images.
 
     Args:
-        accuracies: of each, on these.
+        accuracies: of each, on these; none where outputs are no classes.
         equal_pairs: pairs of them with the very same outputs.
         chance: share of the most frequent class.
+        num: how many subnets.
     """
 
     accuracies: tuple[float, ...]
     equal_pairs: int
     chance: float
+    num: int
 
     @property
     def all_equal(self) -> bool:
         """Whether all said the same: then the weights are shared wrongly, or the networks do not differ."""
-        num = len(self.accuracies)
+        num = self.num
         return num > 1 and self.equal_pairs == num * (num - 1) // 2
 
     @property
     def warning(self) -> str:
         """What is odd; empty where nothing is."""
-        num = len(self.accuracies)
+        num = self.num
         if self.all_equal:
             return f"{num} different networks give the same outputs"
         if self.equal_pairs:
             return f"{self.equal_pairs} pairs of {num} random networks give the same outputs"
-        if num and max(self.accuracies) <= self.chance:
+        if not self.accuracies:
+            return ""
+        if max(self.accuracies) <= self.chance:
             best = max(self.accuracies)
             return f"no network is better than chance with shared weights (the best of {num}: {best:.3f}); train longer"
         if num > 1 and len(set(self.accuracies)) == 1:
@@ -66,7 +70,9 @@ class Distinct:
 
 
 @torch.no_grad()
-def compare_outputs(supernet: Supernet, images: Stored, batches: Batches, seed: int = 0) -> Distinct:
+def compare_outputs(
+    supernet: Supernet, images: Stored, batches: Batches, seed: int = 0, *, classes: bool = True
+) -> Distinct:
     """Ask some random subnets the same images, each with its own statistics of norms.
 
     Args:
@@ -74,6 +80,7 @@ def compare_outputs(supernet: Supernet, images: Stored, batches: Batches, seed: 
         images: what they are asked.
         batches: on which statistics of norms are measured.
         seed: of the draw.
+        classes: whether outputs are classes, which accuracies can be told of.
     """
     shown = np.linspace(0, len(images) - 1, min(NUM_IMAGES, len(images)), dtype=np.int64)
     x = images.to_input(torch.from_numpy(images.inputs[shown].copy()).to(batches.device))
@@ -84,8 +91,10 @@ def compare_outputs(supernet: Supernet, images: Stored, batches: Batches, seed: 
         recalibrate(model, batches, num_shards=4)
         outputs.append(model.eval()(x))
     equal = sum(torch.equal(a, b) for a, b in combinations(outputs, 2))
+    if not classes:
+        return Distinct((), equal, 0.0, len(outputs))
     accuracies = tuple(float((logits.argmax(1) == y).double().mean()) for logits in outputs)
-    return Distinct(accuracies, equal, float(torch.bincount(y).max()) / len(y))
+    return Distinct(accuracies, equal, float(torch.bincount(y).max()) / len(y), len(outputs))
 
 
 def _drawn(supernet: Supernet, seed: int) -> list[Architecture]:

@@ -26,6 +26,7 @@ from netwright.errors import TrialError
 from netwright.evaluation.batches import Batches
 from netwright.evaluation.gradients import (
     Helper,
+    Loss,
     _cores,
     _shared_like,
     _split,
@@ -50,24 +51,27 @@ class Lesson:
         label_smoothing: of the labels.
         labels: share of the labels in what the others learn from, in [0, 1]: a teacher that knows little yet teaches
             slowly (Hinton, Vinyals and Dean 2015, section 2, weigh both, too).
+        of_labels: loss of outputs, labels and label smoothing; the cross entropy of classes if not given. Where outputs
+            are no classes nothing can be distilled.
     """
 
     distil: bool = True
     divergence: Divergence = "kl"
     label_smoothing: float = 0.0
     labels: float = 0.0
+    of_labels: Loss = class_loss
 
     def loss(self, logits: Tensor, y: Tensor, teacher: Tensor | None) -> Tensor:
         """Of a network.
 
         Args:
-            logits: that it gives, (B, C); of members (B, L, C).
-            y: classes (B,).
+            logits: outputs that it gives, of classes (B, C), of members (B, L, C).
+            y: labels, of classes (B,).
             teacher: answers that it learns from, (B, C) probabilities; None for the labels alone.
         """
         if teacher is not None and not self.labels:
             return divergence(self.divergence, joined(logits), teacher)
-        told = class_loss(logits, y, self.label_smoothing)
+        told = self.of_labels(logits, y, self.label_smoothing)
         if teacher is None:
             return told
         return self.labels * told + (1 - self.labels) * divergence(self.divergence, joined(logits), teacher)
@@ -128,7 +132,7 @@ class SupernetGradients:
         subnet = self.supernet.subnet(architecture)
         subnet.model.train()
         with torch.no_grad(), self._noise(step, 0, x):
-            return float(class_loss(subnet(x), y))
+            return float(self.lesson.of_labels(subnet(x), y, 0.0))
 
     def close(self) -> None:
         """End the helpers. Safe to call twice."""

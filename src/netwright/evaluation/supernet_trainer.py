@@ -127,9 +127,10 @@ class SupernetTrainer(TrainingEvaluator):
             self.recipe,
             settings.sampler(supernet.networks, planned),
             epochs=settings.length,
-            distil=settings.distil,
+            distil=settings.distil and self.task.classifies,
             divergence=settings.divergence,
             labels=settings.labels,
+            loss=self.task.loss,
             options=how,
             listener=teller,
         )
@@ -139,7 +140,8 @@ class SupernetTrainer(TrainingEvaluator):
             return {**metrics, "stopped": 1.0}
         from netwright.evaluation.supernet_check import compare_outputs
 
-        distinct = compare_outputs(supernet, self._images(*self.task.validation()), batches, settings.seed)
+        shown = self._images(*self.task.validation())
+        distinct = compare_outputs(supernet, shown, batches, settings.seed, classes=self.task.classifies)
         self._require_distinct(distinct)
         written = save_supernet(self.folder / WEIGHTS, supernet, self.task)
         report = {

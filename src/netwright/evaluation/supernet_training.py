@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from netwright.errors import TrialError
 from netwright.evaluation.batches import Batches
 from netwright.evaluation.checkpoints import TrainingState
+from netwright.evaluation.gradients import Loss
 from netwright.evaluation.optimizers import Optimizer
 from netwright.evaluation.recipe import Recipe, Schedule
 from netwright.evaluation.supernet_gradients import Lesson, SupernetGradients
@@ -27,6 +28,7 @@ from netwright.evaluation.training import Trained, TrainingOptions
 from netwright.nn.places import Place
 from netwright.nn.slices import put
 from netwright.supernet import BestUp, Progressive, Sampler, Supernet
+from netwright.tasks.losses import class_loss
 from netwright.types import Architecture
 
 _log = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ def train_supernet(
     distil: bool = True,
     divergence: Divergence = "kl",
     labels: float = 0.0,
+    loss: Loss = class_loss,
     options: TrainingOptions | None = None,
     listener: Listener = lambda position: False,
 ) -> Trained:
@@ -86,6 +89,7 @@ def train_supernet(
         distil: let all networks of a step but the first learn from its answers.
         divergence: how their answers are compared with these.
         labels: share of the labels in what they learn from, in [0, 1].
+        loss: of outputs, labels and label smoothing; others than that of classes go with ``distil=False`` only.
         options: checkpoints, deadline, processes that share each step.
         listener: is told of each step; where it says so the training stops there, with a checkpoint.
 
@@ -93,7 +97,7 @@ def train_supernet(
         TrialError: the loss was not finite twice, or a helper process died.
     """
     options = options or TrainingOptions()
-    lesson = Lesson(distil, divergence, recipe.label_smoothing, labels)
+    lesson = Lesson(distil, divergence, recipe.label_smoothing, labels, loss)
     run = _Run(supernet, batches, recipe, recipe.schedule(epochs, batches.steps_per_epoch), options, lesson)
     start_s = time.monotonic()
     try:

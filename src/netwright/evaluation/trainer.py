@@ -24,6 +24,7 @@ from netwright.errors import ConstraintViolation, NetwrightError, SpecError, unk
 from netwright.evaluation.batches import Batches, Data, fitting_batch_size
 from netwright.evaluation.latency import LatencySpec, measure_latency
 from netwright.evaluation.machine import memory_bytes
+from netwright.evaluation.pretrained import SHARE, begin_with_file
 from netwright.evaluation.recipe import Recipe
 from netwright.space import SearchSpace
 from netwright.space.terms import Term
@@ -109,6 +110,7 @@ class TrainingEvaluator:
         "latency_ms": (0.0, float("inf")),
         "epochs": (0.0, float("inf")),
         "train_time_s": (0.0, float("inf")),
+        SHARE: (0.0, 1.0),
     }
 
     def __init__(
@@ -180,6 +182,7 @@ class TrainingEvaluator:
         metrics = self._check_sizes(term)
         with _out_of_memory_is_infeasible(self._memory_bound(), metrics), _threads(self.options.threads):
             model = self._build(term, seed)
+            metrics |= self._pretrained(model)
             if self._wants_latency():
                 metrics |= self.measure_latencies(model)
                 self._check(metrics)
@@ -319,6 +322,11 @@ class TrainingEvaluator:
         from netwright.nn.building import build
 
         return build(term, input_shape=self.task.input_shape, seed=seed, input_dtype=self.task.input_dtype)
+
+    def _pretrained(self, model: nn.Module) -> dict[str, float]:
+        """Begin with the weights of a file, where the task names one."""
+        path: Path | None = getattr(self.task, "pretrained", None)
+        return {} if path is None else {SHARE: begin_with_file(model, path)}
 
     def _latency(self, model: nn.Module) -> float:
         found = measure_latency(model, self.task.input_shape, self.options.latency, examples=self._tokens())

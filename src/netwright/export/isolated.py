@@ -68,6 +68,8 @@ def main(request_file: str) -> None:
     _save("torch", _run_torch(model, inputs, request["batch"], kept))
     if request["export"]:
         result["opset"] = export_onnx(model, inputs["probe"], dynamo=request["export"] == "dynamo")
+        if hasattr(module, "finish_onnx"):
+            module.finish_onnx("model.onnx")
     if request["onnx"]:
         import onnxruntime
 

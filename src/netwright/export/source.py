@@ -220,11 +220,17 @@ def assignment(name: str, value: Value) -> str:
         >>> print(assignment("NAMES", ("it's", 'a "b"', "c")))
         NAMES = ("it's", 'a "b"', "c")
     """
-    line = f"{name} = {_literal(value)}"
-    if len(line) <= WIDTH or not isinstance(value, tuple):
+    return f"{name} = {_spread(value, 0, len(name) + 3)}"
+
+
+def _spread(value: Value, indent: int, used: int) -> str:
+    """A literal on one line if it fits behind what is used of it, else a tuple's items on lines of their own."""
+    line = _literal(value)
+    if used + len(line) <= WIDTH or not isinstance(value, tuple):
         return line
-    items = "".join(f"    {_literal(item)},\n" for item in value)
-    return f"{name} = (\n{items})"
+    inner = " " * (indent + 4)
+    items = "".join(f"{inner}{_spread(item, indent + 4, indent + 5)},\n" for item in value)
+    return f"(\n{items}{' ' * indent})"
 
 
 def _literal(value: Value) -> str:

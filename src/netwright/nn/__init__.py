@@ -8,6 +8,7 @@ from netwright.nn.backend import TorchBackend
 from netwright.nn.blocks import conv_norm_act, factorized_reduce, mbconv, op, project, squeeze_excite
 from netwright.nn.building import build
 from netwright.nn.columns import column_tokens, column_vector, combine_members, member_linear, members, temperature
+from netwright.nn.graphs import all_nodes, graph_attention, maximum, node_features, node_linear, propagate
 from netwright.nn.layers import (
     activation,
     adaptive_pool,
@@ -95,6 +96,7 @@ __all__ = [
     "activation",
     "adaptive_pool",
     "add",
+    "all_nodes",
     "attention",
     "avg_pool",
     "batch_norm",
@@ -125,6 +127,7 @@ __all__ = [
     "flatten",
     "gelu",
     "global_pool",
+    "graph_attention",
     "group_norm",
     "gru",
     "hardswish",
@@ -135,9 +138,12 @@ __all__ = [
     "linear",
     "lstm",
     "max_pool",
+    "maximum",
     "mbconv",
     "member_linear",
     "members",
+    "node_features",
+    "node_linear",
     "normalize",
     "one_of",
     "op",
@@ -150,6 +156,7 @@ __all__ = [
     "positional_embedding",
     "profile",
     "project",
+    "propagate",
     "recursive",
     "relu",
     "repeat",

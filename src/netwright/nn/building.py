@@ -7,8 +7,11 @@ torch's global random state is left as it was. Knows nothing of training or sear
 from __future__ import annotations
 
 import types
+from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
+
+from numpy.typing import NDArray
 
 from netwright.errors import BuildError, wrong
 from netwright.nn.writing import OwnCode, Written, own_namespace, write
@@ -66,7 +69,27 @@ def instantiate(written: Written, *, seed: int = 0, device: str = "cpu") -> torc
     made_on = nullcontext() if torch.empty(0).device.type == device else torch.device(device)
     with torch.random.fork_rng(devices=[]), made_on:
         torch.default_generator.manual_seed(seed)
-        return cast("torch.nn.Module", module.build())
+        model = cast("torch.nn.Module", module.build())
+    if device != "meta":
+        fill(model, written.constants)
+    return model
+
+
+def fill(model: torch.nn.Module, constants: Mapping[str, NDArray[Any]]) -> None:
+    """Put data into the buffers whose names end with its names.
+
+    Raises:
+        BuildError: a buffer has another shape.
+    """
+    import torch
+
+    for name, buffer in model.named_buffers() if constants else ():
+        for end, value in constants.items():
+            if f".{name}".endswith(f".{end}"):
+                if tuple(buffer.shape) != value.shape:
+                    cure = "give the operations the sizes of this graph"
+                    raise BuildError(f"{name} has shape {tuple(buffer.shape)}, the data for it {value.shape}; {cure}")
+                buffer.copy_(torch.from_numpy(value))
 
 
 def load(written: Written) -> types.ModuleType:

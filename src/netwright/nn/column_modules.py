@@ -72,7 +72,7 @@ class Members(nn.Module):
 
     def __init__(self, count: int, features: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randint(0, 2, (count, features)) * 2.0 - 1.0)
+        self.weight = nn.Parameter(1.0 + 0.5 * torch.randn(count, features))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x[:, None] * self.weight

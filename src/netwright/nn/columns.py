@@ -69,11 +69,12 @@ def _columns(numbers: int, categories: Sequence[int]) -> dict[str, object]:
 def members(count: Size) -> Op:
     """Declare the members of an ensemble that share all layers after it: (D,) becomes (count, D).
 
-    Each member sees the features scaled by weights of its own, which begin as 1 or -1 at random.
+    Each member sees the features scaled by weights of its own, which begin at random around 1.
 
     References:
         Gorishniy, Kotelnikov, Babenko (2025), TabM: Advancing Tabular Deep Learning with Parameter-Efficient
-        Ensembling, section 3 (its small version); after Wen, Tran, Ba (2020), BatchEnsemble.
+        Ensembling, section 3 (its small version, whose scales begin as 1 or -1: slower to learn in short trainings);
+        after Wen, Tran, Ba (2020), BatchEnsemble.
     """
     return make_op("members", {"count": size("count", count)})
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from netwright.nn import column_modules, translation_helpers
+from netwright.nn import column_modules, graph_modules, translation_helpers
 
 _TEXTS = '''\
 class Residual(nn.Module):
@@ -188,7 +188,10 @@ class Recurrent(nn.Module):
         self.returns = returns
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out, _ = self.layer(x)
+        layer = self.layer
+        zeros = (0 * x[:, :1, :1]).transpose(0, 1)  # made of x: a traced batch keeps any size
+        state = zeros.expand(layer.num_layers * (1 + layer.bidirectional), -1, layer.hidden_size).contiguous()
+        out, _ = layer(x, (state, state) if isinstance(layer, nn.LSTM) else state)
         if self.returns == "sequence":
             return out
         if not self.layer.bidirectional:
@@ -341,6 +344,10 @@ def _split(texts: str) -> dict[str, str]:
 
 
 HELPERS: Mapping[str, str] = MappingProxyType(
-    _split(_TEXTS) | _split(column_modules.TEXTS) | _split(translation_helpers.TEXTS)
+    {
+        name: text
+        for texts in (_TEXTS, column_modules.TEXTS, graph_modules.TEXTS, translation_helpers.TEXTS)
+        for name, text in _split(texts).items()
+    }
 )
 """Text of each helper class by its name, in the order in which they are written."""

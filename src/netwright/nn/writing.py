@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from numpy.typing import NDArray
 
 from netwright.errors import BuildError, wrong
 from netwright.nn.code import IDENTITY, WIDTH, Call, Code, Composite, Raw, render, walk
@@ -53,6 +57,7 @@ class Written:
         size: what was counted on the way.
         places: class and place of each layer with weights, in the order in which the modules are made; none where
             operations do not know their sites.
+        constants: data for the buffers of the network, by the end of their names.
     """
 
     text: str
@@ -60,6 +65,7 @@ class Written:
     own_classes: tuple[type, ...]
     size: Tally
     places: tuple[tuple[str, str], ...] = ()
+    constants: Mapping[str, NDArray[Any]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def source(
@@ -128,7 +134,8 @@ def write(
         raise BuildError(f"class {name} of your own has the name of a part of generated source; rename it")
     body = "\n\n\n".join([*(HELPERS[name] for name in helpers), *blocks])
     header = _header(flow, out, body, pasted.imports)
-    return Written(f"{header}\n\n\n{body}\n", out, own, size, _places([code for _, code in parts]))
+    places = _places([code for _, code in parts])
+    return Written(f"{header}\n\n\n{body}\n", out, own, size, places, _constants(term))
 
 
 def measure(term: Term, *, input_shape: tuple[int, ...], input_dtype: str = "float32") -> tuple[Tally, Flow]:
@@ -255,6 +262,16 @@ def _own_classes(codes: list[Code]) -> tuple[type, ...]:
 def _places(codes: list[Code]) -> tuple[tuple[str, str], ...]:
     calls = (inner for code in codes for inner in walk(code) if isinstance(inner, Call) and inner.place)
     return tuple((layer.func.rpartition(".")[2], layer.place) for layer in calls)
+
+
+def _constants(term: Term) -> Mapping[str, NDArray[Any]]:
+    """Data that operations bring, the outermost first."""
+    found: dict[str, NDArray[Any]] = {}
+    if isinstance(term, OpTerm):
+        for child in term.children:
+            found |= _constants(child)
+        found |= term.constants or {}
+    return found
 
 
 def _helpers_used(definitions: list[Definition], codes: list[Code]) -> list[str]:

@@ -6,8 +6,11 @@ immutable, hashable and comparable.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Union
+from typing import Any, Union
+
+from numpy.typing import NDArray
 
 from netwright.types import Value
 
@@ -23,6 +26,8 @@ class OpTerm:
         target: a class of one's own.
         site: where it stands in the declaration, which is the same for all architectures; empty where it was not asked
             for. It is not part of what the operation is: terms that differ in it alone are equal.
+        constants: data that networks hold and do not learn, such as a graph, by the end of the names of the buffers
+            that it is put into where a network is built. As the site, it is not part of what the operation is.
     """
 
     kind: str
@@ -30,6 +35,7 @@ class OpTerm:
     children: tuple[Term, ...] = ()
     target: type | None = None
     site: str = field(default="", compare=False, repr=False)
+    constants: Mapping[str, NDArray[Any]] | None = field(default=None, compare=False, repr=False)
 
     def arg(self, name: str, default: Value = None) -> Value:
         """Value of an argument, or ``default``."""

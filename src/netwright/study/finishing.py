@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netwright.tasks.base import Examples, Task
 
 Weights = Mapping[str, "torch.Tensor"]
-MARGIN = 2.0
+MARGIN = 1.0
 """A rival is asked where so many times what it should take is left."""
 
 

@@ -243,6 +243,14 @@ def _space_of(spec: SearchSpec, task: Task, objects: Mapping[str, Any]) -> tuple
     return space, code
 
 
+def _least_epochs(spec: SearchSpec, task: Task) -> float | None:
+    """Of the shortest training, where a person or the task says so."""
+    least: float | None = getattr(task, "least_epochs", None)
+    if spec.min_epochs is not None or least is None:
+        return spec.min_epochs
+    return least if spec.max_epochs is None else min(least, spec.max_epochs)
+
+
 def first_plan(spec: SearchSpec, task: Task) -> Plan:
     """The plan of the budget which the search began with."""
     return _plan_of(spec, spec.spending, task)
@@ -256,7 +264,7 @@ def _plan_of(spec: SearchSpec, budget: Budget, task: Task, climbs: bool | None =
         full_epochs=task.full_epochs,
         workers=spec.workers,
         eta=spec.eta,
-        min_epochs=spec.min_epochs,
+        min_epochs=_least_epochs(spec, task),
         max_epochs=spec.max_epochs,
         halving=spec.halves,
         climbs=climbs,
@@ -311,8 +319,10 @@ def find_space(spec: SearchSpec, task: Task) -> tuple[SearchSpace, str]:
 
 
 def learns_images(task: Task) -> bool:
-    """Whether a task's examples are images, of one class each."""
-    return task.classifies and len(task.input_shape) == 3
+    """Whether a task's examples are images with one logit a class."""
+    from netwright.tasks.image_task import ImageTask
+
+    return (task.classifies or isinstance(task, ImageTask)) and len(task.input_shape) == 3
 
 
 def load_space(file: Path, name: str, task: Task) -> SearchSpace:

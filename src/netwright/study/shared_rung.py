@@ -165,6 +165,7 @@ def with_shared_rung(parts: Parts, spec: SearchSpec, settings: Settings) -> Part
         space=spec.space,
         seed=spec.seed,
         settings=SupernetSettings(sampling=SAMPLING, epochs=plan.epochs, seed=spec.seed),
+        task_options=spec.task_options,
         space_fingerprint=parts.space.fingerprint(),
         data_fingerprint=parts.task.fingerprint(),
         code=parts.code,

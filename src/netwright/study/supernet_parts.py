@@ -24,7 +24,6 @@ from netwright.study.setup import Parts, first_proposals
 from netwright.study.supernet_audit import NUM_AUDITED, Audited, draw_audited
 from netwright.study.supernet_phase import SupernetPhase
 from netwright.study.supernet_record import SupernetRecord, read_finished
-from netwright.tasks.base import Task
 from netwright.types import Budget, Fidelity, Objective, Trial, digest
 
 if TYPE_CHECKING:
@@ -70,18 +69,6 @@ class Sharing:
     teacher: bool = False
 
 
-def require_classes(task: Task) -> None:
-    """Shared weights learn classes only, so far.
-
-    Raises:
-        SpecError: the task has others.
-    """
-    if not task.classifies:
-        raise SpecError(
-            wrong("evaluator", "supernet", f"training with the task {task.name}", "shared weights learn classes only")
-        )
-
-
 def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: Mapping[str, Any]) -> Parts:
     """The parts of a search on shared weights.
 
@@ -98,7 +85,6 @@ def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: M
     assert parts.task is not None
     assert parts.plan is not None
     assert parts.known_limits is not None
-    require_classes(parts.task)
     _require_keys(spec, settings.budget, objects)
     sharing = replace(_sharing(parts, spec, settings), teacher=spec.teacher)
     before = cast(TrainingEvaluator, parts.evaluator)
@@ -186,11 +172,12 @@ def _sharing(parts: Parts, spec: SearchSpec, settings: Settings) -> Sharing:
         data=task.data_name if spec.data is None else spec.data,
         space=spec.space,
         seed=spec.seed,
-        settings=SupernetSettings(epochs=epochs, seed=spec.seed),
+        settings=SupernetSettings(epochs=epochs, seed=spec.seed, distil=task.classifies),
         space_fingerprint=fingerprints[0],
         data_fingerprint=fingerprints[1],
         code=parts.code,
         device=spec.device,
+        task_options=spec.task_options,
     )
     phase = SupernetPhase(
         task,

@@ -44,6 +44,7 @@ class SupernetRecord:
         spent_s: wall seconds of all sittings.
         finished: whether ``supernet.safetensors`` is the end of it.
         trained: epochs, steps, digest of the weights and the comparison of outputs, once it is finished.
+        task_options: with which the data was read.
     """
 
     task: str
@@ -60,6 +61,7 @@ class SupernetRecord:
     spent_s: float = 0.0
     finished: bool = False
     trained: Mapping[str, Json] = field(default_factory=dict)
+    task_options: Mapping[str, str | float | bool] = field(default_factory=dict)
 
     def with_versions(self) -> SupernetRecord:
         """The record with the versions of what is installed."""
@@ -168,6 +170,7 @@ def _parse(values: object) -> SupernetRecord:
         raise SpecError(wrong("format", values.get("format") if isinstance(values, dict) else values, FORMAT))
     known = {f.name for f in fields(SupernetRecord)}
     given = {name: value for name, value in values.items() if name != "format"}
+    given.setdefault("task_options", {})  # it began before there were any
     if set(given) != known:
         raise SpecError(wrong("keys", sorted(set(given) ^ known), f"those of the format {FORMAT}"))
     kinds: dict[str, type | tuple[type, ...]] = {
@@ -177,6 +180,7 @@ def _parse(values: object) -> SupernetRecord:
         "trained": dict,
         "versions": dict,
         "settings": dict,
+        "task_options": dict,
     }
     for name, value in given.items():
         if not isinstance(value, kinds.get(name, str)):

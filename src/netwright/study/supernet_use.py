@@ -26,12 +26,12 @@ from netwright.study.rung_audit import RungAgreement, measure_agreement
 from netwright.study.setup import find_space
 from netwright.study.supernet_audit import SUPERNET, draw_audited
 from netwright.study.supernet_further import Training, next_record
-from netwright.study.supernet_parts import MOST_EPOCHS, require_classes
+from netwright.study.supernet_parts import MOST_EPOCHS
 from netwright.study.supernet_phase import SupernetPhase
 from netwright.study.supernet_record import SupernetRecord, is_supernet, read_finished, read_record
 from netwright.tasks import load_task
 from netwright.temporary import temporary_folder
-from netwright.types import Architecture, Budget, Constraint, Fidelity, Json, Metrics, TrialState
+from netwright.types import Architecture, Budget, Constraint, Fidelity, Json, Metrics, Objective, TrialState
 
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 
 Listener = Callable[[int, int], None]
 """Is told how many networks were scored or trained, of how many."""
+
+
+ACCURACY = Objective("accuracy", "max")
+SAME = ("task", "data", "space", "seed", "device")
+"""Keys of a specification that are those of the supernet."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,8 @@ def new_training(
     require_device(spec.device)
     SupernetSettings(**options, epochs=1.0 if epochs is None else epochs, seed=spec.seed)
     task, space, code = _load(spec)
+    if not task.classifies:
+        options = {**options, "distil": False}  # there are no answers to learn from
     if epochs is None:
         pixels = task.work
         full = make_plan(Budget(trials=1), num_images=len(task.train()[1]), pixels=pixels, workers=1).final_epochs
@@ -136,6 +143,7 @@ def new_training(
         code=code,
         device=spec.device,
         budget="" if budget is None else str(budget),
+        task_options=spec.task_options,
     )
     folder = Path(spec.out)
     begins = False
@@ -178,7 +186,8 @@ def search_spec(record: SupernetRecord | None, **options: object) -> SearchSpec:
     given = {name: value for name, value in options.items() if value is not None}
     known: dict[str, object] = {"task": "image-classification"}
     if record is not None:
-        known = {name: getattr(record, name) for name in ("task", "data", "space", "seed", "device")}
+        known = {name: getattr(record, name) for name in SAME}
+        known["task_options"] = dict(record.task_options)
     return SearchSpec.from_options(**{**known, **given})
 
 
@@ -195,7 +204,6 @@ def options_of(record: SupernetRecord | None, **options: object) -> dict[str, An
 
 def _load(spec: SearchSpec) -> tuple[Task, SearchSpace, str]:
     task = load_task(spec.task, spec.data, seed=spec.seed, **spec.task_options)
-    require_classes(task)
     space, code = find_space(spec, task)
     if spec.space_file is not None:
         require_networks(task, space, f"space {one_line(spec.space)}")
@@ -260,16 +268,18 @@ def score_networks(
     return rows
 
 
-def agreement_of(rows: Sequence[Scored], epochs: float) -> RungAgreement | None:
+def agreement_of(rows: Sequence[Scored], epochs: float, objective: Objective = ACCURACY) -> RungAgreement | None:
     """Kendall's tau of shared weights against trainings from nothing; None of fewer than four networks.
 
     Args:
         rows: scored, and trained for so many epochs.
         epochs: of the trainings.
+        objective: what is compared.
     """
-    both = [row for row in rows if "accuracy" in row.metrics and "accuracy" in row.trained]
-    shared = {row.architecture: row.metrics["accuracy"] for row in both}
-    trained = {row.architecture: row.trained["accuracy"] for row in both}
+    metric = objective.metric
+    both = [row for row in rows if metric in row.metrics and metric in row.trained]
+    shared = {row.architecture: -objective.sign * row.metrics[metric] for row in both}
+    trained = {row.architecture: -objective.sign * row.trained[metric] for row in both}
     sizes = {row.architecture: row.metrics for row in both}
     return measure_agreement(SUPERNET, Fidelity(epochs), shared, trained, sizes, random=list(trained))
 
@@ -289,7 +299,7 @@ def extract_network(opened: Opened, architecture: Architecture, out: Path) -> Me
         SearchError: it cannot be scored.
         VerificationError: what was written does not do what the network did.
     """
-    from netwright.export import Card, export_network
+    from netwright.export import Card, export_network, scoring_of
 
     with temporary_folder() as folder:
         with _running(opened, folder, workers=1, keep_weights=True) as executor:
@@ -299,7 +309,8 @@ def extract_network(opened: Opened, architecture: Architecture, out: Path) -> Me
             raise SearchError(f"the network cannot be scored: {outcome.error.partition(chr(10))[0]}")
         evaluator = opened.evaluator(folder, keep_weights=True, constraints=())
         weights = evaluator.weights_path(architecture, Fidelity(), opened.record.seed)
-        metrics = {("validation_accuracy" if n == "accuracy" else n): v for n, v in outcome.metrics.items()}
+        directions = opened.task.directions
+        metrics = {(f"validation_{n}" if n in directions else n): v for n, v in outcome.metrics.items()}
         card = Card(
             task=opened.task.name,
             metrics=metrics,
@@ -307,6 +318,7 @@ def extract_network(opened: Opened, architecture: Architecture, out: Path) -> Me
             seed=opened.record.seed,
             data=opened.task.fingerprint(),
             versions={"netwright": version("netwright")},
+            task_options=dict(opened.record.task_options),
             remarks=(f"its weights are its part of {opened.record.origin}, with its own statistics of norms",),
         )
         export_network(
@@ -316,6 +328,7 @@ def extract_network(opened: Opened, architecture: Architecture, out: Path) -> Me
             out=out,
             card=card,
             examples={"validation": opened.task.validation()},
+            scoring=scoring_of(opened.task),
         )
     return outcome.metrics
 

@@ -47,8 +47,13 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
     {
         "image-classification": TaskEntry(
             "netwright.tasks.image_classification:ImageClassification",
-            MappingProxyType({"accuracy": "max"}),
+            MappingProxyType({"accuracy": "max", "balanced_accuracy": "max"}),
             "digits, a .npz file, a folder of images, or MNIST's idx files",
+        ),
+        "image-multilabel": TaskEntry(
+            "netwright.tasks.image_multilabel:ImageMultilabel",
+            MappingProxyType({"mean_average_precision": "max", "micro_f1": "max"}),
+            "a CSV file of images and their labels, or a .npz file with labels (N, C) of 0 and 1",
         ),
         "translation": TaskEntry(
             "netwright.tasks.translation:Translation",
@@ -91,6 +96,11 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             "netwright.tasks.series:SeriesForecasting",
             MappingProxyType({"mase": "min", "mae": "min", "rmse": "min"}),
             "a table in the order of time: .csv, .csv.gz, .parquet",
+        ),
+        "node-classification": TaskEntry(
+            "netwright.tasks.graphs:NodeClassification",
+            MappingProxyType({"accuracy": "max", "macro_f1": "max"}),
+            "a graph: a .npz file, or a folder with features, edges, labels and split",
         ),
         "speech-recognition": TaskEntry(
             "netwright.tasks.speech_recognition:SpeechRecognition",

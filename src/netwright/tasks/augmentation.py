@@ -6,7 +6,7 @@ All randomness comes from a numpy generator that is passed in. Knows no network 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,16 +92,37 @@ def mirroring_helps(images: NDArray[np.generic], labels: NDArray[np.int64], num_
         labels: (N,) in [0, num_classes).
         num_classes: number of classes.
     """
+    found = mirrored_answers(images, labels, num_classes)
+    if found is None:
+        return False
+    plain, mirrored, rows = found
+    score, score_mirrored = (float(np.mean(answers.argmax(1) == labels[rows])) for answers in (plain, mirrored))
+    return score_mirrored >= _KEPT * score
+
+
+def mirrored_answers(
+    images: NDArray[np.generic], labels: NDArray[Any], num_classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]] | None:
+    """What the ridge classifier of `mirroring_helps` says of images as they are and mirrored.
+
+    Args:
+        images: (N, C, H, W).
+        labels: (N,) class numbers, or (N, num_classes) of 0 and 1.
+        num_classes: number of classes.
+
+    Returns:
+        Answers (M, num_classes) to either, and the rows they are about; None where there are too few images.
+    """
     count = min(len(labels), _SAMPLE)
     pick = np.random.default_rng(0).permutation(len(labels))[:count]
     x, y = images[pick].astype(np.float64), labels[pick]
     half = count // 2
     if half < num_classes:
-        return False
+        return None
     mean, spread = x.mean(), x.std() or 1.0
     plain = ((x - mean) / spread).reshape(count, -1)
     mirrored = ((x[..., ::-1] - mean) / spread).reshape(count, -1)
     gram = plain[:half] @ plain[:half].T + np.eye(half) * plain.shape[1] * 0.5
-    weights = plain[:half].T @ np.linalg.solve(gram, np.eye(num_classes)[y[:half]] - 1.0 / num_classes)
-    score, score_mirrored = (float(np.mean((p[half:] @ weights).argmax(1) == y[half:])) for p in (plain, mirrored))
-    return score_mirrored >= _KEPT * score
+    wanted = np.eye(num_classes)[y[:half]] - 1.0 / num_classes if y.ndim == 1 else y[:half] - y[:half].mean(axis=0)
+    weights = plain[:half].T @ np.linalg.solve(gram, wanted)
+    return plain[half:] @ weights, mirrored[half:] @ weights, pick[half:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -58,3 +58,68 @@ def class_scores(answers: Answers) -> dict[str, float]:
         loss += float(F.cross_entropy(outputs, targets, reduction="sum"))
         count += len(targets)
     return {"accuracy": right / count, "loss": loss / count}
+
+
+def weighted_class_loss(
+    outputs: Tensor, targets: Tensor, weights: Sequence[float], label_smoothing: float = 0.0
+) -> Tensor:
+    """Mean over the batch of each example's cross entropy in nats times the weight of its class.
+
+    It is divided by the number of examples, not by the sum of their weights: so the parts of a batch can be averaged,
+    whatever classes are in them.
+
+    Args:
+        outputs: logits (B, C).
+        targets: class numbers (B,).
+        weights: of the classes (C,), 1 on average over the training examples.
+        label_smoothing: share of a target's weight that all classes divide.
+    """
+    import torch.nn.functional as F
+
+    losses = F.cross_entropy(outputs, targets, label_smoothing=label_smoothing, reduction="none")
+    total: Tensor = (losses * outputs.new_tensor(weights)[targets]).mean()
+    return total
+
+
+def binary_loss(outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Mean binary cross entropy in nats over examples and labels.
+
+    Args:
+        outputs: logits (B, C).
+        targets: (B, C) of 0 and 1, any type.
+        label_smoothing: share of a target that becomes 1/2.
+    """
+    import torch.nn.functional as F
+
+    wanted = targets.to(outputs.dtype) * (1 - label_smoothing) + label_smoothing / 2
+    return F.binary_cross_entropy_with_logits(outputs, wanted)
+
+
+def balanced_scores(answers: Answers, num_classes: int) -> dict[str, float]:
+    """Score class numbers, where classes may be of very different size.
+
+    Args:
+        answers: logits (B, C) and class numbers (B,).
+        num_classes: C.
+
+    Returns:
+        As `class_scores`, and ``balanced_accuracy``: the mean over the classes that occur of the part of their
+        examples that is answered right.
+    """
+    import torch
+    import torch.nn.functional as F
+
+    right, seen = torch.zeros(num_classes, dtype=torch.int64), torch.zeros(num_classes, dtype=torch.int64)
+    loss, count = 0.0, 0
+    for outputs, targets in answers:
+        hits = targets[outputs.argmax(1) == targets]
+        right += torch.bincount(hits.cpu(), minlength=num_classes)
+        seen += torch.bincount(targets.cpu(), minlength=num_classes)
+        loss += float(F.cross_entropy(outputs, targets, reduction="sum"))
+        count += len(targets)
+    recalls = right[seen > 0].double() / seen[seen > 0]
+    return {
+        "accuracy": int(right.sum()) / count,
+        "balanced_accuracy": float(recalls.mean()),
+        "loss": loss / count,
+    }

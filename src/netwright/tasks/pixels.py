@@ -11,6 +11,7 @@ divided by `PixelFormat.scale`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.errors import DataError
+from netwright.tasks.formats.array_files import ArrayFiles
 from netwright.tasks.formats.parts import IN_PYTHON, Array, Layout
 
 _CHANNELS = (1, 2, 3, 4)
@@ -122,16 +124,18 @@ class PixelFormat:
         scale = 65535.0 if kind in "iu" and low >= 0 and high <= 65535 else max(peak, 1.0)
         return cls(1.0, scale, False, peak, (0.0, 1.0) if scale == 65535.0 else (low / scale, high / scale))
 
-    def encode(self, images: Array, shape: Shape, where: str) -> Array:
+    def encode(self, images: Array, shape: Shape, where: str, cache: ArrayFiles | None = None) -> Array:
         """Bring images to the stored form.
 
         Args:
             images: source array.
             shape: what its axes are.
             where: its name, for messages.
+            cache: where the stored form is kept instead of memory.
 
         Returns:
-            (N, C, H, W), contiguous, ``uint8`` or ``float32``; always a copy.
+            (N, C, H, W), ``uint8`` or ``float32``. Without ``cache`` a contiguous copy; with it mapped from a file,
+            which is that of the source where that is what is stored.
 
         Raises:
             DataError: NaN, values beyond float32, or of quite another range than the training part's.
@@ -146,11 +150,20 @@ class PixelFormat:
         if peak * self.factor > _LARGEST:
             raise DataError(f"{where}: values reach {peak:g}, and float32 holds up to {_LARGEST:g}; divide them")
         whole = self.whole and _is_whole(images, self.factor) and low >= 0 and high * self.factor <= 255.5
-        stored = np.empty((len(images), shape.channels, shape.height, shape.width), np.uint8 if whole else np.float32)
-        for rows, chunk in _chunks(images):
-            four = chunk.reshape((*chunk.shape, 1)) if chunk.ndim == 3 else chunk
-            moved = four.transpose(0, 3, 1, 2) if shape.channels_last else four
-            stored[rows] = moved if images.dtype == np.uint8 else _scaled(moved, self.factor, whole)
+        size = (len(images), shape.channels, shape.height, shape.width)
+        dtype = np.dtype(np.uint8 if whole else np.float32)
+        if cache is not None and isinstance(images, np.memmap) and images.dtype == dtype == np.uint8:
+            return _channels_first(images, shape)
+
+        def fill(stored: Array) -> None:
+            for rows, chunk in chunks(images):
+                moved = _channels_first(chunk, shape)
+                stored[rows] = moved if images.dtype == np.uint8 else _scaled(moved, self.factor, whole)
+
+        if cache is not None:
+            return cache.array(f"{content_digest(images)} {shape} {self.factor}", size, dtype, fill)
+        stored = np.empty(size, dtype)
+        fill(stored)
         return stored
 
 
@@ -166,11 +179,30 @@ def moments(images: Array, scale: float) -> tuple[tuple[float, ...], tuple[float
         channel gets deviation 1.
     """
     count = images.size / images.shape[1]
-    mean = np.sum([_sums(chunk) for _, chunk in _chunks(images)], axis=0) / count
-    centred = (chunk - mean[:, None, None] for _, chunk in _chunks(images))
+    mean = np.sum([_sums(chunk) for _, chunk in chunks(images)], axis=0) / count
+    centred = (chunk - mean[:, None, None] for _, chunk in chunks(images))
     variance = np.sum([_sums(np.square(chunk)) for chunk in centred], axis=0) / count
     std = np.sqrt(variance) / scale
     return tuple((mean / scale).tolist()), tuple(np.where(std > 0, std, 1.0).tolist())
+
+
+def content_digest(array: Array) -> str:
+    """Digest of an array's numbers in C order, some megabytes at a time."""
+    state = hashlib.blake2b(digest_size=16)
+    update_digest(state, array)
+    return state.hexdigest()
+
+
+def update_digest(state: hashlib.blake2b, array: Array) -> None:
+    """Add an array's numbers in C order to a digest."""
+    for _, chunk in chunks(array):
+        state.update(np.ascontiguousarray(chunk).data)
+
+
+def _channels_first(images: Array, shape: Shape) -> Array:
+    """(N, H, W) or four axes in any order as (N, C, H, W); a view."""
+    four = images.reshape((*images.shape, 1)) if images.ndim == 3 else images
+    return four.transpose(0, 3, 1, 2) if shape.channels_last else four
 
 
 def _sums(chunk: Array) -> NDArray[np.float64]:
@@ -182,7 +214,7 @@ def _scaled(values: Array, factor: float, whole: bool) -> Array:
     return np.rint(stored) if whole else stored
 
 
-def _chunks(images: Array) -> Iterator[tuple[slice, Array]]:
+def chunks(images: Array) -> Iterator[tuple[slice, Array]]:
     """Go over the examples, some megabytes at a time, so that no second copy in a wider type is ever whole."""
     step = max(1, _CHUNK_BYTES // max(1, images[:1].size * 8))
     for start in range(0, len(images), step):
@@ -205,7 +237,7 @@ def _float32(value: float) -> float:
 
 def _refuse_nan(images: Array, where: str) -> None:
     count, first = 0, ""
-    for rows, chunk in _chunks(images):
+    for rows, chunk in chunks(images):
         bad = ~np.isfinite(chunk)
         if bad.any():
             index = np.argwhere(bad)[0]
@@ -222,7 +254,7 @@ def _is_whole(images: Array, factor: float) -> bool:
     """Whether every value times ``factor`` is within 1e-3 of a whole number."""
     if images.dtype.kind in "biu":
         return True
-    for _, chunk in _chunks(images):
+    for _, chunk in chunks(images):
         values = chunk.astype(np.float64) * factor
         if np.abs(values - np.rint(values)).max() > _STEP:
             return False

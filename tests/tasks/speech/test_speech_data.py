@@ -17,6 +17,7 @@ from netwright.tasks.speech_recognition import SpeechRecognition
 from netwright.tasks.speech_recognition.audio import read_sound
 from netwright.tasks.speech_recognition.ctc import COUNT, FRAMES, UNITS
 from netwright.tasks.speech_recognition.features import ZERO_CODE
+from netwright.types import Architecture
 
 
 def test_a_manifest_of_wav_files_becomes_frames_and_rows_of_units(tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def _missing_file(folder: Path) -> None:
 
 
 def _odd_split(folder: Path) -> None:
-    _change(folder, lambda row: [*row[:2], "trian", row[3]])
+    _change(folder, lambda row: [*row[:2], "third", row[3]])
 
 
 def _no_split(folder: Path) -> None:
@@ -182,7 +183,7 @@ def _change(folder: Path, what: Callable[[list[str]], list[str]]) -> None:
     [
         (_empty_text, r"all\.csv:5: the transcript is empty"),
         (_missing_file, r"all\.csv:5: no such audio file: no\.wav"),
-        (_odd_split, r"all\.csv:5: the split must be train, validation or test, got 'trian'"),
+        (_odd_split, r"all\.csv:5: the split must be train, validation or test, got 'third'"),
         (_no_split, r"all\.csv:5: has no split, but 29 recordings have one"),
         (_short_row, r"all\.csv:5: has another number of values than the 4 columns"),
         (_cut_file, r"all\.csv:5: .*3\.wav: ends after \d+ of \d+ samples"),
@@ -245,6 +246,22 @@ def test_offsets_that_cannot_be(tmp_path: Path) -> None:
     np.savez(tmp_path / "b.npz", **rest)
     with pytest.raises(DataError, match=r"offsets must ascend from 0 to at most"):
         SpeechRecognition.load(tmp_path / "b.npz")
+
+
+def test_references_that_are_too_large_are_made_smaller(tmp_path: Path) -> None:
+    """Under a limit of parameters each keeps its kind of blocks."""
+    from netwright.nn import profile
+
+    task = SpeechRecognition.load(arrays(tmp_path / "a.npz"))
+    space = task.default_space()
+
+    def params(arch: Architecture) -> int:
+        return profile(space.resolve(arch), input_shape=task.input_shape).params
+
+    found = task.narrowed(lambda arch: params(arch) <= 60_000)
+    assert [r.name.partition("-x")[0] for r in found] == ["cnn", "gru", "conformer"]
+    assert [r.architecture["block0"] for r in found] == ["conv", "gru", "conformer"]
+    assert all(params(r.architecture) <= 60_000 for r in found)
 
 
 def test_a_missing_library_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

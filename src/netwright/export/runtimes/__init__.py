@@ -11,6 +11,9 @@ from types import MappingProxyType
 class Runtime:
     """What ``python model.py`` does.
 
+    A runtime that defines ``finish_onnx(path)`` changes model.onnx after it is written and before it is checked; its
+    first output must stay that of the network.
+
     Args:
         file: in `netwright.export`, whose last part is copied.
         usage: one sentence of the docstring of ``model.py``.
@@ -37,10 +40,16 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             ("PIL",),
             reads_images=True,
         ),
+        "image-labels": Runtime(
+            "runtimes/image_labels.py",
+            "``python model.py IMAGE`` prints the labels of an image file, those with a probability above .5.",
+            ("PIL",),
+            reads_images=True,
+        ),
         "detection": Runtime(
             "runtimes/detection.py",
             "``python model.py IMAGE`` prints the boxes found in an image file: class, score, corners in pixels.",
-            ("PIL",),
+            ("PIL", "onnx"),
             reads_images=True,
         ),
         "array": Runtime(
@@ -71,6 +80,10 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
         "series": Runtime(
             "runtimes/series.py",
             "``python model.py FILE.npy`` (or FILE.csv) prints the classes of series, or a forecast.",
+        ),
+        "nodes": Runtime(
+            "runtimes/nodes.py",
+            "``python model.py NODES.csv`` (or NODES.npy) prints the class of each node that is named by its number.",
         ),
         "speech": Runtime(
             "runtimes/speech.py",

@@ -20,7 +20,7 @@ GREY: float = 114 / 255
 
 # ---------------------------------------------------------------- copied where the network detects objects
 
-THRESHOLD = 0.3  # boxes that are less sure are not printed
+THRESHOLD, LEAST = 0.3, 0.05  # boxes that are less sure are not printed, or given by model.onnx
 OVERLAP = 0.6  # of two boxes of a class that overlap by more (intersection over union) the surer one is kept
 MOST_BEFORE, MOST_BOXES = 300, 100
 
@@ -78,6 +78,44 @@ def detect(path: str | Path, least: float = THRESHOLD) -> list[tuple[str, float,
         (CLASS_NAMES[label], score, box)
         for label, score, box in zip(labels.tolist(), scores.tolist(), boxes.tolist(), strict=True)
     ]
+
+
+def finish_onnx(path: str | Path) -> None:
+    """Give the network in an ONNX file, whose ``output`` stays, a second output ``detections``.
+
+    It has a row for each box that is found and not suppressed: number of the image in the batch, class number, score,
+    and left, top, right and bottom in pixels of the network's input.
+    """
+    import onnx
+    from onnx import helper
+
+    model = onnx.load(path)
+    floats = {"overlap": [OVERLAP], "least": [LEAST]}
+    numbers = {"most": [MOST_BOXES], "zero": [0], "one": [1], "two": [2], "four": [4], "end": [1 << 62]}
+    numbers |= {"class_columns": [0, 1], "point_columns": [0, 2]}
+    for names, kind in ((floats, onnx.TensorProto.FLOAT), (numbers, onnx.TensorProto.INT64)):
+        model.graph.initializer.extend(
+            helper.make_tensor(f"nms_{name}", kind, [len(values)], values) for name, values in names.items()
+        )
+    for operator, inputs, output, options in (
+        ("Slice", "output nms_zero nms_four nms_two", "nms_boxes", {}),
+        ("Slice", "output nms_four nms_end nms_two", "nms_logits", {}),
+        ("Sigmoid", "nms_logits", "nms_by_point", {}),
+        ("Transpose", "nms_by_point", "nms_scores", {"perm": [0, 2, 1]}),
+        ("NonMaxSuppression", "nms_boxes nms_scores nms_most nms_overlap nms_least", "nms_kept", {}),
+        ("GatherND", "nms_scores nms_kept", "nms_kept_scores", {}),
+        ("Unsqueeze", "nms_kept_scores nms_one", "nms_score", {}),
+        ("Gather", "nms_kept nms_point_columns", "nms_points", {"axis": 1}),
+        ("GatherND", "nms_boxes nms_points", "nms_corners", {}),
+        ("Gather", "nms_kept nms_class_columns", "nms_labels", {"axis": 1}),
+        ("Cast", "nms_labels", "nms_label", {"to": onnx.TensorProto.FLOAT}),
+        ("Concat", "nms_label nms_score nms_corners", "detections", {"axis": 1}),
+    ):
+        model.graph.node.append(helper.make_node(operator, inputs.split(), [output], **options))
+    shape: list[str | int | None] = ["found", 7]
+    model.graph.output.append(helper.make_tensor_value_info("detections", onnx.TensorProto.FLOAT, shape))
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
 
 
 def main(arguments: list[str]) -> int:

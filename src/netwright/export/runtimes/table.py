@@ -22,7 +22,7 @@ CLASS_NAMES: tuple[str, ...] = ()
 COLUMNS: tuple[str, ...] = ()
 TARGET: str = ""
 HEADER: bool = True
-NUMBERS: tuple[tuple[str, tuple[float, ...], tuple[float, ...], bool], ...] = ()
+NUMBERS: tuple[tuple[str, str, str, bool], ...] = ()
 CATEGORIES: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 # ---------------------------------------------------------------- copied where the network takes rows of a table
@@ -87,7 +87,7 @@ def number_of(cell: str) -> float:
     return value if math.isfinite(value) and "_" not in cell else math.nan
 
 
-def mapped(value: float, knots: tuple[float, ...], heights: tuple[float, ...]) -> float:
+def mapped(value: float, knots: list[float], heights: list[float]) -> float:
     """A number by straight lines between knots, flat beyond the outer ones; 0 where it is missing."""
     if math.isnan(value):
         return 0.0
@@ -106,7 +106,8 @@ def encode(names: list[str], rows: list[list[str]], path: str | Path) -> tuple[t
     if not rows:
         raise ValueError(f"{path}: no rows")
     values, indicators, codes, notes = [], [], [], []
-    for name, knots, heights, indicated in NUMBERS:
+    for name, at, high, indicated in NUMBERS:
+        knots, heights = ([float(part) for part in text.split()] for text in (at, high))
         cells = [row[names.index(name)] for row in rows]
         known = [number_of(cell) for cell in cells]
         strange = sum(math.isnan(value) and cell != "" for value, cell in zip(known, cells, strict=True))

@@ -173,10 +173,8 @@ def _mended(boxes: Iterable[Box], size: tuple[int, int], repairs: Repairs) -> It
         yield replace(box, corners=corners)
 
 
-def class_names(
-    training: Sequence[Annotated], others: Sequence[Annotated], order: Sequence[str] = ()
-) -> tuple[str, ...]:
-    """Names of the classes of the training part, sorted, or in the order that the data gives.
+def class_names(training: Sequence[Annotated], others: Sequence[Annotated]) -> tuple[str, ...]:
+    """Names of the classes of the training part, sorted.
 
     Raises:
         DataError: there is no box to learn from, or another part has a class that the training part has not.
@@ -191,4 +189,4 @@ def class_names(
                     f"{box.where}: the class {shorten(box.label)} occurs in no training image (classes there: "
                     f"{one_line(', '.join(sorted(known)[:10]))}); rename it, or add examples to the training part"
                 )
-    return tuple(name for name in order if name in known) if known <= set(order) else tuple(sorted(known))
+    return tuple(sorted(known))

@@ -34,9 +34,8 @@ def read_coco(path: Path, repairs: Repairs, split: str = "") -> list[Annotated]:
             the number of the annotation.
     """
     found = _load(path)
-    names = {
-        entry["id"]: str(entry["name"]) for where, entry in _entries(found, "categories", ("id", "name"), path) if where
-    }
+    categories = _entries(found, "categories", ("id", "name"), path)
+    names = {entry["id"]: str(entry["name"]) for _, entry in categories}
     images: dict[object, Annotated] = {}
     boxes: dict[object, list[Box]] = {}
     for where, entry in _entries(found, "images", ("id", "file_name"), path):

@@ -17,7 +17,7 @@ STEP = 32
 """Sides of canvases are multiples of it: what the coarsest map halves to."""
 
 GREY = 114
-_LONGEST = 160
+_LONGEST = 256
 _LARGEST = 1024
 
 
@@ -26,7 +26,7 @@ def canvas_size(sizes: Sequence[tuple[int, int]], wanted: int | str | Sequence[i
 
     Args:
         sizes: (height, width) of the images.
-        wanted: pixels of the longer side, ``HEIGHTxWIDTH`` or (height, width); None: 160, in the shape that the images
+        wanted: pixels of the longer side, ``HEIGHTxWIDTH`` or (height, width); None: 256, in the shape that the images
             have in the median. Both sides are rounded up to multiples of `STEP`.
 
     Raises:
@@ -34,7 +34,7 @@ def canvas_size(sizes: Sequence[tuple[int, int]], wanted: int | str | Sequence[i
 
     Example:
         >>> canvas_size([(480, 640)], None), canvas_size([(480, 640)], 320), canvas_size([(1, 9)], "100x50")
-        ((128, 160), (256, 320), (128, 64))
+        ((192, 256), (256, 320), (128, 64))
     """
     sides: tuple[object, ...] = ()
     if isinstance(wanted, str) and not wanted.isdigit():

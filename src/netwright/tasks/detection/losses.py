@@ -4,7 +4,7 @@ Notation: B images, P points of all maps, M boxes of an image (padded), C classe
 pixels.
 
 References:
-    Feng et al. (2021), TOOD: task-aligned one-stage object detection, section 3.2 (which points answer, and how sure
+    Feng et al. (2021), Task-aligned One-stage Object Detection, section 3.2 (which points answer, and how sure
     they should be). We deviate: alignment is ``score**0.5 * IoU**6``, and a small box takes the nearest point of the
     finest map where it holds none.
     Li et al. (2020), Generalized Focal Loss, equation 6 (quality focal loss).

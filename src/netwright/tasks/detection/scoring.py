@@ -9,6 +9,7 @@ import contextlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -100,7 +101,9 @@ class Scorer:
         Raises:
             MissingDependencyError: faster-coco-eval is not installed.
         """
-        evaluator = _evaluator()
+        require_evaluator()
+        from faster_coco_eval import COCO, COCOeval_faster
+
         results = [
             {"image_id": n, "category_id": int(label), "bbox": _corner_and_size(box), "score": float(score)}
             for n, d in enumerate(self._found, 1)
@@ -108,10 +111,9 @@ class Scorer:
         ]
         if not results or not any(map(len, self._truth)):
             return {"map": 0.0, "map50": 0.0}
-        coco, coco_eval = evaluator
         with contextlib.redirect_stdout(io.StringIO()):
-            truth = coco(self._annotations())
-            run = coco_eval(truth, truth.loadRes(results), "bbox", print_function=_silent)
+            truth = COCO(self._annotations())
+            run = COCOeval_faster(truth, truth.loadRes(results), "bbox", print_function=_silent)
             run.evaluate()
             run.accumulate()
             run.summarize()
@@ -145,9 +147,11 @@ def _silent(*_: object) -> None:
     """Take what the evaluator would print."""
 
 
-def _evaluator() -> tuple[type, type]:
-    try:
-        from faster_coco_eval import COCO, COCOeval_faster
-    except ImportError as error:
-        raise MissingDependencyError("faster-coco-eval", "detection", "scoring a detector") from error
-    return COCO, COCOeval_faster
+def require_evaluator() -> None:
+    """Say what is missing before anything is trained.
+
+    Raises:
+        MissingDependencyError: faster-coco-eval is not installed.
+    """
+    if find_spec("faster_coco_eval") is None:
+        raise MissingDependencyError("faster-coco-eval", "detection", "scoring a detector")

@@ -1,4 +1,4 @@
-"""The default search space of detectors, and the hand-made networks it contains.
+"""The default search space of detectors.
 
 A detector is a backbone (the stages of the space of images) whose last three stages give maps of strides 8, 16 and 32;
 a pyramid that brings them to one width and lets them exchange what they know, in one or two rounds whose links are
@@ -16,7 +16,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -24,9 +24,8 @@ from netwright import nn
 from netwright.errors import SpecError, wrong
 from netwright.space import Choice, Expr, Node, SearchSpace, choice, equal, flag, integer
 from netwright.space.nodes import CellNode, Edge
-from netwright.tasks.base import Reference
 from netwright.tasks.image_spaces import ACTIVATIONS, BLOCKS, Stage, stage_blocks
-from netwright.types import Architecture, Value
+from netwright.types import Value
 
 STRIDES = (8, 16, 32)
 """Pixels between the points of each map."""
@@ -34,9 +33,9 @@ STRIDES = (8, 16, 32)
 SIDE = 3.0
 """An untrained distance is this times 0.7 strides, so that boxes of all sizes begin near a map that suits them."""
 
-_STEM = (16, 24, 32)
-_WIDTHS = ((16, 24, 32, 48), (32, 48, 64, 96), (64, 96, 128, 160), (96, 128, 192, 256))
-_PYRAMID = (32, 48, 64, 96)
+STEM = (16, 24, 32)
+WIDTHS = ((16, 24, 32, 48), (32, 48, 64, 96), (64, 96, 128, 160), (96, 128, 192, 256))
+PYRAMID = (32, 48, 64, 96)
 _ROUNDS, _DEEPEST_HEAD = 2, 2
 
 LINKS: Mapping[str, tuple[str, ...]] = {
@@ -84,7 +83,7 @@ def detection_space(input_shape: tuple[int, ...], num_classes: int) -> SearchSpa
     activation = choice("activation", ACTIVATIONS)
     return SearchSpace(
         nn.seq(
-            nn.conv_norm_act(choice("stem.width", _STEM), kernel=3, stride=2, activation=activation),
+            nn.conv_norm_act(choice("stem.width", STEM), kernel=3, stride=2, activation=activation),
             stage_blocks(_stage(0), activation),
             _maps(activation),
             nn.linear(4 + num_classes),
@@ -97,7 +96,7 @@ def _stage(index: int) -> Stage:
     name = f"stage{index}"
     return Stage(
         block=choice(f"{name}.block", BLOCKS),
-        width=choice(f"{name}.width", _WIDTHS[index]),
+        width=choice(f"{name}.width", WIDTHS[index]),
         depth=integer(f"{name}.depth", 1, 2 if index == 0 else 3),
         kernel=choice(f"{name}.kernel", [3, 5]),
         expand=choice(f"{name}.expand", [2, 4]),
@@ -128,7 +127,7 @@ class _Graph:
 def _maps(activation: Choice) -> Node:
     """Backbone from stride 4 on, pyramid and head: features of all points, (points, width)."""
     graph = _Graph([], {})
-    width = choice("pyramid.width", _PYRAMID)
+    width = choice("pyramid.width", PYRAMID)
     rounds = integer("pyramid.rounds", 1, _ROUNDS)
     for level in (3, 4, 5):
         source = graph.edge(f"stage{level - 3}") if level > 3 else nn.edge(0)
@@ -204,76 +203,3 @@ def _head(width: Choice, activation: Choice) -> Node:
     return nn.one_of(
         choice("head.kind", ["together", "apart"]), {"together": convs(), "apart": nn.concat(convs(), convs())}
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Design:
-    """A detector in a few numbers.
-
-    Args:
-        block: kind of the backbone's blocks.
-        stem: width of the stem.
-        widths: of the stages.
-        depths: of the stages.
-        pyramid: its width.
-        links: of the first round.
-        light: whether pyramid and head have separable convolutions.
-        head: ``together`` or ``apart``.
-        activation: of all.
-    """
-
-    block: str
-    stem: int
-    widths: Sequence[int]
-    depths: Sequence[int]
-    pyramid: int
-    links: Sequence[str] = ("in5.down4", "down4.down3")
-    light: bool = False
-    head: str = "apart"
-    activation: str = "relu"
-
-    def of(self, space: SearchSpace) -> Architecture:
-        """The architecture of a default space."""
-        decisions: dict[str, Value] = {
-            "activation": self.activation,
-            "stem.width": self.stem,
-            "pyramid.width": self.pyramid,
-            "pyramid.rounds": 1,
-            "pyramid.merge": "separable" if self.light else "conv",
-            "pyramid.down": "conv",
-            "head.kind": self.head,
-            "head.depth": 1,
-            "head.block": "separable" if self.light else "conv",
-        }
-        for index, (width, depth) in enumerate(zip(self.widths, self.depths, strict=True)):
-            decisions |= {
-                f"stage{index}.block": self.block,
-                f"stage{index}.width": width,
-                f"stage{index}.depth": depth,
-                f"stage{index}.kernel": 3,
-                f"stage{index}.expand": 4,
-                f"stage{index}.squeeze_excite": False,
-            }
-        for target, sources in LINKS.items():
-            decisions |= {f"pyramid.link1.{source}.{target}": f"{source}.{target}" in self.links for source in sources}
-        return space.architecture(decisions, drop_inactive=True)
-
-
-_PAN = ("in5.down4", "down4.down3", "down3.up4", "up4.up5")
-_REFERENCES = {
-    "resnet-fpn": _Design("residual", 24, (32, 64, 128, 192), (1, 2, 2, 1), 64),
-    "mobilenet-fpn": _Design("mbconv", 16, (16, 32, 64, 96), (1, 2, 3, 2), 48, light=True),
-    "cnn-pan": _Design("plain", 24, (32, 64, 128, 192), (1, 2, 2, 1), 64, _PAN, activation="silu"),
-}
-
-
-def detection_references(space: SearchSpace) -> tuple[Reference, ...]:
-    """Hand-made detectors of the default space, as a person who knows the field would write them for small images.
-
-    An FCOS-like ResNet with a feature pyramid, a MobileNetV2-like one with separable convolutions in pyramid and head,
-    and a YOLO-like CNN whose pyramid leads back down (PANet), with heads apart as in YOLOX.
-
-    Args:
-        space: what `detection_space` gave.
-    """
-    return tuple(Reference(name, design.of(space)) for name, design in _REFERENCES.items())

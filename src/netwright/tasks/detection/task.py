@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -20,12 +20,14 @@ from netwright.tasks.detection.annotations import Annotated, Repairs, class_name
 from netwright.tasks.detection.augmentation import BoxAugmentation
 from netwright.tasks.detection.letterbox import GREY, box_targets, canvas_size, load_images
 from netwright.tasks.detection.reading import read_annotations
-from netwright.tasks.detection.space import STRIDES, detection_references, detection_space, map_extents
+from netwright.tasks.detection.references import detection_references, narrowed_detectors
+from netwright.tasks.detection.scoring import Scorer, require_evaluator
+from netwright.tasks.detection.space import STRIDES, detection_space, map_extents
 from netwright.tasks.formats.image_files import read_headers
 from netwright.tasks.learning import LearningTask
 from netwright.tasks.pixels import moments
 from netwright.tasks.splits import TEST_SEED, TEST_SHARE, SplitOptions, stratified_split
-from netwright.types import Objective, Value
+from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _FLIPS = ("horizontal", "both", "none")
 _FEWEST = 3
+_FULL_IMAGES, _FULL_EPOCHS = 30_000, (12, 150)
+"""Images that a full training shows, in so many passes: COCO's usual schedule has 12, small sets gain from many."""
 
 
 class ObjectDetection(LearningTask):
@@ -57,7 +61,6 @@ class ObjectDetection(LearningTask):
     metric_ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType(
         {"map": (0.0, 1.0), "map50": (0.0, 1.0), "loss": (0.0, float("inf"))}
     )
-    full_epochs = 150.0
 
     def __init__(
         self,
@@ -94,6 +97,7 @@ class ObjectDetection(LearningTask):
             notes=(*notes, *_absent(parts, self.class_names)),
         )
         self.mirrors = flips != "none"
+        self.full_epochs = float(np.clip(round(_FULL_IMAGES / len(parts["train"])), *_FULL_EPOCHS))
         self.mean, self.std = moments(self._train[0], 255.0)
         for note in self.notes:
             _log.warning("%s: %s", self.data_name, note)
@@ -123,10 +127,11 @@ class ObjectDetection(LearningTask):
         Raises:
             DataError: the data cannot be used; names file and line.
             SpecError: an option is wrong.
-            MissingDependencyError: Pillow is not installed.
+            MissingDependencyError: Pillow or faster-coco-eval is not installed.
         """
         if flips not in _FLIPS:
             raise SpecError(wrong("flips", flips, f"one of {', '.join(_FLIPS)}"))
+        require_evaluator()
         split = SplitOptions(seed, validation_share, test_share)
         repairs = Repairs()
         images = read_annotations(data, repairs)
@@ -193,8 +198,6 @@ class ObjectDetection(LearningTask):
 
     def scores(self, answers: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
         """``map`` (overlaps .5 to .95), ``map50`` and ``loss``."""
-        from netwright.tasks.detection.scoring import Scorer
-
         scorer, loss, count = Scorer(self.class_names, self.canvas), 0.0, 0
         for outputs, targets in answers:
             scorer.add(outputs, targets)
@@ -211,6 +214,9 @@ class ObjectDetection(LearningTask):
 
     def references(self) -> tuple[Reference, ...]:
         return detection_references(self.default_space())
+
+    def narrowed(self, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
+        return narrowed_detectors(self.default_space(), admits)
 
     def export_info(self) -> ExportInfo:
         """What an exported network must know."""

@@ -54,14 +54,14 @@ def read(data: str | Path, options: ReadOptions) -> RawData:
         raise DataError(f"data is empty; give {KINDS}")
     if stat.S_ISDIR(mode):
         if not idx.found(path):
-            return folder.read(path, options.image_size)
+            return folder.read(path, options.image_size, options.cache)
         _require_no_size(path, options)
         return idx.read(path)
     if not stat.S_ISREG(mode):
         raise DataError(f"data {shorten(str(path))} is neither a file nor a folder; give {KINDS}")
     if path.suffix.lower() == ".npz":
         _require_no_size(path, options)
-        return npz.read(path)
+        return npz.read(path, options.cache)
     raise DataError(f"data {shorten(str(path))} is a file of no known kind; give {KINDS}")
 
 

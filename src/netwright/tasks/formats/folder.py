@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from netwright.errors import DataError
+from netwright.tasks.formats.array_files import ArrayFiles, described, parts_of
 from netwright.tasks.formats.image_files import (
     SUFFIXES,
     ImageForm,
@@ -29,19 +30,20 @@ from netwright.tasks.formats.image_files import (
     read_headers,
     require_depth,
 )
-from netwright.tasks.formats.parts import IN_PYTHON, Array, Header, Indices, RawData, file_error, printable
+from netwright.tasks.formats.parts import Array, Header, Indices, RawData, file_error, printable
 
 _SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
 _LONGEST_OF_MIXED = 64
 _LONGEST_OF_EQUAL = 256
 
 
-def read(folder: Path, image_size: tuple[int, int] | None = None) -> RawData:
+def read(folder: Path, image_size: tuple[int, int] | None = None, cache: ArrayFiles | None = None) -> RawData:
     """Read a set from a folder of images.
 
     Args:
         folder: of class folders, or of split folders of class folders.
         image_size: (height, width) all images are resized to; ``None``: see above.
+        cache: where decoded images are kept instead of memory.
 
     Returns:
         The set.
@@ -54,14 +56,12 @@ def read(folder: Path, image_size: tuple[int, int] | None = None) -> RawData:
     listed = {split: _list_images(where, folder) for split, where in splits.items()}
     notes = _notes(list(listed.values()))
     seen = [listed[split] for split in ("train", "val") if split in listed]
-    headers = read_headers(list(chain.from_iterable(part.files for part in seen)))
-    form = _form(headers, image_size)
-    files = chain.from_iterable(part.files for part in seen)
-    require_depth([file for file, header in zip(files, headers, strict=True) if header.deep])
-    _check_memory(len(headers), form)
-    if any((header.height, header.width) != (form.height, form.width) for header in headers):
-        notes.append(f"images are resized to {form.height} x {form.width}")
-    parts = {split: FolderPart(part.where, part.files, part.classes, form) for split, part in listed.items()}
+    form, resized = common_form(list(chain.from_iterable(part.files for part in seen)), image_size, cache)
+    parts = {
+        split: FolderPart(part.where, part.files, np.array(part.classes, dtype=np.str_), form, cache)
+        for split, part in listed.items()
+    }
+    notes += resized
     name, test = folder.resolve().name, parts.get("test")
     return RawData(name, parts["train"], parts.get("val"), test, tuple(notes), layout="CHW")
 
@@ -81,30 +81,63 @@ class Listing:
 
 
 class FolderPart:
-    """Image files with their classes, decoded when asked for.
+    """Image files with their labels, decoded when asked for.
 
     Args:
         where: how messages name it.
         files: N image files.
-        classes: N names of classes.
+        y: (N, ...) labels.
         form: what each becomes.
+        cache: where decoded images are kept instead of memory.
     """
 
-    def __init__(self, where: str, files: Sequence[Path], classes: Sequence[str], form: ImageForm) -> None:
-        self.where, self.files, self.classes, self.form = where, tuple(files), tuple(classes), form
+    def __init__(
+        self, where: str, files: Sequence[Path], y: Array, form: ImageForm, cache: ArrayFiles | None = None
+    ) -> None:
+        self.where, self.files, self.y, self.form, self.cache = where, tuple(files), y, form, cache
 
     def header(self) -> Header:
         shape = (len(self.files), self.form.channels, self.form.height, self.form.width)
         return Header(shape, np.dtype(np.uint8))
 
     def labels(self) -> Array:
-        return np.array(self.classes, dtype=np.str_)
+        return self.y
 
     def images(self) -> Array:
-        return decode_all(self.files, self.form)
+        if self.cache is None:
+            return decode_all(self.files, self.form)
+        header = self.header()
+
+        def fill(pixels: Array) -> None:
+            for part in parts_of(pixels.shape, pixels.dtype):
+                pixels[part] = decode_all(self.files[part], self.form)
+
+        return self.cache.array(described(self.files, told=self.form), header.shape, header.dtype, fill)
 
     def take(self, rows: Indices) -> FolderPart:
-        return FolderPart(self.where, [self.files[r] for r in rows], [self.classes[r] for r in rows], self.form)
+        return FolderPart(self.where, [self.files[r] for r in rows], self.y[rows], self.form, self.cache)
+
+
+def common_form(
+    files: Sequence[Path], image_size: tuple[int, int] | None, cache: ArrayFiles | None
+) -> tuple[ImageForm, list[str]]:
+    """What all images of a set become, and the note of it where some are resized.
+
+    Args:
+        files: of the training and validation part; their headers are read.
+        image_size: as of `read`.
+        cache: as of `read`; without it the images must fit in memory.
+
+    Raises:
+        DataError: damaged images, or more than the memory holds.
+    """
+    headers = read_headers(files)
+    form = _form(headers, image_size)
+    require_depth([file for file, header in zip(files, headers, strict=True) if header.deep])
+    if cache is None:
+        _check_memory(len(headers), form)
+    resized = any((header.height, header.width) != (form.height, form.width) for header in headers)
+    return form, [f"images are resized to {form.height} x {form.width}"] if resized else []
 
 
 def _split_folders(folder: Path) -> dict[str, Path]:
@@ -187,5 +220,5 @@ def _check_memory(num_images: int, form: ImageForm) -> None:
     if needed > present / 4:
         raise DataError(
             f"{num_images} images of {form.height} x {form.width} take {needed / 2**30:.1f} GiB in memory, more than a "
-            f"quarter of this machine's; give a smaller image_size {IN_PYTHON}, or make the files smaller"
+            f"quarter of this machine's; give a smaller image_size, or keep them in files (--task-option cache=FOLDER)"
         )

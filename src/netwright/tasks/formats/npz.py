@@ -1,5 +1,7 @@
 """Arrays in one ``.npz`` file: ``x_train``, ``y_train``, and optionally ``x_val``, ``y_val``, ``x_test``, ``y_test``.
 
+Where labels are (N, C), ``classes`` (C,) may name their columns.
+
 Nothing is ever unpickled: an array of Python objects, and a file that is something else under the name ``.npz``, are
 refused. The images of the test part are not read before they are asked for; its header is.
 """
@@ -7,6 +9,7 @@ refused. The images of the test part are not read before they are asked for; its
 from __future__ import annotations
 
 import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -19,17 +22,21 @@ from typing import IO
 import numpy as np
 
 from netwright.errors import DataError
+from netwright.tasks.formats.array_files import ArrayFiles, described, mapped, parts_of, rows_of
 from netwright.tasks.formats.parts import Array, ArrayPart, Header, Indices, RawData, file_error, printable
 
 NAMES = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
+CLASSES = "classes"
+"""Name of each column of labels (N, C), where the file has it."""
 _UNREADABLE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
 
-def read(path: Path) -> RawData:
+def read(path: Path, cache: ArrayFiles | None = None) -> RawData:
     """Read a set from an ``.npz`` file.
 
     Args:
         path: the file.
+        cache: where arrays are kept that are compressed in the file; with it images are mapped, not read into memory.
 
     Returns:
         The set. Parts that the file does not have are ``None``.
@@ -39,12 +46,13 @@ def read(path: Path) -> RawData:
     """
     found = _names(path)
     _check_names(path, found)
-    train = NpzPart(path, "train")
+    train = NpzPart(path, "train", cache)
     return RawData(
         name=path.stem,
         train=ArrayPart(train.where, train.images(), train.labels()),
-        validation=NpzPart(path, "val") if "x_val" in found else None,
-        test=NpzPart(path, "test") if "x_test" in found else None,
+        validation=NpzPart(path, "val", cache) if "x_val" in found else None,
+        test=NpzPart(path, "test", cache) if "x_test" in found else None,
+        class_names=tuple(map(str, _array(path, CLASSES).tolist())) if CLASSES in found else (),
     )
 
 
@@ -54,6 +62,7 @@ class NpzPart:
 
     path: Path
     part: str
+    cache: ArrayFiles | None = None
 
     @property
     def where(self) -> str:
@@ -66,10 +75,11 @@ class NpzPart:
         return _array(self.path, f"y_{self.part}")
 
     def images(self) -> Array:
-        return _array(self.path, f"x_{self.part}")
+        name = f"x_{self.part}"
+        return _array(self.path, name) if self.cache is None else _in_file(self.path, name, self.cache)
 
     def take(self, rows: Indices) -> ArrayPart:
-        return ArrayPart(self.where, self.images()[rows], self.labels()[rows])
+        return ArrayPart(self.where, rows_of(self.images(), rows), self.labels()[rows])
 
 
 def _names(path: Path) -> frozenset[str]:
@@ -108,6 +118,45 @@ def _array(path: Path, name: str) -> Array:
     with _opened(path, name) as (stream, _):
         array: Array = np.lib.format.read_array(stream, allow_pickle=False)
     return array
+
+
+def _in_file(path: Path, name: str, cache: ArrayFiles) -> Array:
+    """Map one array: where it lies in the file as it is, else from a copy that is unpacked once."""
+    header = _header(path, name)
+    with _opened(path, name) as (stream, size):
+        fortran, start = _start(stream)
+        at = _offset(path, name)
+        if at is not None:
+            return mapped(path, at + start, header.shape, header.dtype, fortran=fortran)
+        shape = tuple(reversed(header.shape)) if fortran else header.shape
+
+        def fill(array: Array) -> None:
+            flat = array.reshape(-1).view(np.uint8)
+            for part in parts_of(flat.shape, flat.dtype):
+                flat[part] = np.frombuffer(stream.read(part.stop - part.start), np.uint8)
+
+        found = cache.array(described([path], told=(name, size)), shape, header.dtype, fill)
+        return found.T if fortran else found
+
+
+def _start(stream: IO[bytes]) -> tuple[bool, int]:
+    """Whether an array is in Fortran order, and where its numbers begin; the stream then stands there."""
+    version = np.lib.format.read_magic(stream)
+    reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    _, fortran, _ = reader(stream)
+    return fortran, stream.tell()
+
+
+def _offset(path: Path, name: str) -> int | None:
+    """Where an array's file begins in the archive; None where it is compressed or encrypted."""
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo(f"{name}.npy")
+    if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
+        return None
+    with path.open("rb") as file:  # a local header: 30 bytes, of which the last four are two lengths
+        file.seek(entry.header_offset + 26)
+        name_bytes, extra_bytes = struct.unpack("<HH", file.read(4))
+    return entry.header_offset + 30 + int(name_bytes) + int(extra_bytes)
 
 
 def _header(path: Path, name: str) -> Header:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netwright.errors import DataError, shorten
+
+if TYPE_CHECKING:
+    from netwright.tasks.formats.array_files import ArrayFiles
 
 Array = NDArray[Any]
 Indices = NDArray[np.int64]
@@ -68,7 +71,9 @@ class ArrayPart:
         return self.x
 
     def take(self, rows: Indices) -> ArrayPart:
-        return ArrayPart(self.where, self.x[rows], self.y[rows])
+        from netwright.tasks.formats.array_files import rows_of
+
+        return ArrayPart(self.where, rows_of(self.x, rows), self.y[rows])
 
 
 @dataclass(frozen=True)
@@ -78,10 +83,12 @@ class ReadOptions:
     Args:
         layout: order of the axes of image arrays with four axes; ``auto`` finds it from the shape.
         image_size: (height, width) that image files are resized to; ``None``: see `formats.folder`.
+        cache: folder (`formats.array_files.ArrayFiles`) in whose files images are kept instead of memory.
     """
 
     layout: Layout = "auto"
     image_size: tuple[int, int] | None = None
+    cache: ArrayFiles | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,7 @@ class RawData:
         test: the test part where the source has one.
         notes: what a person should know, such as files that were ignored.
         layout: order of the axes of its images, where the format fixes it.
+        class_names: of the columns of labels (N, C), where the source names them.
     """
 
     name: str
@@ -103,6 +111,7 @@ class RawData:
     test: Part | None = None
     notes: tuple[str, ...] = ()
     layout: Layout = "auto"
+    class_names: tuple[str, ...] = ()
 
 
 def printable(name: str) -> str:

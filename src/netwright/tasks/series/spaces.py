@@ -96,21 +96,22 @@ def _convolutions(input_shape: tuple[int, ...]) -> Node:
     """Stages of residual blocks; each stage after the first halves the series, as long as it can be."""
     length = input_shape[1]
     width = choice("conv.width", [16, 24, 32, 48, 64])
-    kernel = choice("conv.kernel", [k for k in (3, 5, 7, 9, 15) if k <= max(3, length // 2)])
-    residual, dilated = flag("conv.residual"), flag("conv.dilated")
+    kernels = [k for k in (3, 5, 7, 9, 15) if k <= max(3, length // 2)]
+    activation = choice("conv.activation", ["relu", "silu"])
     start = 2 if length >= _LONG else 1
     most = max(1, min(3, int(math.log2(length / start / 4))))
-    stem = nn.conv_norm_act(width, kernel=kernel, stride=start)
+    stem = nn.conv_norm_act(width, kernel=choice("conv.kernel", kernels), stride=start, activation=activation)
 
     def stage(place: int) -> Node:
         channels, stride = width * (1 if place == 0 else 2), 1 if place == 0 else 2
-        first = nn.conv_norm_act(channels, kernel=kernel, stride=stride)
+        kernel = choice(f"conv.kernel{place}", kernels)
+        residual, dilated = flag(f"conv.residual{place}"), flag(f"conv.dilated{place}")
+        first = nn.conv_norm_act(channels, kernel=kernel, stride=stride, activation=activation)
         second = nn.conv_norm_act(channels, kernel=kernel, activation="identity")
         wide = nn.conv_norm_act(channels, kernel=3, dilation=2, activation="identity")
         last = nn.one_of(dilated, {False: second, True: wide})
-        plain = nn.seq(nn.conv_norm_act(channels, kernel=kernel, stride=stride))
-        body = nn.residual(nn.seq(first, last), activation="relu")
-        return nn.one_of(residual, {False: plain, True: body})
+        body = nn.residual(nn.seq(first, last), activation=activation)
+        return nn.one_of(residual, {False: first, True: body})
 
     return nn.seq(stem, nn.repeat(integer("conv.depth", 1, most), stage))
 
@@ -134,10 +135,11 @@ def _recurrent(input_shape: tuple[int, ...]) -> Node:
 def _attention(input_shape: tuple[int, ...], dropout: Choice) -> Node:
     """Patches as positions, with learned places, and transformer blocks."""
     features = choice("attention.features", [32, 48, 64, 96])
+    expand = choice("attention.expand", [1, 2, 4])
     patches = sorted({max(1, input_shape[1] // count) for count in (8, 12, 16, 24, 32)})
     blocks = nn.repeat(
         integer("attention.depth", 1, 4),
-        lambda place: nn.transformer_block(choice("attention.heads", [2, 4]), 2, dropout=dropout),
+        lambda place: nn.transformer_block(choice("attention.heads", [2, 4]), expand, dropout=dropout),
     )
     start = nn.seq(nn.patch_embedding(features, choice("attention.patch", patches)), nn.positional_embedding())
     return nn.seq(start, blocks, nn.layer_norm())
@@ -174,10 +176,9 @@ def _values(given: Choice) -> tuple[Value, ...]:
 
 def _design(space: SearchSpace, values: Mapping[str, Value]) -> Architecture:
     decisions: dict[str, Value] = {}
-    for name, value in {**_DEFAULTS, **values}.items():
-        if name not in space.choices:
-            continue
-        decisions[name] = _nearest(value, space.choices[name])
+    known = {**_DEFAULTS, **values}
+    for name, given in space.choices.items():  # a choice of a stage has its number behind its name
+        decisions[name] = _nearest(known[name if name in known else name.rstrip("0123456789")], given)
     return space.architecture(decisions, drop_inactive=True)
 
 
@@ -193,6 +194,7 @@ def _nearest(value: Value, given: Choice) -> Value:
 
 _DEFAULTS: Mapping[str, Value] = {
     "dropout": 0.1,
+    "conv.activation": "relu",
     "conv.width": 32,
     "conv.kernel": 7,
     "conv.residual": True,
@@ -208,6 +210,7 @@ _DEFAULTS: Mapping[str, Value] = {
     "attention.patch": 4,
     "attention.depth": 2,
     "attention.heads": 4,
+    "attention.expand": 2,
     "mlp.width": 128,
     "mlp.depth": 2,
 }

@@ -25,6 +25,8 @@ from netwright.types import Architecture, Value
 WIDTHS = (48, 64, 96, 128, 160)
 BLOCKS = ("conv", "gru", "attention", "conformer")
 MOST_BLOCKS = 6
+SIZES, DEPTHS = ("width", "stem.channels", "expand"), ("depth",)
+"""Choices by which a hand-made network is made smaller."""
 
 
 def speech_space(input_shape: tuple[int, ...], stride: int, num_units: int) -> SearchSpace:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from netwright.errors import DataError, MissingDependencyError, SpecError, shorten, wrong
 from netwright.tasks.base import Direction, Examples, ExportInfo, Reference
 from netwright.tasks.learning import LearningTask, cost_in_pixels
+from netwright.tasks.narrowing import narrowed
 from netwright.tasks.speech_recognition.audio import Sound
 from netwright.tasks.speech_recognition.augmentation import SpeechAugmentation
 from netwright.tasks.speech_recognition.ctc import COUNT, FRAMES, UNITS, beam, ctc_loss, frames_needed, greedy
@@ -34,7 +35,7 @@ from netwright.tasks.speech_recognition.features import (
 from netwright.tasks.speech_recognition.recordings import Recording, read_recordings
 from netwright.tasks.speech_recognition.splitting import split_recordings
 from netwright.tasks.speech_recognition.units import Units, tidy, unknown_in
-from netwright.types import Objective, Value
+from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,6 +80,7 @@ class SpeechRecognition(LearningTask):
         super().__init__(train, validation, test, **others)  # type: ignore[arg-type]  # checked where it is called
         self.units, self.front_end, self.stride, self.beam_width = units, front, stride, beam_width
         self._augmentation = augmentation
+        self.full_epochs = self._epochs()
 
     @classmethod
     def load(
@@ -149,8 +151,13 @@ class SpeechRecognition(LearningTask):
 
     @property
     def work(self) -> float:
-        """One frame of the input counts as four pixels."""
-        return cost_in_pixels(4.0 * self.input_shape[1])
+        """One frame of the input counts as eight pixels: 100 recordings of 4 s are learned in a second of a core."""
+        return cost_in_pixels(8.0 * self.input_shape[1])
+
+    def _epochs(self) -> float:
+        """As many as make 3000 steps, 30 to 400."""
+        steps = max(1, len(self._train[1]) // self._batch_size)
+        return float(min(400, max(30, round(3000 / steps))))
 
     # --- learning
 
@@ -165,8 +172,19 @@ class SpeechRecognition(LearningTask):
         return self._augmentation
 
     def recipe(self) -> Mapping[str, Value]:
-        """Measured on digit strings with ``benchmarks/speech_fsdd.py``."""
-        return {"learning_rate": 0.02, "batch_size": 32, "label_smoothing": 0.0, "clip_norm": 5.0, "weight_decay": 0.02}
+        """Gradients are clipped, since CTC's are large at first; small sets are learned in small batches."""
+        return {
+            "learning_rate": 0.02,
+            "batch_size": self._batch_size,
+            "label_smoothing": 0.0,
+            "clip_norm": 5.0,
+            "weight_decay": 0.02,
+        }
+
+    @property
+    def _batch_size(self) -> int:
+        count = len(self._train[1])
+        return 32 if count >= 512 else 16 if count >= 128 else 8
 
     def loss(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
         """CTC's negative log-likelihood a unit, in nats; label smoothing has no meaning for it."""
@@ -203,6 +221,12 @@ class SpeechRecognition(LearningTask):
         from netwright.tasks.speech_recognition.spaces import speech_references
 
         return speech_references(self.default_space())
+
+    def narrowed(self, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
+        """Those of the references that are not admitted, made smaller until they are."""
+        from netwright.tasks.speech_recognition.spaces import DEPTHS, SIZES
+
+        return narrowed(self.default_space(), self.references(), admits, SIZES, DEPTHS)
 
     def data_line(self) -> str:
         """What is learned from, in one line."""

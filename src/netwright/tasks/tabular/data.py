@@ -79,7 +79,7 @@ class Rows:
             "COLUMNS": self.columns,
             "TARGET": self.target,
             "HEADER": self.header,
-            "NUMBERS": tuple((c.name, c.values, c.mapped, c.indicated) for c in self.encoding.numbers),
+            "NUMBERS": tuple((c.name, _row(c.values), _row(c.mapped), c.indicated) for c in self.encoding.numbers),
             "CATEGORIES": tuple((c.name, c.values) for c in self.encoding.categories),
         }
 
@@ -123,6 +123,11 @@ def load_rows(data: str | Path | Any, options: TabularOptions, *, classes: bool)
         class_names=learn.names,
         notes=tuple(notes),
     )
+
+
+def _row(values: Sequence[float]) -> str:
+    """Numbers as one text, which stays on a line."""
+    return " ".join(f"{value:.9g}" for value in values)
 
 
 def _clean(table: Table | None, target: str, notes: list[str]) -> Table | None:

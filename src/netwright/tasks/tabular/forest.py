@@ -19,7 +19,9 @@ from netwright.tasks.finishing import Rival
 from netwright.tasks.tabular.encoding import Encoding
 from netwright.tasks.tabular.metrics import class_metrics, value_metrics
 
-MOST_TREES = 300
+MOST_TREES, MOST_OF_MANY = 300, 100
+"""Trees; of more than two classes each has so many."""
+
 WHAT = "gradient-boosted trees (scikit-learn HistGradientBoosting, number of trees chosen on validation)"
 Floats = NDArray[np.float64]
 
@@ -52,7 +54,7 @@ class Forest:
             return None
         kind = ensemble.HistGradientBoostingClassifier if self.num_classes else ensemble.HistGradientBoostingRegressor
         model = kind(
-            max_iter=MOST_TREES,
+            max_iter=MOST_OF_MANY if self.num_classes > 2 else MOST_TREES,
             learning_rate=self.learning_rate,
             early_stopping=False,
             categorical_features=self._categorical(),

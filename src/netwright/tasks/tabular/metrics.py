@@ -36,7 +36,7 @@ def class_metrics(probabilities: Floats, targets: NDArray[np.int64]) -> dict[str
         "accuracy": float(right.mean()),
         "balanced_accuracy": float(recalls.mean()),
         "auc": _auc(probabilities, targets, counts),
-        "log_loss": float(-np.log(np.maximum(chosen, LEAST_LOG)).mean()),
+        "log_loss": float(np.log(1 / np.maximum(chosen, LEAST_LOG)).mean()),
         "ece": calibration_error(probabilities, right),
     }
 

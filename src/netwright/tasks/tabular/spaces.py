@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from netwright import nn
 from netwright.errors import SpecError, wrong
-from netwright.space import Choice, Node, SearchSpace, choice, integer
+from netwright.space import Choice, Node, SearchSpace, choice, flag, integer
 from netwright.tasks.base import Reference
 from netwright.types import Architecture, Value
 
@@ -54,7 +54,7 @@ def tabular_space(numbers: int, categories: Sequence[int], outputs: int, *, clas
     count = choice("members", [1, 2, 4, 8, 16, 32])
     flat = [size for size in (8, 12, 16, 24) if size * columns <= _MOST_FLAT] or [4]
     size = choice("token", flat)
-    frequencies, scale = choice("frequencies", [8, 16, 24]), choice("frequency.scale", [0.05, 0.15, 0.5, 1.5])
+    frequencies, scale = choice("frequencies", [8, 16, 24]), choice("frequency.scale", [0.05, 0.15, 0.3, 0.5, 1.0])
 
     def tokens(features: nn.Size, periodic: bool) -> Node:
         if not periodic:
@@ -80,9 +80,11 @@ def tabular_space(numbers: int, categories: Sequence[int], outputs: int, *, clas
 
 def _mlp(activation: Choice, dropout: Choice) -> Node:
     width = choice("mlp.width", [32, 64, 96, 128, 192, 256, 384])
+    own = flag("mlp.own")
 
     def layer(place: int) -> Node:
-        return nn.seq(nn.linear(width), nn.activation(activation), nn.dropout(dropout))
+        linear = nn.one_of(own, {False: nn.linear(width), True: nn.member_linear(width)})
+        return nn.seq(linear, nn.activation(activation), nn.dropout(dropout))
 
     return nn.repeat(integer("mlp.depth", 1, 4), layer)
 
@@ -169,6 +171,7 @@ _DEFAULTS: Mapping[str, Value] = {
     "token": 16,
     "frequencies": 16,
     "frequency.scale": 0.15,
+    "mlp.own": False,
     "mlp.width": 256,
     "mlp.depth": 3,
     "resnet.width": 128,
@@ -187,9 +190,22 @@ _REFERENCES: Mapping[str, Mapping[str, Value]] = {
     "ft-transformer": {"body": "transformer"},
 }
 
+_WAVES: Mapping[str, Value] = {
+    "body": "mlp",
+    "input": "periodic",
+    "frequency.scale": 0.5,
+    "token": 12,
+    "mlp.width": 128,
+    "mlp.depth": 2,
+}
+
 _PORTFOLIO: tuple[Mapping[str, Value], ...] = (
-    {"body": "mlp", "input": "periodic", "members": 16, "mlp.depth": 3},
-    {"body": "mlp", "input": "periodic"},
-    {"body": "resnet", "input": "periodic", "members": 8},
-    {"body": "mlp", "input": "tokens", "members": 8, "mlp.width": 128},
+    {**_WAVES, "members": 8, "mlp.own": True},
+    _WAVES,
+    {**_WAVES, "members": 8, "mlp.own": True, "dropout": 0.3},
+    {**_WAVES, "members": 16, "mlp.own": True, "mlp.width": 96, "dropout": 0.3, "frequency.scale": 0.15},
+    {"body": "resnet", "input": "periodic", "members": 4, "resnet.depth": 2},
 )
+"""Chosen on the validation parts of phoneme and wine quality (one seed, 40 and 80 epochs): members with layers of their
+own beat members that share layers, and on wine quality one member; waves that begin with a scale of 1.5 are worse than
+with 0.5. A dropout of 0.3 needs twice the epochs of 0.1 for the same error on wine quality, and gains on phoneme."""

@@ -25,7 +25,7 @@ from netwright.tasks.narrowing import narrowed
 from netwright.tasks.splits import TEST_SHARE, SplitOptions
 from netwright.tasks.tabular.data import Rows, TabularOptions, load_rows
 from netwright.tasks.tabular.encoding import EncodingOptions, Scaling
-from netwright.tasks.tabular.forest import MOST_TREES, Forest
+from netwright.tasks.tabular.forest import MOST_OF_MANY, MOST_TREES, Forest
 from netwright.tasks.tabular.metrics import class_metrics, fitted_temperature, value_metrics
 from netwright.tasks.tabular.parts import names_in
 from netwright.tasks.tabular.reading import Header
@@ -98,7 +98,7 @@ class _TabularTask(LearningTask):
 
     def rival_seconds(self) -> float:
         """About how long the forest takes, scikit-learn's import included."""
-        trees = MOST_TREES * max(1, len(self.class_names) if len(self.class_names) > 2 else 1)
+        trees = MOST_TREES if len(self.class_names) <= 2 else MOST_OF_MANY * len(self.class_names)
         return 5.0 + trees * (0.01 + 2e-8 * self._train[0].size)
 
     def rival(self, test: Examples) -> Rival | None:

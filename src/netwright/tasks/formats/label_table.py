@@ -1,0 +1,233 @@
+"""Images with several labels each: a CSV file beside its images, or a folder with one for each part.
+
+The first line names the columns. One is ``image``: a file's name relative to the folder of the CSV file. The others are
+
+* ``labels``: the labels of the image with ``|`` between them, empty for none; or
+* a column a label, each 0 or 1;
+
+and, in a file that holds all parts, ``split``: train, val or test. A folder holds ``train.csv`` and perhaps ``val.csv``
+and ``test.csv``, or one ``labels.csv``. Every complaint names file and line. Names of images are data: one that leads
+out of the folder is refused.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from netwright.errors import DataError, shorten
+from netwright.tasks.formats.array_files import ArrayFiles
+from netwright.tasks.formats.folder import FolderPart, common_form
+from netwright.tasks.formats.parts import RawData, file_error, printable
+
+TABLES = {
+    "train": ("train.csv", "training.csv"),
+    "val": ("val.csv", "valid.csv", "validation.csv"),
+    "test": ("test.csv",),
+}
+WHOLE = "labels.csv"
+_SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_IMAGE, _LABELS, _SPLIT = "image", "labels", "split"
+_BETWEEN = "|"
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One image: where it stands, its file, the labels it has and its part."""
+
+    where: str
+    file: Path
+    labels: tuple[str, ...]
+    split: str
+
+
+@dataclass(frozen=True)
+class _Table:
+    """One CSV file: rows, and the labels it has columns of, if it has."""
+
+    where: str
+    rows: tuple[_Row, ...]
+    columns: tuple[str, ...] = ()
+
+
+def tables_in(data: str | Path) -> dict[str, Path] | None:
+    """The CSV files that ``data`` names by part, ``""`` for a file of all parts; None where it is something else."""
+    path = Path(data)
+    try:
+        if path.suffix.lower() == ".csv":
+            return {"": path}
+        if not path.is_dir():
+            return None
+        found = {part: path / name for part, names in TABLES.items() for name in names if (path / name).is_file()}
+        if "train" in found:
+            return found
+        return {"": path / WHOLE} if (path / WHOLE).is_file() else None
+    except (OSError, ValueError) as error:
+        raise file_error(path, error) from error
+
+
+def read(
+    tables: Mapping[str, Path], image_size: tuple[int, int] | None = None, cache: ArrayFiles | None = None
+) -> RawData:
+    """Read a set from CSV files.
+
+    Args:
+        tables: what `tables_in` found.
+        image_size: (height, width) all images are resized to; None as of `netwright.tasks.formats.folder`.
+        cache: where decoded images are kept instead of memory.
+
+    Returns:
+        The set, its labels (N, C) ``uint8``.
+
+    Raises:
+        DataError: names file and line.
+        MissingDependencyError: Pillow is not installed.
+    """
+    found = [_read_table(path, part) for part, path in tables.items()]
+    columns = {frozenset(table.columns) for table in found}
+    if len(columns) > 1:
+        odd = set.symmetric_difference(*(set(columns_of) for columns_of in list(columns)[:2]))
+        raise DataError(
+            f"{' and '.join(t.where for t in found)} have other columns: {shorten(sorted(odd))}; name the same"
+        )
+    by_part: dict[str, list[_Row]] = {}
+    for row in (row for table in found for row in table.rows):
+        by_part.setdefault(row.split, []).append(row)
+    _refuse_twice(row for rows in by_part.values() for row in rows)
+    if not by_part.get("train"):
+        raise DataError(f"{found[0].where}: no image of the training part; mark some with split train")
+    names = found[0].columns or tuple(sorted({label for row in by_part["train"] for label in row.labels}))
+    first = next(iter(tables.values()))
+    seen = [row.file for part in ("train", "val") for row in by_part.get(part, [])]
+    form, notes = common_form(seen, image_size, cache)
+    parts = {}
+    for part, rows in by_part.items():
+        where = f"{part} part of {printable(first.resolve().parent.name if len(tables) > 1 else first.name)}"
+        parts[part] = FolderPart(where, [row.file for row in rows], _matrix(rows, names), form, cache)
+    bare = sum(not row.labels for row in by_part["train"])
+    notes += [f"{bare} training image(s) have no label; they count as having none of them"] if bare else []
+    name = first.stem if len(tables) == 1 and first.name != WHOLE else first.resolve().parent.name
+    return RawData(name, parts["train"], parts.get("val"), parts.get("test"), tuple(notes), "CHW", names)
+
+
+def _matrix(rows: Sequence[_Row], names: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    """(N, C) of 0 and 1."""
+    number = {name: i for i, name in enumerate(names)}
+    targets = np.zeros((len(rows), len(names)), np.uint8)
+    for i, row in enumerate(rows):
+        for label in row.labels:
+            if label not in number:
+                known = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
+                raise DataError(
+                    f"{row.where}: the label {shorten(label)} occurs in no training image; known: {known}; "
+                    "correct it or remove the image"
+                )
+            targets[i, number[label]] = 1
+    return targets
+
+
+def _read_table(path: Path, part: str) -> _Table:
+    """Read one file; all its rows are of ``part``, unless that is empty."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise file_error(path, error) from error
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise DataError(f"{shorten(str(path))}, line {line}: not UTF-8; save the file as UTF-8") from error
+    name = printable(path.name)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = [column.strip() for column in next(reader, [])]
+        columns = _columns(header, name)
+        rows = [
+            _row(dict(zip(header, map(str.strip, fields), strict=False)), columns, path, f"{name}, line {line}", part)
+            for fields, line in _lines(reader, len(header), name)
+        ]
+    except csv.Error as error:
+        raise DataError(f"{name}, line {reader.line_num}: {error}; quote fields that hold commas or quotes") from error
+    if not rows:
+        raise DataError(f"{name}: no images below the line of columns; give one line an image")
+    return _Table(name, tuple(rows), tuple(columns))
+
+
+def _lines(reader: Iterable[list[str]], width: int, name: str) -> Iterable[tuple[list[str], int]]:
+    """Lines that are not empty, with their numbers; each must have a field a column."""
+    for fields in reader:
+        line = reader.line_num  # type: ignore[attr-defined]
+        if not any(field.strip() for field in fields):
+            continue
+        if len(fields) != width:
+            raise DataError(f"{name}, line {line}: {len(fields)} fields, the first line names {width}; mend the line")
+        yield fields, line
+
+
+def _columns(header: Sequence[str], name: str) -> list[str]:
+    """The labels that have a column each; none where one column lists them."""
+    if len(set(header)) != len(header) or not all(header):
+        raise DataError(f"{name}, line 1: columns without a name, or of one name: {shorten(list(header))}")
+    others = [column for column in header if column not in (_IMAGE, _SPLIT)]
+    if _IMAGE not in header or not others:
+        raise DataError(
+            f"{name}, line 1: columns are {shorten(list(header))}; give {_IMAGE!r} and {_LABELS!r} "
+            f"(with {_BETWEEN!r} between labels), or {_IMAGE!r} and a column of 0 and 1 a label"
+        )
+    if _LABELS in others and len(others) > 1:
+        extra = [column for column in others if column != _LABELS]
+        raise DataError(f"{name}, line 1: both {_LABELS!r} and columns of their own: {shorten(extra)}; keep one form")
+    if others == [_LABELS]:
+        return []
+    if len(others) == 1:
+        raise DataError(
+            f"{name}, line 1: one column besides {_IMAGE!r}: {others[0]!r}; call it {_LABELS!r} if it lists labels, "
+            "or use image-classification"
+        )
+    return others
+
+
+def _row(fields: Mapping[str, str], columns: Sequence[str], path: Path, where: str, part: str) -> _Row:
+    text = part or fields.get(_SPLIT, "train")
+    if text.lower() not in _SPLITS:
+        raise DataError(f"{where}: split {shorten(text)}; give train, val or test")
+    if columns:
+        strange = [(column, fields[column]) for column in columns if fields[column] not in ("0", "1", "0.0", "1.0")]
+        if strange:
+            column, value = strange[0]
+            raise DataError(f"{where}: column {shorten(column)} is {shorten(value)}; give 0 or 1")
+        labels = tuple(column for column in columns if fields[column].startswith("1"))
+    else:
+        labels = tuple(filter(None, (label.strip() for label in fields[_LABELS].split(_BETWEEN))))
+        if len(set(labels)) != len(labels):
+            raise DataError(f"{where}: a label occurs twice in {shorten(fields[_LABELS])}; name each once")
+    return _Row(where, _file(fields[_IMAGE], path, where), labels, _SPLITS[text.lower()])
+
+
+def _file(name: str, path: Path, where: str) -> Path:
+    """The image's file, which must lie in the folder of the CSV file or below it."""
+    inside = Path(name)
+    if not name or inside.is_absolute() or ".." in inside.parts or "\0" in name:
+        raise DataError(f"{where}: image {shorten(name)}; give a file's name relative to the folder of {path.name}")
+    file = path.parent / inside
+    try:
+        is_there = file.is_file()
+    except OSError:
+        is_there = False
+    if not is_there:
+        raise DataError(f"{where}: there is no image {shorten(str(file))}; correct its name or remove the line")
+    return file
+
+
+def _refuse_twice(rows: Iterable[_Row]) -> None:
+    first: dict[Path, str] = {}
+    for row in rows:
+        if row.file in first:
+            raise DataError(
+                f"{row.where}: the image {shorten(row.file.name)} stands in {first[row.file]}, too; "
+                f"give each image one line, with all its labels"
+            )
+        first[row.file] = row.where

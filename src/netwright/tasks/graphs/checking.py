@@ -1,0 +1,168 @@
+"""From what was read to a graph that can be learned from: numbers, labels and parts that fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.errors import DataError, shorten
+from netwright.tasks.graphs.data import PARTS, Features, Graph, Ints, tidy_edges
+from netwright.tasks.graphs.reading import Place, RawGraph
+from netwright.tasks.labels import Classes
+from netwright.tasks.splits import TEST_SEED, SplitOptions, stratified_split
+
+_WORDS = {"train": "training", "val": "validation", "test": "test"}
+
+
+def checked_graph(raw: RawGraph, options: SplitOptions, *, directed: bool, train_share: float) -> Graph:
+    """Check a graph and mend what can be mended.
+
+    Args:
+        raw: what was read.
+        options: of parts that the data does not have.
+        directed: whether edges lead one way only.
+        train_share: part of the nodes with classes that is learned from, where the data has no parts.
+
+    Raises:
+        DataError: it cannot be used; names file and line.
+    """
+    notes: list[str] = []
+    num_nodes = _num_nodes(raw)
+    features = raw.features
+    if features is None:
+        features = Features.none(num_nodes)
+        notes.append("there are no features; nodes are told apart by their numbers")
+    edges, place = raw.edges
+    _require_nodes(edges.T, num_nodes, place)
+    tidy, mended = tidy_edges(edges, num_nodes, directed=directed, where=place(0).partition(",")[0].partition(":")[0])
+    notes += mended
+    known, labels, where = _labels(raw, num_nodes)
+    parts = _parts(raw, known, labels, num_nodes, options, train_share, notes)
+    classes = Classes.learn(labels[parts["train"]], f"{where}, training nodes")
+    numbers = np.full(num_nodes, -1, dtype=np.int64)
+    for part in PARTS:
+        nodes = parts[part]
+        numbers[nodes] = classes.encode(labels[nodes], f"{where}, {_WORDS[part]} nodes")
+    empty = num_nodes - len(np.unique(features.rows))
+    if empty:
+        notes.append(f"{empty} node(s) have no feature but 0")
+    return Graph(raw.name, features, tidy, numbers, classes.names, parts, tuple(notes))
+
+
+def _num_nodes(raw: RawGraph) -> int:
+    """As many as there are rows of features; else as the labels need."""
+    if raw.features is not None:
+        return raw.features.num_nodes
+    if len(raw.label_nodes) == 0:
+        raise DataError(f"{shorten(raw.name)}: no nodes; give features or labels")
+    return int(max(raw.label_nodes.max(), raw.edges[0].max(initial=0))) + 1
+
+
+def _require_nodes(numbers: Ints, num_nodes: int, place: Place) -> None:
+    """Refuse numbers (K,) or (K, 2) of nodes that do not exist."""
+    wide = numbers.reshape(len(numbers), -1)
+    outside = (wide < 0) | (wide >= num_nodes)
+    rows = np.flatnonzero(outside.any(axis=1))
+    if len(rows):
+        row = int(rows[0])
+        raise DataError(
+            f"{place(row)}: there is no node {wide[row][outside[row]][0]}; nodes are 0 to {num_nodes - 1}"
+            + (f" ({len(rows)} such entries)" if len(rows) > 1 else "")
+        )
+
+
+def _labels(raw: RawGraph, num_nodes: int) -> tuple[NDArray[np.bool_], NDArray[Any], str]:
+    """Whether the class of each node is known, and its label."""
+    labels, place = raw.labels
+    _require_nodes(raw.label_nodes, num_nodes, place)
+    numbers, counts = np.unique(raw.label_nodes, return_counts=True)
+    if (counts > 1).any():
+        node = int(numbers[counts > 1][0])
+        again = int(np.flatnonzero(raw.label_nodes == node)[1])
+        raise DataError(f"{place(again)}: node {node} has a class already; give each node one")
+    if labels.dtype.kind == "f" or (labels.dtype.kind == "U" and all(_is_whole(label) for label in labels if label)):
+        labels = np.array([-1 if label in ("", "nan") else int(float(label)) for label in map(str, labels.tolist())])
+    found = labels != "" if labels.dtype.kind in "US" else labels >= 0
+    known = np.zeros(num_nodes, dtype=np.bool_)
+    known[raw.label_nodes] = found
+    filled = np.zeros(num_nodes, dtype=labels.dtype)
+    filled[raw.label_nodes] = labels
+    return known, filled, place(0).partition(",")[0].partition(":")[0]
+
+
+def _is_whole(label: object) -> bool:
+    return str(label).lstrip("-").isdigit()
+
+
+def _parts(
+    raw: RawGraph,
+    known: NDArray[np.bool_],
+    labels: NDArray[Any],
+    num_nodes: int,
+    options: SplitOptions,
+    train_share: float,
+    notes: list[str],
+) -> dict[str, Ints]:
+    """The nodes of each part: as given, or split off."""
+    given = {part: raw.parts[part] for part in PARTS if part in raw.parts}
+    found: dict[str, Ints] = {}
+    taken: dict[int, str] = {}
+    for part, (nodes, place) in given.items():
+        _require_nodes(nodes, num_nodes, place)
+        for index, node in enumerate(nodes.tolist()):
+            if node in taken:
+                also = f"is a {_WORDS[taken[node]]} node already" if taken[node] != part else "is there twice"
+                raise DataError(f"{place(index)}: node {node} {also}; a node is in one part, once")
+            taken[node] = part
+        unknown = np.flatnonzero(~known[nodes])
+        if len(unknown):
+            first = int(unknown[0])
+            raise DataError(
+                f"{place(first)}: {_WORDS[part]} node {nodes[first]} has no class ({len(unknown)} such nodes); "
+                "give it one or take it out of the parts"
+            )
+        found[part] = np.sort(nodes)
+    if "train" not in found:
+        free = np.array([node for node in np.flatnonzero(known).tolist() if node not in taken], dtype=np.int64)
+        return _split(found, free, labels, options, train_share, notes)
+    lacking = [part for part in ("test", "val") if part not in found]
+    for part in lacking:
+        share = options.test_share if part == "test" else options.share_for(len(found["train"]))
+        found["train"], found[part] = _taken(
+            found["train"], labels, share, TEST_SEED if part == "test" else options.seed
+        )
+        notes.append(f"no {_WORDS[part]} nodes: {len(found[part])} of the training nodes are taken for it")
+    return found
+
+
+def _split(
+    found: Mapping[str, Ints],
+    free: Ints,
+    labels: NDArray[Any],
+    options: SplitOptions,
+    train_share: float,
+    notes: list[str],
+) -> dict[str, Ints]:
+    """Split nodes that are in no part: a test part, then a validation part, the rest is learned from."""
+    parts = dict(found)
+    if "test" not in parts:
+        free, parts["test"] = _taken(free, labels, options.test_share, TEST_SEED)
+    if "val" not in parts:
+        free, parts["val"] = _taken(free, labels, options.validation_share or (1 - train_share) / 2, options.seed)
+    parts["train"] = free
+    counts = ", ".join(f"{len(parts[part])} {_WORDS[part]}" for part in PARTS)
+    notes.append(f"no split is given: nodes are split at random, by class: {counts}")
+    return parts
+
+
+def _taken(nodes: Ints, labels: NDArray[Any], share: float, seed: int) -> tuple[Ints, Ints]:
+    """Split nodes by class."""
+    _, numbers, counts = np.unique(labels[nodes], return_inverse=True, return_counts=True)
+    if len(counts) == 0 or (counts < 3).any():
+        few = "no node has a class" if len(counts) == 0 else "a class has fewer than three nodes"
+        raise DataError(f"{few}; give the parts (split.csv), or leave this class out")
+    kept, taken = stratified_split(numbers.astype(np.int64), share, seed)
+    return nodes[kept], nodes[taken]

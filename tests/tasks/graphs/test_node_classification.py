@@ -1,0 +1,214 @@
+"""Graphs as people have them: what is read, what is mended and told, what is refused; networks and runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from netwright import nn
+from netwright.errors import DataError, SpecError
+from netwright.evaluation.trainer import TrainingEvaluator
+from netwright.export.runtimes import nodes as runtime
+from netwright.spec import SearchSpec
+from netwright.study.setup import first_plan
+from netwright.tasks import load_task
+from netwright.types import Fidelity
+
+CORA = Path("/work/shared/data/graph/cora.npz")
+
+
+def ring(count: int = 24) -> dict[str, Any]:
+    """Two classes on the halves of a ring; features say the half, with noise."""
+    rng = np.random.default_rng(0)
+    nodes = np.arange(count)
+    labels = (nodes >= count // 2).astype(np.int64)
+    order = rng.permutation(count)
+    third = count // 3
+    return {
+        "x": (np.stack([labels, 1 - labels, rng.random(count)], axis=1)).astype(np.float32),
+        "edge_index": np.stack([nodes, (nodes + 1) % count]),
+        "y": labels,
+        "train_idx": order[:third],
+        "val_idx": order[third : 2 * third],
+        "test_idx": order[2 * third :],
+    }
+
+
+def load(folder: Path, changes: dict[str, Any] | None = None, **options: object) -> Any:
+    arrays = {**ring(), **(changes or {})}
+    np.savez(folder / "ring.npz", **{name: array for name, array in arrays.items() if array is not None})
+    return load_task("node-classification", folder / "ring.npz", **options)
+
+
+def a_folder(folder: Path, **changes: str) -> Path:
+    """The same graph as tables; a file that is the empty text is left out."""
+    arrays = ring()
+    words = {"train_idx": "train", "val_idx": "val", "test_idx": "test"}
+    texts = {
+        "features": "\n".join(",".join(map(str, row)) for row in arrays["x"]),
+        "edges": "source,target\n" + "\n".join(f"{a},{b}" for a, b in arrays["edge_index"].T),
+        "labels": "node,label\n" + "\n".join(f"{n},{'ab'[label]}" for n, label in enumerate(arrays["y"])),
+        "split": "node,part\n" + "\n".join(f"{n},{word}" for key, word in words.items() for n in arrays[key]),
+    }
+    for name, text in {**texts, **changes}.items():
+        if text:
+            (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_file_and_a_folder_are_the_same_graph(tmp_path: Path) -> None:
+    """But for the names of the classes; both have each edge in both directions."""
+    packed = load(tmp_path)
+    (tmp_path / "folder").mkdir()
+    tables = load_task("node-classification", a_folder(tmp_path / "folder"))
+    for one, other in zip((*packed.train(), *packed.test()), (*tables.train(), *tables.test()), strict=True):
+        assert np.array_equal(one, other)
+    assert np.array_equal(packed.graph.edges, tables.graph.edges)
+    assert packed.graph.edges.shape == (2, 48)
+    assert np.allclose(packed.graph.features.matrix(), tables.graph.features.matrix())
+    assert (packed.class_names, tables.class_names) == (("0", "1"), ("a", "b"))
+
+
+def test_loops_and_doubles_are_left_out_and_counted(tmp_path: Path) -> None:
+    """And nodes without an edge are told."""
+    edges = np.array([[0, 1, 0, 3, 3], [1, 0, 1, 3, 4]])
+    notes = "\n".join(load(tmp_path, {"edge_index": edges}).notes)
+    assert "1 edge(s) of a node with itself left out" in notes
+    assert "1 edge(s) that are there twice left out" in notes
+    assert "1 edge(s) added, the other direction" in notes
+    assert "20 node(s) have no edge" in notes
+    assert load(tmp_path, {"edge_index": edges}, directed=True).graph.edges.tolist() == [[1, 0, 3], [0, 1, 4]]
+
+
+def test_parts_that_are_missing_are_split_off(tmp_path: Path) -> None:
+    """All three, or the validation part alone; disjoint, and told."""
+    none = load(tmp_path, {"train_idx": None, "val_idx": None, "test_idx": None})
+    parts = list(none.graph.parts.values())
+    assert len(np.unique(np.concatenate(parts))) == sum(map(len, parts)) == 24
+    assert "no split is given" in "\n".join(none.notes)
+    some = load(tmp_path, {"val_idx": None, "train_idx": np.arange(4, 20), "test_idx": np.arange(4)})
+    assert "validation nodes: 4 of the training nodes are taken" in "\n".join(some.notes)
+
+
+def test_nodes_without_features_are_told_apart_by_number(tmp_path: Path) -> None:
+    """The features are then those of the identity."""
+    task = load(tmp_path, {"x": None}, scaling="none")
+    assert np.array_equal(task.graph.features.matrix(), np.eye(24))
+
+
+BAD: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"edge_index": np.array([[0, 24], [1, 2]])}, r"ring.npz: edge_index\[:, 1\]: there is no node 24; .* 0 to 23"),
+    ({"edge_index": np.array([[0, 1, 2]])}, r"edge_index is int64 \(1, 3\)"),
+    ({"edge_index": np.array([[1, 2], [1, 2]])}, "no edge between two nodes"),
+    ({"train_idx": np.array([0, 23, 50])}, r"train_idx\[2\]: there is no node 50"),
+    ({"val_idx": ring()["train_idx"]}, r"val_idx\[0\]: node \d+ is a training node already"),
+    ({"train_idx": np.array([0, 0, 23])}, r"train_idx\[1\]: node 0 is there twice"),
+    (
+        {"y": np.where(np.arange(24) == ring()["train_idx"][0], -1, 1)},
+        r"train_idx\[0\]: training node \d+ has no class",
+    ),
+    ({"y": np.zeros(24, dtype=np.int64)}, "only the class 0; a classification needs at least two"),
+    ({"y": np.where(np.arange(24) == ring()["test_idx"][0], 7, ring()["y"])}, "test nodes: 1 label.* does not have: 7"),
+    ({"x": np.full((24, 3), np.nan)}, "features of 24 node.* NaN or infinite, the first of node 0"),
+    ({"edge_index": None}, "has no array edge_index"),
+    ({"feat_indptr": np.arange(25)}, "sparse features are feat_indptr.*only feat_indptr"),
+)
+
+
+@pytest.mark.parametrize(("changes", "message"), BAD, ids=range(len(BAD)))
+def test_what_cannot_be_used_is_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    """File and entry, and what was expected."""
+    with pytest.raises(DataError, match=message):
+        load(tmp_path, changes)
+
+
+BAD_TABLES: tuple[tuple[dict[str, str], str], ...] = (
+    ({"edges": "source,target\n0,1\n1,99\n"}, "edges.csv, line 3: there is no node 99"),
+    ({"edges": "0,1\n1,one\n"}, "edges.csv, line 2: 'one' is no number of a node"),
+    ({"edges": "0,1,2\n"}, "edges.csv, line 1: 3 cells; give 2"),
+    ({"labels": "0,a\n1,b\n0,a\n"}, "labels.csv, line 3: node 0 has a class already"),
+    ({"split": "0,train\n1,holdout\n"}, "split.csv, line 2: unknown part 'holdout'"),
+    ({"features": "1,0\n0,x\n"}, "features.csv.*'x' in column"),
+    ({"edges": ""}, "has no edges.csv"),
+)
+
+
+@pytest.mark.parametrize(("changes", "message"), BAD_TABLES, ids=range(len(BAD_TABLES)))
+def test_what_cannot_be_used_in_tables_is_named(tmp_path: Path, changes: dict[str, str], message: str) -> None:
+    """File and line."""
+    with pytest.raises(DataError, match=message):
+        load_task("node-classification", a_folder(tmp_path, **changes))
+
+
+def test_options_are_checked(tmp_path: Path) -> None:
+    """Words and shares."""
+    with pytest.raises(SpecError, match="scaling must be auto, rows, columns or none"):
+        load(tmp_path, scaling="log")
+    with pytest.raises(SpecError, match="train_share must be between 0 and 1"):
+        load(tmp_path, train_share=1.5)
+
+
+@pytest.mark.parametrize("x", [None, np.eye(24)[:, :20]], ids=["dense", "sparse"])
+def test_points_of_the_space_build_and_are_counted(tmp_path: Path, x: Any) -> None:
+    """References, portfolio and random points, with features as a matrix or sparse."""
+    task = load(tmp_path, {} if x is None else {"x": x})
+    assert task.sizes.dense == (x is None)
+    space = task.default_space()
+    points = [r.architecture for r in task.references()] + list(task.portfolio())
+    points += [space.sample(np.random.default_rng(seed)) for seed in range(12)]
+    for point in points:
+        term = task.network(space, point)
+        model = nn.build(term, input_shape=(1,), input_dtype="int64", seed=0)
+        assert nn.profile(term, input_shape=(1,), input_dtype="int64").params == sum(
+            p.numel() for p in model.parameters()
+        )
+        assert model(torch.tensor([[3], [0]])).shape == (2, 2)
+
+
+def test_a_network_learns_the_halves(tmp_path: Path) -> None:
+    """A few steps tell them apart, and macro F1 is scikit-learn's."""
+    task = load(tmp_path)
+    space = task.default_space()
+    evaluator = TrainingEvaluator(task, space, work_dir=tmp_path / "work")
+    found = evaluator(task.references()[2].architecture, fidelity=Fidelity(epochs=40), seed=0)
+    assert found["accuracy"] == 1.0
+    answers = [(torch.eye(2)[[0, 0, 1, 0]], torch.tensor([0, 0, 1, 1]))]
+    assert task.scores(answers)["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
+
+
+def test_the_runtime_reads_numbers_of_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a table or an array; what is none is named with its line."""
+    monkeypatch.setattr(runtime, "NUM_NODES", 10)
+    table = tmp_path / "nodes.csv"
+    table.write_text("node\n3\n9\n", encoding="utf-8")
+    assert runtime.read_nodes(table).tolist() == [[3], [9]]
+    np.save(tmp_path / "nodes.npy", np.array([1, 2]))
+    assert runtime.read_nodes(tmp_path / "nodes.npy").tolist() == [[1], [2]]
+    table.write_text("3\n10\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="line 2: there is no node 10; nodes are 0 to 9"):
+        runtime.read_nodes(table)
+    table.write_text("3\nfour\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="line 2: 'four' is no number of a node"):
+        runtime.read_nodes(table)
+
+
+@pytest.mark.skipif(not CORA.is_file(), reason="the shared data is not there")
+def test_cora_is_read() -> None:
+    """The public split of Cora, whose edges have both directions already."""
+    task = load_task("node-classification", CORA)
+    assert (task.graph.num_nodes, task.graph.edges.shape, task.graph.features.count) == (2708, (2, 10556), 1433)
+    assert [len(part[1]) for part in (task.train(), task.validation(), task.test())] == [140, 500, 1000]
+    assert task.notes == ()
+
+
+def test_a_search_never_compares_after_a_few_steps(tmp_path: Path) -> None:
+    """An epoch is one step, so that the shortest training is many; a person may ask for less."""
+    task = load(tmp_path)
+    folder = str(tmp_path / "ring.npz")
+    asked = {"task": "node-classification", "data": folder, "budget": "2m"}
+    for given, least in (({}, 60), ({"max_epochs": 30.0}, 30), ({"min_epochs": 5.0}, 5)):
+        assert first_plan(SearchSpec.from_options(**asked, **given), task).min_epochs == least
