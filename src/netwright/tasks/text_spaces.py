@@ -29,7 +29,7 @@ def language_space(num_tokens: int) -> SearchSpace:
         num_tokens: size of the vocabulary.
 
     Example:
-        >>> language_space(65).count() > 10**9
+        >>> language_space(65).count() > 10**7
         True
     """
     width, dropout = choice("features", LANGUAGE_WIDTHS), choice("dropout", [0.0, 0.1])
