@@ -189,7 +189,7 @@ def test_the_schema_accepts_what_the_model_accepts(values: dict[str, object], va
             {"objectives": ["accuraci"]},
             (
                 "unknown metric of an objective 'accuraci'; did you mean 'accuracy'? "
-                "known: accuracy, depth, int8_accuracy, latency_ms, macs, memory_bytes, params"
+                "known: accuracy, balanced_accuracy, depth, int8_accuracy, latency_ms, macs, memory_bytes, params"
             ),
         ),
         (

@@ -6,7 +6,6 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from netwright import nn
 from netwright.cli import latency as command
 from netwright.errors import SpecError
 from netwright.evaluation.latency import RUNTIMES, LatencySpec, runtimes
-from netwright.export import Card, export_network
+from netwright.export import Card, ExportInfo, export_network
 from netwright.space import SearchSpace
 from netwright.types import Architecture
 
@@ -25,28 +24,27 @@ Cli = Callable[..., Answer]
 QUICK = ("--budget", "0.1s")
 
 
-@dataclass(frozen=True)
-class Info:
-    """What the task of the digits would say."""
-
-    input_shape: tuple[int, ...] = (1, 8, 8)
-    task: str = "image-classification"
-    scale: float = 16.0
-    class_names: tuple[str, ...] = tuple("0123456789")
-    mean: tuple[float, ...] = (0.3,)
-    std: tuple[float, ...] = (0.4,)
-    value_range: tuple[float, float] = (0.0, 1.0)
+INFO = ExportInfo(
+    task="image-classification",
+    input_shape=(1, 8, 8),
+    scale=16.0,
+    class_names=tuple("0123456789"),
+    mean=(0.3,),
+    std=(0.4,),
+    output_shape=(10,),
+    runtime="image",
+)
+"""What the task of the digits would say."""
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained network for the digits, exported without ONNX."""
-    info = Info()
     body = nn.seq(nn.normalize((0.3,), (0.4,)), nn.conv(4, 3), nn.relu(), nn.global_pool(), nn.linear(10))
     term = SearchSpace(body).resolve(Architecture({}))
-    weights = nn.build(term, input_shape=info.input_shape, seed=0).state_dict()
+    weights = nn.build(term, input_shape=INFO.input_shape, seed=0).state_dict()
     out = tmp_path_factory.mktemp("latency") / "best"
-    return export_network(term, weights, info=info, out=out, card=Card(info.task, {}, {}, seed=0), onnx=False)
+    return export_network(term, weights, info=INFO, out=out, card=Card(INFO.task, {}, {}, seed=0), onnx=False)
 
 
 @pytest.fixture

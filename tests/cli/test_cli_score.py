@@ -214,7 +214,7 @@ def test_where_nothing_can_be_scored_the_exit_code_says_so(cli: Cli) -> None:
         (["--time-limit", "5 trials"], "time_limit must be a time such as 90s, 10m or 2h, got '5 trials'"),
         (["--data", "nowhere"], "nowhere"),
         (["--data", "empty"], "empty"),
-        (["--task", "detection"], "task must be image-classification, got 'detection'"),
+        (["--task", "detection"], "or FILE.py:NAME, got 'detection'"),
         (["--space", "dartz"], "unknown space 'dartz'; did you mean 'darts'?"),
         (["--space", "own.py:outputs"], "space own.py:outputs: the network of {'width':"),
         (["--json", "nowhere/o.json"], "--json: the folder"),

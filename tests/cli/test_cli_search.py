@@ -25,11 +25,16 @@ Cli = Callable[..., Answer]
 GOOD = ("search", "--task", "image-classification", "--data", "digits", "--out", "r")
 
 
+FLAGS = {"inherit": "--no-inherit", "halving": "--no-halving", "unordered": "--unordered", "teacher": "--teacher"}
+
+
 def test_command_line_file_and_python_give_equal_specifications(cli: Cli, fake_search: FakeSearch) -> None:
     """The same search three ways is the same search."""
     options: dict[str, object] = {
         "task": "image-classification",
         "data": "my data",
+        "task_options": {"layout": "HWC", "image_size": 32},
+        "warm_start": [],
         "budget": "10m",
         "constraints": ["params<=200k", "latency_ms<=2"],
         "objectives": ["accuracy", "latency_ms"],
@@ -41,6 +46,7 @@ def test_command_line_file_and_python_give_equal_specifications(cli: Cli, fake_s
         "ladder": "short,full",
         "evaluator": "supernet",
         "supernet": "a supernet",
+        "teacher": True,
         "inherit": False,
         "halving": False,
         "min_epochs": 0.5,
@@ -60,8 +66,10 @@ def test_command_line_file_and_python_give_equal_specifications(cli: Cli, fake_s
     argv = []
     for key, value in options.items():
         name = "--" + key.removesuffix("s" if key in ("constraints", "objectives") else "").replace("_", "-")
-        if isinstance(value, bool):
-            argv.append({"inherit": "--no-inherit", "halving": "--no-halving", "unordered": "--unordered"}[key])
+        if isinstance(value, dict):
+            argv += [part for item in value.items() for part in ("--task-option", "{}={}".format(*item))]
+        elif isinstance(value, bool):
+            argv.append(FLAGS[key])
         else:
             argv += [part for item in (value if isinstance(value, list) else [value]) for part in (name, str(item))]
     Path("spec.yaml").write_text(json.dumps(options))

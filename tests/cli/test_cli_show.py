@@ -192,7 +192,7 @@ def test_verify_that_passes(cli: Cli, answer_of_check: Callable[[Check], None]) 
     ("remeasured", "last"),
     [
         ((), "the metric was NOT measured again: add --data DATA, the data of the search, to do so"),
-        ((Remeasured("test", "torch", 100, 93, None, 1),), "the card has no accuracy to compare the metric with"),
+        ((Remeasured("test", "torch", 100, 93, None, 1),), "the card has no metric to compare with"),
     ],
 )
 def test_verify_claims_no_more_than_it_checked(

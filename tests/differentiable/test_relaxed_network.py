@@ -53,6 +53,16 @@ def both(network: RelaxedNetwork, architecture: Architecture, x: torch.Tensor, *
     return found
 
 
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """As docs/differentiable.md says it; one thread sums joined convolutions of 1 x 1 in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("name", ["nas_bench_201", "darts"])
 def test_cells_with_weights_of_an_architecture_are_its_network_bit_for_bit(name: str) -> None:
     """All mixed and one path alone: sums of zeros change no bit, in eval mode and in training."""

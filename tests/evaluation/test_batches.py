@@ -88,3 +88,18 @@ def test_input_is_scaled_float() -> None:
 def test_small_sets_get_small_batches() -> None:
     """An epoch of a small set has enough steps to learn something."""
     assert [fitting_batch_size(n) for n in (1, 1034, 10_000, 60_000)] == [16, 32, 128, 128]
+
+
+def test_examples_of_like_lengths_share_a_batch() -> None:
+    """Each epoch shows each example once, in batches whose lengths lie together, the batches in random order."""
+    lengths = np.random.default_rng(0).permutation(1000)
+    made = Batches(numbered(1000), augmentation=None, seed=5, batch_size=10, lengths=lengths)
+    epochs = [[labels(made, step) for step in range(100 * e, 100 * e + 100)] for e in (0, 1)]
+    assert all(sorted(chain(*epoch)) == list(range(1000)) for epoch in epochs)
+    assert epochs[0] != epochs[1]
+    spans = [int(np.ptp(lengths[batch])) for batch in epochs[0]]
+    assert float(np.mean(spans)) < 100
+    middles = [float(np.mean(lengths[batch])) for batch in epochs[0]]
+    assert abs(float(np.corrcoef(middles, np.arange(100))[0, 1])) < 0.4
+    short = Batches(numbered(25), augmentation=None, seed=5, batch_size=10, lengths=lengths[:25])
+    assert len({label for step in range(2) for label in labels(short, step)}) == 20

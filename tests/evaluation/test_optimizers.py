@@ -53,7 +53,7 @@ def test_only_weight_matrices_decay(name: str) -> None:
     assert torch.allclose(dict(model.named_parameters())["0.weight"], before["0.weight"] * 0.95)
 
 
-@pytest.mark.parametrize("name", ["muon", "sgd", "adamw"])
+@pytest.mark.parametrize("name", ["muon", "muon-all", "sgd", "adamw"])
 def test_state_put_back_goes_on_bit_for_bit(name: str) -> None:
     """A model and optimiser restored from their tensors make the same further steps."""
     recipe = Recipe(optimizer=name)  # type: ignore[arg-type]
@@ -98,3 +98,21 @@ def test_the_factor_scales_the_step() -> None:
         Optimizer(model, Recipe(weight_decay=0.0)).step(0, factor)
         moved.append(model[0].weight.detach() - before)  # type: ignore[index]
     assert torch.allclose(moved[0], 2 * moved[1], atol=1e-6)
+
+
+def test_muon_for_all_leaves_the_ends_of_a_network_to_adam() -> None:
+    """Linear and recurrent layers move by as much in all directions, embeddings and the last layer as by Adam."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(9, 6), nn.Linear(6, 6), nn.GRU(6, 4), nn.Linear(6, 3))
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    for p in model.parameters():
+        p.grad = torch.randn(p.shape, generator=torch.Generator().manual_seed(p.numel()))
+    recipe = Recipe(optimizer="muon-all", weight_decay=0.0, learning_rate=0.1, side_learning_rate=0.003)
+    Optimizer(model, recipe).step(0, 1.0)
+    moved = {name: p.detach() - before[name] for name, p in model.named_parameters()}
+    for name in ("1.weight", "2.weight_ih_l0", "2.weight_hh_l0"):
+        rows, columns = moved[name].shape
+        assert float(torch.linalg.matrix_norm(moved[name], 2)) < 0.13 * max(1.0, rows / columns) ** 0.5
+        assert float(moved[name].abs().max()) > 0.01
+    for name in ("0.weight", "1.bias", "2.bias_hh_l0", "3.weight", "3.bias"):
+        torch.testing.assert_close(moved[name].abs(), torch.full_like(moved[name], 0.003), atol=1e-6, rtol=1e-3)

@@ -195,7 +195,7 @@ def by_length(
 
     Example:
         >>> by_length(np.arange(4), np.array([9, 1, 8, 2]), 2, np.random.default_rng(0)).tolist()
-        [2, 0, 1, 3]
+        [1, 3, 2, 0]
     """
     count = len(order) // batch_size
     pool = SORTED_TOGETHER * batch_size

@@ -117,7 +117,10 @@ class Optimizer:
     def __init__(self, model: nn.Module, recipe: Recipe) -> None:
         self.momentum = recipe.momentum
         self.state: dict[str, Tensor] = {}
-        self.params = tuple(_how(name, p, recipe) for name, p in model.named_parameters() if p.requires_grad)
+        outer = _outer(model)
+        self.params = tuple(
+            _how(name, p, recipe, name in outer) for name, p in model.named_parameters() if p.requires_grad
+        )
 
     @torch.no_grad()
     def step(self, number: int, factor: float) -> None:
@@ -152,13 +155,24 @@ class Optimizer:
         return moment
 
 
-def _how(name: str, p: nn.Parameter, recipe: Recipe) -> _Trained:
+def _outer(model: nn.Module) -> set[str]:
+    """Names of embeddings and of the last linear layer, which are better off with Adam (Jordan et al.)."""
+    named = dict(model.named_modules())
+    linear = [name for name, module in named.items() if isinstance(module, nn.Linear)]
+    tables = [n for n, m in named.items() if isinstance(m, nn.Embedding) or type(m).__name__ == "PositionalEmbedding"]
+    found = {f"{name}.{inner}" for name in (*tables, *linear[-1:]) for inner, _ in named[name].named_parameters()}
+    shared = {name for name, _ in model.named_parameters() if "Embedding|" in name}  # by their places in a supernet
+    return found | shared
+
+
+def _how(name: str, p: nn.Parameter, recipe: Recipe, outer: bool) -> _Trained:
     """Matrices and convolutions by the recipe's rule, vectors by Adam or, under SGD, by SGD; neither decays vectors.
 
-    Muon trains convolutions only: linear layers are the last one here, which is better off with Adam (Jordan et al.).
+    Plain Muon trains convolutions only: in networks of images linear layers are the last one. ``muon-all`` trains all
+    matrices that are not at an end of the network (`_outer`).
     """
-    if recipe.optimizer == "muon":
-        hidden = p.ndim > 2
+    if recipe.optimizer in ("muon", "muon-all"):
+        hidden = p.ndim > 2 or (recipe.optimizer == "muon-all" and p.ndim == 2 and not outer)
         decay = recipe.weight_decay if hidden else 0.0
         rate = recipe.learning_rate if hidden else recipe.side_learning_rate
         return _Trained(name, p, muon if hidden else adam, rate, decay)

@@ -23,8 +23,8 @@ from typing import Literal
 from netwright.errors import SpecError, unknown, wrong
 from netwright.types import Value
 
-OptimizerName = Literal["muon", "sgd", "adamw"]
-OPTIMIZERS: tuple[OptimizerName, ...] = ("muon", "sgd", "adamw")
+OptimizerName = Literal["muon", "muon-all", "sgd", "adamw"]
+OPTIMIZERS: tuple[OptimizerName, ...] = ("muon", "muon-all", "sgd", "adamw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Recipe:
     """How a network is trained.
 
     Args:
-        optimizer: ``muon`` (orthogonalised momentum for weight matrices and convolutions, AdamW for the rest), ``sgd``
-            (Nesterov momentum) or ``adamw``.
+        optimizer: ``muon`` (orthogonalised momentum for convolutions, AdamW for the rest), ``muon-all`` (for linear and
+            recurrent layers, too, but not for embeddings and the last layer), ``sgd`` (Nesterov momentum) or ``adamw``.
         learning_rate: of weight matrices at the top of the schedule, > 0.
         side_learning_rate: of norms, biases and other vectors, and of the first and last layer under ``muon``, > 0.
         momentum: in [0, 1).

@@ -110,7 +110,6 @@ class TrainingEvaluator:
         "latency_ms": (0.0, float("inf")),
         "epochs": (0.0, float("inf")),
         "train_time_s": (0.0, float("inf")),
-        SHARE: (0.0, 1.0),
     }
 
     def __init__(
@@ -128,6 +127,8 @@ class TrainingEvaluator:
         self.constraints = tuple(constraints)
         self.options = options or TrainerOptions()
         self.metric_ranges = {**self.metric_ranges, **task.metric_ranges}
+        if getattr(task, "pretrained", None) is not None:
+            self.metric_ranges = {**self.metric_ranges, SHARE: (0.0, 1.0)}
         measured = (*MEASURED, *task.directions)
         for constraint in self.constraints:
             if constraint.metric not in measured:

@@ -60,6 +60,16 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             MappingProxyType({"perplexity": "min", "token_accuracy": "max"}),
             "a folder with train.en and train.de, a .tsv file, or two line-aligned files SOURCE,TARGET",
         ),
+        "language-model": TaskEntry(
+            "netwright.tasks.language_model:LanguageModelling",
+            MappingProxyType({"bits_per_character": "min", "perplexity": "min", "token_accuracy": "max"}),
+            "a text file (.txt, .gz), or a folder with train.txt, validation.txt and test.txt",
+        ),
+        "text-classification": TaskEntry(
+            "netwright.tasks.text_classification:TextClassification",
+            MappingProxyType({"accuracy": "max"}),
+            "a .csv or .tsv file with a text and a label in each line, or a folder with train.csv and test.csv",
+        ),
         "object-detection": TaskEntry(
             "netwright.tasks.detection.task:ObjectDetection",
             MappingProxyType({"map": "max", "map50": "max"}),

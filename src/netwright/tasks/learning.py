@@ -57,6 +57,8 @@ class LearningTask:
     input_dtype: ClassVar[str] = "float32"
     mirrors = False
     full_epochs: float | None = None
+    least_epochs: float | None = None
+    """Passes below which trainings rank networks badly, where a pass is few steps; None to go by the examples."""
     class_names: tuple[str, ...] = ()
 
     def __init__(

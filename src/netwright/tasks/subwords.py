@@ -96,9 +96,10 @@ def written(merges: Iterable[tuple[int, int]], width: int = 100) -> tuple[str, .
 
 
 class Subwords:
-    """Text to tokens and back; ``merges`` are pairs of tokens, as text."""
+    """Text to tokens and back; ``merges`` are pairs of tokens, as text. Spaces are single unless they are kept."""
 
-    def __init__(self, merges: tuple[str, ...]) -> None:
+    def __init__(self, merges: tuple[str, ...], keep_spaces: bool = False) -> None:
+        self.merges, self.keep_spaces = merges, keep_spaces
         numbers = [int(number) for number in " ".join(merges).split()]
         self.pieces: list[bytes] = [b"", b"", b"", *(bytes([byte]) for byte in range(256))]
         self.ranks: dict[tuple[int, int], int] = {}
@@ -112,7 +113,8 @@ class Subwords:
 
     def encode(self, text: str) -> list[int]:
         """Tokens of a text, without a mark at the end."""
-        return [token for word in words_of(text) for token in self.of_word(word)]
+        words = re.findall(r" ?\w+| ?[^\w\s]+|\s", text) if self.keep_spaces else words_of(text)
+        return [token for word in words for token in self.of_word(word)]
 
     def merged(self, word: str) -> tuple[int, ...]:
         """Tokens of a word: the pair that was learned first is merged first."""
@@ -133,7 +135,45 @@ class Subwords:
             if token == 2:
                 break
             data += self.pieces[token]
-        return " ".join(data.decode("utf-8", "replace").split())
+        text = data.decode("utf-8", "replace")
+        return text if self.keep_spaces else " ".join(text.split())
+
+    def num_characters(self, token: int) -> int:
+        """How many characters begin in a token."""
+        return sum(byte & 0xC0 != 0x80 for byte in self.pieces[token])
+
+    @property
+    def facts(self) -> list[str]:
+        """What tells it from others."""
+        return list(self.merges)
+
+
+class Characters:
+    """Text to characters and back; token 0 stands for all that are not known."""
+
+    def __init__(self, characters: str) -> None:
+        self.characters = characters
+        self.numbers = {character: number for number, character in enumerate(characters, start=1)}
+
+    def __len__(self) -> int:
+        return len(self.characters) + 1
+
+    def encode(self, text: str) -> list[int]:
+        """A token for each character."""
+        return [self.numbers.get(character, 0) for character in text]
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """Text of tokens."""
+        return "".join(self.characters[token - 1] if token else "\N{REPLACEMENT CHARACTER}" for token in tokens)
+
+    def num_characters(self, token: int) -> int:
+        """One."""
+        return 1
+
+    @property
+    def facts(self) -> list[str]:
+        """What tells it from others."""
+        return [self.characters]
 
 
 def words_of(text: str) -> list[str]:

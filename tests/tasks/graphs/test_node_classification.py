@@ -10,9 +10,13 @@ import pytest
 import torch
 
 from netwright import nn
-from netwright.errors import DataError, SpecError
+from netwright.errors import CapabilityError, DataError, SpecError
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.export.runtimes import nodes as runtime
+from netwright.spec import SearchSpec
+from netwright.study.setup import first_plan
+from netwright.supernet.differentiable.of_task import search_task
+from netwright.supernet.differentiable.options import Options
 from netwright.tasks import load_task
 from netwright.types import Fidelity
 
@@ -201,3 +205,19 @@ def test_cora_is_read() -> None:
     assert (task.graph.num_nodes, task.graph.edges.shape, task.graph.features.count) == (2708, (2, 10556), 1433)
     assert [len(part[1]) for part in (task.train(), task.validation(), task.test())] == [140, 500, 1000]
     assert task.notes == ()
+
+
+def test_a_search_never_compares_after_a_few_steps(tmp_path: Path) -> None:
+    """An epoch is one step, so that the shortest training is many; a person may ask for less."""
+    task = load(tmp_path)
+    folder = str(tmp_path / "ring.npz")
+    asked = {"task": "node-classification", "data": folder, "budget": "2m"}
+    for given, least in (({}, 60), ({"max_epochs": 30.0}, 30), ({"min_epochs": 5.0}, 5)):
+        assert first_plan(SearchSpec.from_options(**asked, **given), task).min_epochs == least
+
+
+def test_differentiable_methods_are_refused(tmp_path: Path) -> None:
+    """At once: a relaxed network would not hold the graph."""
+    task = load(tmp_path)
+    with pytest.raises(CapabilityError, match="differentiable methods know no networks"):
+        search_task(task, task.default_space(), "darts", Options(), budget_s=1.0)

@@ -62,6 +62,17 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             also=("tasks/subwords.py", "tasks/tokens.py"),
             compacts=True,
         ),
+        "language": Runtime(
+            "runtimes/language.py",
+            "``python model.py FILE.txt`` prints the bits a character of a text; ``--continue TEXT`` writes on.",
+            also=("tasks/subwords.py", "tasks/tokens.py"),
+            compacts=True,
+        ),
+        "text": Runtime(
+            "runtimes/text.py",
+            "``python model.py FILE.txt`` prints the class of each line of a file, or of its standard input.",
+            also=("tasks/subwords.py",),
+        ),
         "table": Runtime(
             "runtimes/table.py",
             "``python model.py FILE.csv`` prints what it says of each row of a table.",

@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from netwright.errors import SearchError, UsageError, unknown, wrong
+from netwright.errors import CapabilityError, SearchError, UsageError, unknown, wrong
 from netwright.space import SearchSpace
+from netwright.space.terms import OpTerm
 from netwright.supernet.differentiable.course import derived
 from netwright.supernet.differentiable.examples import Batch
 from netwright.supernet.differentiable.options import Options
@@ -118,11 +119,19 @@ def search_task(
 
     Raises:
         UsageError: the method is not known, or a number cannot be.
+        CapabilityError: networks of the task hold data, such as a graph, which relaxed networks do not.
         SpaceError: the space cannot be relaxed.
         TrialError: a loss is not finite.
         SearchError: no architecture keeps the limits.
     """
     from netwright.supernet.differentiable import METHODS
+
+    around = task.normalised(OpTerm("identity"))
+    if isinstance(around, OpTerm) and around.constants:
+        cure = "take a strategy that trains networks, or a supernet"
+        raise CapabilityError(
+            f"differentiable methods know no networks around which the task {task.name} stands; {cure}"
+        )
 
     if method not in METHODS:
         raise UsageError(unknown("method", method, METHODS))

@@ -51,6 +51,7 @@ class NodeClassification(ClassifyingTask):
     directions = MappingProxyType({"accuracy": "max", "macro_f1": "max"})
     metric_ranges = MappingProxyType({"accuracy": _SHARE, "macro_f1": _SHARE, "loss": (0.0, float("inf"))})
     input_dtype = "int64"
+    least_epochs = 60.0
 
     def __init__(self, graph: Graph, *, seed: int = 0) -> None:
         train, validation, test = (_examples(graph, part) for part in ("train", "val", "test"))

@@ -5,15 +5,14 @@ What cannot be read is refused with file and line; what can be mended is, and co
 
 from __future__ import annotations
 
-import gzip
 import re
 import unicodedata
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from netwright.errors import DataError, unknown, wrong
+from netwright.tasks.text_files import read_text
 
 Pair = tuple[str, str]
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -175,23 +174,8 @@ def read_lines(path: Path) -> list[str]:
     Raises:
         DataError: it is not there, damaged, or not UTF-8; names the line.
     """
-    try:
-        data = path.read_bytes()
-        if path.name.endswith(".gz"):
-            data = gzip.decompress(data)
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        cure = "save it as UTF-8 (iconv -f latin1 -t utf-8)"
-        raise DataError(f"{path}, line {line}: byte {data[error.start]:#04x} is no UTF-8; {cure}") from None
-    lines = text.split("\n")
-    return [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
+    lines = read_text(path).split("\n")
+    return lines[:-1] if lines[-1] == "" else lines
 
 
 def _mended(where: str, pairs: list[Pair]) -> Corpus:

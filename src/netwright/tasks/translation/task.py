@@ -234,10 +234,9 @@ class Translation(LearningTask):
     def recipe(self) -> Mapping[str, Value]:
         """Measured with ``benchmarks/translation_multi30k.py``."""
         return {
-            "optimizer": "adamw",
-            "learning_rate": 2e-3,
+            "optimizer": "muon-all",
+            "learning_rate": 0.02,
             "side_learning_rate": 2e-3,
-            "weight_decay": 0.05,
             "batch_size": 64,
             "warmup_steps": 100,
             "clip_norm": 1.0,

@@ -1,0 +1,145 @@
+"""Language modelling: windows, bits a character, refusals; from a text to a network that measures and goes on."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import netwright as nw
+from netwright import nn
+from netwright.errors import DataError, SpecError
+from netwright.tasks import load_task
+from netwright.tasks.language_model import LanguageModelling, windows
+
+LINES = ["to be or not to be, that is the question.", "all the world's a stage, and all the men and women players."]
+TEXT = "\n".join(LINES * 40)
+
+
+@pytest.fixture(scope="module")
+def task() -> LanguageModelling:
+    parts = {"train": TEXT, "validation": TEXT[: len(TEXT) // 4], "test": "a\u00e9 " + TEXT[:1000]}
+    return LanguageModelling.from_texts(parts, context=16)
+
+
+def test_every_token_but_the_first_is_scored_once() -> None:
+    """Windows that overlap score what the one before did not; the end that fills no step is left."""
+    tokens = np.arange(1, 40, dtype=np.int16)
+    inputs, targets = windows(tokens, 8, 4)
+    scored = targets[targets >= 0].tolist()
+    assert scored == list(range(2, 2 + len(scored)))
+    assert len(scored) > len(tokens) - 1 - 4
+    assert all((row[1:] == wanted[:-1])[wanted[:-1] >= 0].all() for row, wanted in zip(inputs, targets, strict=True))
+
+
+def test_a_uniform_guess_has_the_bits_of_the_vocabulary(task: LanguageModelling) -> None:
+    """Bits a character are log2 of the characters; of subwords they count all characters of a token."""
+    inputs, targets = task.validation()
+    logits = torch.zeros(len(inputs), task.context, len(task.vocabulary))
+    found = task.scores([(logits, torch.from_numpy(targets))])
+    assert found["bits_per_character"] == pytest.approx(math.log2(len(task.vocabulary)))
+    assert found["perplexity"] == pytest.approx(len(task.vocabulary))
+
+
+def test_subwords_count_their_characters() -> None:
+    """A token of several characters, or of a part of one, is divided among them; spaces and lines are kept."""
+    pytest.importorskip("tokenizers")
+    parts = dict.fromkeys(("train", "validation", "test"), TEXT + "\u00e9\n")
+    task = LanguageModelling.from_texts(parts, units="subwords", vocabulary=300, context=16)
+    tokens = task.vocabulary.encode(parts["train"])
+    assert task.vocabulary.decode(tokens) == parts["train"]
+    assert sum(map(task.vocabulary.num_characters, tokens)) == len(parts["train"])
+    inputs, targets = task.validation()
+    found = task.scores([(torch.zeros(len(inputs), 16, 300), torch.from_numpy(targets))])
+    kept = targets[targets >= 0].tolist()
+    characters = sum(map(task.vocabulary.num_characters, kept))
+    assert found["bits_per_character"] == pytest.approx(math.log2(300) * len(kept) / characters)
+
+
+def test_characters_that_are_not_known_are_counted(task: LanguageModelling) -> None:
+    """They are one token, and a note tells how many there are."""
+    assert any("test: 1 characters" in note for note in task.notes)
+    assert 0 in task.test()[1]
+
+
+def test_parts_are_files_or_the_end_of_the_text(tmp_path: Path) -> None:
+    """The test part is the last, the validation part before it; the same for a packed file."""
+    (tmp_path / "all.txt").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "all.txt.gz").write_bytes(gzip.compress(TEXT.encode()))
+    plain, packed = (load_task("language-model", tmp_path / f, context=16) for f in ("all.txt", "all.txt.gz"))
+    assert isinstance(plain, LanguageModelling)
+    assert plain.texts["train"] + plain.texts["validation"] + plain.texts["test"] == TEXT
+    assert plain.fingerprint() == packed.fingerprint()
+    (tmp_path / "train.txt").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "test.txt").write_text(TEXT[:500], encoding="utf-8")
+    both = load_task("language-model", tmp_path, context=16)
+    assert isinstance(both, LanguageModelling)
+    assert both.texts["test"] == TEXT[:500]
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "error", "says"),
+    [
+        (b"abc\n\xff", {}, DataError, r"t\.txt, line 2: byte 0xff"),
+        (b"abc", {}, DataError, r"text has \d tokens in windows of 128"),
+        (b"", {}, DataError, r"text has 0 tokens"),
+        (b"abc", {"units": "words"}, SpecError, "unknown task option units 'words'"),
+        (b"abc", {"context": 4}, SpecError, "task option context"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(
+    tmp_path: Path, data: bytes, options: dict[str, object], error: type[Exception], says: str
+) -> None:
+    """By file and line, or by the option."""
+    (tmp_path / "t.txt").write_bytes(data)
+    with pytest.raises(error, match=says):
+        load_task("language-model", tmp_path / "t.txt", **options)
+
+
+def test_every_reference_is_of_the_space_and_none_sees_ahead(task: LanguageModelling) -> None:
+    """What comes later changes nothing before it; smaller references are found where a limit refuses them."""
+    space = task.default_space()
+    inputs = torch.from_numpy(task.validation()[0][:2]).long()
+    for reference in task.references():
+        term = task.network(space, reference.architecture)
+        model = nn.build(term, input_shape=task.input_shape, input_dtype="int64").eval()
+        changed = inputs.clone()
+        changed[:, 9:] = 1
+        torch.testing.assert_close(model(inputs)[:, :9], model(changed)[:, :9])
+    few = task.narrowed(lambda a: nn.profile(space.resolve(a), input_shape=(16,), input_dtype="int64").params < 150_000)
+    assert few
+
+
+def test_from_a_text_to_a_network_that_goes_on(task: LanguageModelling, tmp_path: Path) -> None:
+    """The exported network measures a text as the task does, and goes on with one."""
+    space = nw.SearchSpace(
+        nn.seq(
+            nn.embedding(len(task.vocabulary), 32),
+            nn.positional_embedding(),
+            nn.transformer_block(nw.choice("heads", [2, 4]), 2.0, causal=True),
+            nn.layer_norm(),
+            nn.linear(len(task.vocabulary)),
+        )
+    )
+    out = tmp_path / "run"
+    result = nw.search(task=task, space=space, budget="2 trials", max_epochs=8, out=out)
+    assert result.best.metrics["bits_per_character"] < 3
+    (tmp_path / "t.txt").write_text(task.texts["validation"], encoding="utf-8")
+    script = str(out / "best" / "model.py")
+
+    def run(*words: str) -> str:
+        done = subprocess.run([sys.executable, script, *words], cwd=tmp_path, capture_output=True, check=True)
+        return done.stdout.decode()
+
+    bits = float(run("t.txt").split("\n")[0].split("\t")[1])
+    assert bits == pytest.approx(result.best.metrics["bits_per_character"], abs=0.05)
+    written = run("--continue", "to be")
+    assert written.startswith("to be")
+    assert len(written) > 100
+    assert set(written) <= set(TEXT) | {"\ufffd"}
