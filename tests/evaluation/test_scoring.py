@@ -248,6 +248,7 @@ def test_a_table_counts_what_failed() -> None:
     """A score that is infinite or not a number is not finite, and constant ones are no use to an ensemble."""
     odd = table().summary("odd")
     assert (20, {"no ReLU": 20}, None) == (odd.num_not_finite, odd.reasons, odd.best)
+    assert table().summary("same").best is None
     assert ("size", "small", "noise") == table().usable
     assert Counter({"E: bad": 1}) == table().errors
     assert 0.1 == pytest.approx(table().time_s)

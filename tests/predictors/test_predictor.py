@@ -159,6 +159,8 @@ def test_what_is_wrong_is_said(cells: list[Architecture]) -> None:
     """Kinds, values, numbers of them, architectures of other spaces, and too few observations."""
     with pytest.raises(UsageError, match="unknown kind of predictor 'forests'; did you mean 'forest'"):
         Predictor(SPACE, kind="forests")
+    with pytest.raises(UsageError, match="seed must be a whole number >= 0, got -1"):
+        Predictor(SPACE, seed=-1)
     predictor = Predictor(SPACE)
     with pytest.raises(UsageError, match=r"values\[1\] must be a finite number .* got nan; leave out trials"):
         predictor.fit(cells[:2], [0.1, math.nan])

@@ -34,7 +34,7 @@ class ProxySummary:
         top_with_params: its correlation with params within its own best tenth; NaN where that is too few to say.
         num_not_finite: architectures that it gave no finite number for.
         reasons: why it was not usable, and for how many architectures.
-        best: number of the architecture that it likes best; None where it likes none.
+        best: number of the architecture that it likes best; None where it tells none apart.
     """
 
     name: str
@@ -108,7 +108,7 @@ class ScoreTable:
             top_with_params=spearman(column[top], self._sizes["params"][top]) if top.sum() >= FEWEST_TOP else math.nan,
             num_not_finite=int((~np.isfinite(column)).sum()),
             reasons=dict(Counter(row.unusable[name] for row in self.scored if name in row.unusable).most_common()),
-            best=int(np.argmax(ranked)) if np.isfinite(column).any() else None,
+            best=int(np.argmax(ranked)) if np.isfinite(column).any() and len(set(ranked.tolist())) > 1 else None,
         )
 
     def _finite(self, name: str) -> Column:

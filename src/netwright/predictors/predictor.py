@@ -122,7 +122,7 @@ class Predictor:
         inputs: of the same space and scores, where several predictors share what they see; made by default.
 
     Raises:
-        UsageError: there is no such kind.
+        UsageError: there is no such kind, or the seed is negative.
         MissingDependencyError: scikit-learn is not installed (in `predict`); the kind ``process`` needs none.
 
     Example:
@@ -147,6 +147,8 @@ class Predictor:
     ) -> None:
         if kind not in KINDS:
             raise UsageError(unknown("kind of predictor", kind, KINDS))
+        if seed < 0:
+            raise UsageError(wrong("seed", seed, "a whole number >= 0"))
         self.kind = kind
         self.seed = seed
         self.space = space

@@ -38,6 +38,14 @@ def test_the_last_line_is_the_latency(tmp_path: Path, printed: str, latency_ms: 
     assert ask_device(tmp_path / "model.onnx", command(tmp_path, printed)).latency_ms == latency_ms
 
 
+@pytest.mark.parametrize("name", ["null", '["a phone"]', "7"])
+def test_a_name_that_is_no_text_is_none(tmp_path: Path, name: str) -> None:
+    """The latency counts all the same, and nothing such as 'None' is told as the device."""
+    body = f'print(\'{{"latency_ms": 2, "device": {name}}}\')'
+    answer = ask_device(tmp_path / "model.onnx", command(tmp_path, body))
+    assert (2.0, "") == (answer.latency_ms, answer.device)
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -50,6 +58,7 @@ def test_the_last_line_is_the_latency(tmp_path: Path, printed: str, latency_ms: 
         ("print(-2)", "printed a latency of -2 ms"),
         ("print(0)", "printed a latency of 0 ms"),
         ("print('{\"latency_ms\": NaN}')", "printed a latency of nan ms"),
+        ("print('{\"latency_ms\": ' + '9' * 400 + '}')", "printed a latency of inf ms"),
         ("print('{\"latency_ms\": true}')", "printed .*its last line must be"),
         ("print('{\"latency_ms\": [1]}')", "printed .*its last line must be"),
         ("print('{\"latency\": 1}')", "printed .*its last line must be"),

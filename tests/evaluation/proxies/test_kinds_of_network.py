@@ -128,7 +128,7 @@ def test_a_network_without_weights() -> None:
     found = all_of(nn.Flatten(), IMAGES)
     assert {name: found.values[name] for name in SIZES} == {"params": 0, "macs": 0, "depth": 0}
     assert math.isnan(found.values["jacob_cov"])
-    assert found.unusable["snip"] == "snip is not for this network: the network has no weights"
+    assert found.unusable["snip"] == "snip is not for this network: the network has no weights that are trained"
 
 
 def test_frozen_weights_do_not_count() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,35 @@ def test_pickled_arrays_are_refused(folder: Path) -> None:
     np.savez(folder / "latency.npz", functions=np.array([{}], dtype=object), logs=np.zeros(1), local=np.zeros(1))
     with pytest.raises(DataError, match="cannot be read"):
         load_latency_predictor(folder, SPACE, sizes)
+
+
+@pytest.mark.parametrize("name", ["functions", "logs", "local"])
+@pytest.mark.parametrize("number", [1e300, -800.0])
+def test_numbers_without_a_meaning_are_refused_or_predict(folder: Path, name: str, number: float) -> None:
+    """A loaded predictor tells finite latencies, whatever was written into its arrays."""
+    with np.load(folder / "latency.npz") as stored:
+        arrays = dict(stored)
+    np.savez(folder / "latency.npz", **{**arrays, name: np.full_like(arrays[name], number)})
+    with suppress(DataError):
+        told = load_latency_predictor(folder, SPACE, sizes).predict(drawn(3, 5))
+        assert np.isfinite([told.latencies_ms, told.low_ms, told.high_ms]).all()
+
+
+def test_an_unknown_compression_is_refused(folder: Path) -> None:
+    """One byte of the zip's directory changed."""
+    content = bytearray((folder / "latency.npz").read_bytes())
+    content[content.rindex(b"PK\x01\x02") + 10] = 77
+    content[content.index(b"PK\x01\x02") + 10] = 77
+    (folder / "latency.npz").write_bytes(content)
+    with pytest.raises(DataError, match="cannot be read"):
+        load_latency_predictor(folder, SPACE, sizes)
+
+
+def test_a_file_is_no_folder(predictor: LatencyPredictor, tmp_path: Path) -> None:
+    """Neither to read from nor to write into; a path may be text."""
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(DataError, match="is not what was saved"):
+        load_latency_predictor(str(file), SPACE, sizes)
+    with pytest.raises(DataError, match="cannot be written"):
+        save_latency_predictor(predictor, str(file))

@@ -151,12 +151,17 @@ def _parse(line: str, words: tuple[str, ...]) -> Answer:
     if line.startswith("{"):
         with suppress(ValueError, RecursionError):
             found = json.loads(line)
-            value, device = found.get("latency_ms"), str(found.get("device", ""))[:100]
+            value, named = found.get("latency_ms"), found.get("device")
+            device = named[:100] if isinstance(named, str) else ""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TrialError(f"{_shown(words)} printed {shorten(line) if line else 'nothing'}: {allowed}")
-    if not (math.isfinite(value) and value > 0):
-        raise TrialError(f"{_shown(words)} printed a latency of {value:g} ms: it must be > 0 and finite")
-    return Answer(float(value), device)
+    try:
+        latency_ms = float(value)
+    except OverflowError:  # a whole number in JSON may have hundreds of digits
+        latency_ms = math.inf if value > 0 else -math.inf
+    if not (math.isfinite(latency_ms) and latency_ms > 0):
+        raise TrialError(f"{_shown(words)} printed a latency of {latency_ms:g} ms: it must be > 0 and finite")
+    return Answer(latency_ms, device)
 
 
 def _apart(answers: list[Answer]) -> float:

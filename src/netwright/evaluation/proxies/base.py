@@ -29,7 +29,7 @@ class Need(StrEnum):
 WITHOUT = {
     Need.LABELS: "the data has no labels",
     Need.RELU: "the network has no ReLU",
-    Need.WEIGHTS: "the network has no weights",
+    Need.WEIGHTS: "the network has no weights that are trained",
     Need.SEVERAL: "the batch has a single example",
     Need.REAL_INPUTS: "inputs are tokens, by which there is no gradient",
 }

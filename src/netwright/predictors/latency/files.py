@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
+from zlib import error as DeflateError
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -29,6 +30,9 @@ FORMAT = 1
 DESCRIPTION, ARRAYS = "latency.json", "latency.npz"
 CURE = "save the predictor again"
 
+LARGEST = 1e100
+"""Size of a stored number, whose square is to be one, too."""
+
 
 class _Description(BaseModel):
     """What ``latency.json`` holds."""
@@ -47,14 +51,17 @@ class _Description(BaseModel):
     left_out_errors: dict[str, float]
 
 
-def save_latency_predictor(predictor: LatencyPredictor, folder: Path) -> None:
+def save_latency_predictor(predictor: LatencyPredictor, folder: str | Path) -> None:
     """Write a predictor into a folder, which is made where it is missing.
 
     Args:
         predictor: to be stored.
         folder: for the two files; older ones there are replaced.
+
+    Raises:
+        DataError: they cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(folder)
     knowledge, table = predictor.knowledge, predictor.table
     description = _Description(
         format=FORMAT,
@@ -68,12 +75,16 @@ def save_latency_predictor(predictor: LatencyPredictor, folder: Path) -> None:
         model=predictor.model,
         left_out_errors=dict(predictor.left_out_errors),
     )
-    (folder / DESCRIPTION).write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
     posterior = predictor.posterior
-    np.savez(folder / ARRAYS, functions=knowledge.functions, logs=posterior.logs, local=posterior.local)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / DESCRIPTION).write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        np.savez(folder / ARRAYS, functions=knowledge.functions, logs=posterior.logs, local=posterior.local)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written: {error}; give another folder") from error
 
 
-def load_latency_predictor(folder: Path, space: SearchSpace, sizes: Sizes | None = None) -> LatencyPredictor:
+def load_latency_predictor(folder: str | Path, space: SearchSpace, sizes: Sizes | None = None) -> LatencyPredictor:
     """Read what `save_latency_predictor` wrote.
 
     Args:
@@ -84,6 +95,7 @@ def load_latency_predictor(folder: Path, space: SearchSpace, sizes: Sizes | None
     Raises:
         DataError: a file is missing or damaged, or is of another space or of other sizes.
     """
+    folder = Path(folder)
     told, arrays = _description(folder / DESCRIPTION), _arrays(folder / ARRAYS)
     if told.space != space.fingerprint():
         raise DataError(wrong(f"space of {folder}", told.space, f"the given one ({space.fingerprint()})"))
@@ -103,7 +115,21 @@ def load_latency_predictor(folder: Path, space: SearchSpace, sizes: Sizes | None
     _require_shape(folder, "logs", arrays, (len(kernels) + 1,))
     _require_shape(folder, "local", arrays, (len(targets),))
     posterior = Posterior(kernels, targets, arrays["logs"], arrays["local"])
-    return LatencyPredictor(knowledge, table, told.model, scale_ms, posterior, told.left_out_errors)
+    predictor = LatencyPredictor(knowledge, table, told.model, scale_ms, posterior, told.left_out_errors)
+    _require_working(folder, predictor)
+    return predictor
+
+
+def _require_working(folder: Path, predictor: LatencyPredictor) -> None:
+    """Let it predict what it rests on: numbers that were edited may have the right shape and no meaning."""
+    try:
+        with np.errstate(all="ignore"):
+            told = predictor.predict(predictor.table.architectures)
+        numbers = np.concatenate([told.latencies_ms, told.low_ms, told.high_ms])
+    except (np.linalg.LinAlgError, ValueError):
+        numbers = np.array([np.nan])
+    if not np.isfinite(numbers).all():
+        raise DataError(f"the numbers in {folder / ARRAYS} give no latencies; {CURE}")
 
 
 def _decisions(architecture: Architecture) -> dict[str, JsonValue]:
@@ -115,7 +141,7 @@ def _description(path: Path) -> _Description:
         told = _Description.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; give the folder that a latency predictor was saved in") from error
-    except (ValidationError, UnicodeDecodeError) as error:
+    except (OSError, ValidationError, UnicodeDecodeError) as error:
         reason = str(error).replace("\n", " ")
         raise DataError(f"{path} is not what was saved: {reason}; {CURE}") from error
     if told.format != FORMAT:
@@ -129,12 +155,15 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             return {name: stored[name] for name in ("functions", "logs", "local")}
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; it stands beside {DESCRIPTION}; {CURE}") from error
-    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, DeflateError, RuntimeError) as error:
+        # NotImplementedError (a RuntimeError) is a damaged way of compression
         raise DataError(f"{path} cannot be read ({error}); {CURE}") from error
 
 
 def _require_shape(folder: Path, name: str, arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> None:
     found = arrays[name]
-    if found.dtype.kind != "f" or found.shape != shape or not np.isfinite(found).all():
+    if found.dtype.kind != "f" or found.shape != shape or not (np.abs(found) < LARGEST).all():
         got = f"{found.dtype} of shape {found.shape}"
-        raise DataError(wrong(f"{name!r} in {folder / ARRAYS}", got, f"finite fractions of shape {shape}", CURE))
+        raise DataError(
+            wrong(f"{name!r} in {folder / ARRAYS}", got, f"fractions below {LARGEST:g} of shape {shape}", CURE)
+        )
