@@ -137,7 +137,7 @@ def test_what_is_wrong_with_a_table_is_told_by_file_and_line(tmp_path: Path, tex
 def test_a_table_that_is_not_utf8_and_damaged_images_are_refused(tmp_path: Path) -> None:
     """The line of the first byte that is no UTF-8 is named, and the image that cannot be decoded."""
     save_images(tmp_path, 2)
-    (tmp_path / "a.csv").write_bytes(b"image,labels\npictures/0.png,caf\xe9\n")
+    (tmp_path / "a.csv").write_bytes(b"image,labels\npictures/0.png,\xe9t\xe9\n")
     with pytest.raises(DataError, match=r"line 2: not UTF-8"):
         ImageMultilabel.load(tmp_path / "a.csv")
     (tmp_path / "pictures" / "1.png").write_bytes(b"no image")

@@ -47,8 +47,8 @@ def test_the_target_is_found_or_named(tmp_path: Path) -> None:
     assert TabularClassification.load(path, target="z").rows.target == "z"
     assert TabularClassification.load(path, target=-1).rows.target == "z"
     assert TabularClassification.load(path, target="2").rows.target == "label"
-    with pytest.raises(SpecError, match=r"column as target 'lable'.*label"):
-        TabularClassification.load(path, target="lable")
+    with pytest.raises(SpecError, match=r"column as target 'labell'.*label"):
+        TabularClassification.load(path, target="labell")
     with pytest.raises(SpecError, match="target must be a column from 1 to 3"):
         TabularClassification.load(path, target=4)
 
@@ -141,7 +141,7 @@ def test_names_are_told_from_rows(first: list[str], rest: list[list[str]], expec
         (b"a,b\n", r"bad.csv has names of columns, and no rows"),
         (b"a,b,label\n1,2,x\n1,2\n3,4,y\n", r"bad.csv, line 3: 2 cells, the table has 3 columns"),
         (b"a,a,label\n1,2,x\n3,4,y\n", r"1 name\(s\) of columns occur more than once: 'a'"),
-        (b"a,b\n1,caf\xe9\n", r"bad.csv, line 2: byte 0xe9 is no UTF-8; save the file as UTF-8"),
+        (b"a,b\n1,\xe9t\xe9\n", r"bad.csv, line 2: byte 0xe9 is no UTF-8; save the file as UTF-8"),
         (b"a,label\n1,x\n2,x\n3,x\n", r"column 'label', the target, has only the class 'x'"),
         (b"a,label\n1,\n2,?\n", r"column 'label', the target, has no values"),
         (b'a,label\n1,"x\n2,y\n', r"bad.csv, line \d+: no CSV"),
