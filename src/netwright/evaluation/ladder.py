@@ -106,9 +106,10 @@ def parse_ladder(text: str) -> tuple[str, ...]:
     if names == [DEFAULT]:
         return DEFAULT_RUNGS
     for name in names:
+        if name in (NONE, DEFAULT):
+            raise SpecError(wrong("ladder", text, f"{name} alone, or rungs", f"write {name}, or leave it out"))
         if name not in RUNGS:
-            alone = f" ({name} stands alone)" if name in (NONE, DEFAULT) else ""
-            raise SpecError(unknown("rung of the ladder", name, [*RUNGS, DEFAULT, NONE]) + alone)
+            raise SpecError(unknown("rung of the ladder", name, [*RUNGS, DEFAULT, NONE]))
     if len(set(names)) < len(names):
         raise SpecError(wrong("ladder", text, "rungs, each once", "name each once"))
     return tuple(rung for rung in RUNGS if rung in names or rung in ALWAYS)

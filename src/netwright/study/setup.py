@@ -110,6 +110,9 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
         device_command=spec.latency_device_command or "",
     )
     quantised = latency.precision == "int8"
+    if spec.latency_device_command is not None and "latency_ms" not in wanted:
+        cure = "add --constraint 'latency_ms<=...' or --objective latency_ms"
+        raise SpecError(wrong("latency_device_command", spec.latency_device_command, "given with a use for it", cure))
     if "latency_ms" in wanted or quantised:
         require_runtime(latency)
     task: Task = objects.get("task") or load_task(spec.task, spec.data, seed=spec.seed, **spec.task_options)
