@@ -8,22 +8,19 @@ from __future__ import annotations
 from netwright.nn.blocks import mbconv, squeeze_excite
 from netwright.nn.layers import (
     activation,
-    attention,
     batch_norm,
     conv,
     depthwise_conv,
     dropout,
     global_pool,
     group_norm,
-    gru,
     identity,
     layer_norm,
     linear,
-    lstm,
     max_pool,
     separable_conv,
-    transformer_block,
 )
+from netwright.nn.sequences import attention, gru, lstm, transformer_block
 from netwright.nn.spaces.images import require_image
 from netwright.nn.structures import concat, one_of, optional, over_positions, repeat, residual, seq
 from netwright.space import SearchSpace
