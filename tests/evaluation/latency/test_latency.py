@@ -217,7 +217,7 @@ def test_given_examples_are_what_runs() -> None:
 @pytest.mark.parametrize("examples", [np.zeros((0, 2), np.float32), np.zeros((1, 3), np.float32), np.zeros((1, 2))])
 def test_examples_that_do_not_fit_are_refused(examples: np.ndarray) -> None:
     """None at all, another shape, and another dtype."""
-    with pytest.raises(SpecError, match=r"examples must be float32 \(N >= 1, 2\), got"):
+    with pytest.raises(SpecError, match=r"examples must be float32 or int64 \(N >= 1, 2\), got"):
         measure_latency(nn.Flatten(), (2,), examples=examples)
 
 
