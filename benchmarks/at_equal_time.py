@@ -85,7 +85,7 @@ class Case:
 def parser(doc: str, written: str) -> argparse.ArgumentParser:
     """The options of a script."""
     made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--shared", type=Path, default=Path("/work/shared/data"), help="folder of the data")
+    made.add_argument("--shared", type=Path, default=Path("../shared/data"), help="folder of the data")
     made.add_argument("--sets", nargs="+", help="all if not given")
     made.add_argument("--arms", nargs="+", help="search, names of references, rival; all if not given")
     made.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])

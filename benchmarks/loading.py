@@ -1,6 +1,6 @@
 """How long does a training wait for its batches, and what stays in memory? CIFAR-10 as image files, kept in files.
 
-    python benchmarks/loading.py --data /work/shared/data/cifar10_jpeg --work /tmp/loading --side 32 --images 50000 \
+    python benchmarks/loading.py --data FOLDER --work EMPTY --side 32 --images 50000 \
         --steps 40 --write docs/figures/loading.md
 
 The images are written as JPEG files in class folders once, and loaded as anybody would, with the option cache: decoded

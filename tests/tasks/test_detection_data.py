@@ -236,9 +236,9 @@ def test_what_is_not_installed_is_named_before_anything_is_read(monkeypatch: pyt
         ObjectDetection.load("nothing")
 
 
-def test_blood_cells_are_read_as_they_are_published() -> None:
+def test_blood_cells_are_read_as_they_are_published(shared_data: Path) -> None:
     """Real annotations with a split column: 364 images, 4,886 boxes of three classes."""
-    data = Path("/work/shared/data/bccd")
+    data = shared_data / "bccd"
     if not data.is_dir():
         pytest.skip("the data set bccd is not here")
     task = load_task("object-detection", data, image_size=64)

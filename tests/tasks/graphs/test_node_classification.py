@@ -20,8 +20,6 @@ from netwright.supernet.differentiable.options import Options
 from netwright.tasks import load_task
 from netwright.types import Fidelity
 
-CORA = Path("/work/shared/data/graph/cora.npz")
-
 
 def ring(count: int = 24) -> dict[str, Any]:
     """Two classes on the halves of a ring; features say the half, with noise."""
@@ -198,10 +196,9 @@ def test_the_runtime_reads_numbers_of_nodes(tmp_path: Path, monkeypatch: pytest.
         runtime.read_nodes(table)
 
 
-@pytest.mark.skipif(not CORA.is_file(), reason="the shared data is not there")
-def test_cora_is_read() -> None:
+def test_cora_is_read(shared_data: Path) -> None:
     """The public split of Cora, whose edges have both directions already."""
-    task = load_task("node-classification", CORA)
+    task = load_task("node-classification", shared_data / "graph" / "cora.npz")
     assert (task.graph.num_nodes, task.graph.edges.shape, task.graph.features.count) == (2708, (2, 10556), 1433)
     assert [len(part[1]) for part in (task.train(), task.validation(), task.test())] == [140, 500, 1000]
     assert task.notes == ()
