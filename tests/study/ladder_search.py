@@ -12,7 +12,7 @@ from pathlib import Path
 
 import netwright as nw
 from netwright.evaluation import ladder
-from netwright.study import isolated_scores, ladder_screen, scoring_phase, setup
+from netwright.study import isolated_scores, ladder_screen, scoring_phase, screen_parts
 
 NUM = 10
 
@@ -21,8 +21,8 @@ def make_small() -> None:
     """Let a small search have all rungs: ten networks are scored, however short it is."""
     for module in (ladder, ladder_screen):
         module.FEWEST_SCORED = 4  # type: ignore[attr-defined]  # where it is imported
-    setup.num_to_score = lambda *args: NUM  # type: ignore[assignment]
-    setup.LATE = 1e9  # type: ignore[assignment]
+    screen_parts.num_to_score = lambda *args: NUM  # type: ignore[assignment]
+    screen_parts.LATE = 1e9  # type: ignore[assignment]
 
 
 def kill_after(count: int) -> None:

@@ -121,6 +121,7 @@ def test_two_networks_rank_by_their_work(runtime: RuntimeName) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")  # torch's own, while it compiles
 @pytest.mark.parametrize("runtime", ["torch.compile", "executorch"])
 def test_slow_compilers_measure_too(runtime: RuntimeName) -> None:
     """A small network is compiled, gives the outputs of PyTorch, and has a latency with an interval."""
