@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
 .PHONY: help env demo test test-slow lint format types layers check examples schema clean bench-queries bench-validation \
 	bench-proxies bench-robustness bench-pareto bench-fidelities bench-priors bench-transfer bench-predictors bench-scores \
-	bench-curves bench-latency bench-latency-transfer bench-ladder bench-darts
+	bench-curves bench-latency bench-latency-transfer bench-ladder bench-darts bench-tasks
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -131,6 +131,15 @@ bench-latency-transfer: env ## latency of an unseen device from few measurements
 bench-darts: env ## what differentiable search costs a step, and what it finds on NAS-Bench-201; an hour on an idle machine
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/darts_cost.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/darts_nb201.py --data $(DATA)
+
+bench-tasks: env ## search and hand-made networks at equal time, every task, three seeds; days on two cores
+	$(BIN)/python benchmarks/detection_bccd.py --data $(DATA)/bccd --budget 30m
+	$(BIN)/python benchmarks/speech_fsdd.py --data $(DATA)/fsdd/fsdd.npz --budget 15m --seeds 0 1 2 --table docs/figures/speech.md
+	$(BIN)/python benchmarks/translation_multi30k.py --data $(DATA)/multi30k --budget 60m --seeds 0 1 2
+	$(BIN)/python benchmarks/language_model.py --data $(DATA)/text/tinyshakespeare.txt.gz --seeds 0 1 2
+	$(BIN)/python benchmarks/tabular.py --shared $(DATA) --budget 10m --seeds 0 1 2 --write docs/figures/tabular.md
+	$(BIN)/python benchmarks/series.py --shared $(DATA) --budget 5m --seeds 0 1 2 --write docs/figures/series.md
+	$(BIN)/python benchmarks/graph_cora.py --shared $(DATA) --budget 5m --seeds 0 1 2 --write docs/figures/graphs.md
 
 schema: env ## write docs/spec.schema.json anew
 	$(BIN)/netwright schema > docs/spec.schema.json

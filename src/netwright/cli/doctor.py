@@ -20,6 +20,9 @@ from netwright.readable import number
 EXTRAS = {
     "vision": (("pillow", "scikit-learn"), "folders of images (jpg, png) and the embedded digits"),
     "detection": (("pillow", "faster-coco-eval"), "the task object-detection: image files, and its scores"),
+    "speech": (("jiwer", "soundfile", "tokenizers"), "the task speech-recognition: its scores, flac files, subwords"),
+    "text": (("tokenizers", "sacrebleu"), "the tasks translation and language-model: subwords, BLEU and chrF"),
+    "tables": (("pyarrow",), "Parquet files"),
     "onnx": (("onnx", "onnxscript", "onnxruntime"), "model.onnx, its check, and latency in ONNX Runtime"),
     "openvino": (("openvino",), "latency in OpenVINO"),
     "executorch": (("executorch",), "latency in ExecuTorch"),
