@@ -200,6 +200,7 @@ def test_the_schema_accepts_what_the_model_accepts(values: dict[str, object], va
             {"objectives": ["accuracy", "accuracy"]},
             "objectives must be different metrics, got ['accuracy', 'accuracy']; name each once",
         ),
+        ({"objectives": []}, "objectives must be at least one metric, got []; use accuracy"),
         (
             {"task": "image-clasification"},
             (

@@ -175,6 +175,14 @@ class SearchSpec(BaseModel):
                 raise _error(wrong("task_options", {name: option}, allowed, "write target: income"))
         return value
 
+    @field_validator("objectives", mode="before")
+    @classmethod
+    def _require_some(cls, value: object, info: ValidationInfo) -> object:
+        """A list that is there names something; only what is left out stands for the task's own metric."""
+        if value == [] and "task" in info.data:
+            return _checked(value, lambda _: parse_objectives((), directions_of(info.data["task"])))
+        return value
+
     @field_validator("objectives")
     @classmethod
     def _check_objectives(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netwright.errors import DataError
 from netwright.evaluation.inheriting import SHARE, digest_of
+from netwright.evaluation.pretrained import begin_with_file
 from netwright.evaluation.recipe import Recipe
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.types import Architecture, Fidelity, Json
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 _log = logging.getLogger(__name__)
-_STATISTICS = ("running_mean", "running_var")
 
 
 class BeginningEvaluator(TrainingEvaluator):
@@ -72,33 +73,20 @@ class BeginningEvaluator(TrainingEvaluator):
 
 
 def begin_with(model: nn.Module, path: Path) -> float:
-    """Give a model the weights of a file, where names and shapes agree.
+    """Give a model the weights of a file as `begin_with_file` does; nothing, and a line in the log, if that fails.
 
     Args:
         model: changed in place.
         path: a safetensors file.
 
     Returns:
-        Part of the model's numbers that were taken; 0 where the file cannot be read.
+        Part of the model's numbers that were taken.
     """
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
     try:
-        theirs = load(path.read_bytes())
-    except (OSError, SafetensorError) as error:
-        _log.warning("nothing is taken over from %s, the training begins from nothing: %s", path.name, error)
+        return begin_with_file(model, path)
+    except DataError as error:
+        _log.warning("nothing is taken over, the training begins from nothing: %s", error)
         return 0.0
-    own = {n: t for n, t in model.state_dict().items() if n.endswith(_STATISTICS)} | dict(model.named_parameters())
-    taken = 0
-    with torch.no_grad():
-        for name, tensor in own.items():
-            other = theirs.get(name)
-            if other is not None and other.shape == tensor.shape and bool(other.isfinite().all()):
-                tensor.copy_(other)
-                taken += tensor.numel()
-    return float(taken / max(1, sum(tensor.numel() for tensor in own.values())))
 
 
 def _digest(path: Path) -> str:
