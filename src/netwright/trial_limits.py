@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from netwright.errors import SpecError, wrong
-from netwright.types import Budget
+from netwright.types import parse_seconds
 
 _BYTES = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?)\s*([KMGT]i?)B?\s*", re.IGNORECASE)
 _BYTE_UNIT = {"k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2.0**10, "mi": 2.0**20, "gi": 2.0**30, "ti": 2.0**40}
@@ -15,15 +15,9 @@ def parse_trial_time(text: str) -> float:
     """Wall seconds that ``trial_time_limit`` stands for.
 
     Raises:
-        SpecError: it is no time with a unit.
+        SpecError: it is no time with a unit, or none at all.
     """
-    try:
-        budget = Budget.parse(text)
-    except SpecError as error:
-        raise SpecError(wrong("trial_time_limit", text, "a time such as 90s, 5m or 1h", "name the unit")) from error
-    if budget.time_s is None or budget.trials is not None or budget.epochs is not None:
-        raise SpecError(wrong("trial_time_limit", text, "a time such as 90s, 5m or 1h", "name the unit"))
-    return budget.time_s
+    return parse_seconds("trial_time_limit", text, "90s, 5m or 1h")
 
 
 def parse_trial_memory(text: str) -> int:

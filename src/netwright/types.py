@@ -358,6 +358,30 @@ class Budget:
         return ", ".join(parts)
 
 
+def parse_seconds(argument: str, text: str, such_as: str) -> float:
+    """Seconds of a time with a unit.
+
+    Args:
+        argument: what the text was given for, in messages.
+        text: such as ``90s``, ``10m`` or ``2h``.
+        such_as: examples, in messages.
+
+    Raises:
+        SpecError: it is no time, or not more than none.
+
+    Example:
+        >>> parse_seconds("--budget", "1.5m", "90s or 2m")
+        90.0
+    """
+    match = _DURATION.fullmatch(str(text))
+    if match is None:
+        raise SpecError(wrong(argument, text, f"a time such as {such_as}", "name the unit"))
+    time_s = float(match[1]) * _UNIT_S[match[2][0]]
+    if not 0 < time_s < math.inf:
+        raise SpecError(wrong(argument, text, f"more than no time, such as {such_as}"))
+    return time_s
+
+
 def best_first(trials: Iterable[Trial], objective: Objective) -> list[Trial]:
     """Sort finished trials with a real number for the objective, best first.
 

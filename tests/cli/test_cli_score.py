@@ -30,6 +30,18 @@ few = nw.SearchSpace(nn.seq(nn.conv(width), nn.relu(), nn.global_pool(), nn.line
 large = nw.SearchSpace(nn.seq(nn.conv(nw.integer("width", 2, 40)), nn.relu(), nn.global_pool(), nn.linear(10)))
 outputs = nw.SearchSpace(nn.seq(nn.conv(8), nn.global_pool(), nn.linear(width)))
 """
+INFERENCE = """
+import torch
+import netwright as nw
+from netwright import nn
+class Inference(torch.nn.Module):
+    def forward(self, x):
+        if self.training:
+            raise RuntimeError("made for inference")
+        return x
+conv = nn.conv(nw.choice("width", [4, 6, 8]))
+space = nw.SearchSpace(nn.seq(conv, nn.op(Inference), nn.relu(), nn.global_pool(), nn.linear(10)))
+"""
 
 
 @dataclass
@@ -187,6 +199,16 @@ def test_a_score_that_is_not_for_a_part_of_the_networks_does_not_rank_that_part_
     assert "" in {row["even"] for row in rows}
 
 
+def test_networks_that_run_in_evaluation_mode_only_are_scored(cli: Cli) -> None:
+    """By every proxy: those need gradients, not training."""
+    Path("own.py").write_text(INFERENCE, encoding="utf-8")
+    answer = cli(*GOOD, "--space", "own.py:space", "--proxies", "all", "--csv", "o.csv")
+    assert (0, "3 architectures scored") == (answer.code, answer.lines[0].partition(": ")[2].partition(" in ")[0])
+    for row in csv.DictReader(Path("o.csv").read_text(encoding="utf-8").splitlines()):
+        assert math.isfinite(float(row["grad_norm"]))
+        assert math.isfinite(float(row["trainability"]))
+
+
 @pytest.mark.usefixtures("fake")
 def test_where_nothing_can_be_scored_the_exit_code_says_so(cli: Cli) -> None:
     """And there is no ranking."""
@@ -210,6 +232,7 @@ def test_where_nothing_can_be_scored_the_exit_code_says_so(cli: Cli) -> None:
         (["--batch", "0"], "batch_size must be a whole number in [1, 65536], got 0"),
         (["--seed", "-1"], "seed must be a whole number in [0, 2**32), got -1"),
         (["--workers", "0"], "workers must be a whole number in [1, 1024], got 0"),
+        (["--time-limit", "0s"], "time_limit must be more than no time, such as 90s, 10m or 2h, got '0s'"),
         (["--time-limit", "10"], "time_limit must be a time such as 90s, 10m or 2h, got '10'; name the unit"),
         (["--time-limit", "5 trials"], "time_limit must be a time such as 90s, 10m or 2h, got '5 trials'"),
         (["--data", "nowhere"], "nowhere"),

@@ -10,7 +10,7 @@ import traceback
 import pytest
 import torch
 from checks import check_network, random_input
-from own_modules import Broken, Head, Huge, Lazy, Pair, Scaled
+from own_modules import Broken, Head, Huge, Inference, Lazy, Pair, Scaled
 
 from netwright import nn
 from netwright.errors import BuildError
@@ -213,6 +213,15 @@ def test_own_classes_run_as_they_are() -> None:
     assert isinstance(model.scaled, Scaled)
     assert (model.scaled.conv.in_channels, model.scaled.factor) == (6, 3.0)
     assert tuple(model(random_input(IMAGE, "float32")).shape) == (2, 5)
+
+
+def test_a_class_that_runs_in_evaluation_mode_only_is_counted_as_such() -> None:
+    """Its size is known, and how many there are, however often the piece around them was written before."""
+    part = nn.seq(nn.op(Inference, input_size="channels"), nn.relu())
+    for _ in range(2):
+        profile = nn.profile(_term(nn.conv(6), nn.residual(part), nn.residual(part)), input_shape=IMAGE)
+        assert (profile.eval_only, profile.params) == (2, IMAGE[0] * 6 * 9 + 6 + 2 * (36 + 6))
+    assert nn.profile(_term(nn.conv(6), nn.op(Scaled, input_size="channels")), input_shape=IMAGE).eval_only == 0
 
 
 def test_size_of_a_huge_own_class_is_found_without_memory() -> None:

@@ -62,6 +62,7 @@ def test_a_search_leaves_a_verified_network_with_its_evidence(run: tuple[Path, n
     assert card["metrics"]["test_accuracy"] > 0.5
     assert [True] == [limit["holds"] for limit in card["constraints"]]
     assert card["reference"]["name"] in {"resnet", "mobilenet", "cnn"}
+    assert "(model.py, weights.safetensors, model.onnx, card.json; checked: " in result.summary()
     assert result.best.architecture == nw.Architecture(card["architecture"])
     assert result.best.metrics["accuracy"] == card["metrics"]["validation_accuracy"]
 

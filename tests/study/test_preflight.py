@@ -36,6 +36,15 @@ class Fussy(torch.nn.Module):
         return x
 
 
+class Inference(torch.nn.Module):
+    """Runs in evaluation mode only."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            raise RuntimeError("made for inference")
+        return x
+
+
 class Clamp(torch.nn.Module):
     """Has the name of nothing else."""
 
@@ -154,6 +163,15 @@ def test_a_space_without_networks_fits_no_task(task: nw.ImageClassification) -> 
 def test_a_space_that_can_be_searched_is_accepted(task: nw.ImageClassification, parts: list[Node]) -> None:
     """Own classes, and architectures here and there that cannot be made, are no reason to refuse a space."""
     require_networks(task, space(*parts), "S")
+
+
+def test_what_runs_in_evaluation_mode_only_is_scored_but_not_trained(task: nw.ImageClassification) -> None:
+    """It is refused where it would be trained, unless other networks of the space can be."""
+    only = space(nn.op(Inference), *HEAD)
+    require_networks(task, only, "S", trained=False)
+    with pytest.raises(CapabilityError, match=r"^S: each of 1 networks .* evaluation mode only, and a search trains"):
+        require_networks(task, only, "S")
+    require_networks(task, space(nn.optional("inference", nn.op(Inference)), *HEAD), "S")
 
 
 def test_an_object_that_is_no_space_is_refused(task: nw.ImageClassification, tmp_path: Path) -> None:

@@ -54,9 +54,10 @@ def latency(
     """
     from netwright.cli.exported import images_of, loaded
     from netwright.evaluation.latency import LatencySpec
+    from netwright.types import parse_seconds
 
-    limit_s = _seconds("--device-limit", device_limit)
-    base = LatencySpec(batch, threads, budget_s=_seconds("--budget", budget), device_limit_s=limit_s)
+    limit_s = parse_seconds("--device-limit", device_limit, "5s or 2m")
+    base = LatencySpec(batch, threads, budget_s=parse_seconds("--budget", budget, "5s or 2m"), device_limit_s=limit_s)
     specs = make_specs(base, runtime, precision, device_command)
     if save_int8 is not None:
         _check_place(save_int8, data)
@@ -194,16 +195,3 @@ def _cells(row: Row) -> tuple[str, ...]:
     numbers = (f"{row.found.median_ms:.4g}", f"{low:.4g} to {high:.4g}", f"{row.found.p90_ms:.4g}")
     right = "-" if row.accuracy is None else f"{row.accuracy.value:.4f}"
     return (*name, *numbers, str(row.found.repeats), right, "noisy" if row.found.noisy else "")
-
-
-def _seconds(option: str, text: str) -> float:
-    """Seconds of a time such as 90s or 5m."""
-    from netwright.types import Budget
-
-    try:
-        budget = Budget.parse(text)
-    except SpecError as error:
-        raise SpecError(wrong(option, text, "a time such as 5s or 2m", "name the unit")) from error
-    if budget.time_s is None or budget.trials is not None or budget.epochs is not None:
-        raise SpecError(wrong(option, text, "a time such as 5s or 2m", "name the unit"))
-    return budget.time_s

@@ -13,7 +13,7 @@ import typer
 from netwright.cli.codes import FAILED, INTERRUPTED
 from netwright.cli.outputs import require_no_input, require_writable, write_whole
 from netwright.cli.text import clean, duration
-from netwright.errors import SpecError, one_line, wrong
+from netwright.errors import SpecError, one_line
 
 if TYPE_CHECKING:
     from netwright.cli.score_report import Report
@@ -40,9 +40,10 @@ def score(
 ) -> int:
     """Score architectures before training: which are best, do the scores agree, do they merely repeat size."""
     from netwright.spec import SearchSpec
+    from netwright.types import parse_seconds
 
     spec = SearchSpec.from_options(data=data, space=space, task=task, seed=seed, workers=workers)
-    time_s = _seconds(time_limit)
+    time_s = None if time_limit is None else parse_seconds("time_limit", time_limit, "90s, 10m or 2h")
     _require_outputs(json_file, csv_file, spec)
     try:
         report = _report(spec, sample, proxies, batch, time_s)
@@ -88,7 +89,7 @@ def _scorer(spec: SearchSpec, proxies: str, batch: int) -> ProxyScorer:
     task = load_task(spec.task, spec.data, seed=spec.seed, **spec.task_options)
     space, _ = find_space(spec, task)
     if spec.space_file is not None:
-        require_networks(task, space, f"space {one_line(spec.space)}")
+        require_networks(task, space, f"space {one_line(spec.space)}", trained=False)
     return ProxyScorer(task, space, names, batch_size=batch, seed=spec.seed)
 
 
@@ -102,21 +103,6 @@ def _tell(report: Report, top: int, json_file: Path | None, csv_file: Path | Non
             write_whole(path, text(report))
             print(f"written: {clean(path)}")
     return FAILED if all(row.error for row in report.table.scored) else 0
-
-
-def _seconds(text: str | None) -> float | None:
-    if text is None:
-        return None
-    from netwright.types import Budget
-
-    allowed = wrong("time_limit", text, "a time such as 90s, 10m or 2h", "name the unit")
-    try:
-        budget = Budget.parse(text)
-    except SpecError as error:
-        raise SpecError(allowed) from error
-    if budget.time_s is None or budget.trials is not None or budget.epochs is not None:
-        raise SpecError(allowed)
-    return budget.time_s
 
 
 def _require_outputs(json_file: Path | None, csv_file: Path | None, spec: SearchSpec) -> None:

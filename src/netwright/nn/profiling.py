@@ -28,6 +28,8 @@ class Profile:
         parameter_bytes: parameters and buffers in fp32.
         output_shape: without the batch.
         batch_size: examples at once in `peak_memory_bytes`.
+        eval_only: classes of one's own in it that run in evaluation mode only: it can be scored and measured, but not
+            trained.
     """
 
     params: int
@@ -38,6 +40,7 @@ class Profile:
     parameter_bytes: int
     output_shape: tuple[int, ...]
     batch_size: int = 1
+    eval_only: int = 0
 
     @property
     def peak_memory_bytes(self) -> int:
@@ -82,4 +85,5 @@ def profile(term: Term, *, input_shape: tuple[int, ...], input_dtype: str = "flo
         parameter_bytes=(size.params + size.buffer_values) * BYTES_PER_VALUE,
         output_shape=out.shape,
         batch_size=batch_size,
+        eval_only=size.eval_only,
     )

@@ -101,6 +101,7 @@ class Tally:
         buffer_values: values kept with the weights that are no parameters.
         macs: multiply-accumulates.
         activation_values: values that modules give.
+        eval_only: layers that run in evaluation mode only.
     """
 
     params: int = 0
@@ -108,14 +109,18 @@ class Tally:
     buffer_values: int = 0
     macs: int = 0
     activation_values: int = 0
+    eval_only: int = 0
 
-    def add(self, *, params: int = 0, macs: int = 0, values: int = 0, buffers: int = 0, frozen: int = 0) -> None:
+    def add(
+        self, *, params: int = 0, macs: int = 0, values: int = 0, buffers: int = 0, frozen: int = 0, eval_only: int = 0
+    ) -> None:
         """Count one more layer."""
         self.params += params
         self.macs += macs
         self.activation_values += values
         self.buffer_values += buffers
         self.frozen_params += frozen
+        self.eval_only += eval_only
 
 
 STAGE_WIDTH = "@stage_width"

@@ -169,6 +169,7 @@ def _count(
         values=size.activation_values,
         buffers=size.buffer_values,
         frozen=size.frozen_params,
+        eval_only=size.eval_only,
     )
     return Emitted(emitted.code, _deeper(emitted.flow, depth))
 

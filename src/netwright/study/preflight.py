@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 NUM_SAMPLES = 8
 SAMPLE_TIME_S = 30.0
 SHARED_TIME_S = 120.0
+EVAL_ONLY = "eval_only"
 
 
 def require_device(device: str) -> None:
@@ -96,17 +97,18 @@ def _occurs(space: SearchSpace, arg: Arg, value: Arg) -> bool:
     return True
 
 
-def require_networks(task: Task, space: SearchSpace, name: str) -> None:
+def require_networks(task: Task, space: SearchSpace, name: str, *, trained: bool = True) -> None:
     """Check that the networks of a space of one's own can be made for a task and written as source.
 
     Args:
         task: says what goes in and how many classes come out.
         space: of one's own.
         name: what the space is called in messages.
+        trained: they are to be trained, not only scored.
 
     Raises:
         CapabilityError: the space has no network, a class of it cannot be written into ``model.py``, a network has the
-            wrong number of outputs, or none of some that were drawn can be made.
+            wrong number of outputs, or none of some that were drawn can be made, or trained.
     """
     if space.root is None:
         cure = f"give it a root that ends in nn.linear({task.output_shape[-1] if task.output_shape else 1})"
@@ -116,7 +118,7 @@ def require_networks(task: Task, space: SearchSpace, name: str) -> None:
     drawn = list(dict.fromkeys(space.sample(rng) for _ in range(NUM_SAMPLES)))
     outcomes = _try(task, space, drawn)
     for arch, outcome in zip(drawn, outcomes, strict=True):
-        shape = tuple(int(size) for size in outcome.metrics.values())
+        shape = tuple(int(size) for axis, size in outcome.metrics.items() if axis != EVAL_ONLY)
         if outcome.state is TrialState.FINISHED and shape != tuple(task.output_shape):
             raise CapabilityError(f"{name}: the network of {_shown(arch)} {_wrong_outputs(shape, task)}")
         if outcome.error.startswith(ExportError.__name__):
@@ -124,6 +126,11 @@ def require_networks(task: Task, space: SearchSpace, name: str) -> None:
     if all(outcome.state is TrialState.FAILED for outcome in outcomes):
         what = f"none of {len(drawn)} networks that were drawn can be made" if len(drawn) > 1 else "it cannot be made"
         raise CapabilityError(f"{name}: {what}; {_shown(drawn[0])} gives {_cause(outcomes[0])}; mend the space")
+    made = [outcome for outcome in outcomes if outcome.state is TrialState.FINISHED]
+    if trained and made and all(outcome.metrics[EVAL_ONLY] for outcome in made):
+        cause = "has a class that runs in evaluation mode only, and a search trains its networks"
+        cure = "let its forward work in training mode, too; netwright score takes it as it is"
+        raise CapabilityError(f"{name}: each of {len(made)} networks that were drawn {cause}; {cure}")
 
 
 def _wrong_outputs(shape: tuple[int, ...], task: Task) -> str:
@@ -169,14 +176,15 @@ class _Probe:
         self._task, self._space = task, space
 
     def __call__(self, arch: Architecture, *, fidelity: Fidelity, seed: int) -> Metrics:
-        """Size of each axis of the output, in order."""
+        """Size of each axis of the output, in order, and how many layers of it cannot be trained."""
         from netwright.export import model_source
         from netwright.nn.profiling import profile
 
         term = self._task.network(self._space, arch)
         model_source(term, self._task.export_info())
-        shape = profile(term, input_shape=self._task.input_shape, input_dtype=self._task.input_dtype).output_shape
-        return {f"axis{number}": float(size) for number, size in enumerate(shape)}
+        seen = profile(term, input_shape=self._task.input_shape, input_dtype=self._task.input_dtype)
+        axes = {f"axis{number}": float(size) for number, size in enumerate(seen.output_shape)}
+        return axes | {EVAL_ONLY: float(seen.eval_only)}
 
 
 def _try(task: Task, space: SearchSpace, drawn: list[Architecture]) -> list[Outcome]:

@@ -10,6 +10,9 @@ from netwright.readable import number
 from netwright.study.rung_audit import RungAgreement
 from netwright.types import Json, Objective, Trial, TrialState
 
+FILES = ("model.py", "weights.safetensors", "model.onnx", "card.json")
+"""Of an exported network; without model.onnx where it cannot be had."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -105,7 +108,8 @@ class Result:
         lines.extend(f"note: {note}" for note in self.notes if note not in map(str, self.rungs))
         if self.folder is not None:
             state = "checked: it scores as it did in the search" if self.verified else "NOT verified"
-            lines.append(f"network: {self.folder} (model.py, weights.safetensors, model.onnx, card.json; {state})")
+            files = ", ".join(name for name in FILES if (self.folder / name).is_file())
+            lines.append(f"network: {self.folder} ({files}; {state})")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Json]:

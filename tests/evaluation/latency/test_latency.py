@@ -80,6 +80,12 @@ def test_a_known_time_is_measured() -> None:
     assert found.repeats >= 20
 
 
+def test_a_batch_larger_than_memory_is_refused() -> None:
+    """With the argument and a cure."""
+    with pytest.raises(SpecError, match=r"batch must be few enough examples of shape \(1, 2, 2\) .*; give a smaller"):
+        measure_latency(Sleeper(0.0), (1, 2, 2), LatencySpec(batch=10**15, budget_s=0.1))
+
+
 def test_the_batch_is_what_was_asked_for() -> None:
     """Each run passes that many images, in evaluation mode, and threads are put back."""
     model = Sleeper(0.0).train()

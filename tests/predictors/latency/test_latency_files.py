@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -81,7 +82,7 @@ def test_a_cut_file_is_refused(folder: Path, name: str, share: float) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("format", 2), ("model", "magic"), ("latencies_ms", [1.0]), ("devices", ["gpu"]), ("surplus", 1), ("seed", -1)],
+    [("format", 1), ("model", "magic"), ("latencies_ms", [1.0]), ("devices", ["gpu"]), ("surplus", 1), ("seed", -1)],
 )
 def test_a_changed_description_is_refused(folder: Path, key: str, value: object) -> None:
     """A format, model, count or key that cannot be."""
@@ -105,9 +106,37 @@ def test_numbers_without_a_meaning_are_refused_or_predict(folder: Path, name: st
     with np.load(folder / "latency.npz") as stored:
         arrays = dict(stored)
     np.savez(folder / "latency.npz", **{**arrays, name: np.full_like(arrays[name], number)})
+    told = json.loads((folder / "latency.json").read_text())
+    told["arrays"] = hashlib.blake2b((folder / "latency.npz").read_bytes(), digest_size=16).hexdigest()
+    (folder / "latency.json").write_text(json.dumps(told))
     with suppress(DataError):
-        told = load_latency_predictor(folder, SPACE, sizes).predict(drawn(3, 5))
-        assert np.isfinite([told.latencies_ms, told.low_ms, told.high_ms]).all()
+        found = load_latency_predictor(folder, SPACE, sizes).predict(drawn(3, 5))
+        assert np.isfinite([found.latencies_ms, found.low_ms, found.high_ms]).all()
+
+
+def test_files_of_two_saves_are_refused(predictor: LatencyPredictor, folder: Path) -> None:
+    """A save that is killed between its two files leaves a pair that fits in shape."""
+    description = (folder / "latency.json").read_bytes()
+    other = LatencyPredictor.fit(predictor.knowledge, table("board", drawn(10, 6), 0.1))
+    save_latency_predictor(other, folder)
+    (folder / "latency.json").write_bytes(description)
+    with pytest.raises(DataError, match=r"latency\.npz is not the file that latency\.json was written with; save"):
+        load_latency_predictor(folder, SPACE, sizes)
+
+
+def test_a_save_that_fails_leaves_what_was_there(
+    predictor: LatencyPredictor, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full: the older predictor is still whole, and no other file lies beside it."""
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(DataError, match="cannot be written"):
+        save_latency_predictor(predictor, folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_an_unknown_compression_is_refused(folder: Path) -> None:

@@ -117,8 +117,16 @@ def fitting_examples(input_shape: tuple[int, ...], spec: LatencySpec, examples: 
     """At least a batch of inputs: those given, repeated where they are too few, or random ones.
 
     Raises:
-        SpecError: there are none, or they have another shape or dtype.
+        SpecError: there are none, they have another shape or dtype, or a batch does not fit into memory.
     """
+    try:
+        return _fitting_examples(input_shape, spec, examples)
+    except MemoryError as error:
+        allowed = f"few enough examples of shape {tuple(input_shape)} to fit into memory"
+        raise SpecError(wrong("batch", spec.batch, allowed, "give a smaller one")) from error
+
+
+def _fitting_examples(input_shape: tuple[int, ...], spec: LatencySpec, examples: Array | None) -> Array:
     if examples is None:
         return np.random.default_rng(0).random((spec.batch, *input_shape), dtype=np.float32)
     if len(examples) == 0 or examples.shape[1:] != tuple(input_shape) or examples.dtype not in (np.float32, np.int64):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netwright.errors import BuildError, wrong
@@ -35,6 +36,7 @@ class _Observed:
     output: object
     macs: int
     values: int
+    eval_only: bool
 
 
 def _own_class(site: Site) -> Emitted:
@@ -74,6 +76,7 @@ def _observed_flow(site: Site, target: type, args: Mapping[str, Value]) -> Flow:
         buffers=sum(b.numel() for b in module.buffers()),
         macs=seen.macs,
         values=seen.values,
+        eval_only=int(seen.eval_only),
     )
     depth = sum(1 for m in module.modules() if any(p.dim() > 1 for p in m.parameters(recurse=False)))
     layout = site.flow.layout if out.dim() - 1 == site.flow.rank else ""
@@ -95,13 +98,23 @@ def _observe(flow: Flow, target: type, args: Mapping[str, Value]) -> _Observed:
                 )
             num_bytes = sum(p.numel() * p.element_size() for p in module.parameters())
             if num_bytes > _SMALL_BYTES:
-                return _run(module, flow, "meta")
+                return _run_in_a_mode(module, flow, "meta")
         except (NotImplementedError, RuntimeError):
             if num_bytes > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
                 raise MemoryError(f"its {num_bytes} bytes of parameters are more than this machine's memory") from None
             # what cannot be made or run without values is made and run with them
         with torch.device("cpu"):
-            return _run(target(**args), flow, "cpu")
+            return _run_in_a_mode(target(**args), flow, "cpu")
+
+
+def _run_in_a_mode(module: torch.nn.Module, flow: Flow, device: str) -> _Observed:
+    """Run it as it is made; what cannot run in training mode is run in evaluation mode."""
+    try:
+        return _run(module, flow, device)
+    except Exception:
+        with suppress(Exception):
+            return replace(_run(module.eval(), flow, device), eval_only=True)
+        raise  # what is wrong in both modes is told of the first
 
 
 def _run(module: torch.nn.Module, flow: Flow, device: str) -> _Observed:
@@ -119,11 +132,13 @@ def _run(module: torch.nn.Module, flow: Flow, device: str) -> _Observed:
     hooks = [leaf.register_forward_hook(record) for leaf in leaves]
     counter = MacCounter()
     dtype = getattr(torch, flow.dtype)
-    with counter, torch.device(device):
-        output = module(torch.zeros((_BATCH, *flow.shape), dtype=dtype))
-    for hook in hooks:
-        hook.remove()
-    return _Observed(module, output, counter.macs // _BATCH, sum(values) // _BATCH)
+    try:
+        with counter, torch.device(device):
+            output = module(torch.zeros((_BATCH, *flow.shape), dtype=dtype))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return _Observed(module, output, counter.macs // _BATCH, sum(values) // _BATCH, eval_only=False)
 
 
 def _refusal(site: Site, target: type, args: Mapping[str, Value], error: Exception) -> BuildError:

@@ -1,11 +1,16 @@
 """A latency predictor as a folder of two files.
 
 ``latency.json`` says what was measured and which model is in use, ``latency.npz`` holds functions of other devices and
-fitted numbers. Nothing is pickled; other devices' tables themselves are not stored.
+fitted numbers. Nothing is pickled; other devices' tables themselves are not stored. Each file is replaced at once, the
+description last and with a digest of the other, so that two that do not belong together are found.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +31,7 @@ from netwright.types import Architecture, to_json_value
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
 
-FORMAT = 1
+FORMAT = 2
 DESCRIPTION, ARRAYS = "latency.json", "latency.npz"
 CURE = "save the predictor again"
 
@@ -49,6 +54,7 @@ class _Description(BaseModel):
     latencies_ms: list[float]
     model: str
     left_out_errors: dict[str, float]
+    arrays: str
 
 
 def save_latency_predictor(predictor: LatencyPredictor, folder: str | Path) -> None:
@@ -62,7 +68,9 @@ def save_latency_predictor(predictor: LatencyPredictor, folder: str | Path) -> N
         DataError: they cannot be written.
     """
     folder = Path(folder)
-    knowledge, table = predictor.knowledge, predictor.table
+    knowledge, table, posterior = predictor.knowledge, predictor.table, predictor.posterior
+    stored = io.BytesIO()
+    np.savez(stored, functions=knowledge.functions, logs=posterior.logs, local=posterior.local)
     description = _Description(
         format=FORMAT,
         space=knowledge.descriptors.space.fingerprint(),
@@ -74,14 +82,31 @@ def save_latency_predictor(predictor: LatencyPredictor, folder: str | Path) -> N
         latencies_ms=list(table.latencies_ms),
         model=predictor.model,
         left_out_errors=dict(predictor.left_out_errors),
+        arrays=_digest(stored.getvalue()),
     )
-    posterior = predictor.posterior
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / DESCRIPTION).write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        np.savez(folder / ARRAYS, functions=knowledge.functions, logs=posterior.logs, local=posterior.local)
+        _replace(folder / ARRAYS, stored.getvalue())
+        _replace(folder / DESCRIPTION, (description.model_dump_json(indent=1) + "\n").encode())
     except OSError as error:
         raise DataError(f"{folder} cannot be written: {error}; give another folder") from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def load_latency_predictor(folder: str | Path, space: SearchSpace, sizes: Sizes | None = None) -> LatencyPredictor:
@@ -96,7 +121,8 @@ def load_latency_predictor(folder: str | Path, space: SearchSpace, sizes: Sizes 
         DataError: a file is missing or damaged, or is of another space or of other sizes.
     """
     folder = Path(folder)
-    told, arrays = _description(folder / DESCRIPTION), _arrays(folder / ARRAYS)
+    told = _description(folder / DESCRIPTION)
+    arrays = _arrays(folder / ARRAYS, told.arrays)
     if told.space != space.fingerprint():
         raise DataError(wrong(f"space of {folder}", told.space, f"the given one ({space.fingerprint()})"))
     knowledge = Knowledge(space, sizes=sizes, seed=told.seed)
@@ -149,15 +175,19 @@ def _description(path: Path) -> _Description:
     return told
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def _arrays(path: Path, digest: str) -> dict[str, np.ndarray]:
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
-            return {name: stored[name] for name in ("functions", "logs", "local")}
+        data = path.read_bytes()
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            found = {name: stored[name] for name in ("functions", "logs", "local")}
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist; it stands beside {DESCRIPTION}; {CURE}") from error
     except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile, DeflateError, RuntimeError) as error:
         # NotImplementedError (a RuntimeError) is a damaged way of compression
         raise DataError(f"{path} cannot be read ({error}); {CURE}") from error
+    if _digest(data) != digest:
+        raise DataError(f"{path} is not the file that {DESCRIPTION} was written with; {CURE}")
+    return found
 
 
 def _require_shape(folder: Path, name: str, arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> None:
