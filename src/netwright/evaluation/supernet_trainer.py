@@ -25,9 +25,11 @@ from netwright.tasks.base import Task
 from netwright.types import Architecture, Fidelity, Metrics, canonical_json, digest
 
 if TYPE_CHECKING:
+    from netwright.evaluation.batches import Batches
     from netwright.evaluation.checkpoints import Checkpoints
     from netwright.evaluation.supernet_check import Distinct
     from netwright.evaluation.supernet_training import Position
+    from netwright.evaluation.training import TrainingOptions
     from netwright.supernet import Supernet
 
 _log = logging.getLogger(__name__)
@@ -103,21 +105,12 @@ class SupernetTrainer(TrainingEvaluator):
             SearchError: all networks that were looked at give the same outputs; no weights are written.
         """
         from netwright.evaluation.supernet_training import train_supernet
-        from netwright.evaluation.training import Deadline, TrainingOptions
 
-        options, settings = self.options, self.settings
+        settings = self.settings
         supernet = self._supernet()
         batches = self._batches(self.recipe, Fidelity(settings.length), settings.draws)
         checkpoints = self._checkpoints()
-        at_s = options.deadline_s
-        how = TrainingOptions(
-            checkpoints,
-            options.checkpoint_every_s,
-            None if at_s is None else Deadline(at_s, RESERVE_S),
-            options.processes,
-        )
-        num_bytes = supernet.bank.num_bytes
-        size = f"{len(supernet.bank)} shared tensors of {num_bytes / 2**20:.3g} MiB together"
+        size = f"{len(supernet.bank)} shared tensors of {supernet.bank.num_bytes / 2**20:.3g} MiB together"
         _log.info("supernet: %s; trained with %s", size, settings)
         planned = self.recipe.schedule(settings.length, batches.steps_per_epoch).total
         teller = _Teller(self.work_dir, f"{size}; {supernet.remark}" if supernet.remark else size)
@@ -131,30 +124,41 @@ class SupernetTrainer(TrainingEvaluator):
             divergence=settings.divergence,
             labels=settings.labels,
             loss=self.task.loss,
-            options=how,
+            options=self._training_options(checkpoints),
             listener=teller,
         )
         epochs = settings.before + trained.epochs
         metrics = {"epochs": epochs, "steps": float(trained.steps), "train_time_s": trained.time_s}
         if teller.stopped:
             return {**metrics, "stopped": 1.0}
+        self._write_checked(supernet, batches)
+        checkpoints.discard_decay()
+        return {**metrics, "stopped": 0.0}
+
+    def _training_options(self, checkpoints: Checkpoints) -> TrainingOptions:
+        from netwright.evaluation.training import Deadline, TrainingOptions
+
+        options = self.options
+        deadline = None if options.deadline_s is None else Deadline(options.deadline_s, RESERVE_S)
+        return TrainingOptions(checkpoints, options.checkpoint_every_s, deadline, options.processes)
+
+    def _write_checked(self, supernet: Supernet, batches: Batches) -> None:
+        """Write the weights, once it is seen that networks on them differ, and what was seen."""
         from netwright.evaluation.supernet_check import compare_outputs
 
         shown = self._images(*self.task.validation())
-        distinct = compare_outputs(supernet, shown, batches, settings.seed, classes=self.task.classifies)
+        distinct = compare_outputs(supernet, shown, batches, self.settings.seed, classes=self.task.classifies)
         self._require_distinct(distinct)
         written = save_supernet(self.folder / WEIGHTS, supernet, self.task)
         report = {
             "digest": written,
             "tensors": len(supernet.bank),
-            "bytes": num_bytes,
+            "bytes": supernet.bank.num_bytes,
             "checked": distinct.to_dict(),
             "warning": distinct.warning,
             "remark": supernet.remark,
         }
         _write(self.work_dir / REPORT, report)
-        checkpoints.discard_decay()
-        return {**metrics, "stopped": 0.0}
 
     def _supernet(self) -> Supernet:
         """New weights, or those that the cycle before left."""

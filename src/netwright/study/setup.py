@@ -37,6 +37,7 @@ from netwright.tasks import load_task
 from netwright.types import Budget, Constraint, Fidelity, Objective, Proposal, digest
 
 if TYPE_CHECKING:
+    from netwright.evaluation.trainer import TrainerOptions
     from netwright.spec import SearchSpec
     from netwright.study.differentiable import ByGradients
     from netwright.study.shared_rung import SharedRung
@@ -96,48 +97,17 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
     Raises:
         UsageError: data, space, strategy or limits are wrong or do not fit together.
     """
-    from netwright.evaluation.latency import LatencySpec, require_runtime
-    from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator
+    from netwright.evaluation.trainer import TrainingEvaluator
 
     require_device(spec.device)
     constraints, goals = spec.limits, spec.goals
-    wanted = {c.metric for c in constraints} | {goal.metric for goal in goals}
-    latency = LatencySpec(
-        spec.latency_batch,
-        spec.latency_threads,
-        cast(Any, spec.latency_runtime),
-        precision=cast(Any, spec.latency_precision),
-        device_command=spec.latency_device_command or "",
-    )
-    quantised = latency.precision == "int8"
-    if spec.latency_device_command is not None and "latency_ms" not in wanted:
-        cure = "add --constraint 'latency_ms<=...' or --objective latency_ms"
-        raise SpecError(wrong("latency_device_command", spec.latency_device_command, "given with a use for it", cure))
-    if "latency_ms" in wanted or quantised:
-        require_runtime(latency)
+    options = _trainer_options(spec, settings)
     task: Task = objects.get("task") or load_task(spec.task, spec.data, seed=spec.seed, **spec.task_options)
     space, code = _space_of(spec, task, objects)
     first = first_plan(spec, task)
-    climbs = first.num_finalists == 0
-    plan = _plan_of(spec, settings.budget, task, climbs)  # divides a larger budget; the rungs stay those of the first
-    plan = replace(
-        plan,
-        min_epochs=first.min_epochs,
-        max_epochs=first.max_epochs,
-        final_epochs=max(plan.final_epochs, first.max_epochs),
-    )
-    evaluator = TrainingEvaluator(
-        task,
-        space,
-        work_dir=Path(spec.out) / "work",
-        constraints=constraints,
-        options=TrainerOptions(
-            device=spec.device,
-            latency=latency if "latency_ms" in wanted else None,
-            quantised=latency if quantised else None,
-            memory_bytes=settings.limits.memory_bytes,
-        ),
-    )
+    plan = _later_plan(spec, settings, task, first)
+    work = Path(spec.out) / "work"
+    evaluator = TrainingEvaluator(task, space, work_dir=work, constraints=constraints, options=options)
     given = objects.get("strategy")
     known_limits = KnownLimits(evaluator.keeps_known_limits)
     space = space.limited(known_limits)
@@ -167,6 +137,48 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
     )
 
 
+def _trainer_options(spec: SearchSpec, settings: Settings) -> TrainerOptions:
+    """How networks are trained and measured.
+
+    Raises:
+        SpecError: a device is given that nothing would use, or a runtime that is not there.
+    """
+    from netwright.evaluation.latency import LatencySpec, require_runtime
+    from netwright.evaluation.trainer import TrainerOptions
+
+    latency = LatencySpec(
+        spec.latency_batch,
+        spec.latency_threads,
+        cast(Any, spec.latency_runtime),
+        precision=cast(Any, spec.latency_precision),
+        device_command=spec.latency_device_command or "",
+    )
+    quantised = latency.precision == "int8"
+    measured = "latency_ms" in {limit.metric for limit in spec.limits} | {goal.metric for goal in spec.goals}
+    if spec.latency_device_command is not None and not measured:
+        cure = "add --constraint 'latency_ms<=...' or --objective latency_ms"
+        raise SpecError(wrong("latency_device_command", spec.latency_device_command, "given with a use for it", cure))
+    if measured or quantised:
+        require_runtime(latency)
+    return TrainerOptions(
+        device=spec.device,
+        latency=latency if measured else None,
+        quantised=latency if quantised else None,
+        memory_bytes=settings.limits.memory_bytes,
+    )
+
+
+def _later_plan(spec: SearchSpec, settings: Settings, task: Task, first: Plan) -> Plan:
+    """How the budget of this sitting, which may be larger than the first, is divided; the rungs stay as they were."""
+    plan = _plan_of(spec, settings.budget, task, climbs=first.num_finalists == 0)
+    return replace(
+        plan,
+        min_epochs=first.min_epochs,
+        max_epochs=first.max_epochs,
+        final_epochs=max(plan.final_epochs, first.max_epochs),
+    )
+
+
 def _strategy_of(
     spec: SearchSpec,
     plan: Plan,
@@ -187,29 +199,25 @@ def _strategy_of(
     initial = first_proposals(task, space)
     min_epochs = plan.min_epochs if spec.halves else plan.max_epochs
     epochs = rung_epochs(min_epochs, plan.max_epochs, plan.eta)
-    options: dict[str, Any] = {}
-    if given is None and spec.strategy != "auto" and has_fidelities(spec.strategy):
+    options: dict[str, Any] = {"earlier": earlier} if earlier else {}
+    climbs_itself = given is None and spec.strategy != "auto" and has_fidelities(spec.strategy)
+    if climbs_itself:
         if spec.ladder not in (DEFAULT, NONE):
             cure = "leave the ladder out, or take another strategy"
             raise SpecError(wrong("ladder", spec.ladder, f"left out with the strategy {spec.strategy}", cure))
         options["fidelities"] = [Fidelity(e) for e in epochs]
-
-    learns = {"earlier": earlier} if earlier else {}
-
-    def make() -> Strategy:
-        name = LEARNS_EARLIER if earlier else spec.strategy
-        return make_strategy(
-            name if given is None else given,
-            space,
-            seed=spec.seed,
-            objectives=goals,
-            constraints=constraints,
-            initial=initial,
-            **options,
-            **learns,
-        )
-
-    if options:
+    name = LEARNS_EARLIER if earlier else spec.strategy
+    make = partial(
+        make_strategy,
+        name if given is None else given,
+        space,
+        seed=spec.seed,
+        objectives=goals,
+        constraints=constraints,
+        initial=initial,
+        **options,
+    )
+    if climbs_itself:
         return make()
     first = 0 if plan.search.time_s is None else len(initial)
     if spec.rungs:

@@ -11,8 +11,9 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -41,64 +42,47 @@ def translation_space(source_length: int, source_tokens: int, target_tokens: int
         >>> translation_space(40, 4000, 4000).count() > 10**20
         True
     """
-    dropout = choice("dropout", [0.0, 0.1, 0.2])
-    activation = choice("activation", ["relu", "gelu"])
-
-    def encoder_layer(place: int) -> Node:
-        name = f"encoder{place}"
-        mixer = choice(f"{name}.mixer", MIXERS)
-        hidden = choice(f"{name}.hidden", HIDDEN)
-        return nn.one_of(
-            mixer,
-            {
-                "attention": nn.encoder_layer(
-                    hidden, heads=choice(f"{name}.heads", [2, 4, 8]), activation=activation, dropout=dropout
-                ),
-                "convolution": nn.encoder_layer(
-                    hidden,
-                    mixer="convolution",
-                    kernel=choice(f"{name}.kernel", [3, 5, 7]),
-                    activation=activation,
-                    dropout=dropout,
-                ),
-                "recurrent": nn.encoder_layer(hidden, mixer="recurrent", activation=activation, dropout=dropout),
-            },
-        )
-
-    def decoder_layer(place: int) -> Node:
-        name = f"decoder{place}"
-        shared: dict[str, Any] = {
-            "links": choice(f"{name}.links", LINKS),
-            "cross_heads": choice(f"{name}.cross_heads", [2, 4, 8]),
-            "activation": activation,
-            "dropout": dropout,
-        }
-        hidden = choice(f"{name}.hidden", HIDDEN)
-        return nn.one_of(
-            choice(f"{name}.mixer", MIXERS),
-            {
-                "attention": nn.decoder_layer(hidden, heads=choice(f"{name}.heads", [2, 4, 8]), **shared),
-                "convolution": nn.decoder_layer(
-                    hidden,
-                    mixer="convolution",
-                    kernel=choice(f"{name}.kernel", [3, 5, 7]),
-                    **shared,
-                ),
-                "recurrent": nn.decoder_layer(hidden, mixer="recurrent", **shared),
-            },
-        )
-
+    every = {"activation": choice("activation", ["relu", "gelu"]), "dropout": choice("dropout", [0.0, 0.1, 0.2])}
     return SearchSpace(
         nn.encoder_decoder(
-            nn.repeat(integer("encoder.depth", 1, MOST_LAYERS), encoder_layer),
-            nn.repeat(integer("decoder.depth", 1, MOST_LAYERS), decoder_layer),
+            nn.repeat(integer("encoder.depth", 1, MOST_LAYERS), partial(_encoder_layer, every)),
+            nn.repeat(integer("decoder.depth", 1, MOST_LAYERS), partial(_decoder_layer, every)),
             source_length=source_length,
             source_tokens=source_tokens,
             target_tokens=target_tokens,
             source_features=choice("encoder.features", WIDTHS),
             target_features=choice("decoder.features", WIDTHS),
-            dropout=dropout,
+            dropout=every["dropout"],
         )
+    )
+
+
+def _encoder_layer(every: Mapping[str, Any], place: int) -> Node:
+    name = f"encoder{place}"
+    return _mixed(partial(nn.encoder_layer, choice(f"{name}.hidden", HIDDEN), **every), name)
+
+
+def _decoder_layer(every: Mapping[str, Any], place: int) -> Node:
+    name = f"decoder{place}"
+    layer = partial(
+        nn.decoder_layer,
+        choice(f"{name}.hidden", HIDDEN),
+        links=choice(f"{name}.links", LINKS),
+        cross_heads=choice(f"{name}.cross_heads", [2, 4, 8]),
+        **every,
+    )
+    return _mixed(layer, name)
+
+
+def _mixed(layer: Callable[..., Node], name: str) -> Node:
+    """A layer with each of the mixers, and with what only that one has."""
+    return nn.one_of(
+        choice(f"{name}.mixer", MIXERS),
+        {
+            "attention": layer(heads=choice(f"{name}.heads", [2, 4, 8])),
+            "convolution": layer(mixer="convolution", kernel=choice(f"{name}.kernel", [3, 5, 7])),
+            "recurrent": layer(mixer="recurrent"),
+        },
     )
 
 

@@ -17,8 +17,12 @@ Prints, with 95 % intervals over the seeds (Student's t):
 
 With ``--macs`` networks are small, so that a few minutes of two cores are enough for many of them.
 
-    python benchmarks/ladder_fashion_mnist.py --macs 2M --budget 6m --max-epochs 0.5 --json ladder.json
-    python benchmarks/ladder_fashion_mnist.py --data digits --budget 60s --seeds 0 --json smoke.json  # a smoke test
+    python benchmarks/ladder_and_evolution.py --macs 2M --budget 6m --max-epochs 0.5 --json ladder.json
+    python benchmarks/ladder_and_evolution.py --data digits --budget 60s --seeds 0 --json smoke.json  # a smoke test
+    python benchmarks/ladder_and_evolution.py --task tabular-classification --data TABLES/phoneme.csv.gz --budget 3m \
+        --max-epochs 20
+
+Classification of any kind: what is compared is accuracy.
 
 Fashion-MNIST: Debian package dataset-fashion-mnist.
 One run takes seeds x data sets x 1.33 x budget (all arms: 2.33).
@@ -70,14 +74,12 @@ print(json.dumps({
 Row = dict[str, Any]
 
 
-def search(data: str, budget_s: float, seed: int, workers: int, folder: Path, arm: Mapping[str, Any]) -> Row:
+def search(data: str, budget_s: float, seed: int, folder: Path, arm: Mapping[str, Any]) -> Row:
     """Run a search in a process of its own, and return what it found and when."""
     options = {
-        "task": "image-classification",
         "data": data,
         "budget": f"{budget_s:g}s",
         "seed": seed,
-        "workers": workers,
         "out": str(folder),
         **arm,
     }
@@ -156,6 +158,7 @@ def run_seed(data: str, budget_s: float, seed: int, given: argparse.Namespace) -
     """All searches of a seed."""
     shared: dict[str, Any] = {} if given.max_epochs is None else {"max_epochs": given.max_epochs}
     shared |= {} if given.macs is None else {"constraints": [f"macs<={given.macs}"]}
+    shared |= {"task": given.task, "workers": given.workers}
     plain = {"strategy": "evolution", "ladder": BASELINES[given.baseline], **shared}
     arms = (("evolution", plain, budget_s), ("ladder", shared, budget_s), ("third", shared, budget_s / 3))
     row: Row = {"seed": seed}
@@ -163,7 +166,7 @@ def run_seed(data: str, budget_s: float, seed: int, given: argparse.Namespace) -
         if arm not in given.arms:
             continue
         folder = given.runs / f"ladder-{Path(data).name}-{arm}-{seed}-{int(time.time())}"
-        row[arm] = found = search(data, time_s, seed, given.workers, folder, options)
+        row[arm] = found = search(data, time_s, seed, folder, options)
         print(
             f"seed {seed} {arm:9} test {found['test_accuracy']:.4f}  validation {best_until(found, math.inf):.4f}  "
             f"{found['wall_s']:.0f} s of {time_s:.0f}  {found['trials']} trials, best by {found['origin'] or '-'}",
@@ -178,6 +181,7 @@ def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", default=[FASHION, "digits"])
+    parser.add_argument("--task", default="image-classification", help="one that is scored by accuracy")
     parser.add_argument("--macs", help="most multiply-accumulates of a network, such as 2M")
     parser.add_argument("--budget", default="10m", help="a time")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
@@ -206,7 +210,7 @@ def main() -> None:
             rows.append(run_seed(data, budget_s, seed, given))
             if given.json:
                 kept = {"versions": versions, "budget_s": budget_s, "baseline": given.baseline}
-                kept |= {"max_epochs": given.max_epochs, "macs": given.macs, "rows": found}
+                kept |= {"task": given.task, "max_epochs": given.max_epochs, "macs": given.macs, "rows": found}
                 given.json.write_text(json.dumps(kept, indent=1))
         tell(data, rows, budget_s)
 
