@@ -12,7 +12,7 @@ multiples of eight, few layers at full resolution. Knows neither data nor traini
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import cast
@@ -22,6 +22,7 @@ from netwright.errors import SpecError, wrong
 from netwright.space import Choice, Expr, Node, SearchSpace, choice, flag, integer
 from netwright.space.expressions import Categorical
 from netwright.tasks.base import Reference
+from netwright.tasks.narrowing import admitted
 from netwright.types import Architecture, Value
 
 BLOCKS = ("plain", "residual", "bottleneck", "fused", "mbconv", "separable")
@@ -201,21 +202,16 @@ def narrowed(space: SearchSpace, admits: Callable[[Architecture], bool]) -> tupl
         The widest admitted one of each, with the factor in its name; none of a design of which no width is admitted.
     """
     designs = {**_REFERENCES, **_PORTFOLIO}
-    known = {design.of(space) for design in designs.values()}
-    found: list[Reference] = []
-    for name, design in designs.items():
-        if admits(design.of(space)):
-            continue
+
+    def smaller(name: str) -> Iterator[tuple[str, Architecture]]:
+        design = designs[name]
         for depths, factor, stem_stride in product(
             (design.depths, (1, 1, 1, 1)), _FACTORS, {design.stem_stride: 0, 2: 0}
         ):
             widths = tuple(factor * width for width in design.widths)
-            architecture = replace(design, widths=widths, depths=depths, stem_stride=stem_stride).of(space)
-            if architecture not in known and admits(architecture):
-                known.add(architecture)
-                found.append(Reference(f"{name}-x{factor:g}", architecture))
-                break
-    return tuple(found)
+            yield f"x{factor:g}", replace(design, widths=widths, depths=depths, stem_stride=stem_stride).of(space)
+
+    return admitted({name: design.of(space) for name, design in designs.items()}, smaller, admits)
 
 
 @dataclass(frozen=True, slots=True)

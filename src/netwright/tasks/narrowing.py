@@ -1,8 +1,12 @@
-"""Hand-made networks made smaller until they are admitted: all their widths by one factor. Knows no data."""
+"""Hand-made networks made smaller until they are admitted: what a person does whose favourite is too large.
+
+`admitted` tries what a space's own designs become in smaller sizes; `narrowed` scales any of a space's choices by one
+factor. Knows no data.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import product
 
 from netwright.space import SearchSpace
@@ -12,6 +16,34 @@ from netwright.types import Architecture, Value
 
 FACTORS = (0.75, 0.5, 0.35, 0.25, 0.15, 0.1, 0.0)
 """Of all sizes; the last takes the smallest of each."""
+
+
+def admitted(
+    designs: Mapping[str, Architecture],
+    smaller: Callable[[str], Iterator[tuple[str, Architecture]]],
+    admits: Callable[[Architecture], bool],
+) -> tuple[Reference, ...]:
+    """Those that are not admitted, in the first smaller form that is.
+
+    Args:
+        designs: by name.
+        smaller: gives the forms of a design by its name, the largest first, each with what is added to the name.
+        admits: whether a network may be proposed, such as `SearchSpace.admits`.
+
+    Returns:
+        One of each; none of one of which no form is admitted, or only what is there already.
+    """
+    found: list[Reference] = []
+    known = set(designs.values())
+    for name, architecture in designs.items():
+        if admits(architecture):
+            continue
+        for suffix, made in smaller(name):
+            if made not in known and admits(made):
+                known.add(made)
+                found.append(Reference(f"{name}-{suffix}", made))
+                break
+    return tuple(found)
 
 
 def narrowed(
@@ -33,22 +65,17 @@ def narrowed(
     Returns:
         The largest admitted one of each, with the factor in its name; none of one of which no size is admitted.
     """
-    found: list[Reference] = []
-    known = {reference.architecture for reference in references}
-    for reference in references:
-        if admits(reference.architecture):
-            continue
+    designs = {reference.name: reference.architecture for reference in references}
+
+    def smaller(design: str) -> Iterator[tuple[str, Architecture]]:
         for names, factor in product((sizes, (*sizes, *depths)), FACTORS):
-            decisions = dict(reference.architecture)
+            decisions = dict(designs[design])
             for name in names:
                 if name in decisions:
                     decisions[name] = _smaller(space.choices[name], decisions[name], factor)
-            architecture = space.architecture(decisions, drop_inactive=True)
-            if architecture not in known and admits(architecture):
-                known.add(architecture)
-                found.append(Reference(f"{reference.name}-x{factor:g}", architecture))
-                break
-    return tuple(found)
+            yield f"x{factor:g}", space.architecture(decisions, drop_inactive=True)
+
+    return admitted(designs, smaller, admits)
 
 
 def _smaller(choice: Choice, value: Value, factor: float) -> Value:

@@ -5,7 +5,7 @@ Knows neither data nor training.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
@@ -13,6 +13,7 @@ from netwright import nn
 from netwright.space import SearchSpace, choice, integer
 from netwright.space.nodes import Node
 from netwright.tasks.base import Reference
+from netwright.tasks.narrowing import admitted
 from netwright.types import Architecture, Value
 
 LANGUAGE_WIDTHS = (64, 96, 128, 192, 256)
@@ -81,18 +82,14 @@ def language_references(space: SearchSpace) -> tuple[Reference, ...]:
 
 def narrowed_language(space: SearchSpace, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
     """Those of the references that are not admitted, made smaller until they are."""
-    found: dict[Architecture, Reference] = {}
-    for name, design in _LANGUAGE.items():
-        if admits(_language(space, **design)):
-            continue
+
+    def smaller(name: str) -> Iterator[tuple[str, Architecture]]:
+        design = _LANGUAGE[name]
         for depth, features in product(range(design["depth"], 0, -1), reversed(LANGUAGE_WIDTHS)):
-            if features > design["features"]:
-                continue
-            made = _language(space, depth, features, design["mixer"])
-            if admits(made):
-                found.setdefault(made, Reference(f"{name}-{depth}x{features}", made))
-                break
-    return tuple(found.values())
+            if features <= design["features"]:
+                yield f"{depth}x{features}", _language(space, depth, features, design["mixer"])
+
+    return admitted({name: _language(space, **design) for name, design in _LANGUAGE.items()}, smaller, admits)
 
 
 def class_space(num_tokens: int, num_classes: int) -> SearchSpace:
@@ -157,16 +154,13 @@ def class_references(space: SearchSpace) -> tuple[Reference, ...]:
 
 def narrowed_classes(space: SearchSpace, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
     """Those of the references that are not admitted, with fewer features until they are."""
-    found: dict[Architecture, Reference] = {}
-    for name, design in _CLASSES.items():
-        if admits(_classes(space, **design)):
-            continue
+
+    def smaller(name: str) -> Iterator[tuple[str, Architecture]]:
+        design = _CLASSES[name]
         for features in reversed([width for width in CLASS_WIDTHS if width < design["features"]]):
-            made = _classes(space, **{**design, "features": features})
-            if admits(made):
-                found.setdefault(made, Reference(f"{name}-{features}", made))
-                break
-    return tuple(found.values())
+            yield f"{features}", _classes(space, **{**design, "features": features})
+
+    return admitted({name: _classes(space, **design) for name, design in _CLASSES.items()}, smaller, admits)
 
 
 def _classes(space: SearchSpace, depth: int, features: int, mixer: str, pool: str) -> Architecture:

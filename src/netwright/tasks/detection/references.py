@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
 from netwright.space import SearchSpace
 from netwright.tasks.base import Reference
 from netwright.tasks.detection.space import LINKS, PYRAMID, STEM, WIDTHS
+from netwright.tasks.narrowing import admitted
 from netwright.types import Architecture, Value
 
 
@@ -92,20 +93,16 @@ def narrowed_detectors(space: SearchSpace, admits: Callable[[Architecture], bool
         space: what `detection_space` gave.
         admits: whether a network may be proposed, such as `SearchSpace.admits`.
     """
-    found: list[Reference] = []
-    known = {design.of(space) for design in _REFERENCES.values()}
-    for name, design in _REFERENCES.items():
-        if admits(design.of(space)):
-            continue
+
+    def smaller(name: str) -> Iterator[tuple[str, Architecture]]:
+        design = _REFERENCES[name]
         for depths, factor in product((design.depths, (1, 1, 1, 1)), _FACTORS):
             widths = tuple(factor * width for width in design.widths)
-            smaller = replace(design, stem=factor * design.stem, widths=widths, pyramid=factor * design.pyramid)
-            architecture = replace(smaller, depths=depths, light=design.light or factor < _LIGHT_BELOW).of(space)
-            if architecture not in known and admits(architecture):
-                known.add(architecture)
-                found.append(Reference(f"{name}-x{factor:g}", architecture))
-                break
-    return tuple(found)
+            made = replace(design, stem=factor * design.stem, widths=widths, pyramid=factor * design.pyramid)
+            light = design.light or factor < _LIGHT_BELOW
+            yield f"x{factor:g}", replace(made, depths=depths, light=light).of(space)
+
+    return admitted({name: design.of(space) for name, design in _REFERENCES.items()}, smaller, admits)
 
 
 def _nearest(allowed: Sequence[int], wanted: float) -> int:

@@ -17,13 +17,14 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from netwright import nn
 from netwright.errors import SpecError, wrong
 from netwright.space import Choice, Node, SearchSpace, choice, flag, integer
 from netwright.tasks.base import Reference
+from netwright.tasks.narrowing import admitted
 from netwright.types import Architecture, Value
 
 STARTS = ("linear", "gcn", "attention", "mean")
@@ -179,17 +180,19 @@ def graph_portfolio(space: SearchSpace) -> tuple[Architecture, ...]:
     return tuple(_design(space, values) for values in _PORTFOLIO)
 
 
-def graph_narrowed(space: SearchSpace) -> tuple[Reference, ...]:
-    """The references in all smaller widths, the widest first.
+def graph_narrowed(space: SearchSpace, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
+    """Those of the references that are not admitted, in the widest smaller form that is.
 
     Args:
         space: what `graph_space` gave.
+        admits: whether a network may be proposed, such as `SearchSpace.admits`.
     """
-    return tuple(
-        Reference(f"{name} of width {width}", _design(space, {**values, "width": width, "heads": 4}))
-        for width in (32, 16)
-        for name, values in _REFERENCES.items()
-    )
+
+    def smaller(name: str) -> Iterator[tuple[str, Architecture]]:
+        for width in (32, 16):
+            yield f"{width}", _design(space, {**_REFERENCES[name], "width": width, "heads": 4})
+
+    return admitted({name: _design(space, values) for name, values in _REFERENCES.items()}, smaller, admits)
 
 
 def _design(space: SearchSpace, values: Mapping[str, Value]) -> Architecture:

@@ -175,10 +175,9 @@ class NodeClassification(ClassifyingTask):
         return graph_portfolio(self.default_space())
 
     def narrowed(self, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
-        """The references in smaller widths, the widest that are admitted."""
         from netwright.tasks.graphs.spaces import graph_narrowed
 
-        return tuple(r for r in graph_narrowed(self.default_space()) if admits(r.architecture))[:3]
+        return graph_narrowed(self.default_space(), admits)
 
     def export_info(self) -> ExportInfo:
         return ExportInfo(

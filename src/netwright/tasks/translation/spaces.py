@@ -11,7 +11,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -21,6 +21,7 @@ from netwright import nn
 from netwright.space import SearchSpace, choice, integer
 from netwright.space.nodes import Node
 from netwright.tasks.base import Reference
+from netwright.tasks.narrowing import admitted
 from netwright.types import Architecture, Value
 
 MIXERS = ("attention", "convolution", "recurrent")
@@ -145,16 +146,13 @@ def translation_references(space: SearchSpace) -> tuple[Reference, ...]:
 
 def narrowed(space: SearchSpace, admits: Callable[[Architecture], bool]) -> tuple[Reference, ...]:
     """Those of the references that are not admitted, made smaller until they are: fewer features, then fewer layers."""
-    found: dict[Architecture, Reference] = {}
-    for name, design in _REFERENCES.items():
-        if admits(design.of(space)):
-            continue
-        smaller = sorted((w for w in WIDTHS if w <= design.width), reverse=True)
-        for layers, width, hidden in product((3, 2, 1), smaller, sorted(HIDDEN, reverse=True)):
+
+    def smaller(name: str) -> Iterator[tuple[str, Architecture]]:
+        design = _REFERENCES[name]
+        widths = sorted((w for w in WIDTHS if w <= design.width), reverse=True)
+        for layers, width, hidden in product((3, 2, 1), widths, sorted(HIDDEN, reverse=True)):
             depths = min(layers, design.encoder), min(layers, design.decoder)
             made = replace(design, encoder=depths[0], decoder=depths[1], width=width, hidden=min(hidden, design.hidden))
-            architecture = made.of(space)
-            if admits(architecture):
-                found.setdefault(architecture, Reference(f"{name}-{layers}x{width}", architecture))
-                break
-    return tuple(found.values())
+            yield f"{layers}x{width}", made.of(space)
+
+    return admitted({name: design.of(space) for name, design in _REFERENCES.items()}, smaller, admits)
