@@ -44,8 +44,9 @@ AUDIT_SHARE = 0.12
 MOST_EPOCHS = 4.0
 """Times the full training of one network: the most that a supernet is trained where time allows it."""
 
-FRONT_FINALISTS = 6
-"""Networks of the front that are trained further, where there are several objectives and time is limited."""
+FEWEST_FRONT, MOST_FRONT, FRONT_S = 6, 12, 50.0
+"""Networks of the front that are trained further, where there are several objectives and time is limited: one for so
+many wall seconds that are left for it."""
 
 FEWEST_AUDITED = 4
 LEAST_AUDIT_EPOCHS, MOST_AUDIT_EPOCHS = 0.1, 12.0
@@ -139,6 +140,16 @@ def front_finalists(trials: Sequence[Trial], objectives: Sequence[Objective], co
     return [front[place] for place in sorted(places)]
 
 
+def num_front_finalists(left_s: float) -> int:
+    """How many networks of a front go on from their shared weights in so many wall seconds.
+
+    Example:
+        >>> num_front_finalists(60), num_front_finalists(400), num_front_finalists(3600)
+        (6, 8, 12)
+    """
+    return max(FEWEST_FRONT, min(MOST_FRONT, round(left_s / FRONT_S)))
+
+
 def _require_keys(spec: SearchSpec, budget: Budget, objects: Mapping[str, Any]) -> None:
     if spec.ladder not in (DEFAULT, NONE):
         cure = "leave the ladder out, or search with --evaluator training"
@@ -208,10 +219,11 @@ def _plan(plan: Plan, budget: Budget, sharing: Sharing, num_objectives: int) -> 
     if budget.time_s is None:
         return replace(plan, min_epochs=plan.max_epochs, equal_time=False, least_cost=0.0, finishes=False)
     ends_s = (sharing.trains_until + SEARCHED_SHARE) * budget.time_s
+    front = num_front_finalists(budget.time_s - plan.reserve_s - ends_s)
     return replace(
         plan,
         search=Budget(ends_s, budget.trials, None),
-        num_finalists=max(1, plan.num_finalists) if num_objectives == 1 else FRONT_FINALISTS,
+        num_finalists=max(1, plan.num_finalists) if num_objectives == 1 else front,
         grace_s=min(plan.grace_s, 0.05 * budget.time_s),
         equal_time=False,
         least_cost=0.0,
