@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,10 +150,11 @@ def test_finalists_are_trained_from_nothing(tmp_path: Path) -> None:
         trials.append(Trial(number, proposal, 7, TrialState.FINISHED, metrics))
     asked: list[tuple[TrainingEvaluator, Proposal]] = []
 
-    def train(evaluator: TrainingEvaluator, proposal: Proposal) -> None:
-        asked.append((evaluator, proposal))
-        metrics = {"accuracy": 0.95, "epochs": 3.0, "train_time_s": 3.0}
-        trials.append(Trial(100 + len(trials), proposal, 8, TrialState.FINISHED, metrics))
+    def train(evaluator: TrainingEvaluator, proposals: Sequence[Proposal]) -> None:
+        for proposal in proposals:
+            asked.append((evaluator, proposal))
+            metrics = {"accuracy": 0.95, "epochs": 3.0, "train_time_s": 3.0}
+            trials.append(Trial(100 + len(trials), proposal, 8, TrialState.FINISHED, metrics))
 
     FinalPhase(replace(parts.plan, finishes=False), parts, settings, Clock(180.0), trials).run(train)
     assert {type(evaluator) for evaluator, _ in asked} == {TrainingEvaluator}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,18 +22,17 @@ from netwright.study.settings import Settings
 from netwright.study.setup import Parts, first_proposals
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial, TrialState
 
-Train = Callable[[TrainingEvaluator, Proposal], None]
-
 
 @pytest.fixture(scope="module")
 def task() -> nw.ImageClassification:
     return nw.ImageClassification.load("digits")
 
 
-def parts_of(task: nw.ImageClassification, out: Path, budget: str = "3m") -> tuple[Settings, Parts]:
-    """Settings and parts of a search with a limit on latency."""
-    options = {"task": task, "budget": budget, "constraints": ["latency_ms<=2"], "out": str(out)}
-    return prepare(None, options, Clock())
+def parts_of(
+    task: nw.ImageClassification, out: Path, budget: str = "3m", limit: str = "latency_ms<=2", **options: object
+) -> tuple[Settings, Parts]:
+    """Settings and parts of a search, with a limit on latency if no other is given."""
+    return prepare(None, {"task": task, "budget": budget, "constraints": [limit], "out": str(out), **options}, Clock())
 
 
 def searched(parts: Parts, number: int, accuracy: float, epochs: float = 1.0, train_time_s: float = 1.0) -> Trial:
@@ -51,9 +50,15 @@ class Machine:
     def __init__(self, trials: list[Trial], *endings: TrialState) -> None:
         self.trials, self.endings = trials, list(endings)
         self.asked: list[tuple[TrainerOptions, Proposal]] = []
+        self.at_once: list[int] = []
 
-    def __call__(self, evaluator: TrainingEvaluator, proposal: Proposal) -> None:
-        self.asked.append((evaluator.options, proposal))
+    def __call__(self, evaluator: TrainingEvaluator, proposals: Sequence[Proposal]) -> None:
+        self.at_once.append(len(proposals))
+        for proposal in proposals:
+            self.asked.append((evaluator.options, proposal))
+            self._end(proposal)
+
+    def _end(self, proposal: Proposal) -> None:
         state = self.endings.pop(0) if self.endings else TrialState.FINISHED
         finished = {"accuracy": 0.99, "epochs": 30.0, "train_time_s": 9.0, "latency_ms": 1.0}
         metrics = finished if state is TrialState.FINISHED else {"latency_ms": 2.035}
@@ -327,6 +332,47 @@ def test_time_that_is_left_trains_one_more(
     order = [trial.architecture for trial in trials[:num_trained]]
     FinalPhase(parts.plan, parts, settings, clock, trials).run(machine)
     assert [proposal.architecture for _, proposal in machine.asked] == order
+
+
+def test_finalists_are_trained_at_once_where_no_latency_is_measured(
+    task: nw.ImageClassification, tmp_path: Path
+) -> None:
+    """As many as there are workers, each with the processes that are left to it, and the time of both."""
+    times = {}
+    for limit, pace_s in (("params<=900k", 2.0), ("latency_ms<=2", 2.0), ("params<=900k", 0.05)):
+        settings, parts = parts_of(task, tmp_path / f"{limit[:3]}{pace_s}", limit=limit, workers=2)
+        trials = [searched(parts, n, 0.9 - 0.1 * n, train_time_s=pace_s) for n in range(5)]
+        machine, clock = Machine(trials), Clock()
+        clock.limit_s = 40.0
+        assert parts.plan is not None
+        FinalPhase(parts.plan, parts, settings, clock, trials).run(machine)
+        times[limit, pace_s] = (clock.deadline_s() or 0.0) - (machine.asked[0][0].deadline_s or 0.0)
+        known = [options.known_latency_ms for options, _ in machine.asked]
+        if limit.startswith("latency"):
+            assert ([1, 1], [2, 2]) == (machine.at_once, [options.processes for options, _ in machine.asked])
+            assert [1.0, 1.0] == known
+        else:
+            assert ([2] if pace_s > 1 else [2, 2, 1]) == machine.at_once
+            assert [1, 1, 1, 1, 2][: len(known)] == [options.processes for options, _ in machine.asked]
+            assert [None, None] == known[:2]
+    assert times["latency_ms<=2", 2.0] > times["params<=900k", 2.0] + 5.0
+
+
+def test_a_step_of_one_part_is_shared_by_nobody(task: nw.ImageClassification, tmp_path: Path) -> None:
+    """A further process would wait; what a training needs is reckoned with one."""
+    settings, parts = parts_of(task, tmp_path, workers=2)
+    assert isinstance(parts.evaluator, TrainingEvaluator)
+    trials = [searched(parts, n, 0.9 - 0.1 * n) for n in range(2)]
+    begins = []
+    for shards in (1, 2):
+        parts.evaluator.recipe = replace(parts.evaluator.recipe, shards=shards)
+        machine = Machine(list(trials))
+        assert parts.plan is not None
+        final = FinalPhase(parts.plan, parts, settings, Clock(), machine.trials)
+        begins.append(final.begins_at_s() or 0.0)
+        final.run(machine)
+        assert {shards} == {options.processes for options, _ in machine.asked}
+    assert begins[0] < begins[1] - 5.0
 
 
 def test_a_search_leaves_the_time_that_its_finalists_need(task: nw.ImageClassification, tmp_path: Path) -> None:

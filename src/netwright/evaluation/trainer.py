@@ -184,7 +184,7 @@ class TrainingEvaluator:
         with _out_of_memory_is_infeasible(self._memory_bound(), metrics), _threads(self.options.threads):
             model = self._build(term, seed)
             metrics |= self._pretrained(model)
-            if self._wants_latency():
+            if self.wants_latency:
                 metrics |= self.measure_latencies(model)
                 self._check(metrics)
             metrics |= self._train(model, arch, recipe, fidelity, seed)
@@ -359,7 +359,9 @@ class TrainingEvaluator:
     def _holds(self, metrics: Mapping[str, float]) -> bool:
         return all(c.holds(metrics[c.metric]) for c in self.constraints if c.metric in metrics)
 
-    def _wants_latency(self) -> bool:
+    @property
+    def wants_latency(self) -> bool:
+        """Whether each network's latency is measured."""
         return self.options.latency is not None or any(c.metric == "latency_ms" for c in self.constraints)
 
     def _check(self, metrics: Mapping[str, float]) -> None:

@@ -1,11 +1,14 @@
-"""The end of a search: the finalists' full training, one after the other on all cores, as far as there is time for it.
+"""The end of a search: the finalists' full training, as far as there is time for it.
 
+As many at once as there are workers, since a training is never as many times as fast on several cores; one after the
+other on all cores where latency is measured, which others would disturb, and on a device that is not the CPU.
 Where nothing usable came out of the search phase, the time that is left goes to the cheapest hand-made network.
 Knows nothing of strategies; what is trained and in which order are pure functions of `netwright.study.finals`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import cast
 
@@ -20,6 +23,7 @@ from netwright.study.finals import (
     longest_training,
     needed_s,
     share_time,
+    shared_speed,
     waiting_finalists,
 )
 from netwright.study.inheriting import from_nothing, has_inherited, inherits
@@ -39,8 +43,8 @@ LEAST_S = 3.0
 """Wall seconds below which no training is begun."""
 
 
-Train = Callable[[TrainingEvaluator, Proposal], None]
-"""Runs a proposal with an evaluator, to its end, and adds what came of it to the history."""
+Train = Callable[[TrainingEvaluator, Sequence[Proposal]], None]
+"""Runs proposals with an evaluator at the same time, to their end, and adds what came of them to the history."""
 
 
 class FinalPhase:
@@ -67,6 +71,8 @@ class FinalPhase:
         self.trials = trials
         self.task = parts.task
         self.evaluator = cast(TrainingEvaluator, parts.evaluator)
+        alone = settings.workers == 1 or self.evaluator.wants_latency or self.evaluator.options.device != "cpu"
+        self.width = 1 if alone else settings.workers  # trainings at the same time
 
     def run(self, train: Train, cut: Collection[Architecture] = ()) -> None:
         """Train the finalists that wait; the next best where one fails, and as long as there is time for a whole one.
@@ -76,13 +82,14 @@ class FinalPhase:
             cut: whose last training was interrupted, and goes on.
         """
         tried: set[Architecture] = set()
-        while waiting := [t for t in self.waiting() if t.architecture not in tried] or self._one_more(tried):
-            chosen = [t for t in waiting if t.architecture in cut] or share_time(waiting, self.gains)
+        while waiting := [t for t in self.waiting() if t.architecture not in tried] or self._some_more(tried):
+            going_on = [t for t in waiting if t.architecture in cut]
+            chosen = going_on or share_time(waiting, self.gains)
             if not chosen:
                 return
-            others = [t for t in (waiting if chosen[0].architecture in cut else chosen) if t is not chosen[0]]
-            self._train_fully(train, chosen[0], others)
-            tried.add(chosen[0].architecture)
+            now = chosen[: self.width]
+            self._train_fully(train, now, [t for t in (waiting if going_on else chosen) if t not in now])
+            tried |= {trial.architecture for trial in now}
 
     def waiting(self) -> list[Trial]:
         """The finalists whose last training is still to be made, best first."""
@@ -91,15 +98,15 @@ class FinalPhase:
             ranked, self.trials, self.parts.constraints, self._num_finalists(ranked), replace=self._may_replace()
         )
 
-    def _one_more(self, tried: Collection[Architecture]) -> list[Trial]:
-        """The next best network, where the planned ones ended early and all of its last training fits into the time."""
+    def _some_more(self, tried: Collection[Architecture]) -> list[Trial]:
+        """The next best networks, where the planned ones ended early and all of their last trainings fit in."""
         if self.settings.budget.time_s is None or not self.plan.finishes or not self._may_replace():
             return []
-        ended = {t.architecture for t in self.trials if t.proposal.origin == FINAL}
-        following = next((t for t in self._ranked() if t.architecture not in ended | set(tried)), None)
-        if following is None or SLOWER * self._needs_s(following) > (self._left_s(following) or 0.0):
-            return []
-        return [following]
+        known = {t.architecture for t in self.trials if t.proposal.origin == FINAL} | set(tried)
+        following = [t for t in self._ranked() if t.architecture not in known][: self.width]
+        while following and SLOWER * self._together_s(following) > self._all_left_s(following):
+            following.pop()
+        return following
 
     def _ranked(self) -> list[Trial]:
         searched = [t for t in feasible(self.trials, self.parts.constraints) if t.proposal.origin != FINAL]
@@ -129,10 +136,19 @@ class FinalPhase:
             return False
         left_s = self._left_s(trial)
         if left_s is not None:
-            part_s = left_s / num_parts
-            expected = min(expected, expected_epochs(theirs, part_s, self.settings.workers, self._kept(trial)))
+            part_s = left_s / self._rounds(num_parts)
+            speed = shared_speed(self._processes(min(num_parts, self.width)))
+            expected = min(expected, expected_epochs(theirs, part_s, speed, self._kept(trial)))
             return part_s >= LEAST_S and expected > longest
         return True
+
+    def _rounds(self, num_trainings: int) -> int:
+        """How many times one after the other so many trainings are made, as many at once as may be."""
+        return math.ceil(num_trainings / self.width)
+
+    def _processes(self, at_once: int) -> int:
+        """Processes that share a step, with so many trainings at once; no more than a step has parts."""
+        return max(1, min(self.settings.workers // at_once, self.evaluator.recipe.shards))
 
     def rescue(self, started: Sequence[Started], train: Train) -> None:
         """Where nothing usable came out of the search: train the cheapest hand-made network in the time that is left.
@@ -151,7 +167,7 @@ class FinalPhase:
             proposal = Proposal(
                 architecture, Fidelity(self.plan.final_epochs), () if parent is None else (parent,), FINAL
             )
-            train(self.evaluator.with_options(deadline_s=deadline_s, processes=self.settings.workers), proposal)
+            train(self.evaluator.with_options(deadline_s=deadline_s, processes=self._processes(1)), [proposal])
             if feasible(self.trials, self.parts.constraints):
                 return
 
@@ -167,20 +183,27 @@ class FinalPhase:
                     costs.append((sizes["train_cost"], place, architecture))
         return [architecture for _, _, architecture in sorted(costs, key=lambda cost: cost[:2])]
 
-    def _train_fully(self, train: Train, trial: Trial, others: Sequence[Trial]) -> None:
-        """Train a network in its part of the time, and in what the others do not need of theirs."""
-        fidelity = Fidelity(self.plan.final_epochs, trial.fidelity.data_share)
-        left_s, reserve_s = self._left_s(trial), self._reserve_s(trial)
-        if left_s is not None:
-            part_s = max(0.0, left_s) / (len(others) + 1)
-            reserve_s += sum(min(part_s, self._needs_s(other)) for other in others)
+    def _train_fully(self, train: Train, now: Sequence[Trial], others: Sequence[Trial]) -> None:
+        """Train some networks at once, in their part of the time and in what the others do not need of theirs."""
+        reserve_s = max(self._reserve_s(trial) for trial in now)
+        if self.clock.remaining_s is not None:
+            part_s = max(0.0, self._all_left_s(now)) / (self._rounds(len(others)) + 1)
+            reserve_s += sum(min(part_s, self._together_s(later)) for later in self._groups(others))
         patient = self.evaluator.with_options(
             deadline_s=self.clock.deadline_s(reserve_s),
-            processes=self.settings.workers,
-            known_latency_ms=trial.metrics.get("latency_ms"),
+            processes=self._processes(len(now)),
+            known_latency_ms=now[0].metrics.get("latency_ms") if len(now) == 1 else None,
         )
+        train(patient, [self._last_training(trial) for trial in now])
+
+    def _last_training(self, trial: Trial) -> Proposal:
+        fidelity = Fidelity(self.plan.final_epochs, trial.fidelity.data_share)
         parents = () if has_inherited(trial) else (trial.id,)  # what inherited is trained from nothing, by another seed
-        train(patient, Proposal(trial.architecture, fidelity, parents, FINAL))
+        return Proposal(trial.architecture, fidelity, parents, FINAL)
+
+    def _groups(self, trials: Sequence[Trial]) -> list[Sequence[Trial]]:
+        """Those that are trained at once, one group after the other."""
+        return [trials[start : start + self.width] for start in range(0, len(trials), self.width)]
 
     def begins_at_s(self) -> float | None:
         """When the last trainings have to begin so that all come to their end, in seconds of the clock, by their pace.
@@ -193,13 +216,17 @@ class FinalPhase:
         waiting = self.waiting()
         if not waiting:
             return None
-        needed_s = sum(self._needs_s(trial) for trial in waiting)
+        needed_s = sum(self._together_s(group) for group in self._groups(waiting))
         return max(0.0, limit_s - max(self._reserve_s(trial) for trial in waiting) - needed_s)
 
-    def _needs_s(self, trial: Trial) -> float:
-        """Wall seconds of the whole last training of a network."""
-        theirs = [t for t in self.trials if t.architecture == trial.architecture and t.state is TrialState.FINISHED]
-        return needed_s(theirs, self.plan.final_epochs, self.settings.workers, self._kept(trial))
+    def _together_s(self, trials: Sequence[Trial]) -> float:
+        """Wall seconds of the whole last trainings of some networks at once."""
+        speed = shared_speed(self._processes(len(trials)))
+        found = []
+        for trial in trials:
+            theirs = [t for t in self.trials if t.architecture == trial.architecture and t.state is TrialState.FINISHED]
+            found.append(needed_s(theirs, self.plan.final_epochs, speed, self._kept(trial)))
+        return max(found)
 
     def _kept(self, trial: Trial) -> float:
         """Share of a network's training that its last one goes on from."""
@@ -218,6 +245,10 @@ class FinalPhase:
         """Wall seconds for last trainings, if this network is delivered; None without a limit."""
         left_s = self.clock.remaining_s
         return None if left_s is None else left_s - self._reserve_s(trial)
+
+    def _all_left_s(self, trials: Sequence[Trial]) -> float:
+        """Wall seconds for last trainings of some networks, whichever is delivered; none without a limit."""
+        return min(self._left_s(trial) or 0.0 for trial in trials)
 
     def _has_checkpoint(self, trial: Trial) -> bool:
         return bool(self.evaluator.checkpoint_files(trial.architecture, trial.fidelity, trial.seed))

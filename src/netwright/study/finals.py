@@ -110,13 +110,23 @@ def waiting_finalists(
     return waiting
 
 
-def expected_epochs(trials: Sequence[Trial], time_s: float, processes: int, kept: float) -> float:
+def shared_speed(processes: int) -> float:
+    """How many times as fast a training is that so many processes share, at best.
+
+    Example:
+        >>> shared_speed(1), shared_speed(2)
+        (1.0, 1.8)
+    """
+    return 1 + SHARED * (processes - 1)
+
+
+def expected_epochs(trials: Sequence[Trial], time_s: float, speed: float, kept: float) -> float:
     """Epochs that a last training comes to in a given time, at best; infinite where no pace is known.
 
     Args:
         trials: of this network, finished.
         time_s: wall seconds.
-        processes: that share each step.
+        speed: times as fast as the trials, see `shared_speed`.
         kept: share of the longest training that need not be made again.
     """
     known = [(t.metrics["epochs"], t.metrics["train_time_s"]) for t in trials if t.metrics.get("epochs", 0.0) > 0]
@@ -125,19 +135,19 @@ def expected_epochs(trials: Sequence[Trial], time_s: float, processes: int, kept
     pace_s = max(train_s / epochs for epochs, train_s in known)  # one that went on from another seems faster than it is
     if pace_s <= 0:
         return math.inf
-    return kept * longest_training(trials) + time_s * (1 + SHARED * (processes - 1)) / pace_s
+    return kept * longest_training(trials) + time_s * speed / pace_s
 
 
-def needed_s(trials: Sequence[Trial], epochs: float, processes: int, kept: float) -> float:
+def needed_s(trials: Sequence[Trial], epochs: float, speed: float, kept: float) -> float:
     """Wall seconds that a last training of so many epochs takes; infinite where no pace is known.
 
     Args:
         trials: of this network, finished.
         epochs: of the last training.
-        processes: that share each step.
+        speed: times as fast as the trials, see `shared_speed`.
         kept: share of the longest training that need not be made again.
     """
-    made = expected_epochs(trials, 1.0, processes, 0.0)  # in a second
+    made = expected_epochs(trials, 1.0, speed, 0.0)  # in a second
     if math.isinf(made):
         return math.inf
     return AROUND_S + max(0.0, epochs - kept * longest_training(trials)) / made

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from netwright.errors import (
@@ -342,9 +342,10 @@ class Sitting:
     def _finals(self, loop: Loop, final: FinalPhase) -> None:
         """Train what is delivered; see `FinalPhase`."""
 
-        def train(evaluator: TrainingEvaluator, proposal: Proposal) -> None:
-            with self._isolated(evaluator) as loop.executor:
-                loop.finish(proposal)
+        def train(evaluator: TrainingEvaluator, proposals: Sequence[Proposal]) -> None:
+            with self._isolated(evaluator, len(proposals)) as loop.executor:
+                for proposal in proposals:
+                    loop.finish(proposal)
                 self._drain(loop, lambda: self.settings.budget.time_s)
 
         self.phase = "final"
