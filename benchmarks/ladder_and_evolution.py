@@ -22,7 +22,8 @@ With ``--macs`` networks are small, so that a few minutes of two cores are enoug
     python benchmarks/ladder_and_evolution.py --task tabular-classification --data TABLES/phoneme.csv.gz --budget 3m \
         --max-epochs 20
 
-Classification of any kind: what is compared is accuracy.
+Classification of any kind: what is compared is accuracy. ``--evolution JSON`` takes plain evolution from an earlier run
+with the same options instead of searching again, for a look at another version of the ladder; its version is told.
 
 Fashion-MNIST: Debian package dataset-fashion-mnist.
 One run takes seeds x data sets x 1.33 x budget (all arms: 2.33).
@@ -154,7 +155,20 @@ def tell(name: str, rows: Sequence[Row], budget_s: float) -> None:
         print(f"  {ratio_line(rows, budget_s)}")
 
 
-def run_seed(data: str, budget_s: float, seed: int, given: argparse.Namespace) -> Row:
+def earlier(path: Path, given: argparse.Namespace, budget_s: float) -> dict[tuple[str, int], Row]:
+    """What plain evolution came to in an earlier run, by data set and seed."""
+    kept = json.loads(path.read_text())
+    wanted = {"budget_s": budget_s, "baseline": given.baseline, "macs": given.macs, "max_epochs": given.max_epochs}
+    wanted["task"] = given.task
+    if {name: kept.get(name) for name in wanted} != wanted:
+        raise SystemExit(f"{path} was made with other options than {wanted}")
+    print(f"evolution: as it was measured with {kept['versions']} in {path.name}", flush=True)
+    return {(data, row["seed"]): row["evolution"] for data, rows in kept["rows"].items() for row in rows}
+
+
+def run_seed(
+    data: str, budget_s: float, seed: int, given: argparse.Namespace, known: Mapping[tuple[str, int], Row]
+) -> Row:
     """All searches of a seed."""
     shared: dict[str, Any] = {} if given.max_epochs is None else {"max_epochs": given.max_epochs}
     shared |= {} if given.macs is None else {"constraints": [f"macs<={given.macs}"]}
@@ -164,6 +178,9 @@ def run_seed(data: str, budget_s: float, seed: int, given: argparse.Namespace) -
     row: Row = {"seed": seed}
     for arm, options, time_s in arms:
         if arm not in given.arms:
+            continue
+        if arm == "evolution" and (data, seed) in known:
+            row[arm] = known[data, seed]
             continue
         folder = given.runs / f"ladder-{Path(data).name}-{arm}-{seed}-{int(time.time())}"
         row[arm] = found = search(data, time_s, seed, folder, options)
@@ -189,6 +206,7 @@ def main() -> None:
     parser.add_argument("--baseline", choices=list(BASELINES), default="full")
     parser.add_argument("--max-epochs", type=float, help="of the full training, the same in all searches")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=["evolution", "third"], help="evolution is needed")
+    parser.add_argument("--evolution", type=Path, help="JSON of an earlier run, to take evolution from")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -203,11 +221,12 @@ def main() -> None:
         f"full training {given.max_epochs or 'as long as there is time'}, macs <= {given.macs or 'any'}",
         flush=True,
     )
+    known = {} if given.evolution is None else earlier(given.evolution, given, budget_s)
     found: dict[str, list[Row]] = {}
     for data in given.data:
         rows = found.setdefault(data, [])
         for seed in given.seeds:
-            rows.append(run_seed(data, budget_s, seed, given))
+            rows.append(run_seed(data, budget_s, seed, given, known))
             if given.json:
                 kept = {"versions": versions, "budget_s": budget_s, "baseline": given.baseline}
                 kept |= {"task": given.task, "max_epochs": given.max_epochs, "macs": given.macs, "rows": found}
