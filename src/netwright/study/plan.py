@@ -114,6 +114,7 @@ def make_plan(
     climbs: bool | None = None,
     macs: float = math.inf,
     full_epochs: float | None = None,
+    least_epochs: float = 0.0,
 ) -> Plan:
     """Divide a budget.
 
@@ -130,6 +131,7 @@ def make_plan(
             None: where time is limited, and a worker could make `FEWEST_FULL` such trainings in it.
         macs: most multiply-accumulates of a network.
         full_epochs: of a full training of the task, where it says so and no person does.
+        least_epochs: of the lowest rung, where no person says so: with fewer networks are ranked badly.
     """
     full = max_epochs or full_epochs or _full_epochs(num_images)
     if budget.trials == 1 and budget.time_s is None:  # the only one is trained fully at once
@@ -139,7 +141,8 @@ def make_plan(
     time_s = _search_time_s(budget, full, rate, num_finalists)
     affordable = _affordable_epochs(budget, full) if time_s is None else time_s * rate
     num_rungs = 3 if max_epochs is None else 2  # between the lowest and the full training, if the budget allows
-    low = min_epochs or min(full, _round(min(full / eta**num_rungs, _lowest(budget, affordable, num_images))))
+    low = max(least_epochs, min(full / eta**num_rungs, _lowest(budget, affordable, num_images)))
+    low = min_epochs or min(full, _round(low))
     if max_epochs is None:
         high = max(low, _round(min(full, low * eta ** _num_steps(affordable / workers, low, eta))))
     else:

@@ -254,14 +254,6 @@ def _space_of(spec: SearchSpec, task: Task, objects: Mapping[str, Any]) -> tuple
     return space, code
 
 
-def _least_epochs(spec: SearchSpec, task: Task) -> float | None:
-    """Of the shortest training, where a person or the task says so."""
-    least: float | None = getattr(task, "least_epochs", None)
-    if spec.min_epochs is not None or least is None:
-        return spec.min_epochs
-    return least if spec.max_epochs is None else min(least, spec.max_epochs)
-
-
 def first_plan(spec: SearchSpec, task: Task) -> Plan:
     """The plan of the budget which the search began with."""
     return _plan_of(spec, spec.spending, task)
@@ -275,11 +267,12 @@ def _plan_of(spec: SearchSpec, budget: Budget, task: Task, climbs: bool | None =
         full_epochs=task.full_epochs,
         workers=spec.workers,
         eta=spec.eta,
-        min_epochs=_least_epochs(spec, task),
+        min_epochs=spec.min_epochs,
         max_epochs=spec.max_epochs,
         halving=spec.halves,
         climbs=climbs,
         macs=most_macs(spec),
+        least_epochs=getattr(task, "least_epochs", None) or 0.0,
     )
 
 
