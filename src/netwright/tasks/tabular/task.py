@@ -45,6 +45,10 @@ _ROWS_SEEN = 3e6
 """Rows, over all epochs, after which a network gains little; more often seen where they are few."""
 
 
+_LEAST_STEPS = 150
+"""Of a training: with fewer networks are ranked badly, since those that learn in small steps are far behind."""
+
+
 def _options(
     seed: int,
     target: str | int,
@@ -79,11 +83,21 @@ class _TabularTask(LearningTask):
         """Passes after which networks gain little."""
         return float(min(120, max(20, round(_ROWS_SEEN / len(self._train[1]) ** 0.9 / 15))))
 
+    @property
+    def least_epochs(self) -> float:  # type: ignore[override]  # it depends on the number of rows here
+        """Passes below which networks are ranked badly."""
+        return round(_LEAST_STEPS * self._batch_size / len(self._train[1]), 2)
+
+    @property
+    def _batch_size(self) -> int:
+        num_rows = len(self._train[1])
+        return 256 if num_rows >= _MANY else 128 if num_rows >= 32 * 64 else 32
+
     def recipe(self) -> Mapping[str, Value]:
         """Adam, as is usual on tables, without label smoothing, which spoils probabilities; small steps in one part."""
         many = len(self._train[1]) >= _MANY
         return {
-            "batch_size": 256 if many else 128 if len(self._train[1]) >= 32 * 64 else 32,
+            "batch_size": self._batch_size,
             "shards": 2 if many else 1,
             "optimizer": "adamw",
             "learning_rate": 0.002,
