@@ -94,7 +94,7 @@ def unequal(supernet: Supernet, architecture: Architecture, x: torch.Tensor, y: 
     subnet.model.load_state_dict(plain.state_dict())  # the statistics of its norms; its weights are not used
     for model in (plain, subnet.model):
         model.train()
-    rule = {"lr": 0.1, "momentum": 0.9, "weight_decay": 1e-2}
+    rule = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 1e-2}
     outputs = []
     for forward, parameters in ((plain, list(plain.parameters())), (subnet, supernet.parameters())):
         optimiser = torch.optim.SGD(parameters, **rule)
@@ -115,6 +115,7 @@ def compared(make: Callable[[], SearchSpace], x: torch.Tensor, count: int, dtype
     y = torch.arange(len(x)) % 4
     for architecture in buildable(supernet, count):
         assert unequal(supernet, architecture, x, y) == [], architecture
+    assert all(torch.isfinite(weight).all() for weight in supernet.parameters())  # so that numbers were compared
     return count
 
 
