@@ -432,9 +432,9 @@ def test_a_thousand_trials_leave_nothing_behind(tmp_path: Path) -> None:
         descriptors = _count_entries(f"/proc/{parent}/fd")
         run_all(executor, range(10, 1000))
         end_s = time.monotonic() + 30.0  # the last ones are closed when their processes are seen to have ended
-        while _count_entries(f"/proc/{parent}/fd") > descriptors and time.monotonic() < end_s:
+        while _count_entries(f"/proc/{parent}/fd") != descriptors and time.monotonic() < end_s:
             time.sleep(0.1)
-        assert _count_entries(f"/proc/{parent}/fd") <= descriptors
+        assert _count_entries(f"/proc/{parent}/fd") == descriptors
     daemons = [pid for number in range(1000) for pid in noted_pids(tmp_path / str(number))]
     assert wait_dead([parent, *daemons]) == []
     assert _count_entries("/proc/self/fd") == before

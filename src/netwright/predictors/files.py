@@ -9,8 +9,6 @@ checked before anything is made of it, its sizes first.
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -28,6 +26,7 @@ from netwright.predictors.model import Arrays
 from netwright.predictors.predictor import KINDS, Learnt, Predictor
 from netwright.predictors.score_ranks import Scores
 from netwright.predictors.target_scale import TargetScale
+from netwright.predictors.whole_files import replace_file
 from netwright.space.graph_statistics import MOST_OPERATIONS, Vocabulary
 from netwright.types import Architecture
 
@@ -186,15 +185,9 @@ def _numbers(arrays: Arrays, name: str, ndim: int, *, finite: bool = True) -> np
 
 def _write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            try:
-                np.savez(file, allow_pickle=False, **{n: np.ascontiguousarray(a) for n, a in arrays.items()})
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        stored = io.BytesIO()
+        np.savez(stored, allow_pickle=False, **{n: np.ascontiguousarray(a) for n, a in arrays.items()})
+        replace_file(path, stored.getvalue())
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error}; give another path") from error
 

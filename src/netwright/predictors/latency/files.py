@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +24,7 @@ from netwright.predictors.latency.knowledge import Knowledge
 from netwright.predictors.latency.predictor import LatencyPredictor, relative
 from netwright.predictors.latency.process import Posterior
 from netwright.predictors.latency.tables import LatencyTable
+from netwright.predictors.whole_files import replace_file
 from netwright.types import Architecture, to_json_value
 
 if TYPE_CHECKING:
@@ -86,23 +85,10 @@ def save_latency_predictor(predictor: LatencyPredictor, folder: str | Path) -> N
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / ARRAYS, stored.getvalue())
-        _replace(folder / DESCRIPTION, (description.model_dump_json(indent=1) + "\n").encode())
+        replace_file(folder / ARRAYS, stored.getvalue())
+        replace_file(folder / DESCRIPTION, (description.model_dump_json(indent=1) + "\n").encode())
     except OSError as error:
         raise DataError(f"{folder} cannot be written: {error}; give another folder") from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
 
 
 def _digest(data: bytes) -> str:
