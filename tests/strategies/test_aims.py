@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from netwright.predictors.surrogate import Learner
-from netwright.strategies.aims import MOST_FRONT_PARENTS, BestValue, LargerFront, non_dominated, without_outliers
+from netwright.strategies.aims import (
+    CLOSE,
+    DISTANT,
+    MOST_FRONT_PARENTS,
+    BestValue,
+    LargerFront,
+    non_dominated,
+    without_outliers,
+)
 from netwright.strategies.bayesian import BayesianOptimization
 from netwright.strategies.experience import Experience, Observation
 from netwright.strategies.model_search import ModelSearch, expected_improvement
@@ -86,6 +94,25 @@ def test_odd_values_are_finite(values: list[float]) -> None:
     raised = without_outliers(np.array(values))
     assert np.isfinite(raised).all()
     assert (np.diff(raised[np.argsort(values)]) >= 0).all()
+
+
+def test_bad_values_keep_their_order() -> None:
+    """Below the floor, too: a cheaper network on the front is bad, and a worse one is not as good as it."""
+    raised = without_outliers(np.array([0.9, 0.92, 0.91, 0.93, 0.5, 0.3, 0.1]))
+    assert raised[4] > raised[5] > raised[6]
+    assert raised[4] - raised[6] < raised[3] - raised[4]
+
+
+def test_from_farther_off_the_ends_of_a_front_are_worth_more() -> None:
+    """A candidate that closes a gap wins from close by, one that lengthens the front from a distance."""
+    _, known = observed([(0.9, 9.0), (0.5, 5.0), (0.1, 1.0)])
+    close, distant = (LargerFront(known, np.random.default_rng(0), beyond) for beyond in (CLOSE, DISTANT))
+    high, low = close._targets.max(axis=0), close._targets.min(axis=0)
+    gap, longer = close._targets[1] + 0.2, np.array([low[0], high[1] + 0.4])
+    means = np.stack([gap, longer])
+    worths = [aim.worth(learners(*means.T.tolist()), NOTHING, np.arange(2), NOTHING) for aim in (close, distant)]
+    assert worths[0][0] > worths[0][1]
+    assert worths[1][0] < worths[1][1]
 
 
 def test_ranks_decide_about_a_single_value() -> None:

@@ -64,6 +64,15 @@ def test_they_keep_the_protocol_on_every_space(factory: Callable[[SearchSpace, i
     check_strategy(factory, spaces={space: SPACES[space]}, other_process=False, by_function=by_function)
 
 
+@pytest.mark.parametrize("factory", [bananas, boosted])
+def test_their_first_proposals_are_random_ones(factory: Callable[[SearchSpace, int], Strategy]) -> None:
+    """As published: the ten that a random search of the same seed proposes, not ones far from each other."""
+    if factory is boosted:
+        pytest.importorskip("sklearn")
+    ours = [p.architecture for p in factory(SPACES["cell"], 3).ask(10)]
+    assert ours == [p.architecture for p in RandomSearch(SPACES["cell"], seed=3).ask(10)]
+
+
 def test_boosted_trees_search_replays(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same seed and history give the same proposals, also past the first model, with pending trials."""
     pytest.importorskip("sklearn")

@@ -28,13 +28,17 @@ UTILITY = "utility"
 MOST_FRONT_PARENTS = 30
 """Members of a front near which it is looked at most."""
 
-FAR_BELOW = 3.0
-"""Values so many times the distance of the upper quartile from the median below the median count as no worse than
-that: how bad the bad ones are says nothing about the front."""
+FAR_BELOW = 1.0
+"""Values farther below the median than so many times the distance of the upper quartile from it count by the logarithm
+of how far: the bad ones keep their order, which says where the cheap end of a front goes on, and do not outweigh the
+differences between good ones."""
 
-BEYOND = 0.1
+CLOSE = 0.1
 """Of the range of a front, how far beyond its worst the hypervolume is measured from. The front is the one that is
 expected, not the one that was found: networks that widen it count from the first."""
+
+DISTANT = 1.0
+"""The same where the ends of a front are wanted: the farther off the point, the more they enclose."""
 
 
 class Aim(Protocol):
@@ -99,9 +103,12 @@ class LargerFront:
     Args:
         known: what was observed, feasible.
         rng: source of randomness.
+        beyond: how far beyond the worst of the expected front the hypervolume is measured from, in ranges of that
+            front, > 0.
     """
 
-    def __init__(self, known: Sequence[Observation], rng: np.random.Generator) -> None:
+    def __init__(self, known: Sequence[Observation], rng: np.random.Generator, beyond: float = CLOSE) -> None:
+        self._beyond = beyond
         values = [observation.score.values for observation in known]
         self._targets = np.stack([without_outliers(-column) for column in np.array(values).T], axis=1)
         places = pareto_rank(values)
@@ -120,15 +127,15 @@ class LargerFront:
         means, stds = (np.stack(columns, axis=1) for columns in zip(*predicted, strict=True))
         front = self._targets[self._front]
         expected = np.vstack([front, means])
-        reference = reference_point(expected[non_dominated(expected)])
+        reference = reference_point(expected[non_dominated(expected)], self._beyond)
         return log_expected_hypervolume_improvement(means, stds, front, reference)
 
 
-def reference_point(front: np.ndarray) -> np.ndarray:
-    """Point from which the hypervolume of a front is measured: a little beyond the worst of it; shape (k,)."""
+def reference_point(front: np.ndarray, beyond: float) -> np.ndarray:
+    """Point from which the hypervolume of a front is measured: so many of its ranges beyond its worst; shape (k,)."""
     worst = front.min(axis=0)
     spread = front.max(axis=0) - worst
-    return np.asarray(worst - BEYOND * np.where(spread > 0, spread, 1.0))
+    return np.asarray(worst - beyond * np.where(spread > 0, spread, 1.0))
 
 
 def non_dominated(points: np.ndarray) -> np.ndarray:
@@ -153,13 +160,19 @@ def non_dominated(points: np.ndarray) -> np.ndarray:
 def without_outliers(values: np.ndarray) -> np.ndarray:
     """Values of mean 0 and variance 1, larger is better, of which the far too low ones are raised; shape (n,).
 
+    What is lower than a floor is as far below it as the logarithm says, in distances of the upper quartile from the
+    median; see `FAR_BELOW`.
+
     Example:
         >>> without_outliers(np.array([1.0, 2.0, 3.0, -1000.0])).round(1).tolist()
-        [-0.2, 0.5, 1.2, -1.5]
+        [0.2, 0.6, 0.9, -1.7]
     """
     values = values / (float(np.abs(values).max()) or 1.0)  # squares of any finite number are finite then
     median, quartile = np.quantile(values, (0.5, 0.75))
     upper = float(quartile - median) or float(values.max() - median)
-    raised = np.maximum(values, median - FAR_BELOW * upper) if upper > 0 else values
+    raised = values
+    if upper > 0:
+        floor = median - FAR_BELOW * upper
+        raised = np.maximum(values, floor) - upper * np.log1p(np.maximum(floor - values, 0.0) / upper)
     deviation = float(raised.std())
     return np.asarray((raised - raised.mean()) / (deviation if deviation > 0 else 1.0))

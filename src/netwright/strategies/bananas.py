@@ -64,4 +64,5 @@ class Bananas(ModelSearch):
             scores=scores,
             surrogate=NetworkEnsemble,
             acquisition=independent_thompson,
+            distant=False,
         )

@@ -54,4 +54,5 @@ class BoostedSearch(ModelSearch):
             num_initial=num_initial,
             scores=scores,
             surrogate=BoostedTrees,
+            distant=False,
         )

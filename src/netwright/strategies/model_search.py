@@ -22,7 +22,7 @@ from netwright.predictors.gaussian_surrogate import GaussianProcessSurrogate
 from netwright.predictors.score_ranks import ScoreRanks, Scores
 from netwright.predictors.surrogate import CannotLearn, Learner, SurrogateFactory
 from netwright.strategies.acquisition import log_expected_improvement
-from netwright.strategies.aims import UTILITY, Acquisition, Aim, BestValue, LargerFront
+from netwright.strategies.aims import CLOSE, DISTANT, UTILITY, Acquisition, Aim, BestValue, LargerFront
 from netwright.strategies.candidates import Candidates
 from netwright.strategies.experience import Experience, Observation
 from netwright.strategies.feasibility import Feasibility
@@ -42,9 +42,10 @@ FAR_OF = 32
 FEWEST = 3
 """Observations that a model is made of at least."""
 
-TURNS = 2
-"""With several objectives, of so many proposals one is by the hypervolume and the others by random weights: the one
-closes the gaps of a front, the others lengthen it."""
+TURNS = (CLOSE, CLOSE, DISTANT, None)
+"""With several objectives, from how far beyond a front the hypervolume is measured that proposals enlarge by turns
+(None: a better value under random weights). The close point closes the gaps of a front; the distant one and the weights
+lengthen it. From where the user looks is not known."""
 
 MOST_MODELLED = 3
 """Objectives up to which each has a model and the hypervolume counts; more become one under random weights, since the
@@ -79,6 +80,7 @@ class ModelSearch:
             mislead.
         scalarize: a better value under random weights is always wanted, never a larger front; by default with a single
             objective, with more than `MOST_MODELLED`, and with an acquisition of one's own.
+        distant: with one objective and without scores, the first proposals are far from each other; otherwise random.
 
     Attributes:
         num_fallbacks: how often a random architecture was proposed since no model could be made.
@@ -102,6 +104,7 @@ class ModelSearch:
         acquisition: Acquisition = expected_improvement,
         scores: Scores | None = None,
         scalarize: bool | None = None,
+        distant: bool = True,
     ) -> None:
         if num_initial < 1:
             raise UsageError(wrong("num_initial", num_initial, ">= 1"))
@@ -113,6 +116,7 @@ class ModelSearch:
         self._pool = Pool(space, seed, initial, by_function=self._by_function)
         self._scalarize = _must_scalarize(len(objectives), acquisition) if scalarize is None else scalarize
         self._experience = Experience(tuple(objectives), tuple(constraints))
+        self._distant = distant and self._by_function
         self._num_initial = num_initial
         self._num_proposed = 0
         self._pending: dict[Architecture, None] = {}
@@ -139,8 +143,8 @@ class ModelSearch:
     def _first(self) -> Proposal:
         """An architecture of which a model learns most: with label-free scores the best and the worst by turns.
 
-        Both ends tell what scores are worth, also where they mislead. Without scores one far from those before; with
-        several objectives a random one.
+        Both ends tell what scores are worth, also where they mislead. Without scores one far from those before, or a
+        random one.
         """
         chosen: Proposal | None = None
         if self._may_model():  # and no model can be made
@@ -148,7 +152,7 @@ class ModelSearch:
         if self._ranks is not None:
             ends = self._ranks.reference if self._num_proposed % 2 == 0 else self._ranks.reference[::-1]
             chosen = self._claimed(ends, "scores")
-        elif self._by_function:
+        elif self._distant:
             chosen = self._claimed(self._far_off(), "random")
         return chosen or self._pool.sample_proposal()
 
@@ -198,9 +202,9 @@ class ModelSearch:
         return answering >= self._num_initial or tried >= MOST_INITIAL * self._num_initial
 
     def _aim(self, known: Sequence[Observation]) -> Aim:
-        by_front = not self._scalarize and self._num_proposed % TURNS == 0
-        if by_front and known[0].score.tier is Tier.FEASIBLE:
-            return LargerFront(known, self._pool.rng)
+        beyond = None if self._scalarize else TURNS[self._num_proposed % len(TURNS)]
+        if beyond is not None and known[0].score.tier is Tier.FEASIBLE:
+            return LargerFront(known, self._pool.rng, beyond)
         return BestValue(known, self._experience, self._acquisition, self._pool.rng)
 
     @cached_property

@@ -202,9 +202,7 @@ def _strategy_of(
     options: dict[str, Any] = {"earlier": earlier} if earlier else {}
     climbs_itself = given is None and spec.strategy != "auto" and has_fidelities(spec.strategy)
     if climbs_itself:
-        if spec.ladder not in (DEFAULT, NONE):
-            cure = "leave the ladder out, or take another strategy"
-            raise SpecError(wrong("ladder", spec.ladder, f"left out with the strategy {spec.strategy}", cure))
+        _require_no_ladder(spec)
         options["fidelities"] = [Fidelity(e) for e in epochs]
     name = LEARNS_EARLIER if earlier else spec.strategy
     make = partial(
@@ -241,6 +239,12 @@ def _strategy_of(
         constraints=constraints,
         first=first,
     )
+
+
+def _require_no_ladder(spec: SearchSpec) -> None:
+    if spec.ladder not in (DEFAULT, NONE):
+        cure = "leave the ladder out, or take another strategy"
+        raise SpecError(wrong("ladder", spec.ladder, f"left out with the strategy {spec.strategy}", cure))
 
 
 def _space_of(spec: SearchSpec, task: Task, objects: Mapping[str, Any]) -> tuple[SearchSpace, str]:
