@@ -167,6 +167,26 @@ def test_the_summary_says_when_the_search_did_not_beat_the_reference() -> None:
     assert "did NOT beat the best reference (resnet): 0.1000 accuracy short of it" in result.summary()
 
 
+@pytest.mark.parametrize(
+    ("early", "told"),
+    [
+        (0.8, "did not beat each reference: mobilenet had the same accuracy after 1 epochs"),
+        (0.7, "beat each reference; the closest (cnn) by 0.0500 accuracy after 3 epochs"),
+    ],
+)
+def test_the_summary_tells_the_closest_reference_and_its_training(early: float, told: str) -> None:
+    """Not the one that was trained longest: one that was dropped early is no worse for that."""
+    trials = [
+        trial(0, "m", early, origin="reference:mobilenet"),
+        trial(1, "c", 0.75, origin="reference:cnn"),
+        trial(2, "x", 0.8),
+        trial(3, "c", 0.85, 3.0, origin="promotion"),
+        trial(4, "x", 0.9, 3.0, origin="promotion"),
+    ]
+    result = Result(None, (ACCURACY,), trials[4], comparisons=compare(trials[4], trials, ACCURACY))
+    assert told in result.summary()
+
+
 def test_the_summary_says_when_the_best_network_is_a_reference() -> None:
     """A hand-made network that won is not called found."""
     trials = [trial(0, "r", 0.9, origin="reference:resnet"), trial(1, "x", 0.8)]

@@ -168,9 +168,13 @@ def _is_test(metric: str) -> bool:
 
 
 def _verdict(comparisons: tuple[Comparison, ...], metric: str) -> str:
-    best = min(comparisons, key=lambda c: c.margin)
-    if best.margin > 0:
-        return f"the search beat the best reference ({best.name}) by {best.margin:.4f} {metric}"
-    if best.margin == 0:
-        return f"the search did not beat the best reference ({best.name}): the same {metric}"
-    return f"the search did NOT beat the best reference ({best.name}): {-best.margin:.4f} {metric} short of it"
+    """What the closest comparison says: the references may have been dropped after trainings of different lengths."""
+    closest = min(comparisons, key=lambda c: c.margin)
+    after = "" if closest.reference_epochs is None else f" after {closest.reference_epochs:.3g} epochs"
+    if closest.margin > 0:
+        beaten = f"beat each reference; the closest ({closest.name}) by {closest.margin:.4f} {metric}"
+    elif closest.margin == 0:
+        beaten = f"did not beat each reference: {closest.name} had the same {metric}"
+    else:
+        beaten = f"did NOT beat the best reference ({closest.name}): {-closest.margin:.4f} {metric} short of it"
+    return f"the search {beaten}{after}"
