@@ -14,8 +14,9 @@ from netwright.space import SearchSpace, choice
 from netwright.strategies.random import RandomSearch
 from netwright.study.rung_audit import PROBE
 from netwright.study.supernet_audit import Audited, draw_audited, score_the_same, supernet_agreement
-from netwright.study.supernet_parts import front_finalists
+from netwright.study.supernet_parts import LOSS, front_finalists, shared_objectives
 from netwright.study.supernet_record import RECORD, SupernetRecord, read_finished, read_record
+from netwright.tasks import load_task
 from netwright.types import Architecture, Fidelity, Objective, Proposal, Trial, TrialState
 
 ACCURACY = Objective("accuracy", "max")
@@ -82,6 +83,29 @@ def test_the_comparison_is_that_of_the_two_rankings() -> None:
         == ()
     )
     assert supernet_agreement([*shared, *trained[:3]], ACCURACY) == ()
+
+
+def test_shared_weights_are_compared_by_loss_where_classes_are_wanted() -> None:
+    """Not where a person names the loss, too, nor in the place of another metric, nor for a task without classes."""
+    size, balanced = Objective("params", "min"), Objective("balanced_accuracy", "max")
+    digits = load_task("image-classification", "digits")
+    assert shared_objectives((ACCURACY, size), digits) == (LOSS, size)
+    for kept in ((size, ACCURACY, LOSS), (balanced,), (LOSS, size)):
+        assert shared_objectives(kept, digits) == kept
+
+    class Counts:
+        classifies = False
+
+    assert shared_objectives((ACCURACY,), Counts()) == (ACCURACY,)  # type: ignore[arg-type]
+
+
+def test_the_comparison_ranks_shared_weights_by_what_the_search_does() -> None:
+    """By loss against the accuracy of trainings: the sign of each is its own."""
+    shared = [replace(t, metrics={**t.metrics, "loss": 2.0 - 0.1 * t.id}) for t in (trial(n, 0.5) for n in range(6))]
+    trained = [trial(10 + n, 0.5 + 0.01 * n, epochs=3.0) for n in range(6)]
+    (found,) = supernet_agreement([*shared, *trained], ACCURACY, LOSS)
+    assert found.tau == pytest.approx(1.0)
+    assert supernet_agreement([*(trial(n, 0.5) for n in range(6)), *trained], ACCURACY, LOSS) == ()
 
 
 def test_finalists_are_spread_over_the_front() -> None:

@@ -95,6 +95,29 @@ def test_an_evaluator_checks_limits_and_scores_a_network_as_it_is_taken_out(
     assert (scores["accuracy"], scores["loss"]) == (first["accuracy"], first["loss"])
 
 
+class AccuracyAlone(ImageClassification):
+    """A person's own, whose scores are without a loss."""
+
+    def scores(self, answers):  # type: ignore[no-untyped-def]
+        return {"accuracy": super().scores(answers)["accuracy"]}
+
+
+def test_a_task_that_scores_no_loss_is_given_one(tmp_path: Path) -> None:
+    """Shared weights are compared by it: the task's own loss, as a mean over all images that are shown."""
+    x = np.random.default_rng(0).integers(0, 255, (600, 8, 8, 1)).astype(np.uint8)
+    own, plain = (c.from_arrays((x, np.arange(600) % 4), layout="HWC") for c in (AccuracyAlone, ImageClassification))
+    supernet = supernet_of(plain, space(), seed=0)
+    arch = space().sample(np.random.default_rng(3))
+    found, told = (
+        SupernetEvaluator(task, supernet, work_dir=tmp_path / task.__class__.__name__)(
+            arch, fidelity=Fidelity(), seed=0
+        )
+        for task in (own, plain)
+    )
+    assert found["accuracy"] == told["accuracy"]
+    assert found["loss"] == pytest.approx(told["loss"], rel=1e-5)
+
+
 def test_networks_that_are_taught_learn_from_labels_in_part() -> None:
     """The loss of a taught network is the weighted mean of both; that of the first one is of labels alone."""
     logits, y = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 0.0]]), torch.tensor([0, 2])

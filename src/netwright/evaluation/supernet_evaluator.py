@@ -13,7 +13,7 @@ References:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from netwright.errors import SpecError, wrong
 from netwright.evaluation.recipe import Recipe
 from netwright.evaluation.supernet_files import load_supernet, supernet_of
-from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator, _threads
+from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator, _threads, scored_at_once
 from netwright.space import SearchSpace
 from netwright.supernet import Supernet
 from netwright.tasks.base import Task
@@ -30,7 +30,7 @@ from netwright.types import Architecture, Constraint, Fidelity, Json
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from torch import nn
+    from torch import Tensor, nn
 
 __all__ = ["SupernetEvaluator", "supernet_of"]
 
@@ -145,8 +145,21 @@ class SupernetEvaluator(TrainingEvaluator):
         model = model.to(device=torch.device(self.options.device), memory_format=torch.channels_last)  # type: ignore[call-overload]
         recalibrate(model, self._batches(recipe, Fidelity(epochs=1.0), seed=0), self.num_shards)
         scores = self._scores(model, self.shown())
+        if self.task.classifies and "loss" not in scores:  # a task of a person's own; searches compare by it
+            scores |= self._loss(model)
         self._keep(model, path)
         return {**scores, "epochs": 0.0, "train_time_s": 0.0}
+
+    def _loss(self, model: nn.Module) -> dict[str, float]:
+        """The task's loss of the images that are shown, a mean over them."""
+        from netwright.evaluation.training import evaluate
+
+        def mean_loss(answers: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+            parts = [(float(self.task.loss(outputs, targets)), len(targets)) for outputs, targets in answers]
+            return {"loss": sum(loss * count for loss, count in parts) / sum(count for _, count in parts)}
+
+        images, at_once = self._images(*self.shown()), scored_at_once(self.task)
+        return evaluate(model, images, device=self.options.device, batch_size=at_once, scores=mean_loss)
 
     def _give_weights(self, model: nn.Module, arch: Architecture) -> None:
         import torch

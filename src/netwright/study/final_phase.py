@@ -30,7 +30,7 @@ from netwright.study.inheriting import from_nothing, has_inherited, inherits
 from netwright.study.plan import Plan, reserve_at_pace_s
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts, first_proposals
-from netwright.study.supernet_parts import front_finalists
+from netwright.study.supernet_parts import front_finalists, shared_objectives
 from netwright.types import Architecture, Fidelity, Proposal, Trial, TrialState
 
 MOST_REPLACED = 3
@@ -110,13 +110,14 @@ class FinalPhase:
 
     def _ranked(self) -> list[Trial]:
         searched = [t for t in feasible(self.trials, self.parts.constraints) if t.proposal.origin != FINAL]
+        objectives = self.parts.objectives
         if self.parts.sharing is not None:  # the others were trained to compare, whatever they promised
             searched = [t for t in searched if t.fidelity.epochs is None]
-            if len(self.parts.objectives) > 1:
-                return front_finalists(searched, self.parts.objectives, self.plan.num_finalists)
+            objectives = shared_objectives(objectives, self.task)
+            if len(objectives) > 1:
+                return front_finalists(searched, objectives, self.plan.num_finalists)
         if inherits(self.parts):  # some were trained from nothing, and long enough
             searched = [t for t in searched if has_inherited(t) or (t.fidelity.epochs or 0) < self.plan.final_epochs]
-        objectives = self.parts.objectives
         equal_time = self.plan.equal_time and [o.metric for o in objectives] in (["accuracy"], ["loss"])
         return choose_finalists(
             searched, objectives[0], len(searched), equal_time=equal_time, least_cost=self.plan.least_cost

@@ -14,7 +14,7 @@ from netwright.study.inheriting import inherited, inherits
 from netwright.study.plan import Plan
 from netwright.study.setup import Parts, first_proposals
 from netwright.study.supernet_audit import score_the_same, supernet_agreement
-from netwright.study.supernet_parts import Sharing
+from netwright.study.supernet_parts import Sharing, shared_objectives
 from netwright.types import Budget, Constraint, Trial
 
 SEARCHED = 3
@@ -79,9 +79,12 @@ def _shared(best: Trial, trials: Sequence[Trial], parts: Parts, sharing: Sharing
         where = f"its weights are its part of {origin}, with its own statistics of norms"
     else:
         where = f"it was trained from nothing, to be compared with {origin}"
-    agreement = [str(found) for found in supernet_agreement(trials, parts.objectives[0])]
+    assert parts.task is not None
+    main, by = parts.objectives[0], shared_objectives(parts.objectives, parts.task)[0]
+    agreement = [str(found) for found in supernet_agreement(trials, main, by)]
+    compared = "" if by == main else f"with shared weights networks were compared by {by.metric}, not by {main.metric}"
     warning = str(sharing.phase.record.trained.get("warning", ""))
-    return [f"trial {best.id}: {where}", *agreement, sharing.note, warning]
+    return [f"trial {best.id}: {where}", compared, *agreement, sharing.note, warning]
 
 
 def _measured_again(best: Trial, constraints: Sequence[Constraint]) -> list[str]:

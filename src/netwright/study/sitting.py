@@ -40,6 +40,7 @@ from netwright.study.setup import Parts
 from netwright.study.shared_rung import notes as notes_of_rung
 from netwright.study.standing import Standing
 from netwright.study.supernet_audit import supernet_agreement
+from netwright.study.supernet_parts import shared_objectives
 from netwright.study.supernet_phase import Ears
 from netwright.types import Proposal, Trial, TrialState, best_first
 
@@ -356,7 +357,8 @@ class Sitting:
     def _agreements(self) -> tuple[RungAgreement, ...]:
         objective = self.parts.objectives[0]
         if self.parts.sharing is not None:
-            return supernet_agreement(self.trials, objective)
+            assert self.parts.task is not None
+            return supernet_agreement(self.trials, objective, shared_objectives([objective], self.parts.task)[0])
         found = stored_agreements(self.store.events()) or rung_agreements(self.trials, objective)
         fair = fairness(self.trials, objective) if inherits(self.parts) else None
         return found if fair is None else (*found, fair)

@@ -72,21 +72,26 @@ def draw_audited(space: SearchSpace, seed: int, count: int = NUM_AUDITED) -> lis
     return list(found)
 
 
-def supernet_agreement(trials: Sequence[Trial], objective: Objective) -> tuple[RungAgreement, ...]:
+def supernet_agreement(
+    trials: Sequence[Trial], objective: Objective, by: Objective | None = None
+) -> tuple[RungAgreement, ...]:
     """Kendall's tau of shared weights against a training from nothing, with its interval; nothing for too few networks.
 
     Args:
         trials: of the search.
         objective: what is compared.
+        by: by what networks are ranked with shared weights; that objective if not given.
     """
+    by = by or objective
     shared: dict[Architecture, float] = {}
     trained: dict[Architecture, float] = {}
     sizes: dict[Architecture, Metrics] = {}
     length: Fidelity | None = None
     for trial in trials:
-        if trial.state is not TrialState.FINISHED or objective.metric not in trial.metrics:
+        wanted = by if trial.fidelity.epochs is None else objective
+        if trial.state is not TrialState.FINISHED or wanted.metric not in trial.metrics:
             continue
-        value = -objective.sign * trial.metrics[objective.metric]
+        value = -wanted.sign * trial.metrics[wanted.metric]
         if trial.fidelity.epochs is None:
             shared[trial.architecture] = value
             sizes[trial.architecture] = trial.metrics
