@@ -35,8 +35,6 @@ import argparse
 import json
 import math
 import platform
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -44,6 +42,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from own_process import in_own_process
 from scipy.stats import t as student
 
 from netwright.types import Budget
@@ -84,13 +83,7 @@ def search(data: str, budget_s: float, seed: int, folder: Path, arm: Mapping[str
         "out": str(folder),
         **arm,
     }
-    done = subprocess.run(
-        [sys.executable, "-c", SEARCH, json.dumps(options)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"the search failed: {done.stderr[-2000:]}")
-    found: Row = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return in_own_process(SEARCH, options)[0]
 
 
 def best_until(row: Row, time_s: float) -> float:

@@ -25,8 +25,6 @@ import json
 import math
 import platform
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -36,6 +34,7 @@ from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
+from own_process import in_own_process
 from scipy.stats import t as student
 
 from netwright.evaluation.proxies.ensemble import aggregate
@@ -89,16 +88,11 @@ def subset(data: str, count: int, folder: Path) -> str:
 def search(options: Row) -> Row:
     """Run a search in a process of its own; what it found, and what it took."""
     before, begin_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", SEARCH, json.dumps(options)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"the search failed: {done.stderr[-2000:]}")
+    found, remarks = in_own_process(SEARCH, options)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    found: Row = json.loads(done.stdout.splitlines()[-1])
     found["wall_s"] = time.monotonic() - begin_s
     found["processor_s"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    found["remarks"] = done.stderr.splitlines()
+    found["remarks"] = remarks
     return found
 
 

@@ -20,14 +20,14 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from own_process import in_own_process
 
 from netwright.search import export
 
@@ -65,12 +65,7 @@ def search(arm: str, seed: int, given: argparse.Namespace) -> Row:
         "out": str(folder),
         **ARMS[arm],
     }
-    done = subprocess.run(
-        [sys.executable, "-c", SEARCH, json.dumps(options)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise SystemExit(f"the search failed: {done.stderr[-2000:]}")
-    found: Row = json.loads(done.stdout.splitlines()[-1])
+    found, _ = in_own_process(SEARCH, options)
     found["run"] = str(folder)
     found["front"].sort(key=lambda point: point["latency_ms"])
     return found
