@@ -28,6 +28,7 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -150,10 +151,18 @@ def read(path: Path, options: dict[str, object]) -> list[dict[str, object]]:
     return [line for line in lines if line["options"] == options]
 
 
+def before_alarm(line: dict[str, Any]) -> float:
+    """What the table says of the cell of the epoch before the alarm fired; of the last cell where it did not."""
+    if line["alarm"] is None:
+        return float(line["table"])
+    return float(line["table_by_epoch"][max(0, line["alarm"][0] - 1)])
+
+
 def show(lines: Sequence[dict[str, object]], names: Sequence[str]) -> None:
     """Print the table."""
-    print("| method | seeds | mean test accuracy, % | each | alarm fired | entropy at the end | CPU s a seed |")
-    print("|---|---|---|---|---|---|---|")
+    head = "method | seeds | mean test accuracy, % | each | alarm fired | mean before the alarm | best on the way"
+    print(f"| {head} | entropy at the end | CPU s a seed |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for name in names:
         mine = [line for line in lines if line["method"] == name]
         if mine:
@@ -163,7 +172,9 @@ def show(lines: Sequence[dict[str, object]], names: Sequence[str]) -> None:
                 f"{a:.2f}{'' if line['alarm'] is None else ' !'}" for a, line in zip(each, mine, strict=True)
             )
             entropy, seconds = (np.mean([line[key] for line in mine]) for key in ("entropy", "seconds"))
-            told = f"{cells} | {fired} | {entropy:.2f} | {seconds:.0f}"
+            before = np.mean([before_alarm(line) for line in mine])
+            best = ", ".join(f"{max(line['table_by_epoch']):.1f}" for line in mine)  # type: ignore[call-overload]
+            told = f"{cells} | {fired} | {before:.2f} | {best} | {entropy:.2f} | {seconds:.0f}"
             print(f"| {name} | {len(mine)} | {np.mean(each):.2f} {interval(each)} | {told} |")
 
 

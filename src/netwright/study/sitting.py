@@ -358,7 +358,9 @@ class Sitting:
         objective = self.parts.objectives[0]
         if self.parts.sharing is not None:
             assert self.parts.task is not None
-            return supernet_agreement(self.trials, objective, shared_objectives([objective], self.parts.task)[0])
+            return supernet_agreement(
+                self.trials, objective, shared_objectives(self.parts.objectives, self.parts.task)[0]
+            )
         found = stored_agreements(self.store.events()) or rung_agreements(self.trials, objective)
         fair = fairness(self.trials, objective) if inherits(self.parts) else None
         return found if fair is None else (*found, fair)
