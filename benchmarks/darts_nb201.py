@@ -25,7 +25,7 @@ import argparse
 import io
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,17 @@ import torch.nn.functional as F
 from netwright.benchmarks import Benchmark, load_benchmark
 from netwright.nn.spaces import nas_bench_201
 from netwright.space.terms import OpTerm, Term
-from netwright.supernet.differentiable import METHODS, AlarmOptions, Found, Options, darts
+from netwright.supernet.differentiable import METHODS, AlarmOptions, Found, Options, darts, drnas
 from netwright.types import Architecture
 
 TRAVEL = 3e-4 * 50 * 390
 """Rate times steps of the architecture weights in DARTS: so far they can come."""
+
+VARIANTS: dict[str, tuple[Callable[..., Any], dict[str, int]]] = {
+    "darts-2": (darts, {"order": 2}),
+    "drnas-4": (drnas, {"partial": 4}),
+}
+"""Methods with an option that is not the default."""
 
 NAMES = ("darts", "gdas", "pc-darts", "drnas", "beta-darts", "enas")
 
@@ -95,9 +101,8 @@ def search(name: str, seed: int, data: Path, given: argparse.Namespace) -> Found
         wrap=normalised,
         alarm=AlarmOptions(curvature_every=given.curvature_every, iterations=4),
     )
-    if name == "darts-2":
-        return darts(space, train, valid, options, order=2)  # type: ignore[arg-type]
-    return METHODS[name](space, train, valid, options)  # type: ignore[arg-type]
+    method, more = VARIANTS.get(name) or (METHODS[name], {})
+    return method(space, train, valid, options, **more)  # type: ignore[no-any-return]
 
 
 def arch_rate(given: argparse.Namespace) -> float:

@@ -9,6 +9,8 @@ the other front that is no slower (by more than ``--slack``, since latencies are
 Prints both fronts, and of how many of the supernet's networks the accuracy is at least that of the counterpart; then,
 with ``--test``, the same on the test images for the ends and the middle of the front.
 
+Searches that ``--json`` holds are not run again, so that seeds and arms can be run apart (``--arms independent``).
+
     python benchmarks/supernet_front.py --budget 30m --seeds 0 1 2 --json front.json
     python benchmarks/supernet_front.py --data digits --budget 90s --seeds 0  # a smoke test
 
@@ -77,8 +79,8 @@ def counterpart(point: Row, others: Sequence[Row], slack: float) -> Row | None:
     return max(fast, key=lambda other: float(other["accuracy"]), default=None)
 
 
-def compare(shared: Row, independent: Row, given: argparse.Namespace) -> Row:
-    """Print each network of the supernet's front beside its counterpart; how many are at least as good."""
+def compare(shared: Row, independent: Row, given: argparse.Namespace) -> None:
+    """Print each network of the supernet's front beside its counterpart, and how many are at least as good."""
     as_good = alone = 0
     for point in shared["front"]:
         other = counterpart(point, independent["front"], given.slack)
@@ -89,12 +91,11 @@ def compare(shared: Row, independent: Row, given: argparse.Namespace) -> Row:
         print(f"    {point['latency_ms']:8.3f} ms  {point['accuracy']:.4f} ({trained});  independent: {told}")
     num = len(shared["front"])
     print(f"  {as_good} of {num} at least as good ({alone} faster than all independent ones)", flush=True)
-    return {"num": num, "as_good": as_good, "alone": alone}
 
 
-def test_accuracies(shared: Row, independent: Row, given: argparse.Namespace) -> list[Row]:
-    """Accuracy on the test images of the ends and the middle of the supernet's front, and of their counterparts."""
-    front, found = shared["front"], []
+def test_accuracies(shared: Row, independent: Row, given: argparse.Namespace) -> None:
+    """Print what the ends and the middle of the supernet's front, and their counterparts, have on the test images."""
+    front = shared["front"]
     for number in sorted({0, len(front) // 2, len(front) - 1}) if front else ():
         other = counterpart(front[number], independent["front"], given.slack)
         row = {"latency_ms": front[number]["latency_ms"]}
@@ -105,8 +106,6 @@ def test_accuracies(shared: Row, independent: Row, given: argparse.Namespace) ->
                     card = json.loads((written / "card.json").read_text(encoding="utf-8"))
                 row[arm] = card["metrics"]["test_accuracy"]
         print(f"  on the test images: {row}", flush=True)
-        found.append(row)
-    return found
 
 
 def main() -> None:
@@ -115,6 +114,7 @@ def main() -> None:
     parser.add_argument("--data", default=FASHION)
     parser.add_argument("--budget", default="30m")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--arms", nargs="+", choices=tuple(ARMS), default=list(ARMS))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--slack", type=float, default=0.05, help="how much slower a counterpart may be")
     parser.add_argument("--test", action="store_true", help="also on the test images")
@@ -123,19 +123,25 @@ def main() -> None:
     given = parser.parse_args()
     versions = {name: version(name) for name in ("netwright", "torch")}
     print(f"{versions}, python {platform.python_version()}, {platform.machine()}, budget {given.budget}", flush=True)
-    rows: list[Row] = []
+    known: dict[str, Row] = {}
+    if given.json and given.json.is_file():
+        known = json.loads(given.json.read_text(encoding="utf-8"))
     for seed in given.seeds:
-        found: Row = {arm: search(arm, seed, given) for arm in ARMS}
+        name = f"{given.budget} {seed}"
+        for arm in given.arms:
+            if arm not in known.get(name, {}):
+                known[name] = {**known.get(name, {}), arm: search(arm, seed, given)}
+                if given.json:
+                    given.json.write_text(json.dumps(known, indent=1), encoding="utf-8")
+        found = known[name]
         for arm, row in found.items():
             best = max((point["accuracy"] for point in row["front"]), default=float("nan"))
             told = f"{row['trials']} trials, front of {len(row['front'])}, best {best:.4f}, {row['wall_s']:.0f} s"
             print(f"seed {seed} {arm:11} {told}", *row["rungs"], sep="\n    ", flush=True)
-        row = {"seed": seed, **found, "compared": compare(found["supernet"], found["independent"], given)}
-        if given.test:
-            row["test"] = test_accuracies(found["supernet"], found["independent"], given)
-        rows.append(row)
-        if given.json:
-            given.json.write_text(json.dumps({"versions": versions, "budget": given.budget, "rows": rows}, indent=1))
+        if {*ARMS} <= {*found}:
+            compare(found["supernet"], found["independent"], given)
+            if given.test:
+                test_accuracies(found["supernet"], found["independent"], given)
 
 
 if __name__ == "__main__":

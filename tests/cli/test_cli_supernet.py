@@ -152,6 +152,45 @@ def test_a_search_trains_its_own_supernet(cli: Cli, made: Path) -> None:
     assert any("not compared with trainings from nothing: the budget is too small" in r for r in card.remarks)
 
 
+def test_the_networks_within_one_share_weights(cli: Cli, made: Path) -> None:
+    """Only these are scored, searched and taken out; what goes on with it need not name the one again."""
+    command = ["supernet", "train", *given(made), "--within", made / "a.json", "--sampling", "largest-first"]
+    answer = cli(*command, "--epochs", 4, "--out", "t", "-q")
+    assert answer.code == 0, answer.err
+    again = cli("supernet", "evaluate", "t", "--sample", 8, "--json")
+    assert {json.loads(line)["architecture"]["width"] for line in again.lines} == {4}
+    Path("wide.json").write_text(json.dumps({"width": 8, "depth": 1, "kernel": 3}))
+    wide = cli("supernet", "extract", "t", "--architecture", "wide.json", "--out", "e")
+    assert (wide.code, "width <= 4" in wide.err) == (2, True)
+    assert cli("supernet", "train", "--epochs", 5, "--out", "t", "-q").code == 0
+    other = cli("supernet", "train", *given(made), "--within", "wide.json", "--epochs", 6, "--out", "t")
+    assert (other.code, "within was" in other.err) == (2, True)
+    (Path("t") / "odd.json").write_text(json.dumps({"width": 5, "depth": 1, "kernel": 3}))
+    odd = cli("supernet", "train", *given(made), "--within", "t/odd.json", "--epochs", 6, "--out", "u")
+    assert (odd.code, "width" in odd.err, Path("u").exists()) == (2, True, False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [2, 9, 17])
+def test_a_search_that_was_stopped_early_goes_on_within_the_same_network(tmp_path: Path, after: int) -> None:
+    """Killed among the first trainings, while weights are trained, among scored networks: a result all the same."""
+    start = [sys.executable, "-m", "netwright"]
+    options = ["--task", "image-classification", "--data", "digits", "--evaluator", "supernet", "--budget", "60s"]
+    begun = [*start, "search", *options, "--workers", "2", "--out", str(tmp_path / "a"), "--json"]
+    with subprocess.Popen(begun, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if json.loads(line)["elapsed_s"] >= after)
+        os.kill(process.pid, signal.SIGKILL)
+        process.stdout.read()
+        assert process.wait() == -signal.SIGKILL
+    before = history(tmp_path / "a")
+    answer = subprocess.run([*start, "resume", str(tmp_path / "a")], check=False, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    assert "networks that lie within" in answer.stdout
+    ended = [row for row in before if row[3] == "finished"]
+    assert [row for row in history(tmp_path / "a") if row[0] in {r[0] for r in ended}] == ended
+
+
 def test_a_finished_training_says_so(cli: Cli, made: Path) -> None:
     """The same command changes nothing; another one is refused, and names what differs."""
     weights = made / "trained" / "supernet.safetensors"

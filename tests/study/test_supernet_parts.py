@@ -12,7 +12,7 @@ from netwright.errors import SpecError, StudyMismatchError
 from netwright.evaluation.supernet_settings import SupernetSettings
 from netwright.space import SearchSpace, choice
 from netwright.strategies.random import RandomSearch
-from netwright.study.rung_audit import PROBE
+from netwright.study.rung_audit import PROBE, rung_agreements
 from netwright.study.supernet_audit import Audited, draw_audited, score_the_same, supernet_agreement
 from netwright.study.supernet_parts import LOSS, front_finalists, shared_objectives
 from netwright.study.supernet_record import RECORD, SupernetRecord, read_finished, read_record
@@ -83,6 +83,14 @@ def test_the_comparison_is_that_of_the_two_rankings() -> None:
         == ()
     )
     assert supernet_agreement([*shared, *trained[:3]], ACCURACY) == ()
+
+
+def test_shared_weights_are_no_length_of_training() -> None:
+    """What was scored with them is not compared with trainings as a shorter or longer one."""
+    shared = [replace(t, metrics={**t.metrics, "epochs": 0.0}) for t in (trial(n, 0.1 * n) for n in range(6))]
+    short, long = ([trial(10 * k + n, 0.1 * n, epochs=float(k)) for n in range(6)] for k in (1, 3))
+    (found,) = rung_agreements([*shared, *short, *long], ACCURACY)
+    assert (found.low, found.high) == (Fidelity(1.0), Fidelity(3.0))
 
 
 def test_shared_weights_are_compared_by_loss_where_classes_are_wanted() -> None:

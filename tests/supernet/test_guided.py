@@ -11,7 +11,7 @@ from netwright import nn
 from netwright.errors import UsageError
 from netwright.nn.networks import Networks
 from netwright.space import SearchSpace, choice, integer
-from netwright.supernet.guided import STAGES, BestUp, Progressive, ordered_values
+from netwright.supernet.guided import STAGES, BestUp, LargestFirst, Progressive, ordered_values
 from netwright.supernet.sampling import ends
 
 
@@ -45,6 +45,17 @@ def test_the_space_opens_as_the_training_goes_on() -> None:
     again = Progressive(networks(), total=100)
     assert [again(step) for step in reversed(range(100))][::-1] == drawn
     assert [space.count() for space in progressive.stages] == sorted(space.count() for space in progressive.stages)
+
+
+def test_the_largest_comes_first_and_a_sandwich_follows() -> None:
+    """Alone for its part of the steps as planned by now; then with two random networks and the smallest."""
+    sampler = LargestFirst(networks(), total=100)
+    assert [len(sampler(step)) for step in range(100)] == [1] * 40 + [4] * 60
+    assert all(sampler(step)[0] == sampler.largest for step in range(100))
+    assert sampler(50)[-1] == ends(networks())[1]
+    assert len(sampler.planned(30, total=50)) == 4
+    again = LargestFirst(networks(), total=100)
+    assert [again(step) for step in (99, 41)] == [sampler(99), sampler(41)]
 
 
 def test_the_best_of_a_size_is_taken() -> None:

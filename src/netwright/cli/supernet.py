@@ -52,8 +52,11 @@ def train(
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of the task's data, such as target=income.")
     ] = None,
     space: Annotated[Text, typer.Option(help="A shipped search space (netwright spaces) or FILE.py:NAME.")] = None,
+    within: Annotated[
+        Path | None, typer.Option(help="JSON file of a network, or its card.json: only networks that lie within it.")
+    ] = None,
     sampling: Annotated[
-        Text, typer.Option(help="sandwich, uniform, fair, progressive or pareto.  [default: sandwich]")
+        Text, typer.Option(help="sandwich, uniform, fair, progressive, largest-first or pareto.  [default: sandwich]")
     ] = None,
     distil: Annotated[
         bool | None, typer.Option("--distil/--no-distil", help="The largest network teaches.  [default: distil]")
@@ -92,7 +95,8 @@ def train(
     tell = _Lines(sys.stdout, quiet=quiet, as_json=as_json)
     with redirect_stdout(sys.stderr):
         how = options_of(known, sampling=sampling, distil=distil, divergence=divergence, labels=_number(labels))
-        training = new_training(spec, epochs=length, budget=limit, options=how)
+        largest = None if within is None else read_architecture(within)
+        training = new_training(spec, epochs=length, budget=limit, options=how, within=largest)
         finished, spent_s = training.is_finished(), training.phase.record.spent_s
         left_s = None if limit is None else (limit.time_s or 0.0) - spent_s
         if not finished and left_s is not None and left_s <= 0:

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netwright.errors import SpaceError, SpecError, one_line
+from netwright.nn.networks import Networks
 from netwright.space import SearchSpace
 from netwright.supernet import Supernet
+from netwright.supernet.family import within
+from netwright.types import Architecture
 
 if TYPE_CHECKING:
     from netwright.tasks.base import Task
@@ -44,6 +47,31 @@ def supernet_of(task: Task, space: SearchSpace, *, seed: int = 0, memory_bytes: 
         seed=seed,
         memory_bytes=memory_bytes,
     )
+
+
+def networks_of(task: Task, space: SearchSpace) -> Networks:
+    """The networks of a space for a task's data."""
+    return Networks(space, input_shape=task.input_shape, input_dtype=task.input_dtype, wrap=task.normalised)
+
+
+def family_of(task: Task, space: SearchSpace, largest: Architecture) -> SearchSpace:
+    """The part of a space whose networks lie within one of them, see `netwright.supernet.family.within`.
+
+    Args:
+        task: whose networks they are.
+        space: of which.
+        largest: the one.
+
+    Raises:
+        SpaceError: it is not in the space.
+        BuildError: its network cannot be built.
+    """
+    return within(networks_of(task, space), largest)
+
+
+def held_by(task: Task, space: SearchSpace, largest: Architecture | None) -> SearchSpace:
+    """The networks that a supernet holds: those within one, or all of the space where there is none."""
+    return space if largest is None else family_of(task, space, largest)
 
 
 def facts_of(task: Task, space: SearchSpace) -> dict[str, str]:

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from netwright.nn.networks import Networks
     from netwright.supernet import Sampler
 
-Sampling = Literal["sandwich", "uniform", "fair", "progressive", "pareto"]
+Sampling = Literal["sandwich", "uniform", "fair", "progressive", "largest-first", "pareto"]
 SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
 SINGLE: tuple[Sampling, ...] = ("uniform", "fair")
 """Samplings with one network a step, so that there is no teacher."""
+
+PLANNED: tuple[Sampling, ...] = ("progressive", "largest-first")
+"""Samplings that change as a training goes on."""
 
 DIVERGENCES = ("kl", "alpha")
 
@@ -32,7 +35,8 @@ class SupernetSettings:
     Args:
         sampling: which networks a step runs: ``sandwich`` (the largest, two random ones, the smallest), ``uniform``
             (one random one), ``fair`` (one, each value of a choice equally often), ``progressive`` (the largest and
-            two of a space that opens), ``pareto`` (the largest, the best of a few of a size twice, the smallest).
+            two of a space that opens), ``largest-first`` (the largest alone, then a sandwich), ``pareto`` (the largest,
+            the best of a few of a size twice, the smallest).
         distil: whether all networks of a step but the first learn from its answers.
         divergence: how: ``kl``, or ``alpha`` for adaptive alpha-divergence.
         labels: share of the labels in what these networks learn from, beside its answers, in [0, 1].
@@ -93,16 +97,19 @@ class SupernetSettings:
         return replace(self.recipe, **rates)
 
     def sampler(self, networks: Networks, total: int) -> Sampler:
-        """What says which networks a step runs; after the first cycle all of a progressive space is open: a sandwich.
+        """What says which networks a step runs; after the first cycle of those that change as it goes on: a sandwich.
 
         Args:
             networks: of the space.
             total: steps of the training, as planned at its start.
         """
-        from netwright.supernet import BestUp, Fair, Progressive, Sandwich, Uniform
+        from netwright.supernet import BestUp, Fair, LargestFirst, Progressive, Sandwich, Uniform
 
-        if self.sampling == "progressive":
-            return Progressive(networks, total, self.seed) if self.cycle == 1 else Sandwich(networks, self.draws)
+        if self.sampling in PLANNED:
+            if self.cycle > 1:
+                return Sandwich(networks, self.draws)
+            kind = Progressive if self.sampling == "progressive" else LargestFirst
+            return kind(networks, total, self.seed)
         kinds = {"sandwich": Sandwich, "uniform": Uniform, "fair": Fair, "pareto": BestUp}
         return cast("Sampler", kinds[self.sampling](networks, self.draws))
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from netwright.errors import SearchError
 from netwright.evaluation.supernet_files import WEIGHTS, facts_of, load_supernet, save_supernet, supernet_of
-from netwright.evaluation.supernet_settings import SupernetSettings
+from netwright.evaluation.supernet_settings import PLANNED, SupernetSettings
 from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator
 from netwright.space import SearchSpace
 from netwright.tasks.base import Task
@@ -182,7 +182,7 @@ class SupernetTrainer(TrainingEvaluator):
             "flip": self._mirrors(),
             "device": self.options.device,
         }
-        if settings.sampling == "progressive":  # how far the space is open depends on the length
+        if settings.sampling in PLANNED:  # what a step runs depends on the length
             facts["epochs"] = settings.epochs
         length = digest(canonical_json([settings.epochs, limited]))
         return Checkpoints(self.checkpoints_folder, "supernet", digest(canonical_json(facts), 32), length)

@@ -124,8 +124,8 @@ class FinalPhase:
         )
 
     def _num_finalists(self, ranked: Sequence[Trial]) -> int:
-        """As many as the plan has, and of few networks one in eta, but two where the plan has two."""
-        if inherits(self.parts):
+        """As many as the plan has; of few networks one in eta, but two where the plan has two, and all of a front."""
+        if inherits(self.parts) or (self.parts.sharing is not None and len(self.parts.objectives) > 1):
             return min(self.plan.num_finalists, len(ranked))
         return min(self.plan.num_finalists, max(2, len(ranked) // self.plan.eta))
 

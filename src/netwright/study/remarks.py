@@ -40,7 +40,8 @@ def _not_trained(best: Trial, trials: Sequence[Trial], parts: Parts, plan: Plan 
     short = best.fidelity.epochs is None or best.fidelity.epochs < plan.final_epochs
     if best.proposal.origin != FINAL and plan.num_finalists and short and not feasible(finals, parts.constraints):
         return (f"{trained}, not fully: {_why(finals, parts.constraints)}",)
-    if epochs < min(LEAST_EPOCHS, 0.9 * plan.final_epochs):
+    shared = parts.sharing is not None and best.fidelity.epochs is None  # its weights were trained with the others'
+    if not shared and epochs < min(LEAST_EPOCHS, 0.9 * plan.final_epochs):
         return (f"{trained}, since time ended its training; give a larger budget",)
     return ()
 
@@ -84,7 +85,7 @@ def _shared(best: Trial, trials: Sequence[Trial], parts: Parts, sharing: Sharing
     agreement = [str(found) for found in supernet_agreement(trials, main, by)]
     compared = "" if by == main else f"with shared weights networks were compared by {by.metric}, not by {main.metric}"
     warning = str(sharing.phase.record.trained.get("warning", ""))
-    return [f"trial {best.id}: {where}", compared, *agreement, sharing.note, warning]
+    return [f"trial {best.id}: {where}", compared, *agreement, sharing.held, sharing.note, warning]
 
 
 def _measured_again(best: Trial, constraints: Sequence[Constraint]) -> list[str]:

@@ -150,6 +150,8 @@ def rung_agreements(trials: Sequence[Trial], objective: Objective) -> tuple[Rung
     random: dict[Fidelity, set[Architecture]] = {}
     sizes: dict[Architecture, Metrics] = {}
     for trial in trials:
+        if trial.metrics.get("epochs") == 0 and trial.fidelity.epochs is None:
+            continue  # scored with shared weights, which are no length of training
         if trial.state is TrialState.FINISHED and objective.metric in trial.metrics:
             values.setdefault(trial.fidelity, {})[trial.architecture] = (
                 -objective.sign * trial.metrics[objective.metric]

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from netwright.spec import SearchSpec
     from netwright.study.differentiable import ByGradients
     from netwright.study.shared_rung import SharedRung
+    from netwright.study.supernet_opening import Opening
     from netwright.study.supernet_parts import Sharing
     from netwright.tasks.base import Task
 
@@ -63,6 +64,7 @@ class Parts:
         shared_rung: the ladder's rung of shared weights; None without one.
         known_limits: which networks are not worth a proposal; None with an evaluator of one's own.
         sharing: the supernet that is searched on; None where each network is trained.
+        opening: the trainings that decide which part of the space is shared; None without any, or once it is decided.
         by_gradients: the differentiable search that gives the networks; None where a strategy proposes them.
         task_options: with which the data was read.
         earlier: studies that the search begins with.
@@ -81,6 +83,7 @@ class Parts:
     shared_rung: SharedRung | None = None
     known_limits: KnownLimits | None = None
     sharing: Sharing | None = None
+    opening: Opening | None = None
     by_gradients: ByGradients | None = None
     task_options: Mapping[str, str | float | bool] = field(default_factory=dict)
     earlier: tuple[EarlierStudy, ...] = ()

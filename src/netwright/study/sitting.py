@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from netwright.errors import (
@@ -40,6 +41,7 @@ from netwright.study.setup import Parts
 from netwright.study.shared_rung import notes as notes_of_rung
 from netwright.study.standing import Standing
 from netwright.study.supernet_audit import supernet_agreement
+from netwright.study.supernet_opening import Opened
 from netwright.study.supernet_parts import shared_objectives
 from netwright.study.supernet_phase import Ears
 from netwright.types import Proposal, Trial, TrialState, best_first
@@ -102,6 +104,7 @@ class Sitting:
         if self.parts.searched_by:
             self._say(self.parts.searched_by)
         with self.stop.listening(lambda text: self._tell(message=text)):
+            self._open()
             self._train_supernet()
             self._search_by_gradients()
             with self._executor() as executor:
@@ -168,6 +171,28 @@ class Sitting:
             on_wait=self._tell,
             parent_of=self._parent_of,
         )
+
+    def _open(self) -> None:
+        """Make the first trainings where they decide which networks share weights; what follows is then known."""
+        opening = self.parts.opening
+        if opening is None:
+            return
+        if not opening.has_ended(self.trials):
+            with self._executor() as executor:
+                loop = self._loop(executor)
+                loop.replay(self.store.started(), list(self.store.commits()))
+                loop.run(self._search_may_end)
+                self._drain(loop, self._search_ends_s)
+        if opening.has_ended(self.trials):
+            found = opening.parts(self.trials)
+            strategy = Opened(opening.proposals, found.strategy)
+            self.parts = replace(found, strategy=strategy, searched_by=self.parts.searched_by)
+            if found.sharing is not None and found.sharing.held:
+                self._say(found.sharing.held)
+        else:  # no time is left for shared weights: what was trained is delivered
+            strategy = Opened(opening.proposals, None)
+            self.parts = replace(self.parts, strategy=strategy, plan=opening.plan, sharing=None, opening=None)
+        self.final = self._final_phase()
 
     def _train_supernet(self) -> None:
         """Train the weights that the search shares, where it does."""

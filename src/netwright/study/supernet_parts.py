@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from netwright.errors import SpecError, wrong
 from netwright.evaluation.ladder import DEFAULT, NONE
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator
-from netwright.evaluation.supernet_files import WEIGHTS, require_whole
+from netwright.evaluation.supernet_files import WEIGHTS, held_by, networks_of, require_whole
 from netwright.evaluation.supernet_settings import SupernetSettings
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.strategies import Strategy, has_fidelities, make_strategy
@@ -22,9 +22,11 @@ from netwright.study.finals import pareto_front
 from netwright.study.plan import Plan, nominal_rate
 from netwright.study.setup import Parts, first_proposals
 from netwright.study.supernet_audit import NUM_AUDITED, Audited, draw_audited
+from netwright.study.supernet_opening import OPENED_SHARE, Opened, opening_of
 from netwright.study.supernet_phase import SupernetPhase
 from netwright.study.supernet_record import SupernetRecord, read_finished
-from netwright.types import Budget, Fidelity, Objective, Trial, digest
+from netwright.supernet.sampling import ends
+from netwright.types import Architecture, Budget, Fidelity, Objective, Proposal, Trial, digest
 
 if TYPE_CHECKING:
     from netwright.spec import SearchSpec
@@ -35,9 +37,10 @@ FOLDER = "supernet"
 """Of a run: where its own supernet lies."""
 
 TRAINED_SHARE = 0.4
-SEARCHED_SHARE = 0.25
-"""Parts of a time budget that train the supernet, and that compare and search; the rest trains finalists and exports.
-Without a training of its own the search has `SEARCHED_SHARE` alone."""
+SEARCHED_SHARE, SEARCHED_WITHIN = 0.25, 0.2
+"""Parts of a time budget that train the supernet, and that compare and search (the second: networks within one); the
+rest, but for what was trained before the supernet, trains finalists and exports. Without a training of its own the
+search has its part alone."""
 
 AUDIT_SHARE = 0.12
 """Part of a time budget that trains a few networks from nothing, to compare."""
@@ -65,12 +68,24 @@ class Sharing:
         trains_until: part of a time budget after which its training must have ended; 0 where it was given.
         note: what the audit lacks; empty where it lacks nothing.
         teacher: whether finalists learn from the largest network, too.
+        largest: within which all its networks lie; None where it holds the whole space.
     """
 
     phase: SupernetPhase
     trains_until: float
     note: str = ""
     teacher: bool = False
+    largest: Architecture | None = None
+
+    @property
+    def held(self) -> str:
+        """Which networks the weights are of; empty where they are of all."""
+        if self.largest is None:
+            return ""
+        count = self.phase.space.count()
+        networks = f"{count:,}" if count < 10**6 else f"{count:.3g}"
+        lie = f"within {self.largest.id[:8]}: its operations, no size larger"
+        return f"shared weights hold the {networks} networks that lie {lie}"
 
 
 def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: Mapping[str, Any]) -> Parts:
@@ -88,28 +103,63 @@ def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: M
     """
     assert parts.task is not None
     assert parts.plan is not None
-    assert parts.known_limits is not None
     _require_keys(spec, settings.budget, objects)
-    sharing = replace(_sharing(parts, spec, settings), teacher=spec.teacher)
-    before = cast(TrainingEvaluator, parts.evaluator)
+    if spec.supernet is not None:
+        given = replace(_given(parts, Path(spec.supernet)), teacher=spec.teacher)
+        return _on_shared_weights(parts, spec, settings, objects, given)
+
+    def settle(largest: Architecture | None, opened: float = OPENED_SHARE) -> Parts:
+        return _on_shared_weights(parts, spec, settings, objects, _own(parts, spec, settings, largest, opened))
+
+    time_s = spec.spending.time_s
+    first = [p for p in first_proposals(parts.task, parts.space) if parts.space.admits(p.architecture)]
+    opening = None
+    if time_s is not None:
+        opening = opening_of(
+            parts,
+            first,
+            time_s=time_s,
+            train_s=TRAINED_SHARE * time_s,
+            workers=spec.workers,
+            seed=spec.seed,
+            settle=settle,
+        )
+    if opening is None:
+        return settle(None, 0.0)
+    following = settle(None)
+    return replace(following, evaluator=parts.evaluator, strategy=Opened(opening.proposals, None), opening=opening)
+
+
+def _on_shared_weights(
+    parts: Parts, spec: SearchSpec, settings: Settings, objects: Mapping[str, Any], sharing: Sharing
+) -> Parts:
+    """The parts of a search on these shared weights."""
+    assert parts.task is not None
+    assert parts.plan is not None
+    assert parts.known_limits is not None
+    before, held = cast(TrainingEvaluator, parts.evaluator), sharing.phase.space
     evaluator = SupernetEvaluator(
         parts.task,
         sharing.phase.weights,
         work_dir=before.work_dir,
-        space=parts.space,
+        space=held,
         constraints=parts.constraints,
         options=before.options,
         teacher=sharing.teacher,
     )
-    space = parts.space.limited(parts.known_limits)
+    space = held.limited(parts.known_limits)
     given = objects.get("strategy")
+    if sharing.largest is None:
+        first = first_proposals(parts.task, parts.space)
+    else:
+        first = [Proposal(architecture) for architecture in ends(networks_of(parts.task, held), spec.seed)]
     inner = make_strategy(
         spec.strategy if given is None else given,
         space,
         seed=spec.seed,
         objectives=shared_objectives(parts.objectives, parts.task),
         constraints=parts.constraints,
-        initial=[replace(p, fidelity=Fidelity()) for p in first_proposals(parts.task, parts.space)],
+        initial=[replace(p, fidelity=Fidelity()) for p in first if space.admits(p.architecture)],
     )
     count, epochs = _audit(parts, spec)
     audited = draw_audited(space, spec.seed, count) if count else []
@@ -183,40 +233,49 @@ def _require_keys(spec: SearchSpec, budget: Budget, objects: Mapping[str, Any]) 
         raise SpecError(wrong("max_epochs", spec.max_epochs, "> 1 with evaluator supernet", "raise max_epochs"))
 
 
-def _sharing(parts: Parts, spec: SearchSpec, settings: Settings) -> Sharing:
+def _given(parts: Parts, folder: Path) -> Sharing:
+    """A supernet that was trained before."""
+    task = parts.task
+    assert task is not None
+    found = read_finished(folder)
+    fingerprints = {"space_fingerprint": parts.space.fingerprint(), "data_fingerprint": task.fingerprint()}
+    found.require_same(replace(found, **fingerprints), folder)  # type: ignore[arg-type]
+    require_whole(folder / WEIGHTS, found.digest)
+    largest = found.largest
+    return Sharing(SupernetPhase(task, held_by(task, parts.space, largest), found, folder), 0.0, largest=largest)
+
+
+def _own(parts: Parts, spec: SearchSpec, settings: Settings, largest: Architecture | None, opened: float) -> Sharing:
+    """The supernet that the search trains itself, of the networks within one where there is one."""
     task, plan = parts.task, parts.plan
     assert task is not None
     assert plan is not None
-    fingerprints = parts.space.fingerprint(), task.fingerprint()
-    if spec.supernet is not None:
-        folder = Path(spec.supernet)
-        found = read_finished(folder)
-        same = replace(found, space_fingerprint=fingerprints[0], data_fingerprint=fingerprints[1])
-        found.require_same(same, folder)
-        require_whole(folder / WEIGHTS, found.digest)
-        return Sharing(SupernetPhase(task, parts.space, found, folder), 0.0)
     epochs = plan.final_epochs if settings.budget.time_s is None else MOST_EPOCHS * plan.final_epochs
+    how: dict[str, Any] = {"epochs": epochs, "seed": spec.seed, "distil": task.classifies}
+    if largest is not None:
+        how["sampling"] = "largest-first"
     record = SupernetRecord(
         task=spec.task,
         data=task.data_name if spec.data is None else spec.data,
         space=spec.space,
         seed=spec.seed,
-        settings=SupernetSettings(epochs=epochs, seed=spec.seed, distil=task.classifies),
-        space_fingerprint=fingerprints[0],
-        data_fingerprint=fingerprints[1],
+        settings=SupernetSettings(**how),
+        space_fingerprint=parts.space.fingerprint(),
+        data_fingerprint=task.fingerprint(),
         code=parts.code,
         device=spec.device,
         task_options=spec.task_options,
+        within="" if largest is None else largest.to_json(),
     )
     phase = SupernetPhase(
         task,
-        parts.space,
+        held_by(task, parts.space, largest),
         record,
         Path(spec.out) / FOLDER,
         workers=spec.workers,
         memory_bytes=settings.limits.memory_bytes,
     )
-    return Sharing(phase, TRAINED_SHARE)
+    return Sharing(phase, opened + TRAINED_SHARE, teacher=spec.teacher, largest=largest)
 
 
 def _audit(parts: Parts, spec: SearchSpec) -> tuple[int, float]:
@@ -236,7 +295,8 @@ def _plan(plan: Plan, budget: Budget, sharing: Sharing, num_objectives: int) -> 
     """The plan with the search phase in its place: after the supernet, before the finalists."""
     if budget.time_s is None:
         return replace(plan, min_epochs=plan.max_epochs, equal_time=False, least_cost=0.0, finishes=False)
-    ends_s = (sharing.trains_until + SEARCHED_SHARE) * budget.time_s
+    searched = SEARCHED_SHARE if sharing.largest is None else SEARCHED_WITHIN
+    ends_s = (sharing.trains_until + searched) * budget.time_s
     front = num_front_finalists(budget.time_s - plan.reserve_s - ends_s)
     return replace(
         plan,

@@ -18,11 +18,24 @@ from netwright.errors import SpecError, StudyMismatchError, one_line, shorten, w
 from netwright.evaluation.recipe import Recipe
 from netwright.evaluation.supernet_files import WEIGHTS
 from netwright.evaluation.supernet_settings import SupernetSettings
-from netwright.types import Json
+from netwright.types import Architecture, Json
 
 RECORD = "supernet.json"
 FORMAT: Literal["netwright-supernet-1"] = "netwright-supernet-1"
 MAX_BYTES = 1 << 20
+
+COMPARED = (
+    "task",
+    "seed",  # before the data: another one splits it in another way, so that they differ, too
+    "data_fingerprint",
+    "space_fingerprint",
+    "code",
+    "device",
+    "budget",
+    "within",
+    "settings",
+)
+"""What a training has to have in common with itself when it goes on, in the order in which it is looked at."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,7 @@ class SupernetRecord:
         finished: whether ``supernet.safetensors`` is the end of it.
         trained: epochs, steps, digest of the weights and the comparison of outputs, once it is finished.
         task_options: with which the data was read.
+        within: JSON of the architecture that all of its networks lie within; empty where it holds the whole space.
     """
 
     task: str
@@ -62,11 +76,21 @@ class SupernetRecord:
     finished: bool = False
     trained: Mapping[str, Json] = field(default_factory=dict)
     task_options: Mapping[str, str | float | bool] = field(default_factory=dict)
+    within: str = ""
 
     def with_versions(self) -> SupernetRecord:
         """The record with the versions of what is installed."""
         found = {"netwright": version("netwright"), "torch": version("torch"), "python": platform.python_version()}
         return replace(self, versions=found)
+
+    @property
+    def largest(self) -> Architecture | None:
+        """The network that all others lie within; None where it holds the whole space.
+
+        Raises:
+            SpecError: the text is no architecture.
+        """
+        return Architecture.from_json(self.within) if self.within else None
 
     @property
     def digest(self) -> str:
@@ -78,7 +102,8 @@ class SupernetRecord:
         """Where weights come from, in a few words for a card."""
         epochs = self.trained.get("epochs")
         length = f", {epochs:.3g} epochs" if isinstance(epochs, (int, float)) else ""
-        return f"the weights that all networks of the space share ({self.settings}{length}; digest {self.digest[:12]})"
+        networks = "the networks within one" if self.within else "all networks"
+        return f"the weights that {networks} of the space share ({self.settings}{length}; digest {self.digest[:12]})"
 
     def write(self, folder: Path) -> None:
         """Write the record, so that there is always the old one or the new one whole."""
@@ -97,8 +122,7 @@ class SupernetRecord:
         Raises:
             StudyMismatchError: names what differs.
         """
-        # the seed first: another one splits the data in another way, so that they differ, too
-        for name in ("task", "seed", "data_fingerprint", "space_fingerprint", "code", "device", "budget", "settings"):
+        for name in COMPARED:
             before, now = getattr(self, name), getattr(other, name)
             if before == now:
                 continue
@@ -171,6 +195,7 @@ def _parse(values: object) -> SupernetRecord:
     known = {f.name for f in fields(SupernetRecord)}
     given = {name: value for name, value in values.items() if name != "format"}
     given.setdefault("task_options", {})  # it began before there were any
+    given.setdefault("within", "")
     if set(given) != known:
         raise SpecError(wrong("keys", sorted(set(given) ^ known), f"those of the format {FORMAT}"))
     kinds: dict[str, type | tuple[type, ...]] = {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from netwright.errors import SearchError, SpaceError, SpecError, one_line, wrong
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator
-from netwright.evaluation.supernet_files import WEIGHTS, require_whole
+from netwright.evaluation.supernet_files import WEIGHTS, held_by, require_whole
 from netwright.evaluation.supernet_settings import SupernetSettings
 from netwright.evaluation.trainer import TrainerOptions
 from netwright.execution import IsolatedExecutor, Job, Limits, Outcome
@@ -107,6 +107,7 @@ def new_training(
     epochs: float | None,
     budget: Budget | None,
     options: dict[str, Any],
+    within: Architecture | None = None,
 ) -> Training:
     """The training of a supernet that a person asks for; all that can be wrong with it is found here.
 
@@ -116,6 +117,8 @@ def new_training(
         epochs: that it is trained, all cycles together; None for as many as a budget of time allows.
         budget: of time, all cycles together, or None.
         options: of `SupernetSettings`.
+        within: the network that all others are to lie within; None for that of the training that was begun, and where
+            none was for all of the space.
 
     Raises:
         UsageError: something given is wrong.
@@ -144,14 +147,16 @@ def new_training(
         device=spec.device,
         budget="" if budget is None else str(budget),
         task_options=spec.task_options,
+        within="" if within is None else space.architecture(dict(within)).to_json(),
     )
     folder = Path(spec.out)
     begins = False
     if is_supernet(folder):
         known = read_record(folder)
-        record = next_record(known, record, folder)
+        record = next_record(known, record if within else replace(record, within=known.within), folder)
         begins = record.settings.cycle > known.settings.cycle
-    phase = SupernetPhase(task, space, record, folder, workers=spec.workers, memory_bytes=spec.trial_memory_bytes)
+    held = held_by(task, space, record.largest)
+    phase = SupernetPhase(task, held, record, folder, workers=spec.workers, memory_bytes=spec.trial_memory_bytes)
     return Training(phase, begins)
 
 
@@ -173,7 +178,7 @@ def open_supernet(folder: Path, *, data: str | None = None, space: str | None = 
     now = replace(record, space_fingerprint=found.fingerprint(), data_fingerprint=task.fingerprint(), code=code)
     record.require_same(now, folder)
     require_whole(folder / WEIGHTS, record.digest)
-    return Opened(folder, record, task, found)
+    return Opened(folder, record, task, held_by(task, found, record.largest))
 
 
 def search_spec(record: SupernetRecord | None, **options: object) -> SearchSpec:

@@ -2,12 +2,24 @@
 
 bank.py       the shared tensors, by place          supernet.py   all networks of a space on one bank
 sampling.py   which networks a training step runs  guided.py     of which it runs some rather than others
+family.py     the part of a space that lies within one of its networks
 moved.py      where weights mean different things in different networks
 """
 
 from netwright.supernet.bank import Bank
-from netwright.supernet.guided import BestUp, Progressive
+from netwright.supernet.guided import BestUp, LargestFirst, Progressive
 from netwright.supernet.sampling import Fair, Sampler, Sandwich, Uniform
 from netwright.supernet.supernet import Subnet, Supernet
 
-__all__ = ["Bank", "BestUp", "Fair", "Progressive", "Sampler", "Sandwich", "Subnet", "Supernet", "Uniform"]
+__all__ = [
+    "Bank",
+    "BestUp",
+    "Fair",
+    "LargestFirst",
+    "Progressive",
+    "Sampler",
+    "Sandwich",
+    "Subnet",
+    "Supernet",
+    "Uniform",
+]

@@ -5,7 +5,8 @@ Knows neither training nor data: what is better is told by a function that is gi
 References:
     Cai et al. (2020), Once-for-All, section 3.3 (progressive shrinking). Ours is for any space: of each choice whose
     values make networks larger or smaller the larger values are sampled first, all choices together, where the paper
-    opens kernel, depth and width one after the other; other choices are open from the beginning.
+    opens kernel, depth and width one after the other; other choices are open from the beginning. That the largest
+    network is trained alone before any other is theirs, too (``LargestFirst``; a sandwich follows).
     Wang, Li, Gong, Chandra (2021), AttentiveNAS, sections 3 and 4 (of a few networks near a drawn size the best is
     trained, "BestUp"; the loss on the minibatch says which it is). We draw the size evenly from the range of
     log(MACs), which stands for the paper's estimate of how large the networks of the space are.
@@ -21,7 +22,7 @@ import numpy as np
 from netwright.errors import BuildError, UsageError, wrong
 from netwright.nn.networks import Networks
 from netwright.space import SearchSpace, equal
-from netwright.supernet.sampling import TRIES, draw, ends, listed
+from netwright.supernet.sampling import TRIES, Sandwich, draw, ends, listed
 from netwright.types import Architecture, Value
 
 Judge = Callable[[Architecture], float]
@@ -32,6 +33,9 @@ STAGES = 4
 
 OPEN_AFTER = 0.5
 """Part of a training after which all of the space is sampled."""
+
+ALONE = 0.4
+"""Part of a training that the largest network has alone, where it comes first."""
 
 LOOKED_AT = 16
 """Random networks among which those near a size are looked for."""
@@ -74,6 +78,37 @@ class Progressive:
         """Which of `stages` a step draws from; ``total`` where the training is not as long as it was to be."""
         opened = OPEN_AFTER * (self._total if total is None else total)
         return min(STAGES - 1, int(STAGES * step / max(1.0, opened)))
+
+
+class LargestFirst:
+    """The largest network alone until it knows something, then a sandwich of it, random ones and the smallest.
+
+    Args:
+        networks: of the space.
+        total: steps of the whole training.
+        seed: of the draws.
+        num_random: between the largest and the smallest.
+
+    Raises:
+        UsageError: there is no step, or there are fewer than none between the two.
+    """
+
+    def __init__(self, networks: Networks, total: int, seed: int = 0, num_random: int = 2) -> None:
+        if total < 1:
+            raise UsageError(wrong("total", total, ">= 1"))
+        self._total, self._sandwich = total, Sandwich(networks, seed, num_random)
+        self.largest = self._sandwich.largest
+
+    def __call__(self, step: int) -> Sequence[Architecture]:
+        return self.planned(step, self._total)
+
+    def planned(self, step: int, total: int) -> Sequence[Architecture]:
+        """Architectures of a step of a training that is planned to have so many by now: time may end it earlier.
+
+        A step of several networks takes longer, so that a training with a deadline has fewer of them than planned: it
+        never comes back to the largest alone, as the total only falls.
+        """
+        return (self.largest,) if step < ALONE * total else self._sandwich(step)
 
 
 class BestUp:

@@ -1,0 +1,208 @@
+"""Which part of a space a search on shared weights searches, where its time is too short to train all of it.
+
+Shared weights are worth their training where each of them takes part in many steps. A space with several kinds of
+operations, or with networks that are large for the time, has too many for a short budget. Then hand-made networks (of a
+space without any: random ones of several sizes) are trained from nothing first, shortly and all alike, and the weights
+are those of the networks that lie within the best of them. Pure functions of the plan and of the history; knows no
+executors.
+
+References:
+    Cai et al. (2020), Once-for-All (elastic networks within one backbone; here the data chooses the backbone).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netwright.errors import BuildError
+from netwright.evaluation.supernet_files import family_of, networks_of
+from netwright.space import SearchSpace
+from netwright.space.expressions import Categorical
+from netwright.strategies import Strategy
+from netwright.study.equal_time import USEFUL_EPOCHS, full_cost
+from netwright.study.finals import choose_finalists, feasible
+from netwright.study.plan import MOST_FASTER, NOMINAL_MACS, Plan, nominal_rate
+from netwright.types import Architecture, Constraint, Fidelity, Proposal, Trial
+
+if TYPE_CHECKING:
+    from netwright.study.setup import Parts
+    from netwright.tasks.base import Task
+
+OPENED_SHARE = 0.08
+"""Part of a time budget that the first trainings should take."""
+
+LEAST_EPOCHS, MOST_EPOCHS = 0.1, 3.0
+"""Of each of them; with fewer there is no opening."""
+
+FEWEST_WITHIN = 50
+"""Networks within one, so that there is something to search."""
+
+LOOKED_AT = 48
+"""Random networks: their mean says what a step costs, and those of some sizes are trained where none is hand-made."""
+
+QUANTILES = (0.3, 0.45, 0.6, 0.75, 0.9)
+"""Of the sizes of random networks."""
+
+STEP_COST = 2.0
+"""Steps of the largest network that a step of its shared weights costs, about: one while it is alone, later four
+networks, of which one is small and two are in between."""
+
+OPENED = "opening"
+"""Origin of random networks that are trained first."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The first trainings.
+
+    Args:
+        proposals: in their order.
+        families: what lies within each that may be chosen.
+        equal_time: whether time ends trainings, so that they are compared by what is to be expected after equal time.
+        least_cost: of training on an example, below which a network gains nothing by being smaller.
+        plan: of the search where there is no time for shared weights.
+        task: what they are trained for.
+        constraints: limits.
+        settle: the parts of the search within one; of all of the space where there is none.
+    """
+
+    proposals: tuple[Proposal, ...]
+    families: Mapping[Architecture, SearchSpace]
+    equal_time: bool
+    least_cost: float
+    plan: Plan
+    task: Task
+    constraints: Sequence[Constraint]
+    settle: Callable[[Architecture | None], Parts] = field(compare=False)
+
+    def has_ended(self, trials: Sequence[Trial]) -> bool:
+        """Whether all of them are in a history."""
+        ended = {(t.architecture, t.fidelity) for t in trials}
+        return all((p.architecture, p.fidelity) in ended for p in self.proposals)
+
+    def choose(self, trials: Sequence[Trial]) -> Architecture | None:
+        """The network that the weights are of; None where all failed or broke a limit.
+
+        Compared as finalists are: where time ends trainings, by the loss to be expected after equal time.
+        """
+        length = self.proposals[0].fidelity
+        ended = [t for t in feasible(trials, self.constraints) if t.fidelity == length]
+        ended = [t for t in ended if t.architecture in self.families]
+        goal = self.task.objective
+        equal_time = self.equal_time and goal.metric in ("accuracy", "loss")
+        best = choose_finalists(ended, goal, 1, equal_time=equal_time, least_cost=self.least_cost)
+        return best[0].architecture if best else None
+
+    def parts(self, trials: Sequence[Trial]) -> Parts:
+        """The parts of the search that follows."""
+        return self.settle(self.choose(trials))
+
+
+class Opened:
+    """Proposes some networks first, waits for what becomes of all, and is then another strategy.
+
+    Args:
+        first: proposed first.
+        inner: proposes afterwards; None for nothing more.
+    """
+
+    def __init__(self, first: Sequence[Proposal], inner: Strategy | None) -> None:
+        self._waiting, self._num_left, self._inner = list(first), len(first), inner
+
+    def ask(self, n: int) -> Sequence[Proposal]:
+        """The first ones, then what the inner strategy proposes, once all results are told."""
+        if self._waiting:
+            first, self._waiting = self._waiting[:n], self._waiting[n:]
+            return first
+        return () if self._num_left or self._inner is None else self._inner.ask(n)
+
+    def tell(self, trials: Sequence[Trial]) -> None:
+        """Pass on what the inner strategy proposed: other trainings say nothing of shared weights."""
+        own = trials[self._num_left :]
+        self._num_left = max(0, self._num_left - len(trials))
+        if own and self._inner is not None:
+            self._inner.tell(own)
+
+
+def opening_of(
+    parts: Parts,
+    first: Sequence[Proposal],
+    *,
+    time_s: float,
+    train_s: float,
+    workers: int,
+    seed: int,
+    settle: Callable[[Architecture | None], Parts],
+) -> Opening | None:
+    """The first trainings of a search; None where all of the space can be trained, or where there is no time or choice.
+
+    Args:
+        parts: of the search that trains each network.
+        first: hand-made networks that may be proposed.
+        time_s: of the whole search, wall seconds.
+        train_s: of these for the shared weights.
+        workers: trials at once.
+        seed: of random networks.
+        settle: as of `Opening`.
+    """
+    task, plan, space = parts.task, parts.plan, parts.space
+    assert task is not None
+    assert plan is not None
+    drawn = _drawn(task, space, seed)
+    mean_macs = float(np.mean([macs for macs, _ in drawn])) if drawn else 1.0
+    num_images = len(task.train()[1])
+    rate = workers * nominal_rate(num_images, task.work)
+    epochs = train_s * rate * min(MOST_FASTER, NOMINAL_MACS / max(1.0, mean_macs)) / _kinds(space)
+    if epochs >= plan.final_epochs:
+        return None
+    tried = list(first) or [Proposal(a, origin=OPENED) for a in _of_sizes(drawn)]
+    families = {p.architecture: found for p in tried if (found := _family(task, space, p.architecture)) is not None}
+    if not families:
+        return None
+    length = min(MOST_EPOCHS, plan.final_epochs / 2, OPENED_SHARE * time_s * rate / len(tried))
+    if length < LEAST_EPOCHS:
+        return None
+    fidelity = Fidelity(float(f"{length:.2g}"))
+    proposals = tuple(replace(p, fidelity=fidelity) for p in tried)
+    useful = min(USEFUL_EPOCHS, plan.final_epochs)
+    least_cost = full_cost(train_s * workers / STEP_COST, num_images, useful)
+    return Opening(proposals, families, plan.equal_time, least_cost, plan, task, parts.constraints, settle)
+
+
+def _drawn(task: Task, space: SearchSpace, seed: int) -> list[tuple[float, Architecture]]:
+    """Random networks that the space admits, with their multiply-accumulates, the smallest first."""
+    rng, networks = np.random.default_rng([seed, 14]), networks_of(task, space)
+    found: dict[Architecture, float] = {}
+    for _ in range(LOOKED_AT):
+        architecture = space.sample(rng)
+        if space.admits(architecture):
+            try:
+                found[architecture] = networks.profile(architecture).macs
+            except BuildError:
+                continue
+    return sorted(((macs, a) for a, macs in found.items()), key=lambda pair: pair[0])
+
+
+def _of_sizes(drawn: Sequence[tuple[float, Architecture]]) -> list[Architecture]:
+    places = sorted({round(share * (len(drawn) - 1)) for share in QUANTILES}) if drawn else []
+    return [drawn[place][1] for place in places]
+
+
+def _family(task: Task, space: SearchSpace, architecture: Architecture) -> SearchSpace | None:
+    """What lies within a network; None where that is next to nothing."""
+    try:
+        found = family_of(task, space, architecture)
+    except BuildError:
+        return None
+    return found if found.count() >= FEWEST_WITHIN else None
+
+
+def _kinds(space: SearchSpace) -> int:
+    """Operations that the weights of a space are divided among at one place, at most."""
+    domains = [choice.domain for choice in space.choices.values()]
+    named = [d.values for d in domains if isinstance(d, Categorical) and all(isinstance(v, str) for v in d.values)]
+    return max((len(values) for values in named), default=1)

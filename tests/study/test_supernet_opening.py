@@ -1,0 +1,162 @@
+"""Which part of a space shares weights: what is trained first, what is chosen, and what then is searched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from netwright import nn
+from netwright.space import SearchSpace, choice, integer
+from netwright.spec import SearchSpec
+from netwright.strategies.random import RandomSearch
+from netwright.study.clock import Clock
+from netwright.study.opening import prepare
+from netwright.study.setup import Parts
+from netwright.study.supernet_opening import FEWEST_WITHIN, OPENED, Opened, Opening
+from netwright.types import Architecture, Fidelity, Proposal, Trial, TrialState
+
+
+def parts_of(tmp_path: Path, **options: object) -> Parts:
+    """The parts of a search on shared weights, of digits; nothing is trained."""
+    named = {"task": "image-classification", "data": "digits", "evaluator": "supernet", "budget": "60s", "workers": 2}
+    _, parts = prepare(None, {**named, "out": str(tmp_path / "r"), **options}, Clock())
+    return parts
+
+
+def ended(
+    opening: Opening, metrics: Sequence[dict[str, float]], state: TrialState = TrialState.FINISHED
+) -> list[Trial]:
+    """A history in which the first trainings ended, each with these numbers."""
+    pairs = zip(opening.proposals, metrics, strict=True)
+    return [Trial(n, p, n, state, found, "", 1.0) for n, (p, found) in enumerate(pairs)]
+
+
+def opening_of(parts: Parts) -> Opening:
+    assert parts.opening is not None
+    return parts.opening
+
+
+def test_hand_made_networks_are_trained_alike_and_the_best_holds_the_others(tmp_path: Path) -> None:
+    """Only those with something within can be chosen, however good the others are."""
+    opening = opening_of(parts_of(tmp_path))
+    assert {p.origin.partition(":")[0] for p in opening.proposals} == {"reference", "portfolio"}
+    (length,) = {p.fidelity.epochs for p in opening.proposals}
+    assert 0.1 <= (length or 0.0) <= 3.0
+    assert all(space.count() >= FEWEST_WITHIN for space in opening.families.values())
+    alone = [p.architecture for p in opening.proposals if p.architecture not in opening.families]
+    assert alone
+    best = next(p.architecture for p in reversed(opening.proposals) if p.architecture in opening.families)
+    scores = dict.fromkeys(alone, 0.99) | {best: 0.9}
+    found = [{"accuracy": scores.get(p.architecture, 0.5)} for p in opening.proposals]
+    history = ended(opening, found)
+    assert opening.has_ended(history)
+    assert not opening.has_ended(history[1:])
+    assert opening.choose(history) == best
+    following = opening.parts(history)
+    assert following.opening is None
+    assert following.sharing is not None
+    assert following.sharing.largest == best
+    assert following.sharing.phase.record.largest == best
+    assert following.sharing.phase.record.settings.sampling == "largest-first"
+    assert following.sharing.phase.space.count() == opening.families[best].count()
+    assert "networks that lie within" in following.sharing.held
+    proposed = following.strategy.ask(1)[0].architecture
+    assert opening.families[best].contains(proposed)
+
+
+def test_where_all_of_them_failed_the_whole_space_shares_weights(tmp_path: Path) -> None:
+    """A sandwich, as without a limit on time."""
+    opening = opening_of(parts_of(tmp_path))
+    following = opening.parts(ended(opening, [{} for _ in opening.proposals], TrialState.FAILED))
+    assert following.sharing is not None
+    assert following.sharing.largest is None
+    assert following.sharing.held == ""
+    assert following.sharing.phase.record.settings.sampling == "sandwich"
+
+
+def test_networks_over_a_limit_hold_nothing(tmp_path: Path) -> None:
+    """Those that the limits refuse are made narrower, as in every search; what is searched keeps them."""
+    opening = opening_of(parts_of(tmp_path, constraints=["params<=100k"]))
+    history = ended(opening, [{"accuracy": 0.9, "params": 1e5 - n} for n in range(len(opening.proposals))])
+    over = [replace(t, metrics={**t.metrics, "params": 2e5}) for t in history]
+    assert opening.choose(history) in opening.families
+    assert opening.choose(over) is None
+
+
+@pytest.mark.parametrize("options", [{"budget": "40 trials"}, {"budget": "2s"}, {"budget": "90000h"}])
+def test_without_a_time_with_too_little_and_with_plenty_all_of_the_space_is_shared(
+    tmp_path: Path, options: dict[str, object]
+) -> None:
+    """There is nothing to decide, or no time to decide it."""
+    parts = parts_of(tmp_path, **options)
+    assert parts.opening is None
+    assert parts.sharing is not None
+    assert parts.sharing.largest is None
+
+
+def elastic() -> SearchSpace:
+    width = choice("width", [8, 16, 32, 64, 128, 256])
+    kernel = choice("kernel", [1, 3, 5])
+    deep = nn.repeat(integer("depth", 1, 8), lambda i: nn.conv_norm_act(width, kernel))
+    return SearchSpace(nn.seq(nn.conv_norm_act(choice("stem", [8, 16, 32])), deep, nn.flatten(), nn.linear(10)))
+
+
+def operations() -> SearchSpace:
+    kinds = {"conv": nn.conv(64, 3), "pool": nn.seq(nn.conv(64, 1), nn.max_pool(3, stride=1)), "wide": nn.conv(64, 5)}
+    deep = [nn.one_of(f"kind{i}", kinds) for i in range(6)]
+    return SearchSpace(nn.seq(*deep, nn.flatten(), nn.linear(10)))
+
+
+def test_of_a_space_without_hand_made_networks_random_ones_of_several_sizes_are_trained(tmp_path: Path) -> None:
+    """A space of one's own; the small ones, within which there is little, cannot be chosen."""
+    opening = opening_of(parts_of(tmp_path, space=elastic(), budget="30s"))
+    assert {p.origin for p in opening.proposals} == {OPENED}
+    assert 0 < len(opening.families) <= len(opening.proposals)
+
+
+def test_a_space_of_operations_is_shared_whole(tmp_path: Path) -> None:
+    """Nothing lies within one of its networks."""
+    assert parts_of(tmp_path, space=operations(), budget="30s").opening is None
+
+
+def test_the_first_ones_are_proposed_and_waited_for() -> None:
+    """What follows learns of its own proposals alone, and is asked once all the first ones are told."""
+    space = SearchSpace(training={"a": choice("a", list(range(20)))})
+    told: list[int] = []
+
+    class Inner(RandomSearch):
+        def tell(self, trials: Sequence[Trial]) -> None:
+            told.extend(t.id for t in trials)
+
+    first = [Proposal(Architecture({"a": n}), Fidelity(1.0)) for n in range(3)]
+    strategy = Opened(first, Inner(space, seed=0))
+    assert [*strategy.ask(2), *strategy.ask(2)] == first
+    assert list(strategy.ask(1)) == []
+    trials = [Trial(n, p, 0, TrialState.FINISHED, {"accuracy": 0.5}, "", 1.0) for n, p in enumerate(first)]
+    strategy.tell(trials[:2])
+    assert list(strategy.ask(1)) == []
+    strategy.tell(trials[2:])
+    (proposal,) = strategy.ask(1)
+    strategy.tell([Trial(3, proposal, 0, TrialState.FINISHED, {"accuracy": 0.5}, "", 1.0)])
+    assert told == [3]
+    alone = Opened(first, None)
+    alone.ask(3)
+    alone.tell(trials)
+    assert list(alone.ask(1)) == []
+
+
+def test_a_specification_decides_what_is_trained_first(tmp_path: Path) -> None:
+    """A resume with another budget asks for the same trainings."""
+    spec = SearchSpec.from_options(
+        task="image-classification",
+        data="digits",
+        evaluator="supernet",
+        budget="60s",
+        workers=2,
+        out=str(tmp_path / "r"),
+    )
+    asked = [opening_of(prepare(spec, {}, Clock(), budget)[1]).proposals for budget in (None, "2m")]
+    assert asked[0] == asked[1]
