@@ -16,7 +16,7 @@ from netwright.evaluation.supernet_check import Distinct
 from netwright.evaluation.supernet_files import load_supernet, save_supernet, supernet_of
 from netwright.evaluation.supernet_settings import SAMPLINGS, SupernetSettings
 from netwright.space import SearchSpace, choice
-from netwright.supernet import BestUp, Fair, Progressive, Sandwich, Uniform
+from netwright.supernet import BestUp, Fair, LargestFirst, Progressive, Sandwich, Uniform
 from netwright.tasks.image_classification import ImageClassification
 
 
@@ -85,7 +85,7 @@ def test_each_sampling_has_its_sampler() -> None:
     """And the settings are JSON."""
     networks = supernet_of(task(), space()).networks
     kinds = [type(SupernetSettings(sampling=name).sampler(networks, 100)) for name in SAMPLINGS]
-    assert kinds == [Sandwich, Uniform, Fair, Progressive, BestUp]
+    assert kinds == [Sandwich, Uniform, Fair, Progressive, LargestFirst, BestUp]
     assert json.loads(json.dumps(SupernetSettings().to_dict()))["recipe"]["optimizer"] == "muon"
     assert str(SupernetSettings()) == "sandwich sampling, the first one teaches (kl)"
     assert str(SupernetSettings(sampling="uniform")) == "uniform sampling"

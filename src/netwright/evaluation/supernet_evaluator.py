@@ -13,6 +13,7 @@ References:
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SupernetEvaluator", "supernet_of"]
 
-TUNING_RATE = 0.3
-"""Times the recipe's learning rates, where a network goes on from shared weights: they are not to be lost at once."""
+TUNING_RATE = 0.1
+"""Times the recipe's learning rates, where a network goes on from shared weights: they are not to be lost at once.
+Measured with ``benchmarks/supernet_tuning.py``."""
 
 
 class SupernetEvaluator(TrainingEvaluator):
@@ -52,6 +54,7 @@ class SupernetEvaluator(TrainingEvaluator):
         options: as of `TrainingEvaluator`.
         tunes: asked for epochs, train a network from its shared weights instead of from nothing.
         teacher: whether it then learns from the largest network, too.
+        tuning_rate: times the recipe's learning rates, for such a training; > 0.
 
     Raises:
         SpecError: the supernet takes other inputs than the task gives.
@@ -72,6 +75,7 @@ class SupernetEvaluator(TrainingEvaluator):
         options: TrainerOptions | None = None,
         tunes: bool = False,
         teacher: bool = False,
+        tuning_rate: float = TUNING_RATE,
     ) -> None:
         space = space or (supernet.space if isinstance(supernet, Supernet) else None)
         if space is None:
@@ -80,7 +84,9 @@ class SupernetEvaluator(TrainingEvaluator):
         if isinstance(supernet, Supernet) and supernet.networks.input_shape != tuple(task.input_shape):
             got, allowed = supernet.networks.input_shape, f"that of the task, {tuple(task.input_shape)}"
             raise SpecError(wrong("input_shape of the supernet", got, allowed, "make it for this data"))
-        self._shared, self.tunes, self.teacher = supernet, tunes, teacher
+        if not (math.isfinite(tuning_rate) and tuning_rate > 0):
+            raise SpecError(wrong("tuning_rate", tuning_rate, "> 0"))
+        self._shared, self.tunes, self.teacher, self.tuning_rate = supernet, tunes, teacher, tuning_rate
 
     @property
     def supernet(self) -> Supernet:
@@ -105,6 +111,7 @@ class SupernetEvaluator(TrainingEvaluator):
             options=replace(self.options, **changes),  # type: ignore[arg-type]
             tunes=True,
             teacher=self.teacher,
+            tuning_rate=self.tuning_rate,
         )
         made._flip = self._flip
         return made
@@ -132,7 +139,7 @@ class SupernetEvaluator(TrainingEvaluator):
             return self._score(model, arch, recipe, self.weights_path(arch, fidelity, seed))
         if self.tunes:
             self._give_weights(model, arch)
-            rates = {name: TUNING_RATE * getattr(recipe, name) for name in ("learning_rate", "side_learning_rate")}
+            rates = {name: self.tuning_rate * getattr(recipe, name) for name in ("learning_rate", "side_learning_rate")}
             recipe = replace(recipe, **rates)
         return super()._train(model, arch, recipe, fidelity, seed)
 
@@ -187,7 +194,7 @@ class SupernetEvaluator(TrainingEvaluator):
         """What a trajectory depends on; of one that goes on from shared weights these, and the teacher."""
         facts = super()._facts(arch, recipe, fidelity, seed)
         if self.tunes:
-            facts |= {"shared": _digest(self.supernet), "teacher": self.teacher}
+            facts |= {"shared": _digest(self.supernet), "teacher": self.teacher, "rate": self.tuning_rate}
         return facts
 
 
