@@ -2,8 +2,8 @@
 
 Of a search on shared weights after a front (``netwright search --evaluator supernet --objective accuracy
 --objective latency_ms --out RUN``), some of the networks of its front are trained further from their shared weights, at
---objective latency_ms --out RUN``), some of the networks of its front are trained further from their weights, at
-validation images before and after, and the process's seconds.
+several rates (times the recipe's) and for several lengths, one process and one thread. Printed: accuracy and loss on
+the validation images before and after, and the process's seconds.
 
     python benchmarks/supernet_tuning.py RUN --rates 0.03 0.1 0.3 --epochs 2 4 --networks 2
 """

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from netwright import nn
+from netwright.errors import SpecError
 from netwright.space import SearchSpace, choice, integer
 from netwright.spec import SearchSpec
 from netwright.strategies.random import RandomSearch
@@ -16,6 +17,7 @@ from netwright.study.clock import Clock
 from netwright.study.opening import prepare
 from netwright.study.setup import Parts
 from netwright.study.supernet_opening import FEWEST_WITHIN, OPENED, Opened, Opening
+from netwright.tasks import load_task
 from netwright.types import Architecture, Fidelity, Proposal, Trial, TrialState
 
 
@@ -86,7 +88,7 @@ def test_networks_over_a_limit_hold_nothing(tmp_path: Path) -> None:
     assert opening.choose(over) is None
 
 
-@pytest.mark.parametrize("options", [{"budget": "40 trials"}, {"budget": "2s"}, {"budget": "90000h"}])
+@pytest.mark.parametrize("options", [{"budget": "40 trials"}, {"budget": "1s"}, {"budget": "90000h"}])
 def test_without_a_time_with_too_little_and_with_plenty_all_of_the_space_is_shared(
     tmp_path: Path, options: dict[str, object]
 ) -> None:
@@ -149,14 +151,60 @@ def test_the_first_ones_are_proposed_and_waited_for() -> None:
 
 
 def test_a_specification_decides_what_is_trained_first(tmp_path: Path) -> None:
-    """A resume with another budget asks for the same trainings."""
-    spec = SearchSpec.from_options(
-        task="image-classification",
-        data="digits",
-        evaluator="supernet",
-        budget="60s",
-        workers=2,
-        out=str(tmp_path / "r"),
-    )
-    asked = [opening_of(prepare(spec, {}, Clock(), budget)[1]).proposals for budget in (None, "2m")]
-    assert asked[0] == asked[1]
+    """A resume with another budget asks for the same trainings, and chooses the same network by them."""
+    named = {"task": "image-classification", "data": "digits", "evaluator": "supernet", "budget": "60s", "workers": 2}
+    spec = SearchSpec.from_options(**{**named, "out": str(tmp_path / "r")})
+    before, after = (opening_of(prepare(spec, {}, Clock(), budget)[1]) for budget in (None, "2h"))
+    assert before.proposals == after.proposals
+    costs = [1e8 * (1 + 400 * (n % 2)) for n in range(len(before.proposals))]
+    found = [{"accuracy": 0.5 + 0.01 * n, "loss": 0.5 - 0.02 * n, "train_cost": c} for n, c in enumerate(costs)]
+    assert before.equal_time
+    assert before.choose(ended(before, found)) == after.choose(ended(after, found))
+    unfair = replace(before, equal_time=False).choose(ended(before, found))
+    assert unfair != before.choose(ended(before, found))  # so that the figures could tell
+
+
+def test_what_was_trained_for_another_reason_is_not_chosen(tmp_path: Path) -> None:
+    """A training of the audit may be as long, and of the same network."""
+    opening = opening_of(parts_of(tmp_path))
+    history = ended(opening, [{"accuracy": 0.5} for _ in opening.proposals])
+    best = next(t for t in history if t.architecture in opening.families)
+    probe = replace(best, proposal=replace(best.proposal, origin="probe"), metrics={"accuracy": 0.99})
+    assert opening.choose([probe]) is None
+    assert not opening.has_ended([*history[1:], probe])
+
+
+def test_time_may_leave_some_out(tmp_path: Path) -> None:
+    """Then the best of those that ended is chosen."""
+    opening = opening_of(parts_of(tmp_path))
+    history = ended(opening, [{"accuracy": 0.5} for _ in opening.proposals])
+    known = next(n for n, t in enumerate(history) if t.architecture in opening.families)
+    short = opening.shortened(known + 1)
+    assert short.has_ended(history[: known + 1])
+    assert short.choose(history) == history[known].architecture
+
+
+@pytest.mark.parametrize(
+    "options", [{"budget": "60s, 40 trials"}, {"budget": "60s, 300 epochs"}, {"strategy": "an object"}]
+)
+def test_what_would_be_used_up_or_knows_the_whole_space_is_not_restricted(
+    tmp_path: Path, options: dict[str, object]
+) -> None:
+    """A budget of trials or epochs, and a strategy that was made for all of the space."""
+    if "strategy" in options:
+        options = {"strategy": RandomSearch(load_task("image-classification", "digits").default_space(), seed=0)}
+    elif "epochs" in str(options):
+        with pytest.raises(SpecError, match="a time or a number of trials"):
+            parts_of(tmp_path, **options)
+        return
+    assert parts_of(tmp_path, **options).opening is None
+
+
+def test_too_little_time_for_shared_weights_is_noticed(tmp_path: Path) -> None:
+    """Most of their part has to be left."""
+    opening = opening_of(parts_of(tmp_path))
+    sharing = opening.parts(ended(opening, [{"accuracy": 0.5} for _ in opening.proposals])).sharing
+    assert sharing is not None
+    assert not sharing.is_late(10.0, 60.0)
+    assert sharing.is_late(25.0, 60.0)
+    assert not sharing.is_late(25.0, None)

@@ -9,9 +9,9 @@ from netwright import nn
 from netwright.errors import SpaceError
 from netwright.nn import spaces
 from netwright.nn.networks import Networks
-from netwright.space import SearchSpace, choice, flag, integer
+from netwright.space import SearchSpace, choice, flag, integer, real
 from netwright.supernet import Supernet
-from netwright.supernet.family import within
+from netwright.supernet.family import num_within, within
 from netwright.supernet.sampling import ends
 from netwright.types import Architecture
 
@@ -83,6 +83,25 @@ def test_choices_of_the_training_stay_free() -> None:
     space = elastic({"learning_rate": choice("rate", [0.1, 0.2])})
     found, _ = family(space, **MIDDLE, rate=0.1)
     assert values(found, "rate") == {0.1, 0.2}
+
+
+def test_what_differs_in_its_training_alone_is_counted_once() -> None:
+    """So is what differs in a real number; what training and network both read is a size."""
+    rates = {"learning_rate": choice("rate", [0.1, 0.2, 0.3]), "weight_decay": real("decay", 0.0, 0.1)}
+    found, largest = family(elastic(rates), **MIDDLE, rate=0.1, decay=0.01)
+    assert num_within(found, largest) == family(elastic(), **MIDDLE)[0].count()
+    width = choice("width", [4, 8, 16])
+    both = SearchSpace(nn.seq(nn.flatten(), nn.linear(width), nn.relu(), nn.linear(2)), training={"rate": 0.8 / width})
+    assert values(family(both, width=8)[0], "width") == {4, 8}
+
+
+def test_numbers_that_change_no_size_stay() -> None:
+    """So that the one is the only largest network."""
+    conv = nn.conv(choice("width", [4, 8]), 3, dilation=choice("dilation", [1, 2]))
+    found, largest = family(SearchSpace(nn.seq(conv, nn.flatten(), nn.linear(4))), width=8, dilation=2)
+    assert values(found, "dilation") == {2}
+    assert values(found, "width") == {4, 8}
+    assert ends(Networks(found, input_shape=SHAPE))[0] == largest
 
 
 def test_a_space_of_operations_alone_holds_one_network() -> None:

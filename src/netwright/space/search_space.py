@@ -137,6 +137,27 @@ class SearchSpace:
             )
         return diagram.count(diagram.root)
 
+    def constrained(self, constraints: Sequence[Expr]) -> SearchSpace:
+        """The part of the space in which further constraints hold.
+
+        Args:
+            constraints: conditions over choices of the space, beside its own.
+
+        Raises:
+            SpaceError: one reads a choice that the space does not have.
+
+        Example:
+            >>> width = choice("width", [8, 16, 32])
+            >>> SearchSpace(training={"rate": 1 / width}).constrained([width <= 16]).count()
+            2
+        """
+        return SearchSpace(
+            self.root,
+            constraints=(*self.constraints, *constraints),
+            training=self.training,
+            state_limit=self._state_limit,
+        )
+
     def limited(self, admits: Callable[[Architecture], bool]) -> SearchSpace:
         """The same space for a search in which some architectures are not worth a proposal.
 

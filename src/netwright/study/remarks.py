@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from netwright.study.finals import FINAL, REFERENCE, feasible, refused_references, why_unusable
 from netwright.study.inheriting import inherited, inherits
 from netwright.study.plan import Plan
+from netwright.study.rung_audit import PROBE
 from netwright.study.setup import Parts, first_proposals
 from netwright.study.supernet_audit import score_the_same, supernet_agreement
 from netwright.study.supernet_parts import Sharing, shared_objectives
@@ -73,13 +74,16 @@ def notes_of(best: Trial, trials: Sequence[Trial], parts: Parts, budget: Budget)
 def _shared(best: Trial, trials: Sequence[Trial], parts: Parts, sharing: Sharing) -> list[str]:
     """Where weights come from, and whether shared weights rank as trainings from nothing do."""
     origin = sharing.phase.record.origin
-    if best.proposal.origin == FINAL:
+    before = {trial.id: trial for trial in trials}
+    parents = [before[number] for number in best.proposal.parents if number in before]
+    if best.proposal.origin == FINAL and any(trial.fidelity.epochs is None for trial in parents):
         taught = " with the answers of the largest network" if sharing.teacher else ""
         where = f"its weights are its part of {origin}, trained further{taught}"
     elif best.fidelity.epochs is None:
         where = f"its weights are its part of {origin}, with its own statistics of norms"
     else:
-        where = f"it was trained from nothing, to be compared with {origin}"
+        why = "to be compared with" if best.proposal.origin == PROBE else "beside"
+        where = f"it was trained from nothing, {why} {origin}"
     assert parts.task is not None
     main, by = parts.objectives[0], shared_objectives(parts.objectives, parts.task)[0]
     agreement = [str(found) for found in supernet_agreement(trials, main, by)]

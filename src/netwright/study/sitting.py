@@ -41,9 +41,10 @@ from netwright.study.setup import Parts
 from netwright.study.shared_rung import notes as notes_of_rung
 from netwright.study.standing import Standing
 from netwright.study.supernet_audit import supernet_agreement
-from netwright.study.supernet_opening import Opened
-from netwright.study.supernet_parts import shared_objectives
+from netwright.study.supernet_opening import NO_TIME, OPENED, OPENED_UNTIL, Opened, Opening
+from netwright.study.supernet_parts import Sharing, shared_objectives
 from netwright.study.supernet_phase import Ears
+from netwright.study.supernet_record import is_supernet
 from netwright.types import Proposal, Trial, TrialState, best_first
 
 _log = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ class Sitting:
         self.failures = FailurePolicy()
         self.num_running = 0
         self.noted_s = clock.elapsed_s
+        self.notes: tuple[str, ...] = ()
         self.standing = Standing(parts.objectives, parts.constraints)
         for trial in self.trials:
             self.standing.add(trial)
@@ -98,6 +100,7 @@ class Sitting:
             SearchError: no usable network.
         """
         if self._is_done():
+            self._settle()
             return self._result("it was finished before")
         if self.parts.task is not None:
             self._tell(message=f"data: {self.parts.task.data_line()}")
@@ -174,25 +177,57 @@ class Sitting:
 
     def _open(self) -> None:
         """Make the first trainings where they decide which networks share weights; what follows is then known."""
-        opening = self.parts.opening
+        opening = self._opening()
         if opening is None:
             return
         if not opening.has_ended(self.trials):
             with self._executor() as executor:
                 loop = self._loop(executor)
                 loop.replay(self.store.started(), list(self.store.commits()))
-                loop.run(self._search_may_end)
+                loop.run(self._opening_may_end)
                 self._drain(loop, self._search_ends_s)
-        if opening.has_ended(self.trials):
-            found = opening.parts(self.trials)
-            strategy = Opened(opening.proposals, found.strategy)
-            self.parts = replace(found, strategy=strategy, searched_by=self.parts.searched_by)
-            if found.sharing is not None and found.sharing.held:
-                self._say(found.sharing.held)
-        else:  # no time is left for shared weights: what was trained is delivered
+            begun = len(self.store.started())
+            if begun < len(opening.proposals) and opening.shortened(begun).has_ended(self.trials):
+                self.store.append_event(OPENED, begun)
+        self._settle()
+        for note in self.notes:
+            self.warn(note)
+        if self.parts.sharing is not None and self.parts.sharing.held:
+            self._say(self.parts.sharing.held)
+
+    def _opening(self) -> Opening | None:
+        """The first trainings, as far as time let them begin."""
+        opening = self.parts.opening
+        for event in self.store.events(OPENED)[-1:] if opening is not None else ():
+            if isinstance(event.body, int) and opening is not None:
+                opening = opening.shortened(event.body)
+        return opening
+
+    def _opening_may_end(self) -> bool:
+        limit_s = self.settings.budget.time_s
+        late = limit_s is not None and bool(self.trials) and self.clock.elapsed_s >= OPENED_UNTIL * limit_s
+        return late or self._search_may_end()
+
+    def _settle(self) -> None:
+        """Go on with the parts of what the first trainings decided; without shared weights where no time is left."""
+        opening = self._opening()
+        if opening is None:
+            return
+        found = opening.parts(self.trials) if opening.proposals and opening.has_ended(self.trials) else None
+        sharing = None if found is None else found.sharing
+        if found is None or sharing is None or self._is_late(sharing):
+            self.notes = (NO_TIME,)
             strategy = Opened(opening.proposals, None)
             self.parts = replace(self.parts, strategy=strategy, plan=opening.plan, sharing=None, opening=None)
+        else:
+            strategy = Opened(opening.proposals, found.strategy)
+            self.parts = replace(found, strategy=strategy, searched_by=self.parts.searched_by, opening=None)
         self.final = self._final_phase()
+
+    def _is_late(self, sharing: Sharing) -> bool:
+        if sharing.phase.open() or is_supernet(sharing.phase.folder):
+            return False
+        return sharing.is_late(self.clock.elapsed_s, self.settings.budget.time_s)
 
     def _train_supernet(self) -> None:
         """Train the weights that the search shares, where it does."""
@@ -411,7 +446,7 @@ class Sitting:
             num_trials=len(self.trials),
             stopped=stopped,
             counts={state: self.standing.counts[state] for state in TrialState},
-            notes=(*notes_of(ranked[0], self.trials, self.parts, self.settings.budget), *shared_notes),
+            notes=(*notes_of(ranked[0], self.trials, self.parts, self.settings.budget), *shared_notes, *self.notes),
             warnings=warnings_of(ranked[0], self.trials, self.parts),
             rungs=rungs,
         )

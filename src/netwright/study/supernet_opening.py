@@ -18,25 +18,43 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netwright.errors import BuildError
+from netwright.errors import BuildError, SpaceError
 from netwright.evaluation.supernet_files import family_of, networks_of
 from netwright.space import SearchSpace
 from netwright.space.expressions import Categorical
 from netwright.strategies import Strategy
 from netwright.study.equal_time import USEFUL_EPOCHS, full_cost
 from netwright.study.finals import choose_finalists, feasible
-from netwright.study.plan import MOST_FASTER, NOMINAL_MACS, Plan, nominal_rate
-from netwright.types import Architecture, Constraint, Fidelity, Proposal, Trial
+from netwright.study.plan import (
+    MOST_SMALLER,
+    NOMINAL_IMAGES_PER_S,
+    NOMINAL_MACS,
+    SMALLEST_IMAGE,
+    Plan,
+    nominal_rate,
+)
+from netwright.study.setup import first_proposals
+from netwright.supernet.family import num_within
+from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial
 
 if TYPE_CHECKING:
+    from netwright.spec import SearchSpec
     from netwright.study.setup import Parts
     from netwright.tasks.base import Task
 
-OPENED_SHARE = 0.08
+OPENED_SHARE = 0.1
 """Part of a time budget that the first trainings should take."""
 
+OPENED_UNTIL = 0.24
+"""Part of a time budget after which no further one is begun, where they take longer than they should."""
+
+NO_TIME = (
+    "nothing was searched on shared weights: the first trainings left no time to train them; give a larger budget, or "
+    "search with --evaluator training"
+)
+
 LEAST_EPOCHS, MOST_EPOCHS = 0.1, 3.0
-"""Of each of them; with fewer there is no opening."""
+"""Of each of them; with fewer there is no opening. More where the task says that fewer rank badly."""
 
 FEWEST_WITHIN = 50
 """Networks within one, so that there is something to search."""
@@ -62,39 +80,40 @@ class Opening:
     Args:
         proposals: in their order.
         families: what lies within each that may be chosen.
+        goal: what they are compared by.
         equal_time: whether time ends trainings, so that they are compared by what is to be expected after equal time.
         least_cost: of training on an example, below which a network gains nothing by being smaller.
         plan: of the search where there is no time for shared weights.
-        task: what they are trained for.
         constraints: limits.
         settle: the parts of the search within one; of all of the space where there is none.
     """
 
     proposals: tuple[Proposal, ...]
     families: Mapping[Architecture, SearchSpace]
+    goal: Objective
     equal_time: bool
     least_cost: float
     plan: Plan
-    task: Task
     constraints: Sequence[Constraint]
     settle: Callable[[Architecture | None], Parts] = field(compare=False)
 
+    def shortened(self, count: int) -> Opening:
+        """The first so many of them: time ended the others before they began."""
+        return replace(self, proposals=self.proposals[:count])
+
     def has_ended(self, trials: Sequence[Trial]) -> bool:
         """Whether all of them are in a history."""
-        ended = {(t.architecture, t.fidelity) for t in trials}
-        return all((p.architecture, p.fidelity) in ended for p in self.proposals)
+        ended = {t.proposal for t in trials}
+        return all(p in ended for p in self.proposals)
 
     def choose(self, trials: Sequence[Trial]) -> Architecture | None:
         """The network that the weights are of; None where all failed or broke a limit.
 
         Compared as finalists are: where time ends trainings, by the loss to be expected after equal time.
         """
-        length = self.proposals[0].fidelity
-        ended = [t for t in feasible(trials, self.constraints) if t.fidelity == length]
+        ended = [t for t in feasible(trials, self.constraints) if t.proposal in self.proposals]
         ended = [t for t in ended if t.architecture in self.families]
-        goal = self.task.objective
-        equal_time = self.equal_time and goal.metric in ("accuracy", "loss")
-        best = choose_finalists(ended, goal, 1, equal_time=equal_time, least_cost=self.least_cost)
+        best = choose_finalists(ended, self.goal, 1, equal_time=self.equal_time, least_cost=self.least_cost)
         return best[0].architecture if best else None
 
     def parts(self, trials: Sequence[Trial]) -> Parts:
@@ -129,48 +148,57 @@ class Opened:
 
 
 def opening_of(
-    parts: Parts,
-    first: Sequence[Proposal],
-    *,
-    time_s: float,
-    train_s: float,
-    workers: int,
-    seed: int,
-    settle: Callable[[Architecture | None], Parts],
+    parts: Parts, plan: Plan, spec: SearchSpec, train_s: float, settle: Callable[[Architecture | None], Parts]
 ) -> Opening | None:
     """The first trainings of a search; None where all of the space can be trained, or where there is no time or choice.
 
+    None, too, on a device whose speed is not known, and with a budget of trials or epochs, which they would use up.
+
     Args:
         parts: of the search that trains each network.
-        first: hand-made networks that may be proposed.
-        time_s: of the whole search, wall seconds.
-        train_s: of these for the shared weights.
-        workers: trials at once.
-        seed: of random networks.
+        plan: of the budget that the search began with, had it no shared weights.
+        spec: what is asked for.
+        train_s: wall seconds for the shared weights.
         settle: as of `Opening`.
     """
-    task, plan, space = parts.task, parts.plan, parts.space
+    task, space, budget = parts.task, parts.space, spec.spending
     assert task is not None
-    assert plan is not None
-    drawn = _drawn(task, space, seed)
-    mean_macs = float(np.mean([macs for macs, _ in drawn])) if drawn else 1.0
-    num_images = len(task.train()[1])
-    rate = workers * nominal_rate(num_images, task.work)
-    epochs = train_s * rate * min(MOST_FASTER, NOMINAL_MACS / max(1.0, mean_macs)) / _kinds(space)
-    if epochs >= plan.final_epochs:
+    if budget.time_s is None or budget.trials is not None or budget.epochs is not None or spec.device != "cpu":
         return None
-    tried = list(first) or [Proposal(a, origin=OPENED) for a in _of_sizes(drawn)]
+    drawn, num_images = _drawn(task, space, spec.seed), len(task.train()[1])
+    if not drawn or train_s * _rate(task, spec.workers, [m for m, _ in drawn]) / _kinds(space) >= plan.final_epochs:
+        return None
+    first = [p for p in first_proposals(task, space) if space.admits(p.architecture)]
+    tried = first or [Proposal(a, origin=OPENED) for a in _of_sizes(drawn)]
     families = {p.architecture: found for p in tried if (found := _family(task, space, p.architecture)) is not None}
-    if not families:
+    least = max(LEAST_EPOCHS, getattr(task, "least_epochs", None) or 0.0)
+    networks = networks_of(task, space)
+    rate = _rate(task, spec.workers, [networks.profile(p.architecture).macs for p in tried])
+    length = min(max(MOST_EPOCHS, least), plan.final_epochs / 2, OPENED_SHARE * budget.time_s * rate / len(tried))
+    if not families or length < least:
         return None
-    length = min(MOST_EPOCHS, plan.final_epochs / 2, OPENED_SHARE * time_s * rate / len(tried))
-    if length < LEAST_EPOCHS:
-        return None
+    measured = [goal for goal in parts.objectives if goal.metric in task.directions]
+    goal = measured[0] if measured else task.objective
     fidelity = Fidelity(float(f"{length:.2g}"))
-    proposals = tuple(replace(p, fidelity=fidelity) for p in tried)
-    useful = min(USEFUL_EPOCHS, plan.final_epochs)
-    least_cost = full_cost(train_s * workers / STEP_COST, num_images, useful)
-    return Opening(proposals, families, plan.equal_time, least_cost, plan, task, parts.constraints, settle)
+    return Opening(
+        proposals=tuple(replace(p, fidelity=fidelity) for p in tried),
+        families=families,
+        goal=goal,
+        equal_time=plan.equal_time and goal.metric in ("accuracy", "loss"),
+        least_cost=full_cost(train_s * spec.workers / STEP_COST, num_images, min(USEFUL_EPOCHS, plan.final_epochs)),
+        plan=replace(parts.plan or plan, num_finalists=max(1, plan.num_finalists)),
+        constraints=parts.constraints,
+        settle=settle,
+    )
+
+
+def _rate(task: Task, workers: int, macs: Sequence[float]) -> float:
+    """Epochs a second of all workers together, with networks of these sizes; of what is no image by its work alone."""
+    num_images = len(task.train()[1])
+    if task.work < SMALLEST_IMAGE:
+        return workers * nominal_rate(num_images, task.work)
+    faster = min(MOST_SMALLER, NOMINAL_MACS / max(1.0, float(np.mean(macs))))
+    return workers * NOMINAL_IMAGES_PER_S / num_images * faster
 
 
 def _drawn(task: Task, space: SearchSpace, seed: int) -> list[tuple[float, Architecture]]:
@@ -193,16 +221,16 @@ def _of_sizes(drawn: Sequence[tuple[float, Architecture]]) -> list[Architecture]
 
 
 def _family(task: Task, space: SearchSpace, architecture: Architecture) -> SearchSpace | None:
-    """What lies within a network; None where that is next to nothing."""
+    """What lies within a network; None where that is next to nothing, or where nobody can say how much."""
     try:
         found = family_of(task, space, architecture)
-    except BuildError:
+        return found if num_within(found, architecture) >= FEWEST_WITHIN else None
+    except (BuildError, SpaceError):
         return None
-    return found if found.count() >= FEWEST_WITHIN else None
 
 
 def _kinds(space: SearchSpace) -> int:
     """Operations that the weights of a space are divided among at one place, at most."""
-    domains = [choice.domain for choice in space.choices.values()]
+    domains = [choice.domain for choice in SearchSpace(space.root).choices.values()]
     named = [d.values for d in domains if isinstance(d, Categorical) and all(isinstance(v, str) for v in d.values)]
     return max((len(values) for values in named), default=1)

@@ -20,11 +20,12 @@ from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.strategies import Strategy, has_fidelities, make_strategy
 from netwright.study.finals import pareto_front
 from netwright.study.plan import Plan, nominal_rate
-from netwright.study.setup import Parts, first_proposals
+from netwright.study.setup import Parts, first_plan, first_proposals
 from netwright.study.supernet_audit import NUM_AUDITED, Audited, draw_audited
 from netwright.study.supernet_opening import OPENED_SHARE, Opened, opening_of
 from netwright.study.supernet_phase import SupernetPhase
 from netwright.study.supernet_record import SupernetRecord, read_finished
+from netwright.supernet.family import num_within
 from netwright.supernet.sampling import ends
 from netwright.types import Architecture, Budget, Fidelity, Objective, Proposal, Trial, digest
 
@@ -41,6 +42,9 @@ SEARCHED_SHARE, SEARCHED_WITHIN = 0.25, 0.2
 """Parts of a time budget that train the supernet, and that compare and search (the second: networks within one); the
 rest, but for what was trained before the supernet, trains finalists and exports. Without a training of its own the
 search has its part alone."""
+
+LEAST_SHARE = 0.3
+"""Of the time for the shared weights, below which none are trained."""
 
 AUDIT_SHARE = 0.12
 """Part of a time budget that trains a few networks from nothing, to compare."""
@@ -77,13 +81,17 @@ class Sharing:
     teacher: bool = False
     largest: Architecture | None = None
 
+    def is_late(self, spent_s: float, time_s: float | None) -> bool:
+        """Whether too little is left of the time for the shared weights to train any."""
+        return time_s is not None and spent_s > (self.trains_until - LEAST_SHARE * TRAINED_SHARE) * time_s
+
     @property
     def held(self) -> str:
         """Which networks the weights are of; empty where they are of all."""
         if self.largest is None:
             return ""
-        count = self.phase.space.count()
-        networks = f"{count:,}" if count < 10**6 else f"{count:.3g}"
+        count = num_within(self.phase.space, self.largest)
+        networks = f"{count:,.0f}" if count < 10**6 else f"{count:.3g}"
         lie = f"within {self.largest.id[:8]}: its operations, no size larger"
         return f"shared weights hold the {networks} networks that lie {lie}"
 
@@ -106,24 +114,18 @@ def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: M
     _require_keys(spec, settings.budget, objects)
     if spec.supernet is not None:
         given = replace(_given(parts, Path(spec.supernet)), teacher=spec.teacher)
+        if given.largest is not None and "strategy" in objects:
+            cure = "give its name, or train a supernet of the whole space"
+            raise SpecError(wrong("strategy", "an object", f"a name: {given.held}", cure))
         return _on_shared_weights(parts, spec, settings, objects, given)
 
     def settle(largest: Architecture | None, opened: float = OPENED_SHARE) -> Parts:
         return _on_shared_weights(parts, spec, settings, objects, _own(parts, spec, settings, largest, opened))
 
-    time_s = spec.spending.time_s
-    first = [p for p in first_proposals(parts.task, parts.space) if parts.space.admits(p.architecture)]
     opening = None
-    if time_s is not None:
-        opening = opening_of(
-            parts,
-            first,
-            time_s=time_s,
-            train_s=TRAINED_SHARE * time_s,
-            workers=spec.workers,
-            seed=spec.seed,
-            settle=settle,
-        )
+    if spec.spending.time_s is not None and "strategy" not in objects:  # one that was made is for all of the space
+        train_s = TRAINED_SHARE * spec.spending.time_s
+        opening = opening_of(parts, first_plan(spec, parts.task), spec, train_s, settle)
     if opening is None:
         return settle(None, 0.0)
     following = settle(None)

@@ -11,6 +11,8 @@ References:
 
 from __future__ import annotations
 
+import numpy as np
+
 from netwright.errors import BuildError, SpaceError
 from netwright.nn.networks import Networks
 from netwright.space import SearchSpace, equal
@@ -20,14 +22,17 @@ from netwright.types import Architecture, Value
 MOST_VALUES = 32
 """Values of a range that are looked at."""
 
+DRAWN = 1000
+"""Random networks that are counted where real numbers make a space infinite."""
+
 
 def within(networks: Networks, largest: Architecture) -> SearchSpace:
     """The part of a space whose networks lie within one of them.
 
-    A choice among numbers may take the values that do not make the network larger (in multiply-accumulates, all other
-    decisions left as they are); a flag may leave out what it adds. Everything else, such as the kind of an operation,
-    stays as it is. Choices that only a smaller network has are free, and so are those of the training recipe and real
-    numbers that change no size.
+    A choice among numbers that make networks larger or smaller may take the values that do not make this one larger
+    (in multiply-accumulates, all other decisions left as they are); a flag may leave out what it adds. Everything else,
+    such as the kind of an operation, stays as it is, so that no other network is as large. Choices that only a smaller
+    network has are free, and so are those that only the training recipe reads.
 
     Args:
         networks: of the space.
@@ -45,19 +50,41 @@ def within(networks: Networks, largest: Architecture) -> SearchSpace:
     if problem is not None:
         raise SpaceError(f"largest: {problem}; give an architecture of this space")
     full = networks.profile(largest).macs
-    limits = list(space.constraints)
+    limits: list[Expr] = []
     for name in _of_networks(space, largest):
         choice, mine = space.choices[name], largest[name]
         sizes = {value: _macs(networks, largest, name, value) for value in _values(choice, largest)}
         known = {value: macs for value, macs in sizes.items() if macs is not None} | {mine: full}
         limits += _limits(choice, mine, list(sizes), known)
-    return SearchSpace(space.root, constraints=limits, training=space.training)
+    return space.constrained(limits)
+
+
+def num_within(space: SearchSpace, largest: Architecture) -> float:
+    """How many networks lie within one, those that differ in their training alone or in real numbers counted once.
+
+    Where a space has real numbers it is the number of those among `DRAWN` random ones, a lower bound.
+
+    Args:
+        space: what `within` gave.
+        largest: the one.
+
+    Raises:
+        SpaceError: the space is too entangled to be counted.
+    """
+    own = _of_networks(space, largest)
+    if not any(isinstance(choice.domain, Real) for choice in space.choices.values()):
+        recipe = [name for name in largest if name not in own]
+        return float(space.constrained([equal(space.choices[name], largest[name]) for name in recipe]).count())
+    counted = [name for name in own if not isinstance(space.choices[name].domain, Real)]
+    rng = np.random.default_rng(0)
+    drawn = (space.sample(rng) for _ in range(DRAWN))
+    return float(len({tuple(architecture.get(name) for name in counted) for architecture in drawn}))
 
 
 def _of_networks(space: SearchSpace, architecture: Architecture) -> list[str]:
     """The choices that an architecture decides, but for those that only its training reads."""
-    recipe = {c.name for given in space.training.values() if isinstance(given, Expr) for c in given.choices()}
-    return [name for name in architecture if name not in recipe]
+    own = SearchSpace(space.root).choices
+    return [name for name in architecture if name in own]
 
 
 def _values(choice: Choice, architecture: Architecture) -> tuple[Value, ...]:
@@ -97,7 +124,7 @@ def _limits(choice: Choice, mine: Value, values: list[Value], known: dict[Value,
     if len(numbers) < len(others) or not all(isinstance(value, (int, float)) for value in values):
         return [equal(choice, mine)]  # numbers and other things: what is larger is not said
     if all(macs == known[mine] for macs in numbers.values()):
-        return [] if numbers else [equal(choice, mine)]
+        return [equal(choice, mine)]
     slopes = {(value > mine) == (macs > known[mine]) for value, macs in numbers.items() if macs != known[mine]}
     if slopes == {True}:
         return [choice <= mine]

@@ -105,8 +105,8 @@ class LargestFirst:
     def planned(self, step: int, total: int) -> Sequence[Architecture]:
         """Architectures of a step of a training that is planned to have so many by now: time may end it earlier.
 
-        A step of several networks takes longer, so that a training with a deadline has fewer of them than planned: it
-        never comes back to the largest alone, as the total only falls.
+        A step of several networks takes longer, so that a training with a deadline has fewer of them than planned, and
+        does not come back to the largest alone unless it is given more time.
         """
         return (self.largest,) if step < ALONE * total else self._sandwich(step)
 
@@ -198,8 +198,8 @@ def ordered_values(networks: Networks, largest: Architecture) -> dict[str, tuple
 
 def _opened(space: SearchSpace, order: Mapping[str, Sequence[Value]], share: float) -> SearchSpace:
     """The space in which of each choice the first values only are allowed: one of them, and this share of the rest."""
-    limits = list(space.constraints)
+    limits = []
     for name, values in order.items():
         count = 1 + round(share * (len(values) - 1))
         limits += [~equal(space.choices[name], value) for value in values[count:]]
-    return SearchSpace(space.root, constraints=limits, training=space.training) if share < 1 else space
+    return space.constrained(limits) if share < 1 else space
