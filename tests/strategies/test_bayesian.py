@@ -9,7 +9,7 @@ from netwright.errors import UsageError
 from netwright.predictors.features import Features
 from netwright.predictors.gaussian_process import GaussianProcess
 from netwright.space import OneOf, Op, SearchSpace, choice, integer
-from netwright.strategies import BayesianOptimization, make_strategy
+from netwright.strategies import BayesianOptimization, Exhausted, make_strategy
 from netwright.testing import Simulation, cell_space, example_spaces, synthetic_metrics
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial, TrialState
 
@@ -174,3 +174,20 @@ def test_the_first_proposals_with_scores_are_both_ends(sign: int) -> None:
     counts = [sign * scores(a)["convs"] for a in asked]
     best, worst = counts[::2], counts[1::2]
     assert min(best) - max(worst) >= 4 if sign > 0 else min(worst) - max(best) >= 4
+
+
+@pytest.mark.parametrize("aims", [("accuracy",), ("accuracy", "cost")])
+def test_a_small_space_is_tried_to_its_end(aims: tuple[str, ...]) -> None:
+    """After a value as after a front: when all around what is known was tried, whatever is left is proposed."""
+    space = SearchSpace(training={"a": choice("a", list(range(6))), "b": choice("b", list(range(6)))})
+    goals = [Objective(name, "max" if name == "accuracy" else "min") for name in aims]
+    strategy = BayesianOptimization(space, seed=0, objectives=goals)
+    seen = set()
+    for number in range(36):
+        (proposal,) = strategy.ask(1)
+        seen.add(proposal.architecture)
+        metrics = {name: float(proposal.architecture["a"]) + number % 2 for name in aims}
+        strategy.tell([Trial(number, proposal, 0, TrialState.FINISHED, metrics)])
+    assert len(seen) == 36
+    with pytest.raises(Exhausted):
+        strategy.ask(1)

@@ -183,6 +183,8 @@ class ModelSearch:
         numbers = models.features.numbers([o.architecture for o in known])
         candidates = models.candidates.around(numbers[aim.near].tolist(), numbers[aim.far].tolist())
         candidates = candidates[~np.isin(candidates, numbers)]
+        if not len(candidates):  # all around is known
+            return None
         try:
             worth = aim.worth(models.learner, numbers, candidates, models.features.numbers(list(self._pending)))
             worth = worth + models.feasibility.log_probability(*self._experience.classes(self._pool.rng), candidates)
