@@ -61,6 +61,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "sandwich, alpha-divergence": {"sampling": "sandwich", "divergence": "alpha"},
     "fair": {"sampling": "fair"},
     "progressive": {"sampling": "progressive"},
+    "largest first": {"sampling": "largest-first"},
     "pareto": {"sampling": "pareto"},
 }
 MOST_EPOCHS = 200.0

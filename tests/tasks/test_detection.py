@@ -10,6 +10,7 @@ import netwright as nw
 from netwright import nn
 from netwright.export.runtimes import detection as runtime
 from netwright.supernet import Supernet
+from netwright.tasks.detection import losses
 from netwright.tasks.detection.augmentation import BoxAugmentation
 from netwright.tasks.detection.losses import assign, detection_loss, map_points, overlaps
 from netwright.tasks.detection.references import detection_references, narrowed_detectors
@@ -60,6 +61,32 @@ def test_a_box_that_holds_no_point_is_not_lost() -> None:
     """The nearest point of the finest map answers."""
     found = assign(outputs_at(torch.tensor([[12.0, 12, 18, 18]])), targets_of((14, 14, 17, 17, 0)), POINTS)
     assert int((found.weights > 0).sum()) >= 1
+
+
+def test_rows_that_no_image_of_a_batch_has_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image with thousands of boxes elsewhere costs a batch without them neither time nor its loss."""
+    generator = torch.Generator().manual_seed(0)
+    boxes = torch.cat([POINTS[:, :2] - 20, POINTS[:, :2] + 20], 1) + torch.rand(len(POINTS), 4, generator=generator)
+    outputs = torch.cat([boxes, torch.randn(len(POINTS), 2, generator=generator)], 1).expand(3, -1, -1).clone()
+    few = torch.full((3, 4, 5), -1.0)
+    few[0, 0], few[0, 2] = torch.tensor([8.0, 8, 40, 40, 1]), torch.tensor([60.0, 20, 90, 60, 0])
+    few[1, 3] = torch.tensor([14.0, 14, 17, 17, 0])
+    many = torch.full((3, 900, 5), -1.0)
+    many[:, [0, 5, 600, 899]] = few
+    wide, seen = losses.assign(outputs, many, POINTS), []
+    monkeypatch.setattr(losses, "assign", lambda *arguments: seen.append(arguments[1]) or assign(*arguments))
+    gradients = []
+    for targets in (few, many):
+        leaf = outputs.clone().requires_grad_()
+        loss = detection_loss(leaf, targets, POINTS)
+        loss.backward()
+        gradients.append((loss.detach(), leaf.grad))
+    assert [tuple(targets.shape) for targets in seen] == [(3, 3, 5), (3, 3, 5)]
+    assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
+    found = assign(outputs, seen[1], POINTS)
+    assert torch.equal(found.scores, wide.scores)
+    assert torch.equal(found.weights, wide.weights)
+    assert torch.equal(found.boxes * found.weights[..., None], wide.boxes * wide.weights[..., None])
 
 
 def test_training_a_free_output_finds_the_boxes() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,11 @@ import pytest
 
 from netwright.errors import DataError, MissingDependencyError, SpecError
 from netwright.tasks import load_task
-from netwright.tasks.detection.annotations import MOST_BROKEN
+from netwright.tasks.detection.annotations import MOST_BROKEN, Annotated, Box
 from netwright.tasks.detection.letterbox import GREY, canvas_size
+from netwright.tasks.detection.splitting import split_images
 from netwright.tasks.detection.task import ObjectDetection
+from netwright.tasks.splits import SplitOptions
 
 pytest.importorskip("PIL")
 pytest.importorskip("faster_coco_eval")
@@ -211,6 +215,178 @@ def test_voc_parts_are_those_of_its_image_sets(folder: Path) -> None:
         (sets / f"{name}.txt").write_text("".join(f"{n}\n" for n in numbers), encoding="utf-8")
     task = ObjectDetection.load(folder, image_size=64)
     assert [len(part[1]) for part in (task.train(), task.validation(), task.test())] == [6, 2, 3]
+
+
+def write_lists(folder: Path, **lists: range) -> Path:
+    """ImageSets/Main beside the XML files."""
+    sets = write_voc(folder) / "ImageSets" / "Main"
+    sets.mkdir(parents=True)
+    for name, numbers in lists.items():
+        (sets / f"{name}.txt").write_text("".join(f"{n}\n" for n in numbers), encoding="utf-8")
+    return folder
+
+
+def counts_of(task: ObjectDetection) -> list[int]:
+    return [len(part[1]) for part in (task.train(), task.validation(), task.test())]
+
+
+def test_images_that_no_list_names_are_counted(folder: Path) -> None:
+    """They are left out, and that is told."""
+    task = ObjectDetection.load(write_lists(folder, train=range(6), val=range(6, 8), test=range(8, 11)), image_size=64)
+    assert "1 image(s) that no list in ImageSets/Main names were left out (first: 11.xml)" in task.notes
+
+
+def test_trainval_is_read_where_there_is_no_train(folder: Path) -> None:
+    """What is in val besides is not trained on; without a val a part of it is split off."""
+    path = write_lists(folder, trainval=range(8), test=range(8, 12))
+    assert counts_of(ObjectDetection.load(path, image_size=64)) == [6, 2, 4]
+    (path / "ImageSets" / "Main" / "val.txt").write_text("0\n1\n2\n", encoding="utf-8")
+    assert counts_of(ObjectDetection.load(path, image_size=64)) == [5, 3, 4]
+    (path / "ImageSets" / "Main" / "val.txt").write_text("8\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"test.txt line 1: '8' is in val, too"):
+        ObjectDetection.load(path)
+
+
+def test_lists_that_cannot_be_used_are_named(folder: Path) -> None:
+    """No training list, and a list that is no text."""
+    path = write_lists(folder, val=range(8, 12))
+    with pytest.raises(DataError, match=r"lists val, but no training part; add train.txt or trainval.txt"):
+        ObjectDetection.load(path)
+    (path / "ImageSets" / "Main" / "train.txt").write_bytes(b"0\n\xff\n")
+    with pytest.raises(DataError, match=r"train.txt' is no UTF-8 text: invalid start byte at byte 2"):
+        ObjectDetection.load(path)
+
+
+def test_an_image_in_two_parts_is_refused_whatever_the_format(folder: Path) -> None:
+    """Files of one part each that name the same images, and one image under two names."""
+    for name in ("train", "val", "test"):
+        (folder / f"{name}.csv").write_text(rows(4), encoding="utf-8")
+    says = (
+        r"train.csv line 2: the image '0.png' is in the train part here and in the test part in test.csv line 2; leave"
+    )
+    with pytest.raises(DataError, match=says):
+        ObjectDetection.load(folder)
+    for name in ("train", "val", "test"):
+        (folder / f"{name}.csv").unlink()
+        (folder / f"{name}.json").write_text(json.dumps(coco()), encoding="utf-8")
+    with pytest.raises(DataError, match=r"train.json images\[0\]: .*in the test part in test.json images\[0\]"):
+        ObjectDetection.load(folder)
+    lines = [f"{n}.png,8,10,28,30,a,{('train', 'val', 'test')[n % 3]}\n" for n in range(12)]
+    with pytest.raises(DataError, match=r"line 14: the image '0.png' is in the test part here and in the train part"):
+        load(folder, HEADER.strip() + ",split\n" + "".join(lines) + "./0.png,9,9,20,20,a,test\n")
+
+
+def test_an_image_that_is_named_again_in_its_part_is_one(folder: Path) -> None:
+    """Its boxes are put together, and that is told."""
+    task = load(folder, rows() + "./0.png,30,40,45,55,b\n")
+    assert sum(counts_of(task)) == 12
+    assert "1 image(s) that are named again were joined with what names them first (first: boxes.csv line 14)" in (
+        task.notes
+    )
+    boxes = np.concatenate([part[1] for part in (task.train(), task.validation(), task.test())])
+    assert sorted((boxes[..., 4] >= 0).sum(1).tolist()) == [1] * 11 + [2]
+    content = coco()
+    content["images"].append({"id": 50, "file_name": "3.png"})
+    content["annotations"].append({"id": 50, "image_id": 50, "category_id": 7, "bbox": [30, 20, 9, 9]})
+    task = load(folder, json.dumps(content), "boxes.json")
+    assert sum(counts_of(task)) == 12
+    assert any("named again" in note and "images[12]" in note for note in task.notes)
+    content["images"][3] |= {"width": 80, "height": 60}
+    content["images"][12] |= {"width": 40, "height": 30}
+    with pytest.raises(DataError, match=r"images\[12\]: '3.png' has another size than in boxes.json images\[3\]"):
+        load(folder, json.dumps(content), "boxes.json")
+
+
+@pytest.mark.parametrize("rare", range(12))
+def test_a_class_of_one_image_stays_in_the_training_part(folder: Path, rare: int) -> None:
+    """Wherever it stands; the other parts do not score it."""
+    lines = [f"{n}.png,8,10,28,30,{'z' if n == rare else 'a'}\n" for n in range(12)]
+    task = load(folder, HEADER + "".join(lines))
+    assert counts_of(task) == [8, 2, 2]
+    assert [1 in part[1][..., 4] for part in (task.train(), task.validation(), task.test())] == [True, False, False]
+
+
+def test_images_that_training_needs_are_moved_back_and_counted() -> None:
+    """Where most images are drawn for another part, each class is still learned from, and each part has boxes."""
+    classes = ["a"] * 9 + ["b", "b", "c", ""]
+    images = [
+        Annotated(Path(f"{n}.png"), f"line {n}", (Box(name, (1.0, 1.0, 9.0, 9.0), f"line {n}"),) if name else ())
+        for n, name in enumerate(classes)
+    ]
+    parts, notes = split_images(images, SplitOptions(0, 0.5, 0.8))
+    assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(13))
+    assert {classes[row] for row in parts["train"]} >= {"a", "b", "c"}
+    assert all(any(classes[row] for row in parts[part]) for part in ("val", "test"))
+    assert re.match(
+        r"\d image\(s\) drawn for the test part stay in the training part, .* \(first: line \d+\)", notes[0]
+    )
+    again, _ = split_images(images, SplitOptions(7, 0.5, 0.8))
+    assert np.array_equal(again["test"], parts["test"])
+    alone = [replace(image, boxes=(Box(f"{n}", (1, 1, 9, 9), ""),)) for n, image in enumerate(images)]
+    with pytest.raises(DataError, match="split off for the test part: each of the 13 has a class that no other"):
+        split_images(alone, SplitOptions())
+
+
+def test_corners_as_parts_of_the_sides_are_refused(folder: Path) -> None:
+    """In any format; the cure is named."""
+    says = (
+        r"all corners of the 12 boxes are at most about 1 \(the first: 0.1, 0.1, 0.5, 0.9\); .* multiply by width and"
+    )
+    with pytest.raises(DataError, match=f"boxes.csv line 2: {says}"):
+        load(folder, rows().replace("8,10,28,30", "0.1,0.1,0.5,0.9"))
+    content = coco()
+    for entry in content["annotations"]:
+        entry["bbox"] = [0.1, 0.1, 0.4, 0.8]
+    with pytest.raises(DataError, match=rf"annotations\[0\]: {says}"):
+        load(folder, json.dumps(content), "boxes.json")
+    lines = [
+        f"{n}.png,{'.1,.1,.5,.9' if n > 8 else '8,10,28,30'},a,{'test' if n > 8 else 'train'}\n" for n in range(12)
+    ]
+    with pytest.raises(DataError, match="line 11: all corners of the 3 boxes are at most about 1"):
+        load(folder, HEADER.strip() + ",split\n" + "".join(lines))
+
+
+def test_sizes_that_annotations_declare_are_compared_with_the_files(folder: Path) -> None:
+    """COCO's width and height, and VOC's size; 0 and nothing mean that they are not known."""
+    from PIL import Image
+
+    content = coco()
+    for n, entry in enumerate(content["images"]):
+        entry.update({"width": 80, "height": 60} if n % 2 else {"width": 0, "height": None})
+    task = load(folder, json.dumps(content), "boxes.json")
+    assert sum(counts_of(task)) == 12
+    content["images"][3].update(width=160, height=120)
+    content["images"][5].update(width=160, height=120)
+    with pytest.raises(
+        DataError, match=r"images\[3\]: .*for 160 x 120 pixels, but .*3.png' has 80 x 60 \(2 such images"
+    ):
+        load(folder, json.dumps(content), "boxes.json")
+    content["images"][3].update(width="wide", height=120)
+    with pytest.raises(DataError, match=r"images\[3\]: width is 'wide', not a finite number"):
+        load(folder, json.dumps(content), "boxes.json")
+    content["images"][3].update(width=80, height=60)
+    content["images"][5].update(width=80, height=60)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.open(folder / "images" / "3.png").save(folder / "images" / "3.png", exif=turned)
+    with pytest.raises(
+        DataError, match=r"images\[3\]: .*for 80 x 60 pixels, but '3.png' has 60 x 80; files are turned"
+    ):
+        load(folder, json.dumps(content), "boxes.json")
+    Image.open(folder / "images" / "5.png").save(folder / "images" / "3.png")
+    (folder / "boxes.json").unlink()
+    path = write_voc(folder) / "Annotations" / "3.xml"
+    text = path.read_text(encoding="utf-8")
+    for width, height in ((0, 0), (80, 60), (60, 80)):
+        size = f"<annotation><size><width>{width}</width><height>{height}</height></size>"
+        path.write_text(text.replace("<annotation>", size), encoding="utf-8")
+        if width <= height and width:
+            with pytest.raises(
+                DataError, match=r"3.xml: .*for 60 x 80 pixels, .*has 80 x 60; files are turned as their"
+            ):
+                ObjectDetection.load(folder, image_size=64)
+        else:
+            assert sum(counts_of(ObjectDetection.load(folder, image_size=64))) == 12
 
 
 def test_options_and_paths_are_checked(folder: Path) -> None:

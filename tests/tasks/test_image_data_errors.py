@@ -94,7 +94,7 @@ ARRAYS: dict[str, tuple[dict[str, Callable[[dict[str, np.ndarray]], object]], st
     "complex labels": ({"y_train": lambda d: d["y_train"] + 0j}, r"labels are of type complex128; give whole numbers"),
     "unknown test label": (
         {"y_test": lambda d: d["y_test"] + 4 * (np.arange(10) == 9)},
-        r"labels of x_test of set\.npz: 1 label\(s\) that the training part does not have: 5; it has 0, 1",
+        r"x_test of set\.npz: 1 label\(s\) that the training part does not have: 5; it has 0, 1; the first is row 9",
     ),
     "negative test label": ({"y_test": lambda d: d["y_test"] - 1}, r"does not have: -1; it has 0, 1"),
     "strings against numbers": (
@@ -560,7 +560,8 @@ def test_wrong_split_folders_are_refused(tmp_path: Path) -> None:
     make_folder(tmp_path / "test", ("cat", "fox"))
     refused(
         tmp_path,
-        r"labels of test/ of .*: 1 label\(s\) that the training part does not have: 'fox'; it has 'cat', 'dog'",
+        r"labels of test/ of .*: 1 label\(s\) that the training part does not have: 'fox'; it has 'cat', 'dog'; "
+        r"the first is .*test/fox/0\.png",
     )
     make_folder(tmp_path / "few" / "x", ("cat", "dog"), n=2)
     refused(

@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import netwright as nw
 from netwright import nn
 from netwright.errors import DataError, SpecError
 from netwright.tasks import load_task
-from netwright.tasks.language_model import LanguageModelling, windows
+from netwright.tasks.language_model import LanguageModelling, tokens_of, windows
+from netwright.tasks.subwords import Characters, Subwords
 
 LINES = ["to be or not to be, that is the question.", "all the world's a stage, and all the men and women players."]
 TEXT = "\n".join(LINES * 40)
@@ -66,6 +69,21 @@ def test_characters_that_are_not_known_are_counted(task: LanguageModelling) -> N
     """They are one token, and a note tells how many there are."""
     assert any("test: 1 characters" in note for note in task.notes)
     assert 0 in task.test()[1]
+
+
+@given(st.text(st.characters() | st.sampled_from("ab \n\r\t\x85\u2028")), st.booleans())
+def test_tokens_are_those_of_the_vocabulary(text: str, subwords: bool) -> None:
+    """Whatever the text is, and however it is cut for it."""
+    known = Subwords(("100 101", "35 100", "259 13"), keep_spaces=True) if subwords else Characters("ab \n\U0001f600")
+    found = tokens_of(known, text)
+    assert found.dtype == np.int16
+    assert found.tolist() == known.encode(text)
+
+
+def test_a_text_longer_than_a_block_is_whole() -> None:
+    """The blocks in which characters are looked up leave no seam."""
+    text = "abc" * (1 << 19)
+    assert np.array_equal(tokens_of(Characters("ab"), text), np.tile(np.array([1, 2, 0], dtype=np.int16), 1 << 19))
 
 
 def test_parts_are_files_or_the_end_of_the_text(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from netwright.errors import DataError
 from netwright.export.runtime import read_weights
 from netwright.tasks import load_task
 from netwright.tasks.text_classification import TextClassification
+from netwright.tasks.text_tables import read_labelled
 
 pytest.importorskip("tokenizers")
 
@@ -57,7 +58,8 @@ def test_a_file_is_read_and_split_by_classes(tmp_path: Path) -> None:
         ("words,mark\na,b\n", r"names the columns words, mark; say which"),
         ("text,label\n", "has no texts"),
         ("text,label\n" + "good film,yes\n" * 50, r"one class only \('yes'\)"),
-        ("text,label\n" + "good film,yes\n" * 5, "5 texts are too few"),
+        ("text,label\n" + "good film,yes\n" * 5, r"t\.csv: 5 texts are too few"),
+        ('text,label\n"a\nb",c\n"d\ne"\n', r"t\.csv, line 4: 1 columns"),
     ],
 )
 def test_what_cannot_be_used_is_refused(tmp_path: Path, text: str, says: str) -> None:
@@ -69,11 +71,85 @@ def test_what_cannot_be_used_is_refused(tmp_path: Path, text: str, says: str) ->
 
 
 def test_classes_of_the_test_part_must_be_known(tmp_path: Path) -> None:
-    """The text is named by its number."""
+    """The text is named by the line on which it begins, empty ones counted; by its number where there is no file."""
     _write(tmp_path / "train.csv", ROWS)
-    _write(tmp_path / "test.csv", [*ROWS[:3], ("x", "goood")])
-    with pytest.raises(DataError, match=r"test text 4: unknown class 'goood'.*good"):
+    _write(tmp_path / "test.csv", [*ROWS[:2], ("", "good"), ("over\ntwo lines", "bad"), ("x", "goood")])
+    with pytest.raises(DataError, match=r"test\.csv, line 7: unknown class 'goood'.*good"):
         load_task("text-classification", tmp_path)
+    parts = {"train": ROWS, "validation": [ROWS[0], ("x", "goood")], "test": ROWS}
+    with pytest.raises(DataError, match="validation text 2: unknown class 'goood'"):
+        TextClassification.from_texts(parts, vocabulary=300)
+
+
+UNPAIRED = [(f"text {n}", "good" if n % 2 else "bad") for n in range(40)]
+UNPAIRED[5], UNPAIRED[30] = ('"so he said', "good"), ('"yes" she said', "bad")
+SWALLOWED = [*UNPAIRED[:30], ('she said yes"', "bad"), *UNPAIRED[31:]]
+"""Here quotes pair, and all between them would be one text."""
+
+
+def _table(path: Path, rows: list[tuple[str, str]], between: str) -> Path:
+    path.write_text("".join(between.join(row) + "\n" for row in [("text", "label"), *rows]), encoding="utf-8")
+    return path
+
+
+def test_a_quote_that_is_not_closed_swallows_no_lines(tmp_path: Path) -> None:
+    """A .csv file is refused by the line where the quote begins, or the note tells how far a text goes."""
+    notes: list[str] = []
+    with pytest.raises(DataError, match=r"t\.csv, line 7: .*close a quote at the end of its cell"):
+        read_labelled(_table(tmp_path / "t.csv", UNPAIRED, ","), "", "", notes)
+    with pytest.raises(DataError, match=r"t\.csv, line 7: unexpected end of data"):
+        read_labelled(_table(tmp_path / "t.csv", UNPAIRED[:30], ","), "", "", notes)
+    found = read_labelled(_table(tmp_path / "t.csv", SWALLOWED, ","), "", "", notes)
+    assert len(found.rows) == 15
+    assert notes == ["t.csv: 1 rows go over several lines, that of line 7 over 26"]
+    assert found.place(6) == f"{tmp_path / 't.csv'}, line 33"
+
+
+@pytest.mark.parametrize("rows", [UNPAIRED, UNPAIRED[:30], SWALLOWED])
+def test_quotes_of_tsv_files_may_be_signs(tmp_path: Path, rows: list[tuple[str, str]]) -> None:
+    """Where they do not pair, or would join whole rows, each line is a row, and a note says so."""
+    notes: list[str] = []
+    found = read_labelled(_table(tmp_path / "t.tsv", rows, "\t"), "", "", notes)
+    assert found.rows == rows
+    assert len(notes) == 1
+    assert notes[0].startswith("t.tsv: quotes are read as signs of the text (line 7: ")
+    assert notes[0].isprintable()
+
+
+def test_quotes_of_tsv_files_are_taken_off_where_they_pair(tmp_path: Path) -> None:
+    """As in a .csv file; a text may go over several lines, which is told."""
+    notes: list[str] = []
+    quoted = [('"so he said"', "good"), ('"he said ""no"""', "bad"), ('"two\nlines"', "bad")]
+    found = read_labelled(_table(tmp_path / "t.tsv", quoted[:2], "\t"), "", "", notes)
+    assert found.rows == [("so he said", "good"), ('he said "no"', "bad")]
+    assert notes == []
+    found = read_labelled(_table(tmp_path / "t.tsv", quoted, "\t"), "", "", notes)
+    assert found.rows[2] == ("two lines", "bad")
+    assert found.lines == [2, 3, 4]
+    assert notes == ["t.tsv: 1 rows go over several lines, that of line 4 over 2"]
+
+
+def test_small_classes_are_split_together(tmp_path: Path) -> None:
+    """Of classes of three texts each part has its share, and none loses all its texts."""
+    rows = [(f"text {n} of {c}", f"class{c}") for c in range(20) for n in range(3)]
+    task = load_task("text-classification", _write(tmp_path / "t.csv", rows))
+    assert isinstance(task, TextClassification)
+    assert {part: len(texts) for part, texts in task.parts.items()} == {"test": 9, "validation": 8, "train": 43}
+    assert task.num_classes == 20
+    assert len({label for _, label in task.parts["test"]}) == 9
+
+
+def test_a_column_that_is_none_of_classes_is_refused(tmp_path: Path) -> None:
+    """By its name: too many classes in all, or hardly a text of each."""
+    with pytest.raises(
+        DataError, match=r"t\.csv: column 'label', the class, has 30 different values in 40 texts; .*NAME"
+    ):
+        load_task("text-classification", _write(tmp_path / "t.csv", [(f"a {n}", str(n % 30)) for n in range(40)]))
+    rows = [(f"a {n}", str(n % 1001)) for n in range(2002)]
+    with pytest.raises(DataError, match=r"has 1001 different values in 2002 texts; at most 1000, and two texts each"):
+        load_task("text-classification", _write(tmp_path / "t.csv", rows))
+    with pytest.raises(DataError, match="the training texts have 1001 classes; at most 1000"):
+        TextClassification.from_texts({"train": rows, "validation": rows, "test": rows})
 
 
 def test_every_reference_is_of_the_space_and_builds(tmp_path: Path) -> None:

@@ -8,14 +8,19 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import netwright as nw
 from netwright import nn
-from netwright.errors import DataError, SpecError
+from netwright.errors import DataError, MissingDependencyError, SpecError
+from netwright.export import model_source
+from netwright.export.runtimes import translation as runtime
 from netwright.tasks import load_task
+from netwright.tasks.subwords import Subwords
 from netwright.tasks.translation import Translation
 from netwright.tasks.translation.files import read_corpora
 
@@ -182,6 +187,77 @@ def test_options_have_ranges(data: Path, option: dict[str, object]) -> None:
         _load(data, **option)
 
 
+def test_longer_pairs_of_all_parts_are_counted() -> None:
+    """Training pairs are left out; of others the beginning is read, which is told, too."""
+    long = (" ".join(["a man"] * 60), "ein Mann")
+    parts = {"train": [*PAIRS * 20, long], "validation": [*PAIRS[:9], long], "test": [*PAIRS[:7], long, long[::-1]]}
+    task = Translation.from_pairs(parts, vocabulary=320)
+    room = f"of more than {task.source_length} source or {task.target_length} target tokens"
+    assert task.notes[:3] == (
+        f"1 training pairs {room} are left out",
+        f"of 1 validation pairs {room} the beginnings are read",
+        f"of 2 test pairs {room} the beginnings are read",
+    )
+    assert len(task.parts["train"]) == 20 * len(PAIRS)
+    assert len(task.parts["test"]) == len(task.test()[1]) == 9
+
+
+class _Recorder(torch.nn.Module):
+    """Stands for a network: keeps the sources that it is to translate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.seen: list[list[int]] = []
+
+    def translate(self, rows: torch.Tensor, most: int, beams: int) -> torch.Tensor:
+        self.seen += rows.tolist()
+        return torch.full((len(rows), 1), 2)
+
+
+ODD = ["Das  HAUS", "J\u030c\x00\u00c4", "\u0130stanbul", "stra\u1e9ee", *(ours.title() for ours, _ in PAIRS[:5])]
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_an_exported_network_reads_texts_as_the_task_does(
+    data: Path, lowercase: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In lower case, too, where the network learned that: both make the same rows of the same texts."""
+    task = _load(data, lowercase=lowercase)
+    for name, value in task.export_info().constants.items():
+        assert hasattr(runtime, name)
+        monkeypatch.setattr(runtime, name, value)
+    monkeypatch.setattr(runtime, "Subwords", Subwords, raising=False)
+    ours, theirs = _Recorder(), _Recorder()
+    task.translate(ours, ODD)
+    runtime.translate(theirs, ODD)
+    assert ours.seen == theirs.seen
+
+
+@pytest.mark.parametrize("lowercase", [False, True])
+def test_model_py_knows_whether_it_reads_lower_case(data: Path, lowercase: bool) -> None:
+    """A text in capitals is, for it, the one that was learned from, or it is another."""
+    task = _load(data, lowercase=lowercase)
+    space = _space(task)
+    term = task.network(space, space.sample(np.random.default_rng(0)))
+    module: dict[str, Any] = {"__name__": "model"}
+    exec(model_source(term, task.export_info()), module)
+    assert [module["clean"](text) for text in ODD] == [task.prepared(text) for text in ODD]
+    learned = [ours for ours, _ in task.parts["train"]]
+    assert ([module["clean"](text.upper()) for text in learned] == learned) is lowercase
+
+
+def test_a_missing_library_is_found_before_a_search(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without sacrebleu, which measures at the end only, nothing is loaded."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sacrebleu"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+    with pytest.raises(MissingDependencyError, match=r"sacrebleu.*netwright\[text\]"):
+        _load(data)
+    with pytest.raises(MissingDependencyError, match="sacrebleu"):
+        Translation.from_pairs({"train": PAIRS, "validation": PAIRS, "test": PAIRS})
+
+
 def test_every_reference_is_of_the_space_and_builds(data: Path) -> None:
     """So do smaller ones where a limit refuses them."""
     task = _load(data)
@@ -226,8 +302,6 @@ def test_from_files_to_translations(data: Path, tmp_path: Path) -> None:
     again = {(one["split"], one["runtime"], one["metric"]) for one in card["check"]["rescored"]}
     assert ("test", "onnxruntime", "perplexity") in again
     assert len(again) == 8
-
-    import torch
 
     from netwright.export.runtime import read_weights
 

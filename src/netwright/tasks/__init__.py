@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from netwright.errors import CapabilityError, NetwrightError, SpecError, one_line, unknown, wrong
 from netwright.python_files import import_file
+from netwright.tasks.options import require_options
 
 if TYPE_CHECKING:
     from netwright.tasks.base import Task
@@ -192,7 +193,7 @@ def load_task(name: str, data: str | Path, *, seed: int = 0, **options: object) 
         The task, its data checked.
 
     Raises:
-        SpecError: unknown task, or an option that it does not have.
+        SpecError: unknown task, an option that it does not have, or a value of another type than the option's.
         DataError: data that cannot be used.
         CapabilityError: a task of one's own raised something else, or is none.
 
@@ -202,7 +203,7 @@ def load_task(name: str, data: str | Path, *, seed: int = 0, **options: object) 
     """
     found = task_class(name)
     load = getattr(found, "load", found)
-    require_options(name, load, options)
+    options = require_options(name, load, options)
     if task_file(name) is None:
         return cast("Task", load(data, seed=seed, **options))
     try:
@@ -215,23 +216,6 @@ def load_task(name: str, data: str | Path, *, seed: int = 0, **options: object) 
             "mend it"
         ) from error
     return require_task(task, name)
-
-
-def require_options(name: str, load: Any, options: Mapping[str, object]) -> None:
-    """Refuse options that a task does not have.
-
-    Raises:
-        SpecError: names the option and those there are.
-    """
-    from inspect import Parameter, signature
-
-    known = signature(load).parameters
-    if any(p.kind is Parameter.VAR_KEYWORD for p in known.values()):
-        return
-    allowed = [n for n, p in known.items() if p.kind is Parameter.KEYWORD_ONLY and n != "seed"]
-    for option in options:
-        if option not in allowed:
-            raise SpecError(unknown(f"option of the task {one_line(name)}", option, allowed))
 
 
 def require_task(task: Any, name: str) -> Task:

@@ -7,9 +7,10 @@ classes are of very different size, training can weight them, and the mean recal
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,8 @@ from netwright.errors import DataError, SpecError, wrong
 from netwright.tasks.augmentation import mirroring_helps
 from netwright.tasks.formats import read
 from netwright.tasks.formats.array_files import ArrayFiles
-from netwright.tasks.formats.parts import Array, Layout, Part, RawData, ReadOptions
+from netwright.tasks.formats.folder import FolderPart
+from netwright.tasks.formats.parts import Array, Layout, Part, RawData, ReadOptions, printable
 from netwright.tasks.image_options import image_size_of, pretrained_file, require_layout
 from netwright.tasks.image_task import ImageTask, Labels, arrays
 from netwright.tasks.labels import Classes
@@ -151,6 +153,11 @@ class ImageClassification(ImageTask):
     def _learn(self, raw: RawData) -> Labels:
         return Classes.learn(raw.train.labels(), f"labels of {raw.train.where}")
 
+    def _encode_labels(self, part: Part) -> NDArray[np.int64]:
+        """Also say where a label stands that is not known: its row in an array, or its file."""
+        place = partial(_file, part) if isinstance(part, FolderPart) else "row {}".format
+        return cast("Classes", self.classes).encode(part.labels(), f"labels of {part.where}", place)
+
     def _counts(self, targets: NDArray[Any]) -> NDArray[np.int64]:
         return np.bincount(targets, minlength=self.num_classes).astype(np.int64)
 
@@ -185,6 +192,10 @@ class ImageClassification(ImageTask):
             return [*notes, f"the classes are imbalanced: {seen}; training weights them"]
         cure = "--task-option balance=loss weights classes in training, --objective balanced_accuracy compares by it"
         return [*notes, f"the classes are imbalanced: {seen}; {cure}"]
+
+
+def _file(part: FolderPart, row: int) -> str:
+    return printable(str(part.files[row]))
 
 
 def inverse_frequencies(counts: NDArray[np.int64]) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,18 +65,19 @@ class Classes:
         escaped = (str(value).encode("utf-8", "backslashreplace").decode() for value in self.values)
         return tuple(name if counts[name] == 1 else other for name, other in zip(names, escaped, strict=True))
 
-    def encode(self, labels: Array, where: str) -> NDArray[np.int64]:
+    def encode(self, labels: Array, where: str, place: Callable[[int], str] | None = None) -> NDArray[np.int64]:
         """Turn labels into class numbers.
 
         Args:
             labels: labels in any accepted form.
             where: name of the part, for messages.
+            place: where the example of a row stands, for messages, such as ``row 3`` or a file and line.
 
         Returns:
             (N,) numbers from 0 to C-1.
 
         Raises:
-            DataError: labels that are not among the training part's; they are named.
+            DataError: labels that are not among the training part's; they are named, and the place of the first.
         """
         flat, known = _flat(labels, where), np.array(self.values)
         if (flat.dtype.kind == "U") != (known.dtype.kind == "U"):
@@ -83,11 +85,13 @@ class Classes:
                 f"{where}: labels are {_kind(flat)}, those of the training part are {_kind(known)}; use one kind"
             )
         number = np.searchsorted(known, flat).clip(max=len(known) - 1)
-        strange = np.unique(flat[known[number] != flat]).tolist()
-        if strange:
+        rows = np.flatnonzero(known[number] != flat)
+        if len(rows):
+            strange = np.unique(flat[rows]).tolist()
+            first = f"; the first is {place(int(rows[0]))}" if place is not None else ""
             raise DataError(
                 f"{where}: {len(strange)} label(s) that the training part does not have: {_list(strange)}; "
-                f"it has {_list(self.values)}"
+                f"it has {_list(self.values)}{first}"
             )
         return number.astype(np.int64)
 

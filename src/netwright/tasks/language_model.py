@@ -8,8 +8,10 @@ beginning with at least half a window before them. Knows no search spaces.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
@@ -35,6 +37,9 @@ UNITS = ("characters", "subwords")
 _HELD_OUT = 0.05
 _FEWEST_WINDOWS = 4
 _FULL_TOKENS = 4e7
+_BLOCK = 1 << 20
+"""Characters that are looked up at once."""
+
 PARTS: Mapping[str, tuple[str, ...]] = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),
@@ -68,7 +73,7 @@ class LanguageModelling(LearningTask):
 
     def __init__(self, texts: Mapping[str, str], vocabulary: Vocabulary, context: int, **others: object) -> None:
         self.texts, self.vocabulary, self.context = texts, vocabulary, context
-        tokens = {part: np.array(vocabulary.encode(text), dtype=np.int16) for part, text in texts.items()}
+        tokens = {part: tokens_of(vocabulary, text) for part, text in texts.items()}
         self.num_tokens = {part: len(found) for part, found in tokens.items()}
         for part, found in tokens.items():
             if len(found) < _FEWEST_WINDOWS * context:
@@ -235,6 +240,26 @@ class LanguageModelling(LearningTask):
         """What is learned from, in one line."""
         sizes = ", ".join(f"{part} {self.num_tokens[part]}" for part in PARTS)
         return f"{self.data_name}: {sizes} tokens of {len(self.vocabulary)}, in windows of {self.context}"
+
+
+def tokens_of(vocabulary: Vocabulary, text: str) -> NDArray[np.int16]:
+    """What ``vocabulary.encode(text)`` gives, (n,), without a list of an object a token.
+
+    Example:
+        >>> tokens_of(Characters("ab"), "abcb").tolist()
+        [1, 2, 0, 2]
+    """
+    if isinstance(vocabulary, Subwords):  # no token goes over the end of a line
+        lines = io.StringIO(text, newline="\n")
+        return np.fromiter((token for line in lines for token in vocabulary.encode(line)), dtype=np.int16)
+    numbers = np.zeros(sys.maxunicode + 1, dtype=np.int16)
+    for character, number in vocabulary.numbers.items():
+        numbers[ord(character)] = number
+    found = np.empty(len(text), dtype=np.int16)
+    for start in range(0, len(text), _BLOCK):
+        codes = text[start : start + _BLOCK].encode("utf-32-le", "surrogatepass")
+        found[start : start + _BLOCK] = numbers[np.frombuffer(codes, dtype="<u4")]
+    return found
 
 
 def windows(tokens: NDArray[np.int16], length: int, step: int) -> Examples:

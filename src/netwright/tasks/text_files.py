@@ -1,12 +1,29 @@
-"""Reads text files in UTF-8, also compressed (.gz); what is wrong is told with file and line."""
+"""Reads text files in UTF-8, also compressed (.gz), and tables in them; what is wrong is told with file and line."""
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import zlib
 from pathlib import Path
+from typing import NamedTuple
 
 from netwright.errors import DataError
+
+
+class Record(NamedTuple):
+    """A row of a table.
+
+    Args:
+        line: on which it begins, counted from 1.
+        cells: of all columns.
+        num_lines: that it goes over.
+    """
+
+    line: int
+    cells: list[str]
+    num_lines: int = 1
 
 
 def read_text(path: Path) -> str:
@@ -30,3 +47,64 @@ def read_text(path: Path) -> str:
         line = data[: error.start].count(b"\n") + 1
         cure = "save it as UTF-8 (iconv -f latin1 -t utf-8)"
         raise DataError(f"{path}, line {line}: byte {data[error.start]:#04x} is no UTF-8; {cure}") from None
+
+
+def read_records(path: Path, notes: list[str]) -> list[Record]:
+    """Rows of a table; empty lines are left out.
+
+    A quote that begins a cell has to be closed. In a .tsv file quotes may be signs of the text, too: they are where
+    they do not pair, and where a row would go over several lines that are whole rows themselves.
+
+    Args:
+        path: of a .csv or .tsv file (perhaps .gz).
+        notes: gets how quotes were read, where a person may have meant it otherwise.
+
+    Raises:
+        DataError: it cannot be read, or its quotes do not pair; names the line where the row begins.
+    """
+    text, tabs = read_text(path), path.name.removesuffix(".gz").endswith(".tsv")
+    try:
+        found = _quoted(text, "\t" if tabs else ",")
+    except csv.Error as error:
+        if not tabs:
+            cure = "close a quote at the end of its cell, and double those within"
+            raise DataError(f"{path}, {error}; {cure}") from None
+        notes.append(f"{path.name}: quotes are read as signs of the text ({error})")
+        return _plain(text)
+    several = [record for record in found if record.num_lines > 1]
+    if not several:
+        return found
+    longest = max(several, key=lambda record: record.num_lines)
+    plain = _plain(text) if tabs else []
+    if len({len(record.cells) for record in plain}) == 1:
+        reason = f"line {longest.line}: each line is a row of its own"
+        notes.append(f"{path.name}: quotes are read as signs of the text ({reason})")
+        return plain
+    span = f"that of line {longest.line} over {longest.num_lines}"
+    notes.append(f"{path.name}: {len(several)} rows go over several lines, {span}")
+    return found
+
+
+def _plain(text: str) -> list[Record]:
+    """Lines of cells with tabs between, whatever signs are in them."""
+    return [Record(number, line.split("\t")) for number, line in enumerate(text.split("\n"), start=1) if line]
+
+
+def _quoted(text: str, delimiter: str) -> list[Record]:
+    """Rows whose cells may stand in quotes.
+
+    Raises:
+        csv.Error: the quotes do not pair; names the line where the row begins.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    found: list[Record] = []
+    begins = 1
+    try:
+        for cells in reader:
+            if cells:
+                found.append(Record(begins, cells, reader.line_num - begins + 1))
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        reason = str(error).replace("'\t'", "a tab")
+        raise csv.Error(f"line {begins}: {reason}") from None
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from netwright.study.setup import first_plan
 from netwright.supernet.differentiable.of_task import search_task
 from netwright.supernet.differentiable.options import Options
 from netwright.tasks import load_task
+from netwright.tasks.graphs.task import macro_f1
 from netwright.types import Fidelity
 
 
@@ -116,6 +118,18 @@ BAD: tuple[tuple[dict[str, Any], str], ...] = (
     ({"x": np.full((24, 3), np.nan)}, "features of 24 node.* NaN or infinite, the first of node 0"),
     ({"edge_index": None}, "has no array edge_index"),
     ({"feat_indptr": np.arange(25)}, "sparse features are feat_indptr.*only feat_indptr"),
+    (
+        {"y": np.where(np.arange(24) == ring()["val_idx"][2], 7, ring()["y"])},
+        rf"ring.npz: y\[{ring()['val_idx'][2]}\], validation nodes: 1 label.* does not have: 7",
+    ),
+    (
+        {"train_idx": None, "val_idx": None, "test_idx": None, "y": np.where(np.arange(24) == 5, 9, ring()["y"])},
+        r"ring.npz: y\[5\]: the class 9 has 1 node.* to be split, fewer than 3; give the parts",
+    ),
+    (
+        {"x": None, "edge_index": np.array([[0, 1], [1, 5_000_000_000]])},
+        r"ring.npz: edge_index\[:, 1\]: node 5000000000, but labels and edges name 25 nodes; number the nodes from 0",
+    ),
 )
 
 
@@ -134,6 +148,19 @@ BAD_TABLES: tuple[tuple[dict[str, str], str], ...] = (
     ({"split": "0,train\n1,holdout\n"}, "split.csv, line 2: unknown part 'holdout'"),
     ({"features": "1,0\n0,x\n"}, "features.csv.*'x' in column"),
     ({"edges": ""}, "has no edges.csv"),
+    ({"edges": "0,1\n1,--2\n"}, "edges.csv, line 2: '--2' is no number of a node"),
+    (
+        {"labels": "0,a\n1,b\n2,a\n3,zebra\n", "split": "0,train\n1,train\n2,val\n3,test\n"},
+        "labels.csv, line 4, test nodes: 1 label.* does not have: 'zebra'",
+    ),
+    (
+        {"labels": "node,label\n0,a\n1,a\n2,a\n3,b\n4,b\n", "split": ""},
+        "labels.csv, line 5: the class 'b' has 2 node.* to be split, fewer than 3",
+    ),
+    (
+        {"features": "", "labels": "0,a\n1,b\n999999999999,a\n"},
+        "labels.csv, line 3: node 999999999999, but labels and edges name 25 nodes; number the nodes from 0 without",
+    ),
 )
 
 
@@ -142,6 +169,35 @@ def test_what_cannot_be_used_in_tables_is_named(tmp_path: Path, changes: dict[st
     """File and line."""
     with pytest.raises(DataError, match=message):
         load_task("node-classification", a_folder(tmp_path, **changes))
+
+
+def test_classes_of_three_nodes_are_split_into_three_parts(tmp_path: Path) -> None:
+    """One for each part; where one part is missing, two are enough."""
+    labels = "".join(f"{n},{'c' if n < 3 else 'ab'[n % 2]}\n" for n in range(24))
+    task = load_task("node-classification", a_folder(tmp_path, labels=labels, split=""))
+    assert [(part[1] == 2).sum() for part in (task.train(), task.validation(), task.test())] == [1, 1, 1]
+    split = "".join(f"{n},{'test' if n % 8 == 0 else 'train'}\n" for n in range(24))
+    task = load_task("node-classification", a_folder(tmp_path, labels=labels, split=split))
+    assert [(part[1] == 2).sum() for part in (task.train(), task.validation(), task.test())] == [1, 1, 1]
+
+
+def test_macro_f1_is_that_of_scikit_learn() -> None:
+    """To the last bit, also with classes that do not occur or are never answered."""
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    for classes in (2, 3, 7, 40):
+        for _ in range(5):
+            wanted, found = rng.integers(0, classes, 30), rng.integers(0, classes + 1, 30)
+            ours = macro_f1(wanted, found)
+            assert ours == metrics.f1_score(wanted, found, labels=np.unique(wanted), average="macro", zero_division=0)
+
+
+def test_scores_need_no_scikit_learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not installed with netwright."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sklearn"] or ["sklearn"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    answers = [(torch.eye(2)[[0, 0, 1, 0]], torch.tensor([0, 0, 1, 1]))]
+    assert load(tmp_path).scores(answers)["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
 
 
 def test_options_are_checked(tmp_path: Path) -> None:
@@ -170,14 +226,12 @@ def test_points_of_the_space_build_and_are_counted(tmp_path: Path, x: Any) -> No
 
 
 def test_a_network_learns_the_halves(tmp_path: Path) -> None:
-    """A few steps tell them apart, and macro F1 is scikit-learn's."""
+    """A few steps tell them apart."""
     task = load(tmp_path)
     space = task.default_space()
     evaluator = TrainingEvaluator(task, space, work_dir=tmp_path / "work")
     found = evaluator(task.references()[2].architecture, fidelity=Fidelity(epochs=40), seed=0)
     assert found["accuracy"] == 1.0
-    answers = [(torch.eye(2)[[0, 0, 1, 0]], torch.tensor([0, 0, 1, 1]))]
-    assert task.scores(answers)["macro_f1"] == pytest.approx((0.8 + 2 / 3) / 2)
 
 
 def test_the_runtime_reads_numbers_of_nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

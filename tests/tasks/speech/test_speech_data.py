@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from speech_files import RATE, arrays, manifest, texts, tone, write_rows, write_wav
 
 from netwright.errors import DataError, SpecError
@@ -17,6 +19,7 @@ from netwright.tasks.speech_recognition import SpeechRecognition
 from netwright.tasks.speech_recognition.audio import read_sound
 from netwright.tasks.speech_recognition.ctc import COUNT, FRAMES, UNITS
 from netwright.tasks.speech_recognition.features import ZERO_CODE
+from netwright.tasks.speech_recognition.units import UNKNOWN, Units
 from netwright.types import Architecture
 
 
@@ -111,8 +114,6 @@ def test_units_are_learned_and_give_the_text_back(tmp_path: Path, units: str, co
 
 def test_what_only_the_test_part_has_counts_as_a_mistake(tmp_path: Path) -> None:
     """An unknown character is told before a search, cannot be written, and does not break the loss."""
-    import torch
-
     path = manifest(tmp_path)
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:-1], lines[-1].replace(texts(30)[-1], "ab d")]))
@@ -125,8 +126,112 @@ def test_what_only_the_test_part_has_counts_as_a_mistake(tmp_path: Path) -> None
     assert scores["wer"] == 1.0
 
 
+@pytest.mark.parametrize("kind", ["characters", "words", "subwords"])
+def test_what_is_not_known_is_given_back_as_it_was_said(kind: str) -> None:
+    """References are the transcripts themselves, word by word; a network writes none of what is not known."""
+    units = Units.learn(kind, ["the sat", "then sat"], 12)
+    known = units.with_others(["the cat sat", "cat then"])
+    for text in ("the cat sat", "cat then", "the sat"):
+        assert known.decode(known.encode(text)) == text
+    assert known.texts == units.texts
+    assert len(known) == len(units)
+    assert all(n < len(units) or n >= UNKNOWN for n in known.encode("the cat sat"))
+    assert len(known.decode(known.encode("the zoo sat")).split()) == 3
+    assert len(units.decode(units.encode("the cat sat")).split()) == 3
+
+
+def test_a_space_is_written_though_no_training_text_has_one() -> None:
+    """Two words are two words."""
+    units = Units.learn("characters", ["one", "two"])
+    assert units.texts == ("", "e", "n", "o", "t", "w", "▁")
+    assert units.decode(units.encode("one two")) == "one two"
+
+
+def test_words_beside_an_unknown_one_are_right(tmp_path: Path) -> None:
+    """One of three words is a mistake where it alone is not known; so are its characters."""
+    path = manifest(tmp_path)
+    rows = [line.split(",") for line in path.read_text().splitlines()[1:]]
+    for row in rows:
+        row[1] = "ab ca cc" if row[2] == "test" else "ab cc"
+    named = [dict(zip(("audio", "text", "split"), row[:3], strict=True)) for row in rows]
+    task = SpeechRecognition.load(write_rows(path, named), units="words", stride=4)
+    _, targets = task.test()
+    outputs = np.full((len(targets), *task.output_shape), -9.0, np.float32)
+    for frame, unit in enumerate([task.units.texts.index("▁ab"), 0, task.units.texts.index("▁cc")]):
+        outputs[:, frame, unit] = 9
+    outputs[:, 3:, 0] = 9
+    scores = task.scores([(torch.from_numpy(outputs), torch.from_numpy(targets))])
+    assert scores["wer"] == pytest.approx(1 / 3)
+    assert scores["cer"] == pytest.approx(3 / 8)
+
+
+def test_speakers_in_two_parts_are_told(tmp_path: Path) -> None:
+    """Of validation and of test."""
+    notes = SpeechRecognition.load(manifest(tmp_path)).notes
+    for part in ("validation", "test"):
+        assert f"3 speakers are in the training and in the {part} part" in notes
+
+
+def test_transcripts_of_other_parts_that_cannot_fit_are_counted(tmp_path: Path) -> None:
+    """They stay and count as mistakes."""
+    path = manifest(tmp_path)
+    lines = path.read_text().splitlines()
+    lines[-1] = ",".join([lines[-1].split(",")[0], "abc" * 60, *lines[-1].split(",")[2:]])
+    path.write_text("\n".join(lines))
+    task = SpeechRecognition.load(path)
+    assert any(re.search(r"1 of 5 test recordings have more characters .*they count, .*csv:31", n) for n in task.notes)
+    assert len(task.test()[1]) == 5
+
+
+def test_recordings_that_are_too_long_have_the_cure_of_their_own(tmp_path: Path) -> None:
+    """Few are left out; of many the option is named, not their texts."""
+    path = manifest(tmp_path)
+    lengths = sorted(
+        len(line.split(",")[1]) for line in path.read_text().splitlines()[1:] if line.split(",")[2] == "train"
+    )
+    assert lengths[-1] > lengths[0]
+    lines = [line for line in path.read_text().splitlines() if ",train," in line or line.startswith("audio")]
+    short = next(line for line in lines[1:] if len(line.split(",")[1]) == lengths[0]).split(",")
+    for number, part in enumerate(("validation", "test")):
+        (tmp_path / f"copy{number}.wav").write_bytes((tmp_path / short[0]).read_bytes())
+        lines.append(f"copy{number}.wav,{short[1]},{part},s9")
+    path.write_text("\n".join(lines))
+    with pytest.raises(DataError, match=r"of 20 training recordings last longer .*; raise longest_s") as raised:
+        SpeechRecognition.load(path, longest_s=0.12 * lengths[0] + 0.05)
+    assert "texts" not in str(raised.value)
+
+
+def test_more_than_the_memory_holds_is_refused_before_anything_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All recordings are padded to the longest."""
+    monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 100}[name])
+    monkeypatch.setattr("netwright.tasks.speech_recognition.recordings.read_sound", pytest.fail)
+    says = (
+        r"all.csv: 30 recordings, padded to the longest \(1.0 s\), take 0.0 GiB, more than a quarter .* lower longest_s"
+    )
+    with pytest.raises(DataError, match=says):
+        SpeechRecognition.load(manifest(tmp_path))
+
+
 def _empty_text(folder: Path) -> None:
     _change(folder, lambda row: [row[0], "  ", *row[2:]])
+
+
+def _only_a_mark(folder: Path) -> None:
+    _change(folder, lambda row: [row[0], "▁", *row[2:]])
+
+
+def _long_name(folder: Path) -> None:
+    _change(folder, lambda row: ["x" * 300, *row[1:]])
+
+
+def _named_twice(folder: Path) -> None:
+    _change(folder, lambda row: ["./1.wav", *row[1:]])
+
+
+def _in_two_parts(folder: Path) -> None:
+    _change(folder, lambda row: ["29.wav", *row[1:]])
 
 
 def _missing_file(folder: Path) -> None:
@@ -182,6 +287,10 @@ def _change(folder: Path, what: Callable[[list[str]], list[str]]) -> None:
     ("damage", "says"),
     [
         (_empty_text, r"all\.csv:5: the transcript is empty"),
+        (_only_a_mark, r"all\.csv:5: the transcript is empty"),
+        (_long_name, r"all\.csv:5: cannot look for the audio file 'x+\.\.\.: File name too long"),
+        (_named_twice, r"all\.csv:5: names the audio file 1\.wav that .*all\.csv:3 names already; a line is a whole"),
+        (_in_two_parts, r"all\.csv:31: names .*29\.wav that .*all\.csv:5 names already, which is in train, not test"),
         (_missing_file, r"all\.csv:5: no such audio file: no\.wav"),
         (_odd_split, r"all\.csv:5: the split must be train, validation or test, got 'third'"),
         (_no_split, r"all\.csv:5: has no split, but 29 recordings have one"),

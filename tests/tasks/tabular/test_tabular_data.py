@@ -127,6 +127,10 @@ def test_huge_cardinalities_keep_the_frequent() -> None:
         (["u", "v"], [["u", "w"], ["x", "y"]], False),
         (["kind", "colour"], [["u", "w"], ["x", "y"]], True),
         (["a", "a"], [["1", "2"]], True),
+        (["RI", "Na"], [["1.5", "x"]], True),
+        (["cook", "NA"], [["smith", "3"]], False),
+        (["kind", "NA"], [["u", "w"], ["x", "y"]], False),
+        (["kind", ""], [["u", "1"], ["x", "2"]], False),
     ],
 )
 def test_names_are_told_from_rows(first: list[str], rest: list[list[str]], expected: bool) -> None:

@@ -6,8 +6,12 @@ See `netwright.export.runtime` for what *copied* means.
 from __future__ import annotations
 
 import csv
+import gzip
+import io
 import math
 import sys
+import zlib
+from bisect import bisect_left
 from pathlib import Path
 
 import torch
@@ -18,8 +22,11 @@ INPUT_SHAPE: tuple[int, ...] = (1, 8)
 CLASS_NAMES: tuple[str, ...] = ()
 CHANNELS: tuple[str, ...] = ()
 TARGETS: int = 0
+HEADER: bool = True
 
 # ---------------------------------------------------------------- copied where the network takes series
+
+MISSING = ("", "?", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "nat")
 
 
 def prepare(stored: torch.Tensor) -> torch.Tensor:
@@ -27,25 +34,22 @@ def prepare(stored: torch.Tensor) -> torch.Tensor:
     return stored.to(torch.float32)
 
 
-def read_series(path: str | Path) -> torch.Tensor:
-    """Read series (N, channels, length): a numpy array, or a CSV file.
+def read_series(path: str | Path) -> tuple[torch.Tensor, int]:
+    """Read series (N, channels, length), and how many gaps in them were filled: a numpy array, or a CSV file.
 
     With classes a line holds the values of a series, channel after channel; a cell before them is left out. For a
-    forecast the file is a table of the channels by name, whose last rows are the window.
+    forecast the file is a table of the channels, whose last rows are the window: by name, or where the training file
+    had no names by their places.
     """
     if Path(path).suffix.lower() == ".npy":
         return from_array(path)
-    with Path(path).open(encoding="utf-8-sig", newline="") as file:
-        try:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file, skipinitialspace=True) if any(row)]
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"{path}: no CSV file in UTF-8: {one_line(error)}") from None
+    rows = read_cells(path)
     if not rows:
         raise ValueError(f"{path}: no rows")
     return from_table(rows, path) if CHANNELS else from_lines(rows, path)
 
 
-def from_array(path: str | Path) -> torch.Tensor:
+def from_array(path: str | Path) -> tuple[torch.Tensor, int]:
     """A numpy array of one series or several."""
     import numpy as np
 
@@ -53,7 +57,7 @@ def from_array(path: str | Path) -> torch.Tensor:
         stored = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, MemoryError) as error:
         raise ValueError(f"{path}: no numpy array: {one_line(error)}") from None
-    if not isinstance(stored, np.ndarray) or stored.dtype.kind not in "buif" or not np.isfinite(stored).all():
+    if not isinstance(stored, np.ndarray) or stored.dtype.kind not in "buif" or np.isinf(stored).any():
         raise ValueError(f"{path}: give one numpy array of finite numbers")
     if stored.shape[-1:] == INPUT_SHAPE[1:] and stored.ndim < 3 and INPUT_SHAPE[0] == 1:
         stored = stored.reshape(-1, *INPUT_SHAPE)
@@ -61,60 +65,119 @@ def from_array(path: str | Path) -> torch.Tensor:
         stored = stored[None]
     if tuple(stored.shape[1:]) != INPUT_SHAPE or stored.shape[0] == 0:
         raise ValueError(f"{path}: series have shape {INPUT_SHAPE}, this array has shape {tuple(stored.shape)}")
-    return prepare(torch.from_numpy(stored))
+    gaps = np.isnan(stored)
+    for series, channel in np.argwhere(gaps.any(axis=2)).tolist():
+        where = f"{path}, series {series}, channel {channel}"
+        stored[series, channel] = filled(stored[series, channel].tolist(), where)
+    return prepare(torch.from_numpy(stored)), int(gaps.sum())
 
 
-def from_lines(rows: list[list[str]], path: str | Path) -> torch.Tensor:
+def read_cells(path: str | Path) -> list[list[str]]:
+    """Rows of cells of a CSV file (UTF-8, also gzipped), without blanks and single quotes around them."""
+    data = Path(path).read_bytes()
+    try:
+        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
+    except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path}: no CSV file in UTF-8: {one_line(error)}") from None
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(",;\t|", key=first.count) if any(d in first for d in ",;\t|") else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    try:
+        return [[plain(cell) for cell in row] for row in reader if len(row) > 1 or any(map(str.strip, row))]
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: no CSV: {error}") from None
+
+
+def plain(cell: str) -> str:
+    """A cell without blanks and single quotes around it."""
+    bare = cell.strip()
+    return bare[1:-1].strip() if len(bare) > 1 and bare[0] == bare[-1] == "'" else bare
+
+
+def from_lines(rows: list[list[str]], path: str | Path) -> tuple[torch.Tensor, int]:
     """A series a line."""
-    count = INPUT_SHAPE[0] * INPUT_SHAPE[1]
+    channels, length = INPUT_SHAPE
+    values, gaps = [], 0
     for place, row in enumerate(rows, start=1):
-        if len(row) not in (count, count + 1):
-            raise ValueError(f"{path}, row {place}: {len(row)} values, a series has {count}")
-    values = [
-        [number(cell, f"{path}, row {place}") for cell in row[-count:]] for place, row in enumerate(rows, start=1)
-    ]
-    return prepare(torch.tensor(values).reshape(-1, *INPUT_SHAPE))
+        where = f"{path}, row {place}"
+        if len(row) - channels * length not in (0, 1):
+            raise ValueError(f"{where}: {len(row)} values, a series has {channels * length}")
+        numbers = [number(cell, where) for cell in row[-channels * length :]]
+        gaps += sum(map(math.isnan, numbers))
+        values.append([filled(numbers[c * length : (c + 1) * length], where) for c in range(channels)])
+    return prepare(torch.tensor(values)), gaps
 
 
-def from_table(rows: list[list[str]], path: str | Path) -> torch.Tensor:
-    """The last rows of a table, its columns found by their names."""
-    names, body = rows[0], rows[1:]
+def from_table(rows: list[list[str]], path: str | Path) -> tuple[torch.Tensor, int]:
+    """The last rows of a table; what is missing in the first of them is looked for in the rows before."""
+    names = [(HEADER and name) or f"column{place}" for place, name in enumerate(rows[0], start=1)]
     missing = [name for name in CHANNELS if name not in names]
     if missing:
         raise ValueError(f"{path}: lacks the column(s) {', '.join(map(repr, missing[:8]))}")
-    if len(body) < INPUT_SHAPE[1]:
-        raise ValueError(f"{path}: {len(body)} rows, a window has {INPUT_SHAPE[1]}")
-    first = len(body) - INPUT_SHAPE[1]
-    values = []
+    for place, row in enumerate(rows, start=1):
+        if len(row) != len(names):
+            raise ValueError(f"{path}, row {place}: {len(row)} cells for {len(names)} columns")
+    first = len(rows) - INPUT_SHAPE[1]
+    if first < HEADER:
+        raise ValueError(f"{path}: {len(rows) - HEADER} rows, a window has {INPUT_SHAPE[1]}")
+    values, gaps = [], 0
     for name in CHANNELS:
         place = names.index(name)
-        cells = [row[place] if place < len(row) else "" for row in body[first:]]
-        values.append([number(c, f"{path}, row {first + i + 2}, {name}") for i, c in enumerate(cells)])
-    return prepare(torch.tensor([values]))
+        cells = [row[place] for row in rows]
+        start = next((at for at in range(first, HEADER - 1, -1) if cells[at].lower() not in MISSING), first)
+        numbers = [number(cells[at], f"{path}, row {at + 1}, {name}") for at in range(start, len(rows))]
+        gaps += sum(map(math.isnan, numbers[first - start :]))
+        values.append(filled(numbers, f"{path}, {name}")[first - start :])
+    return prepare(torch.tensor([values])), gaps
 
 
 def number(cell: str, where: str) -> float:
-    """A cell as a finite number."""
+    """A cell as a finite number; NaN where it stands for a missing value."""
+    if cell.lower() in MISSING:
+        return math.nan
     try:
         value = float(cell)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
+    if "_" in cell or not math.isfinite(value):
         raise ValueError(f"{where}: {cell!r} is no number")
     return value
 
 
+def filled(values: list[float], where: str) -> list[float]:
+    """Values without gaps, as in training: the last value goes on in a forecast, else straight lines; ends are flat."""
+    known = [place for place, value in enumerate(values) if not math.isnan(value)]
+    if not known:
+        raise ValueError(f"{where}: no value")
+    found = []
+    for place, value in enumerate(values):
+        behind = bisect_left(known, place)
+        before, after = known[max(0, behind - 1)], known[min(behind, len(known) - 1)]
+        if not math.isnan(value):
+            found.append(value)
+        elif CHANNELS or not before < place < after:
+            found.append(values[before])
+        else:
+            slope = (values[after] - values[before]) / (after - before)
+            found.append(slope * (place - before) + values[before])
+    return found
+
+
 def main(arguments: list[str]) -> int:
-    """Print a line for each series, its class and the probability; or for each step of a forecast its values."""
+    """Print each series' class and its probability, or a line for each step of a forecast; filled gaps go to stderr."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
         sys.stderr.write("usage: python model.py FILE.npy|FILE.csv\n")
         return 2
     try:
+        series, gaps = read_series(arguments[0])
         with torch.inference_mode():
-            outputs = load()(read_series(arguments[0]))
+            outputs = load()(series)
     except (OSError, ValueError, ImportError) as error:
         sys.stderr.write(f"{one_line(error)}\n")
         return 2
+    if gaps:
+        how = "with the last one before them" if CHANNELS else "by straight lines"
+        sys.stderr.write(f"{arguments[0]}: {gaps} missing values are filled {how}\n")
     if CLASS_NAMES:
         for row in outputs:
             index = int(row.argmax())

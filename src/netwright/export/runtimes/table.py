@@ -51,12 +51,13 @@ def read_rows(path: str | Path) -> tuple[list[str], list[list[str]]]:
         for cells in reader:
             if not cells or (len(cells) == 1 and not cells[0].strip()):
                 continue
-            row = [clean(cell) for cell in cells]
-            names = names or (row if HEADER else unnamed(len(row), path))
-            if rows or row is not names:
-                if len(row) != len(names):
-                    raise ValueError(f"{path}, line {reader.line_num}: {len(row)} cells for {len(names)} columns")
-                rows.append(row)
+            if HEADER and not names:
+                names = [plain(cell) or f"column{place}" for place, cell in enumerate(cells, start=1)]
+                continue
+            names = names or unnamed(len(cells), path)
+            if len(cells) != len(names):
+                raise ValueError(f"{path}, line {reader.line_num}: {len(cells)} cells for {len(names)} columns")
+            rows.append([clean(cell) for cell in cells])
     except csv.Error as error:
         raise ValueError(f"{path}, line {reader.line_num}: no CSV: {error}") from None
     return names, rows
@@ -72,10 +73,14 @@ def unnamed(count: int, path: str | Path) -> list[str]:
 
 def clean(cell: str) -> str:
     """A cell without blanks and single quotes around it; empty where it stands for a missing value."""
-    plain = cell.strip()
-    if len(plain) > 1 and plain[0] == plain[-1] == "'":
-        plain = plain[1:-1].strip()
-    return "" if plain.lower() in MISSING else plain
+    bare = plain(cell)
+    return "" if bare.lower() in MISSING else bare
+
+
+def plain(cell: str) -> str:
+    """A cell without blanks and single quotes around it."""
+    bare = cell.strip()
+    return bare[1:-1].strip() if len(bare) > 1 and bare[0] == bare[-1] == "'" else bare
 
 
 def number_of(cell: str) -> float:

@@ -21,6 +21,7 @@ SOURCE_LENGTH: int = 1
 TARGET_LENGTH: int = 1
 SOURCE_MERGES: tuple[str, ...] = ()
 TARGET_MERGES: tuple[str, ...] = ()
+LOWERCASE: bool = False
 
 # ---------------------------------------------------------------- copied where the network translates
 
@@ -53,9 +54,10 @@ def translate(model: torch.nn.Module, texts: list[str], beams: int = 4) -> list[
 
 
 def clean(text: str) -> str:
-    """A sentence in composed characters, control characters as spaces."""
+    """A sentence in composed characters, control characters as spaces; in lower case where the network learned that."""
     plain = "".join(" " if unicodedata.category(c) == "Cc" else c for c in text)
-    return " ".join(unicodedata.normalize("NFC", plain).split())
+    whole = " ".join(unicodedata.normalize("NFC", plain).split())
+    return unicodedata.normalize("NFC", whole.lower()) if LOWERCASE else whole
 
 
 def read_texts(path: str) -> list[str]:

@@ -25,6 +25,9 @@ MOST_BROKEN = 0.1
 _SLACK = 1.0
 """Pixels that a corner may lie outside without being counted: formats disagree about the last pixel."""
 
+_LARGEST_PART = 1.01
+"""Corners up to it, all of them, are parts of the sides: 1, and what rounding makes of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -50,12 +53,14 @@ class Annotated:
         where: that first names it.
         boxes: none for a background image.
         split: ``train``, ``val``, ``test``, or empty where the data does not say.
+        size: height and width in pixels, as the annotations declare them; None where they do not.
     """
 
     file: Path
     where: str
     boxes: tuple[Box, ...] = ()
     split: str = ""
+    size: tuple[float, float] | None = None
 
 
 @dataclass
@@ -76,6 +81,8 @@ class Repairs:
 NO_AREA, OUTSIDE = "box(es) without area were left out", "box(es) outside their image were left out"
 CLIPPED = "box(es) reached beyond their image and were clipped"
 DOUBLED = "duplicate annotation(s) were left out"
+JOINED = "image(s) that are named again were joined with what names them first"
+UNLISTED = "image(s) that no list in ImageSets/Main names were left out"
 
 
 def image_path(folder: Path, name: str, where: str) -> Path:
@@ -115,6 +122,17 @@ def corner(text: object, name: str, where: str) -> float:
     return value
 
 
+def declared_size(height: object, width: object, where: str) -> tuple[float, float] | None:
+    """The size in pixels that annotations give an image; None where a side is missing or 0.
+
+    Raises:
+        DataError: a side is no number.
+    """
+    sides = {"height": height, "width": width}
+    found = [0.0 if side in (None, "") else corner(side, name, where) for name, side in sides.items()]
+    return (found[0], found[1]) if all(found) else None
+
+
 def split_named(text: str, where: str) -> str:
     """The part that a word means.
 
@@ -136,8 +154,10 @@ def repaired(images: Sequence[Annotated], sizes: Sequence[tuple[int, int]], repa
         repairs: counts what is done.
 
     Raises:
-        DataError: more than `MOST_BROKEN` of the boxes would be left out.
+        DataError: corners are no pixels of the image files, or more than `MOST_BROKEN` of the boxes would be left out.
     """
+    _require_sizes(images, sizes)
+    _require_pixels(images)
     mended = [
         replace(image, boxes=tuple(_mended(image.boxes, size, repairs)))
         for image, size in zip(images, sizes, strict=True)
@@ -150,6 +170,34 @@ def repaired(images: Sequence[Annotated], sizes: Sequence[tuple[int, int]], repa
             "left, top, right, bottom in pixels of the image file: check their order and units"
         )
     return mended
+
+
+def _require_sizes(images: Sequence[Annotated], sizes: Sequence[tuple[int, int]]) -> None:
+    """Refuse annotations that were made for images of another size."""
+    other = [(image, size) for image, size in zip(images, sizes, strict=True) if image.size not in (None, size)]
+    if not other:
+        return
+    image, (height, width) = other[0]
+    assert image.size is not None
+    turned = "; files are turned as their EXIF tag says" if image.size == (width, height) else ""
+    more = f" ({len(other)} such images)" if len(other) > 1 else ""
+    raise DataError(
+        f"{image.where}: the annotations are for {image.size[1]:g} x {image.size[0]:g} pixels, but "
+        f"{shorten(image.file.name)} has {width} x {height}{turned}{more}; scale or turn the corners to fit it, or "
+        "mend the width and height that the annotations declare"
+    )
+
+
+def _require_pixels(images: Sequence[Annotated]) -> None:
+    """Refuse a part whose corners are all parts of the sides."""
+    for split in dict.fromkeys(image.split for image in images):
+        boxes = [box for image in images if image.split == split for box in image.boxes]
+        if boxes and 0 < max(max(box.corners) for box in boxes) <= _LARGEST_PART:
+            shown = ", ".join(f"{value:g}" for value in boxes[0].corners)
+            raise DataError(
+                f"{boxes[0].where}: all corners of the {len(boxes)} boxes are at most about 1 (the first: {shown}); "
+                "corners are in pixels, these look like parts of the sides: multiply by width and height"
+            )
 
 
 def _mended(boxes: Iterable[Box], size: tuple[int, int], repairs: Repairs) -> Iterable[Box]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from netwright.errors import DataError, shorten
-from netwright.tasks.detection.annotations import Annotated, Box, Repairs, corner, image_path
+from netwright.tasks.detection.annotations import Annotated, Box, Repairs, corner, declared_size, image_path
 from netwright.tasks.formats.parts import file_error
 
 CROWDS = "crowd(s) were left out"
@@ -42,7 +43,8 @@ def read_coco(path: Path, repairs: Repairs, split: str = "") -> list[Annotated]:
         if entry["id"] in images:
             raise DataError(f"{where}: the id {shorten(entry['id'])} is given twice")
         file = image_path(path.parent, str(entry["file_name"]), where)
-        images[entry["id"]], boxes[entry["id"]] = Annotated(file, where, split=split), []
+        size = declared_size(entry.get("height"), entry.get("width"), where)
+        images[entry["id"]], boxes[entry["id"]] = Annotated(file, where, split=split, size=size), []
     for where, entry in _entries(found, "annotations", ("image_id", "category_id", "bbox"), path):
         for key, known in (("image_id", images), ("category_id", names)):
             if entry[key] not in known:
@@ -53,7 +55,7 @@ def read_coco(path: Path, repairs: Repairs, split: str = "") -> list[Annotated]:
         boxes[entry["image_id"]].append(_box(entry["bbox"], names[entry["category_id"]], where))
     if not images:
         raise DataError(f"{str(path)!r} names no image")
-    return [Annotated(image.file, image.where, tuple(boxes[key]), split) for key, image in images.items()]
+    return [replace(image, boxes=tuple(boxes[key])) for key, image in images.items()]
 
 
 def _box(bbox: object, label: str, where: str) -> Box:

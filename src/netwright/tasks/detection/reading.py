@@ -12,11 +12,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from netwright.errors import DataError, shorten
-from netwright.tasks.detection.annotations import SPLITS, Annotated, Repairs
+from netwright.tasks.detection.annotations import JOINED, SPLITS, Annotated, Repairs
 from netwright.tasks.detection.coco import read_coco
 from netwright.tasks.detection.csv_boxes import read_csv
 from netwright.tasks.detection.voc import read_voc
@@ -27,8 +28,15 @@ KINDS = "a .csv of boxes, a COCO .json, or a folder with one of them or with Pas
 def read_annotations(data: str | Path, repairs: Repairs) -> list[Annotated]:
     """Read images and boxes from whatever ``data`` names.
 
+    Args:
+        data: a file or a folder, see above.
+        repairs: counts what is joined or left out.
+
+    Returns:
+        Each image file once.
+
     Raises:
-        DataError: nothing is there, it is of no known kind, or it cannot be used.
+        DataError: nothing is there, it is of no known kind, it cannot be used, or an image is in two parts.
     """
     path = Path(data)
     if not str(data) or "\0" in str(data) or not path.exists():
@@ -41,15 +49,35 @@ def read_annotations(data: str | Path, repairs: Repairs) -> list[Annotated]:
         read = {".csv": read_csv, ".json": coco}.get(path.suffix.lower())
         if read is None:
             raise DataError(f"data {shorten(str(path))} is a file of no known kind; give {KINDS}")
-        return read(path)
+        return _joined(read(path), repairs)
     for suffix, one in ((".csv", read_csv), (".json", coco)):
         files = _files(path, suffix)
         if files:
-            return _several(path, files, one)
-    images = _voc(path)
+            return _joined(_several(path, files, one), repairs)
+    images = _voc(path, repairs)
     if not images:
         raise DataError(f"the folder {shorten(str(path))} holds no annotations; give {KINDS}")
-    return images
+    return _joined(images, repairs)
+
+
+def _joined(images: Iterable[Annotated], repairs: Repairs) -> list[Annotated]:
+    """Images whose file is the same, whatever it is called, as one; refused where they are in two parts."""
+    found: dict[Path, Annotated] = {}
+    for image in images:
+        file = image.file.resolve()
+        first = found.setdefault(file, image)
+        if first is image:
+            continue
+        if first.split != image.split:
+            raise DataError(
+                f"{image.where}: the image {shorten(image.file.name)} is in the {image.split} part here and in the "
+                f"{first.split} part in {first.where}; leave it in one"
+            )
+        if None not in (first.size, image.size) and first.size != image.size:
+            raise DataError(f"{image.where}: {shorten(image.file.name)} has another size than in {first.where}")
+        repairs.add(JOINED, image.where)
+        found[file] = replace(first, boxes=(*first.boxes, *image.boxes), size=first.size or image.size)
+    return list(found.values())
 
 
 def _several(folder: Path, files: list[Path], read: Callable[[Path, str], list[Annotated]]) -> list[Annotated]:
@@ -81,13 +109,13 @@ def _files(folder: Path, suffix: str) -> list[Path]:
     return []
 
 
-def _voc(folder: Path) -> list[Annotated]:
+def _voc(folder: Path, repairs: Repairs) -> list[Annotated]:
     for place in (folder, folder / "Annotations", folder / "annotations"):
         files = sorted(place.glob("*.xml")) if place.is_dir() else []
         if files:
-            return read_voc(folder, files)
+            return read_voc(folder, files, repairs)
     found = []
     for name, split in SPLITS.items():
         files = sorted((folder / name).glob("*.xml")) if (folder / name).is_dir() else []
-        found += read_voc(folder, files, split) if files else []
+        found += read_voc(folder, files, repairs, split) if files else []
     return found

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from netwright.errors import DataError, SpecError, one_line, wrong
 from netwright.space import SearchSpace
@@ -23,10 +22,11 @@ from netwright.tasks.detection.reading import read_annotations
 from netwright.tasks.detection.references import detection_references, narrowed_detectors
 from netwright.tasks.detection.scoring import Scorer, require_evaluator
 from netwright.tasks.detection.space import STRIDES, detection_space, map_extents
+from netwright.tasks.detection.splitting import split_images
 from netwright.tasks.formats.image_files import read_headers
 from netwright.tasks.learning import LearningTask
 from netwright.tasks.pixels import moments
-from netwright.tasks.splits import TEST_SEED, TEST_SHARE, SplitOptions, stratified_split
+from netwright.tasks.splits import TEST_SHARE, SplitOptions
 from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _FLIPS = ("horizontal", "both", "none")
-_FEWEST = 3
 _FULL_IMAGES, _FULL_EPOCHS = 30_000, (12, 150)
 """Images that a full training shows, in so many passes: COCO's usual schedule has 12, small sets gain from many."""
 
@@ -138,7 +137,7 @@ class ObjectDetection(LearningTask):
         headers = read_headers([image.file for image in images])
         sizes = [(header.height, header.width) for header in headers]
         images = repaired(images, sizes, repairs)
-        parts = _parts(images, split)
+        parts, told = split_images(images, split)
         return cls(
             {part: [images[row] for row in rows] for part, rows in parts.items()},
             {part: [sizes[row] for row in rows] for part, rows in parts.items()},
@@ -147,7 +146,7 @@ class ObjectDetection(LearningTask):
             flips=flips,
             seed=seed,
             data_name=one_line(Path(data).resolve().name),
-            notes=repairs.notes(),
+            notes=(*repairs.notes(), *told),
         )
 
     @property
@@ -241,29 +240,6 @@ class ObjectDetection(LearningTask):
             named = ", ".join(f"{n!r} {c}" for n, c in list(zip(self.class_names, counts.tolist(), strict=True))[:20])
             lines.append(f"boxes ({part} images): {named}")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
-
-
-def _parts(images: Sequence[Annotated], split: SplitOptions) -> dict[str, NDArray[np.int64]]:
-    """Rows of each part; what the data does not divide is split off the training part."""
-    named = {part: np.flatnonzero([i.split == part for i in images]) for part in ("train", "val", "test")}
-    rest = np.flatnonzero([not image.split for image in images])
-    named["train"] = np.sort(np.concatenate([named["train"], rest]))
-    missing = [part for part in ("val", "test") if not len(named[part])]
-    if len(named["train"]) < _FEWEST if missing else not len(named["train"]):
-        raise DataError(
-            f"{len(named['train'])} training image(s) of {len(images)} are too few; give at least {_FEWEST}, or a part "
-            "train of at least 1 beside val and test"
-        )
-    if "test" in missing:
-        named["train"], named["test"] = _take(named["train"], split.test_share, TEST_SEED)
-    if "val" in missing:
-        named["train"], named["val"] = _take(named["train"], split.share_for(len(named["train"])), split.seed)
-    return named
-
-
-def _take(rows: NDArray[np.int64], share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    kept, taken = stratified_split(np.zeros(len(rows), np.int64), share, seed)
-    return rows[kept], rows[taken]
 
 
 def _absent(parts: Mapping[str, Sequence[Annotated]], names: Sequence[str]) -> list[str]:

@@ -1,8 +1,8 @@
 """Boxes in Pascal VOC's XML: a file an image, ``object`` with ``name`` and ``bndbox``.
 
 Images are looked for beside the XML files, in ``JPEGImages`` or in ``images``; ``ImageSets/Main/train.txt`` and so on
-divide them. Corners are taken as they stand. Files with a document type are refused, since entities could be declared
-there.
+divide them (``trainval.txt`` where there is no ``train.txt``). Corners are taken as they stand. Files with a document
+type are refused, since entities could be declared there.
 
 References:
     Everingham et al. (2010), The Pascal Visual Object Classes Challenge; annotations as in its development kit.
@@ -10,11 +10,21 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 from netwright.errors import DataError, shorten
-from netwright.tasks.detection.annotations import Annotated, Box, corner, image_path
+from netwright.tasks.detection.annotations import (
+    SPLITS,
+    UNLISTED,
+    Annotated,
+    Box,
+    Repairs,
+    corner,
+    declared_size,
+    image_path,
+)
 from netwright.tasks.formats.image_files import SUFFIXES
 from netwright.tasks.formats.parts import file_error
 
@@ -22,12 +32,13 @@ _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _LARGEST_BYTES = 16 << 20
 
 
-def read_voc(folder: Path, files: list[Path], split: str = "") -> list[Annotated]:
+def read_voc(folder: Path, files: list[Path], repairs: Repairs, split: str = "") -> list[Annotated]:
     """Read the XML files of a set.
 
     Args:
         folder: of the set.
         files: its XML files.
+        repairs: counts images that no list names.
         split: of all images; where it is empty ``ImageSets/Main`` is asked.
 
     Raises:
@@ -40,6 +51,9 @@ def read_voc(folder: Path, files: list[Path], split: str = "") -> list[Annotated
         missing = next((name for name in splits if name not in known), None)
         if missing is not None:
             raise DataError(f"ImageSets/Main names {shorten(missing)}, of which there is no XML file")
+        for image in images:
+            if not image.split:
+                repairs.add(UNLISTED, image.where)
         images = [image for image in images if image.split]
     return images
 
@@ -55,7 +69,8 @@ def _read(path: Path, split: str) -> Annotated:
             raise DataError(f"{where} has no {'bndbox' if label else 'name'}")
         left, top, right, bottom = (corner(bndbox.findtext(c), c, where) for c in _CORNERS)
         boxes.append(Box(label, (left, top, right, bottom), where))
-    return Annotated(_image(path, name), path.name, tuple(boxes), split)
+    size = declared_size(root.findtext("size/height"), root.findtext("size/width"), path.name)
+    return Annotated(_image(path, name), path.name, tuple(boxes), split, size)
 
 
 def _image(path: Path, name: str) -> Path:
@@ -91,14 +106,31 @@ def _parse(path: Path) -> ElementTree.Element:
 
 
 def _splits(folder: Path) -> dict[str, str]:
-    """Part of each image by its name."""
+    """Part of each image by its name; where only trainval is listed, what is not in val is trained on."""
+    lists = folder / "ImageSets" / "Main"
+    given = [name for name in ("train", "val", "test") if (lists / f"{name}.txt").is_file()]
+    if "train" not in given and (lists / "trainval.txt").is_file():
+        given.append("trainval")
+    elif given and "train" not in given:
+        raise DataError(f"{str(lists)!r} lists {', '.join(given)}, but no training part; add train.txt or trainval.txt")
     found: dict[str, str] = {}
-    for split in ("train", "val", "test"):
-        path = folder / "ImageSets" / "Main" / f"{split}.txt"
-        if not path.is_file():
-            continue
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            words = line.split()
-            if words and found.setdefault(words[0], split) != split:
-                raise DataError(f"{split}.txt line {number}: {shorten(words[0])} is in {found[words[0]]}, too")
+    for name in given:
+        for where, image in _listed(lists / f"{name}.txt"):
+            part = found.setdefault(image, SPLITS[name])
+            if part != SPLITS[name] and (name, part) != ("trainval", "val"):
+                raise DataError(f"{where}: {shorten(image)} is in {part}, too")
     return found
+
+
+def _listed(path: Path) -> Iterator[tuple[str, str]]:
+    """The names of images in a list, with where they stand."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{str(path)!r} is no UTF-8 text: {error.reason} at byte {error.start}") from error
+    except OSError as error:
+        raise file_error(path, error) from error
+    for number, line in enumerate(lines, start=1):
+        words = line.split()
+        if words:
+            yield f"{path.name} line {number}", words[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,34 @@ from numpy.typing import NDArray
 
 from netwright.errors import DataError, shorten
 from netwright.tasks.graphs.data import PARTS, Features, Graph, Ints, tidy_edges
-from netwright.tasks.graphs.reading import Place, RawGraph
+from netwright.tasks.graphs.reading import NUMBER, Place, RawGraph
 from netwright.tasks.labels import Classes
 from netwright.tasks.splits import TEST_SEED, SplitOptions, stratified_split
 
 _WORDS = {"train": "training", "val": "validation", "test": "test"}
+_MOST_A_NODE, _ALWAYS = 10, 1000
+"""Without features numbers of nodes may reach so many times the nodes that are named, and so many more."""
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """Labels of all nodes.
+
+    Args:
+        known: (N,) whether a node has one.
+        values: (N,) of the nodes that have one, anything elsewhere.
+        rows: (N,) the entry of each node, -1 where it has none.
+        place: of an entry.
+    """
+
+    known: NDArray[np.bool_]
+    values: NDArray[Any]
+    rows: Ints
+    place: Place
+
+    def where(self, node: int) -> str:
+        """Where the label of a node stands."""
+        return self.place(int(self.rows[node]))
 
 
 def checked_graph(raw: RawGraph, options: SplitOptions, *, directed: bool, train_share: float) -> Graph:
@@ -37,28 +61,45 @@ def checked_graph(raw: RawGraph, options: SplitOptions, *, directed: bool, train
         notes.append("there are no features; nodes are told apart by their numbers")
     edges, place = raw.edges
     _require_nodes(edges.T, num_nodes, place)
-    tidy, mended = tidy_edges(edges, num_nodes, directed=directed, where=place(0).partition(",")[0].partition(":")[0])
+    tidy, mended = tidy_edges(edges, num_nodes, directed=directed, where=_file(place))
     notes += mended
-    known, labels, where = _labels(raw, num_nodes)
-    parts = _parts(raw, known, labels, num_nodes, options, train_share, notes)
-    classes = Classes.learn(labels[parts["train"]], f"{where}, training nodes")
+    labels = _labels(raw, num_nodes)
+    parts = _parts(raw, labels, num_nodes, options, train_share, notes)
+    learned = labels.values[parts["train"]]
+    classes = Classes.learn(learned, f"{_file(labels.place)}, training nodes")
     numbers = np.full(num_nodes, -1, dtype=np.int64)
     for part in PARTS:
         nodes = parts[part]
-        numbers[nodes] = classes.encode(labels[nodes], f"{where}, {_WORDS[part]} nodes")
+        strange = nodes[~np.isin(labels.values[nodes], learned)]
+        where = labels.where(int(strange[0])) if len(strange) else _file(labels.place)
+        numbers[nodes] = classes.encode(labels.values[nodes], f"{where}, {_WORDS[part]} nodes")
     empty = num_nodes - len(np.unique(features.rows))
     if empty:
         notes.append(f"{empty} node(s) have no feature but 0")
     return Graph(raw.name, features, tidy, numbers, classes.names, parts, tuple(notes))
 
 
+def _file(place: Place) -> str:
+    return place(0).partition(",")[0].partition(":")[0]
+
+
 def _num_nodes(raw: RawGraph) -> int:
-    """As many as there are rows of features; else as the labels need."""
+    """As many as there are rows of features; else as labels and edges need, if most of these are named there."""
     if raw.features is not None:
         return raw.features.num_nodes
     if len(raw.label_nodes) == 0:
         raise DataError(f"{shorten(raw.name)}: no nodes; give features or labels")
-    return int(max(raw.label_nodes.max(), raw.edges[0].max(initial=0))) + 1
+    edges, place = raw.edges
+    num_nodes = int(max(raw.label_nodes.max(), edges.max(initial=0))) + 1
+    named = len(np.unique(np.concatenate([raw.label_nodes, edges.ravel()])))
+    if num_nodes > _MOST_A_NODE * named + _ALWAYS:
+        in_labels = raw.label_nodes.max() == num_nodes - 1
+        row = int(raw.label_nodes.argmax() if in_labels else edges.max(0).argmax())
+        raise DataError(
+            f"{(raw.labels[1] if in_labels else place)(row)}: node {num_nodes - 1}, but labels and edges name {named} "
+            "nodes; number the nodes from 0 without gaps, or give features, a line for each node"
+        )
+    return num_nodes
 
 
 def _require_nodes(numbers: Ints, num_nodes: int, place: Place) -> None:
@@ -74,8 +115,8 @@ def _require_nodes(numbers: Ints, num_nodes: int, place: Place) -> None:
         )
 
 
-def _labels(raw: RawGraph, num_nodes: int) -> tuple[NDArray[np.bool_], NDArray[Any], str]:
-    """Whether the class of each node is known, and its label."""
+def _labels(raw: RawGraph, num_nodes: int) -> _Labels:
+    """The label of each node that has one."""
     labels, place = raw.labels
     _require_nodes(raw.label_nodes, num_nodes, place)
     numbers, counts = np.unique(raw.label_nodes, return_counts=True)
@@ -90,17 +131,18 @@ def _labels(raw: RawGraph, num_nodes: int) -> tuple[NDArray[np.bool_], NDArray[A
     known[raw.label_nodes] = found
     filled = np.zeros(num_nodes, dtype=labels.dtype)
     filled[raw.label_nodes] = labels
-    return known, filled, place(0).partition(",")[0].partition(":")[0]
+    entries = np.full(num_nodes, -1, dtype=np.int64)
+    entries[raw.label_nodes] = np.arange(len(raw.label_nodes))
+    return _Labels(known, filled, entries, place)
 
 
 def _is_whole(label: object) -> bool:
-    return str(label).lstrip("-").isdigit()
+    return NUMBER.fullmatch(str(label)) is not None
 
 
 def _parts(
     raw: RawGraph,
-    known: NDArray[np.bool_],
-    labels: NDArray[Any],
+    labels: _Labels,
     num_nodes: int,
     options: SplitOptions,
     train_share: float,
@@ -117,7 +159,7 @@ def _parts(
                 also = f"is a {_WORDS[taken[node]]} node already" if taken[node] != part else "is there twice"
                 raise DataError(f"{place(index)}: node {node} {also}; a node is in one part, once")
             taken[node] = part
-        unknown = np.flatnonzero(~known[nodes])
+        unknown = np.flatnonzero(~labels.known[nodes])
         if len(unknown):
             first = int(unknown[0])
             raise DataError(
@@ -126,14 +168,13 @@ def _parts(
             )
         found[part] = np.sort(nodes)
     if "train" not in found:
-        free = np.array([node for node in np.flatnonzero(known).tolist() if node not in taken], dtype=np.int64)
+        free = np.array([node for node in np.flatnonzero(labels.known).tolist() if node not in taken], dtype=np.int64)
         return _split(found, free, labels, options, train_share, notes)
     lacking = [part for part in ("test", "val") if part not in found]
-    for part in lacking:
+    for number, part in enumerate(lacking):
         share = options.test_share if part == "test" else options.share_for(len(found["train"]))
-        found["train"], found[part] = _taken(
-            found["train"], labels, share, TEST_SEED if part == "test" else options.seed
-        )
+        seed, least = TEST_SEED if part == "test" else options.seed, len(lacking) - number + 1
+        found["train"], found[part] = _taken(found["train"], labels, share, seed, least)
         notes.append(f"no {_WORDS[part]} nodes: {len(found[part])} of the training nodes are taken for it")
     return found
 
@@ -141,7 +182,7 @@ def _parts(
 def _split(
     found: Mapping[str, Ints],
     free: Ints,
-    labels: NDArray[Any],
+    labels: _Labels,
     options: SplitOptions,
     train_share: float,
     notes: list[str],
@@ -149,20 +190,27 @@ def _split(
     """Split nodes that are in no part: a test part, then a validation part, the rest is learned from."""
     parts = dict(found)
     if "test" not in parts:
-        free, parts["test"] = _taken(free, labels, options.test_share, TEST_SEED)
+        free, parts["test"] = _taken(free, labels, options.test_share, TEST_SEED, 2 if "val" in parts else 3)
     if "val" not in parts:
-        free, parts["val"] = _taken(free, labels, options.validation_share or (1 - train_share) / 2, options.seed)
+        free, parts["val"] = _taken(free, labels, options.validation_share or (1 - train_share) / 2, options.seed, 2)
     parts["train"] = free
     counts = ", ".join(f"{len(parts[part])} {_WORDS[part]}" for part in PARTS)
     notes.append(f"no split is given: nodes are split at random, by class: {counts}")
     return parts
 
 
-def _taken(nodes: Ints, labels: NDArray[Any], share: float, seed: int) -> tuple[Ints, Ints]:
-    """Split nodes by class."""
-    _, numbers, counts = np.unique(labels[nodes], return_inverse=True, return_counts=True)
-    if len(counts) == 0 or (counts < 3).any():
-        few = "no node has a class" if len(counts) == 0 else "a class has fewer than three nodes"
-        raise DataError(f"{few}; give the parts (split.csv), or leave this class out")
+def _taken(nodes: Ints, labels: _Labels, share: float, seed: int, least: int) -> tuple[Ints, Ints]:
+    """Split nodes by class, of each of which there must be so many."""
+    names, numbers, counts = np.unique(labels.values[nodes], return_inverse=True, return_counts=True)
+    if len(counts) == 0:
+        raise DataError(
+            f"{_file(labels.place)}: there are no nodes with a class to be split; give the parts (split.csv)"
+        )
+    if (counts < least).any():
+        rare = int(counts.argmin())
+        raise DataError(
+            f"{labels.where(int(nodes[numbers == rare][0]))}: the class {shorten(names[rare].item(), 40)} has "
+            f"{counts[rare]} node(s) to be split, fewer than {least}; give the parts (split.csv), or leave it out"
+        )
     kept, taken = stratified_split(numbers.astype(np.int64), share, seed)
     return nodes[kept], nodes[taken]

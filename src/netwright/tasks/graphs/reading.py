@@ -5,6 +5,7 @@ Nodes are numbered from 0, in the order of their features. Knows no networks.
 
 from __future__ import annotations
 
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ _UNREADABLE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, Ke
 _CSR = ("feat_indptr", "feat_indices", "feat_data", "feat_shape")
 _SCIPY = ("indptr", "indices", "data", "shape")
 _PART_WORDS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+NUMBER = re.compile("-?[0-9]+")
 _NO_PART = ("", "none", "unused")
 _FILES = "features.npz or features.csv, edges.csv, labels.csv and split.csv"
 
@@ -225,7 +227,7 @@ _LINES = {"edges": "'12,407' (two nodes)", "labels": "'12,theory' (node, class)"
 def _whole(table: Table, column: int) -> Ints:
     cells: Sequence[str] = table.columns[column]
     for row, cell in enumerate(cells):
-        if not cell.lstrip("-").isdigit() or len(cell) > 15:
+        if not NUMBER.fullmatch(cell) or len(cell) > 15:
             raise DataError(f"{table.place(row)}: {shorten(cell, 40)} is no number of a node; they are 0, 1, 2, ...")
     return np.array([int(cell) for cell in cells], dtype=np.int64)
 

@@ -1,7 +1,8 @@
 """Time series: classification and forecasting.
 
 reading.py  npz, rows with a class, tables in the order of time     windows.py  windows, season, naive forecast
-task.py     the two tasks                                           spaces.py   default spaces and references
+gaps.py     what is missing, filled from its past                   spaces.py   default spaces and references
+task.py     the two tasks
 """
 
 from netwright.tasks.series.task import SeriesClassification, SeriesForecasting

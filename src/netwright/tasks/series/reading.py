@@ -1,6 +1,7 @@
 """Time series as people have them: npz and rows of UCR's archive with classes, tables in the order of time.
 
-Gaps (NaN) between values are filled by straight lines, ends by the nearest value, and counted. Knows no networks.
+Gaps (NaN) of series with classes are filled by straight lines between values, ends by the nearest one, and counted.
+Those of a table for a forecast stay, so that no value of a later time gets into a window. Knows no networks.
 """
 
 from __future__ import annotations
@@ -181,9 +182,10 @@ class Timeline:
     Args:
         name: of the data.
         names: of the channels, targets first.
-        values: (channels, steps), without gaps.
+        values: (channels, steps), NaN where one is missing; each channel has some.
         num_targets: channels that are told in advance.
         notes: what was mended.
+        header: whether the names stood in the file.
     """
 
     name: str
@@ -191,6 +193,7 @@ class Timeline:
     values: Floats
     num_targets: int
     notes: tuple[str, ...]
+    header: bool = True
 
 
 def read_timeline(data: str | Path | Any, targets: str = "") -> Timeline:
@@ -228,5 +231,5 @@ def read_timeline(data: str | Path | Any, targets: str = "") -> Timeline:
     order = [*wanted, *(name for name in kept if name not in wanted)]
     if not order:
         raise DataError(f"{table.where} has no column of numbers")
-    values = _filled(np.stack([kept[name] for name in order])[None], table.where, notes)[0]
-    return Timeline(parts.name, tuple(order), values, len(wanted), tuple(notes))
+    values = np.stack([kept[name] for name in order]).astype(np.float32)
+    return Timeline(parts.name, tuple(order), values, len(wanted), tuple(notes), table.header)

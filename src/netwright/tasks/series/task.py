@@ -34,14 +34,21 @@ if TYPE_CHECKING:
 Normalisation = Literal["channel", "series", "none"]
 _ENDLESS = (0.0, float("inf"))
 _SMALLEST_STD = 1e-6
+_VALUES_AT_ONCE = 1 << 18
+"""Of a series array, as float64 numbers beside it."""
+
 _WORK_A_VALUE = 4.0
 """What a step of a series costs beside a pixel."""
 
 
 def _moments(series: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel."""
-    wide = series.astype(np.float64)
-    mean, std = wide.mean(axis=(0, 2)), wide.std(axis=(0, 2))
+    """Mean and standard deviation of each channel of (N, channels, length), in float64 without a copy of all."""
+    mean = series.mean(axis=(0, 2), dtype=np.float64)
+    squares = np.zeros(series.shape[1])
+    step = max(1, _VALUES_AT_ONCE // (series.shape[1] * series.shape[2]))
+    for start in range(0, len(series), step):
+        squares += ((series[start : start + step] - mean[:, None]) ** 2).sum(axis=(0, 2))
+    std = np.sqrt(squares / (series.shape[0] * series.shape[2]))
     return tuple(mean.tolist()), tuple(float(s) if s > _SMALLEST_STD else 1.0 for s in std)
 
 
@@ -167,7 +174,7 @@ class SeriesClassification(ClassifyingTask):
             class_names=self.class_names,
             output_shape=self.output_shape,
             runtime="series",
-            constants={"CHANNELS": (), "TARGETS": 0},
+            constants={"CHANNELS": (), "TARGETS": 0, "HEADER": False},
         )
 
 
@@ -194,6 +201,7 @@ class SeriesForecasting(LearningTask):
         names: of the channels, targets first.
         normalisation: ``window``: the level and spread of a window are taken out and put back; ``channel``: by the
             training part's moments alone.
+        header: whether the names stood in the file.
         data_name: for people.
         seed: for the fingerprint; the parts follow each other in time.
         notes: what a person should know.
@@ -212,13 +220,14 @@ class SeriesForecasting(LearningTask):
         names: tuple[str, ...],
         *,
         normalisation: Literal["window", "channel"] = "window",
+        header: bool = True,
         data_name: str = "series",
         seed: int = 0,
         notes: tuple[str, ...] = (),
     ) -> None:
         parts = (windows.train, windows.validation, windows.test)
         super().__init__(*parts, data_name=data_name, seed=seed, notes=notes)
-        self.windows, self.names, self.normalisation = windows, names, normalisation
+        self.windows, self.names, self.normalisation, self.header = windows, names, normalisation, header
         self.mean, self.std = _moments(windows.train[0])
 
     @classmethod
@@ -250,7 +259,7 @@ class SeriesForecasting(LearningTask):
             test_share: of all steps, the last ones.
 
         Raises:
-            DataError: the data cannot be used, or is too short.
+            DataError: the data cannot be used, is too short, or makes more windows than a quarter of the memory holds.
             SpecError: an option is wrong.
         """
         for name, value, least in (("horizon", horizon, 1), ("window", window, 0), ("season", season, 0)):
@@ -261,8 +270,16 @@ class SeriesForecasting(LearningTask):
         SplitOptions(seed, validation_share, test_share)
         line = read_timeline(data, targets)
         found = cut(line, horizon, window or max(4, 4 * horizon), season, (validation_share, test_share))
-        notes = (*line.notes, f"season of {found.season} steps" + ("" if season else ", found in the training part"))
-        return cls(found, line.names, normalisation=normalisation, data_name=line.name, seed=seed, notes=notes)
+        told = f"season of {found.season} steps" + ("" if season else ", found in the training part")
+        return cls(
+            found,
+            line.names,
+            normalisation=normalisation,
+            header=line.header,
+            data_name=line.name,
+            seed=seed,
+            notes=(*line.notes, *found.notes, told),
+        )
 
     @property
     def num_targets(self) -> int:
@@ -365,5 +382,5 @@ class SeriesForecasting(LearningTask):
             input_shape=self.input_shape,
             output_shape=self.output_shape,
             runtime="series",
-            constants={"CHANNELS": self.names, "TARGETS": self.num_targets},
+            constants={"CHANNELS": self.names, "TARGETS": self.num_targets, "HEADER": self.header},
         )

@@ -1,5 +1,8 @@
 """From channels in the order of time to windows and what follows them; the season; the naive forecast.
 
+A gap (NaN) is filled from its past alone: what a window shows, and what the naive forecast says, was known when the
+window ended. What is asked for, and what the scale of errors is made of, are values of the data, never filled ones.
+
 References:
     Hyndman and Koehler (2006), Another Look at Measures of Forecast Accuracy, section 3 (the scaled error, here by the
     seasonal naive forecast on the training part).
@@ -7,18 +10,27 @@ References:
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.errors import DataError
+from netwright.errors import DataError, shorten
 from netwright.tasks.base import Examples
+from netwright.tasks.series.gaps import begins, filled, filled_by_season
 from netwright.tasks.series.reading import Floats, Timeline
 
 MOST_WINDOWS = 50_000
 """Of the training part; where there are more, only every second one is taken, and so on."""
 
+_FEWEST_WINDOWS = 9
+"""Of the training part."""
+
+_PARTS = ("training", "validation", "test")
 _LONGEST_SEASON = 400
 _LEAST_CORRELATION = 0.3
 
@@ -35,6 +47,7 @@ class Windows:
         scale: mean absolute error of the naive forecast of one step (season) on the training part, of each target.
         naive_validation: naive forecasts (N, targets, horizon).
         naive_test: the same.
+        notes: what was filled and left out.
     """
 
     train: Examples
@@ -44,6 +57,7 @@ class Windows:
     scale: NDArray[np.float64]
     naive_validation: Floats
     naive_test: Floats
+    notes: tuple[str, ...] = ()
 
 
 def cut(line: Timeline, horizon: int, window: int, season: int, shares: tuple[float, float]) -> Windows:
@@ -57,44 +71,102 @@ def cut(line: Timeline, horizon: int, window: int, season: int, shares: tuple[fl
         shares: of the steps, for validation and test.
 
     Raises:
-        DataError: there are too few steps.
+        DataError: there are too few steps, too few windows without gaps in what they are asked for, or more windows
+            than a quarter of the memory holds.
     """
     steps = line.values.shape[1]
     num_test, num_validation = max(horizon, round(shares[1] * steps)), max(horizon, round(shares[0] * steps))
     num_train = steps - num_test - num_validation
-    if num_train < window + horizon + 8:
+    needed = window + horizon + _FEWEST_WINDOWS - 1
+    if num_train < needed:
         raise DataError(
             f"{line.name}: {steps} steps leave {num_train} to train on, a window of {window} and a horizon of {horizon}"
-            f" need {window + horizon + 8}; give more rows, or a shorter window (window, horizon)"
+            f" need {needed}; give more rows, or a shorter window (window, horizon)"
         )
+    borders = (window, num_train, num_train + num_validation, steps)
+    possible = [np.arange(low, high - horizon + 1) for low, high in pairwise(borders)]
+    usable = _usable(line, horizon)
+    origins = [at[usable[at]] for at in possible]
+    lost = [len(one) - len(other) for one, other in zip(possible, origins, strict=True)]
+    _check_left(line, origins, lost)
+    origins[0] = origins[0][:: 1 + (len(origins[0]) - 1) // MOST_WINDOWS]
+    _check_memory(line, [len(at) for at in origins], window, horizon)
+
     targets = line.values[: line.num_targets].astype(np.float64)
     season = season or found_season(targets[:, :num_train])
     if season >= num_train:
         raise DataError(f"{line.name}: a season of {season} steps is longer than the training part ({num_train})")
-    changes = np.abs(targets[:, season:num_train] - targets[:, : num_train - season]).mean(axis=1)
-    scale = np.where(changes > 0, changes, np.maximum(targets[:, :num_train].std(axis=1), 1e-12))
-    stride = 1 + (num_train - window - horizon) // MOST_WINDOWS
-    first = np.arange(window, num_train - horizon + 1, stride)
-    ends = (num_train, num_train + num_validation)
-    origins = [first, np.arange(ends[0], ends[1] - horizon + 1), np.arange(ends[1], steps - horizon + 1)]
-    parts = [_windows(line, at, window, horizon) for at in origins]
-    naive = [naive_forecast(targets, at, horizon, season).astype(np.float32) for at in origins[1:]]
-    return Windows(parts[0], parts[1], parts[2], season, scale, naive[0], naive[1])
+    values, known = filled(line.values), filled_by_season(line.values[: line.num_targets], season)
+    train, validation, test = (_windows(values, at, window, horizon, line.num_targets) for at in origins)
+    naive = [naive_forecast(known, at, horizon, season) for at in origins[1:]]
+    scale = _scale(targets[:, :num_train], season)
+    return Windows(train, validation, test, season, scale, naive[0], naive[1], _notes(line, lost))
 
 
-def _windows(line: Timeline, origins: NDArray[np.int64], window: int, horizon: int) -> Examples:
-    inputs = np.stack([line.values[:, at - window : at] for at in origins.tolist()])
-    targets = np.stack([line.values[: line.num_targets, at : at + horizon] for at in origins.tolist()])
+def _windows(values: Floats, origins: NDArray[np.int64], window: int, horizon: int, num_targets: int) -> Examples:
+    inputs = np.stack([values[:, at - window : at] for at in origins.tolist()])
+    targets = np.stack([values[:num_targets, at : at + horizon] for at in origins.tolist()])
     return inputs, targets
 
 
-def naive_forecast(
-    targets: NDArray[np.float64], origins: NDArray[np.int64], horizon: int, season: int
-) -> NDArray[np.float64]:
+def _scale(targets: NDArray[np.float64], season: int) -> NDArray[np.float64]:
+    """What errors are divided by, of each target (T, steps): from pairs of values that both are in the data."""
+    found = []
+    for row in targets:
+        changes = np.abs(row[season:] - row[:-season])
+        changes = changes[~np.isnan(changes)]
+        mean = float(changes.mean()) if len(changes) else 0.0
+        found.append(mean if mean > 0 else max(float(row[~np.isnan(row)].std()), 1e-12))
+    return np.array(found)
+
+
+def _usable(line: Timeline, horizon: int) -> NDArray[np.bool_]:
+    """(steps - horizon + 1,) whether each channel has a value before a step, and no target a gap from it on."""
+    missing = np.isnan(line.values[: line.num_targets]).any(axis=0)
+    before = np.concatenate([[0], np.cumsum(missing)])
+    usable: NDArray[np.bool_] = before[horizon:] == before[:-horizon]
+    usable[: int(begins(line.values).max()) + 1] = False
+    return usable
+
+
+def _check_left(line: Timeline, origins: Sequence[NDArray[np.int64]], lost: Sequence[int]) -> None:
+    for part, at, without, fewest in zip(_PARTS, origins, lost, (_FEWEST_WINDOWS, 1, 1), strict=True):
+        if len(at) < fewest:
+            late = shorten(line.names[int(begins(line.values).argmax())], 60)
+            raise DataError(
+                f"{line.name}: {without} of {without + len(at)} {part} windows are asked for missing values, or end "
+                f"before each channel has begun ({late} is the last to), and {fewest} must be left; mend the gaps, ask "
+                "for fewer columns (targets) or steps (horizon), or take out a column"
+            )
+
+
+def _check_memory(line: Timeline, counts: Sequence[int], window: int, horizon: int) -> None:
+    """Refuse windows that would fill the memory, before any is cut."""
+    inputs, targets = len(line.values) * window, line.num_targets * horizon
+    needed = line.values.itemsize * (sum(counts) * (inputs + targets) + sum(counts[1:]) * targets)
+    present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > present / 4:
+        raise DataError(
+            f"{line.name}: {sum(counts)} windows of {len(line.values)} channels x {window} steps, each with {horizon} "
+            f"steps to tell, take {needed / 2**30:.1f} GiB, more than a quarter of this machine's memory; give a "
+            "shorter window (window, horizon), fewer columns, or fewer rows"
+        )
+
+
+def _notes(line: Timeline, lost: Sequence[int]) -> tuple[str, ...]:
+    count = int(np.isnan(line.values).sum())
+    notes = [f"{line.name}: {count} missing values are filled with the last one before them"] if count else []
+    if any(lost):
+        told = ", ".join(f"{number} {part}" for part, number in zip(_PARTS, lost, strict=True) if number)
+        notes.append(f"windows that are asked for missing values, or end before a channel begins, are left out: {told}")
+    return tuple(notes)
+
+
+def naive_forecast(targets: NDArray[Any], origins: NDArray[np.int64], horizon: int, season: int) -> NDArray[Any]:
     """Each step as it was a whole number of seasons before, the last that is known.
 
     Args:
-        targets: (T, steps).
+        targets: (T, steps) without gaps; see `filled_by_season`.
         origins: (N,) first step that is asked for, at least a season.
         horizon: steps.
         season: steps.
@@ -115,7 +187,7 @@ def found_season(targets: NDArray[np.float64]) -> int:
     """The lag at which the series, without its trend, is most like itself; 1 where it is like itself nowhere.
 
     Args:
-        targets: (T, steps) of the training part.
+        targets: (T, steps) of the training part; NaN where a value is missing, which then counts as the trend.
 
     Example:
         >>> found_season(np.sin(np.arange(400) * 2 * np.pi / 24)[None])
@@ -126,7 +198,9 @@ def found_season(targets: NDArray[np.float64]) -> int:
     places = np.arange(steps)
     correlation = np.zeros(most + 1)
     for row in targets:
-        flat = row - np.polyval(np.polyfit(places, row, 1), places)
+        known = ~np.isnan(row)
+        trend = np.polyval(np.polyfit(places[known], row[known], 1), places)
+        flat = np.where(known, row - trend, 0.0)
         spread = float((flat**2).sum()) or 1.0
         correlation += [float((flat[lag:] * flat[: steps - lag]).sum()) / spread for lag in range(most + 1)]
     correlation /= len(targets)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from netwright.errors import DataError, one_line, shorten
 from netwright.tasks.speech_recognition.audio import Sound, length_of, read_sound
+from netwright.tasks.speech_recognition.units import tidy
 
 AUDIO = ("audio", "path", "file", "audio_path", "wav", "filename")
 TEXT = ("text", "transcript", "transcription", "sentence")
@@ -41,6 +42,7 @@ class Recording:
         read: gives its sound, or its frames.
         split: ``train``, ``validation``, ``test``, or empty.
         speaker: empty if not known.
+        audio: its file; None where it is given in an array.
     """
 
     where: str
@@ -50,6 +52,7 @@ class Recording:
     read: Callable[[], Sound | NDArray[np.float32]]
     split: str = ""
     speaker: str = ""
+    audio: Path | None = None
 
 
 def read_recordings(path: Path) -> list[Recording]:
@@ -67,7 +70,23 @@ def read_recordings(path: Path) -> list[Recording]:
     found = list(reader(path))
     if not found:
         raise DataError(f"{path}: has no recordings")
+    _require_once(found)
     return found
+
+
+def _require_once(recordings: Iterable[Recording]) -> None:
+    """Refuse a file that is named twice, whatever it is called: it could be in two parts, or mean pieces of it."""
+    first: dict[Path, Recording] = {}
+    for recording in recordings:
+        if recording.audio is None:
+            continue
+        before = first.setdefault(recording.audio.resolve(), recording)
+        if before is not recording:
+            both = f", which is in {before.split}, not {recording.split}" if before.split != recording.split else ""
+            raise DataError(
+                f"{recording.where}: names the audio file {one_line(recording.audio.name)} that {before.where} names "
+                f"already{both}; a line is a whole file: leave one out, or cut the file into its recordings"
+            )
 
 
 def _from_csv(path: Path) -> Iterator[Recording]:
@@ -102,7 +121,11 @@ def _listed(row: Mapping[str, Any], path: Path, where: str) -> Recording:
     named = {str(key).strip().lower(): value for key, value in row.items()}
     audio, text = (_value(named, names, where) for names in (AUDIO, TEXT))
     file = path.parent / audio
-    if "\0" in audio or not file.is_file():
+    try:
+        there = "\0" not in audio and file.is_file()
+    except OSError as error:
+        raise DataError(f"{where}: cannot look for the audio file {shorten(audio)}: {error.strerror}") from error
+    if not there:
         raise DataError(f"{where}: no such audio file: {one_line(audio)}")
     samples, rate = length_of(file, where)
     return Recording(
@@ -113,6 +136,7 @@ def _listed(row: Mapping[str, Any], path: Path, where: str) -> Recording:
         lambda: read_sound(file, where),
         _split(named.get("split"), where),
         str(named.get("speaker", named.get("speaker_id", "")) or ""),
+        file,
     )
 
 
@@ -124,7 +148,7 @@ def _value(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
 
 
 def _said(text: str, where: str) -> str:
-    if not text.strip():
+    if not tidy(text):
         raise DataError(f"{where}: the transcript is empty; leave out recordings in which nothing is said")
     return text
 

@@ -42,9 +42,10 @@ def split_recordings(recordings: Sequence[Recording], seed: int) -> tuple[Parts,
         if not parts[name]:
             parts["train"], parts[name], how = _split_off(parts["train"], share, its_seed)
             notes.append(f"the {name} part ({len(parts[name])}) is split off {how}")
-    shared = {r.speaker for r in parts["train"] if r.speaker} & {r.speaker for r in parts["test"]}
-    if shared:
-        notes.append(f"{len(shared)} speakers are in the training and in the test part")
+    for name in ("validation", "test"):
+        shared = {r.speaker for r in parts["train"] if r.speaker} & {r.speaker for r in parts[name]}
+        if shared:
+            notes.append(f"{len(shared)} speakers are in the training and in the {name} part")
     if not parts["train"] or not parts["validation"]:
         raise DataError(f"{len(recordings)} recordings are too few for a training, a validation and a test part")
     return parts, notes

@@ -7,6 +7,7 @@ checked before, since all recordings are padded to the length of the longest.
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -329,7 +330,6 @@ class _Loader:
     def choose_length(self, longest_s: float) -> None:
         """Leave out training recordings that are too long; refuse others, and those without a frame."""
         most = round(100 * longest_s)
-        kept = []
         for part, recordings in self.parts.items():
             for recording in recordings:
                 count = self._num_frames(recording)
@@ -338,18 +338,18 @@ class _Loader:
                 if part != "train" and count > most:
                     cure = "cut it, or raise longest_s (--task-option longest_s=...)"
                     raise DataError(f"{recording.where}: lasts {count / 100:.1f} s, at most {longest_s:g} s; {cure}")
-            if part == "train":
-                kept = [r for r in recordings if self._num_frames(r) <= most]
-        if len(kept) < len(self.parts["train"]):
-            left = [r for r in self.parts["train"] if r not in kept]
-            self._left_out(left, f"last longer than longest_s={longest_s:g} s")
-        self.parts["train"] = kept
+        self._keep(
+            [self._num_frames(r) <= most for r in self.parts["train"]],
+            f"last longer than longest_s={longest_s:g} s",
+            "raise longest_s (--task-option longest_s=...), or cut them",
+        )
         self.longest = max(self._num_frames(r) for part in self.parts.values() for r in part)
 
     def learn_units(self, kind: str, size: int) -> None:
         """Learn the units of the training transcripts; say which others have that are not among them."""
         texts = {part: [self._text(r) for r in recordings] for part, recordings in self.parts.items()}
-        self.units = Units.learn(kind, texts["train"], size)
+        units = Units.learn(kind, texts["train"], size)
+        self.units = units.with_others([*texts["validation"], *texts["test"]])
         for part in ("validation", "test"):
             if missing := unknown_in(self.units, texts[part]):
                 self.notes.append(
@@ -358,34 +358,74 @@ class _Loader:
                 )
 
     def choose_stride(self, given: int | None) -> None:
-        """The largest stride with which nearly all transcripts fit with room; those that do not are left out."""
+        """The largest stride with which nearly all transcripts fit with room.
+
+        Training transcripts that do not fit are left out, others are told.
+        """
         assert self.units is not None
-        train = self.parts["train"]
-        needed = np.array([frames_needed(self.units.encode(self._text(r))) for r in train])
-        frames = np.array([self._num_frames(r) for r in train])
+        frames, needed = self._room("train")
         fitting = [s for s in STRIDES[1:] if np.mean(-(-frames // s) >= _SLACK * needed) >= _FIT_SHARE]
         self.stride = given or (fitting[0] if fitting else 1)
-        fits = -(-frames // self.stride) >= needed
-        left = [r for r, fit in zip(train, fits, strict=True) if not fit]
-        if left:
-            self._left_out(left, f"have more {self.units.kind} than outputs at stride {self.stride}")
-        self.parts["train"] = [r for r, fit in zip(train, fits, strict=True) if fit]
+        why = f"have more {self.units.kind} than outputs at stride {self.stride}"
+        lower = "; if so, give a lower stride" if self.stride > 1 else ""
+        self._keep(-(-frames // self.stride) >= needed, why, f"are the texts right?{lower}")
+        for part in ("validation", "test"):
+            frames, needed = self._room(part)
+            short = np.flatnonzero(-(-frames // self.stride) < needed)
+            if len(short):
+                first = self.parts[part][short[0]]
+                self.notes.append(
+                    f"{len(short)} of {len(frames)} {part} recordings {why}, so that no network can write them whole; "
+                    f"they count, the first is {first.where} ({shorten(first.text, 60)})"
+                )
         self.longest = -(-self.longest // self.stride) * self.stride
+        self._check_memory()
 
-    def _left_out(self, left: Sequence[Recording], why: str) -> None:
-        count, total = len(left), len(self.parts["train"])
-        first = f"{left[0].where} ({shorten(left[0].text, 60)})"
-        if count > _MOST_LEFT_OUT * total:
-            raise DataError(f"{count} of {total} training recordings {why}, the first is {first}; are the texts right?")
-        self.notes.append(f"{count} of {total} training recordings {why} and are left out, the first is {first}")
+    def _room(self, part: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Frames of the recordings of a part (N,), and how many outputs their transcripts need (N,)."""
+        assert self.units is not None
+        recordings = self.parts[part]
+        needed = [frames_needed(self.units.encode(self._text(r))) for r in recordings]
+        return np.array([self._num_frames(r) for r in recordings], np.int64), np.array(needed, np.int64)
+
+    def _keep(self, kept: Sequence[bool] | NDArray[np.bool_], why: str, cure: str) -> None:
+        """Leave out the training recordings that are not kept, with a count; refuse that for many of them."""
+        train = self.parts["train"]
+        left = [r for r, keep in zip(train, kept, strict=True) if not keep]
+        if not left:
+            return
+        found = f"{len(left)} of {len(train)} training recordings {why}"
+        first = f"the first is {left[0].where} ({shorten(left[0].text, 60)})"
+        if len(left) > _MOST_LEFT_OUT * len(train):
+            raise DataError(f"{found}, {first}; {cure}")
+        self.notes.append(f"{found} and are left out, {first}")
+        self.parts["train"] = [r for r, keep in zip(train, kept, strict=True) if keep]
+
+    def _check_memory(self) -> None:
+        """Refuse more than a quarter of this machine's memory."""
+        count = sum(map(len, self.parts.values()))
+        bands = self.front.mels if self.front else self._frames(self.parts["train"][0])[0].shape[1]
+        needed = count * (bands * self.longest + 8 * (UNITS + self._most))
+        present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if needed > present / 4:
+            raise DataError(
+                f"{self.path.name}: {count} recordings, padded to the longest ({self.longest / 100:.1f} s), take "
+                f"{needed / 2**30:.1f} GiB, more than a quarter of this machine's memory; give a lower longest_s (and "
+                "cut or leave out what is longer in validation and test), fewer mels, or fewer recordings"
+            )
+
+    @cached_property
+    def _most(self) -> int:
+        """Units of the longest transcript."""
+        assert self.units is not None
+        return max(len(self.units.encode(self._text(r))) for some in self.parts.values() for r in some)
 
     def examples(self, part: str) -> Examples:
         """Frames (N, bands, T) and rows of targets of a part."""
         recordings = self.parts[part]
         assert self.units is not None
         rows = [self.units.encode(self._text(r)) for r in recordings]
-        most = max(len(self.units.encode(self._text(r))) for some in self.parts.values() for r in some)
-        targets = np.full((len(rows), UNITS + most), -1, np.int64)
+        targets = np.full((len(rows), UNITS + self._most), -1, np.int64)
         inputs: NDArray[np.uint8] | None = None
         channels = Counter[int]()
         for number, (recording, row) in enumerate(zip(recordings, rows, strict=True)):

@@ -1,8 +1,8 @@
 """From transcripts to rows of numbers and back: characters, words, or subwords that are learned from the transcripts.
 
 Unit 0 is CTC's blank. Within units a space is written as a low line of its own (``▁``), so that a row of units becomes
-text by joining them. What a part has and the training part has not is `UNKNOWN` in its rows: no network can write it,
-so it counts as a mistake. Knows no sound and no network.
+text by joining them. What a part has and the training part has not is `UNKNOWN` or a number above it in its rows: no
+network can write it, so it counts as a mistake. Knows no sound and no network.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -43,11 +44,13 @@ class Units:
         kind: of the units.
         texts: of each, the blank's (empty) first.
         merges: pairs that subwords are joined of, the first learned first.
+        others: what other parts have besides, see `with_others`.
     """
 
     kind: Kind
     texts: tuple[str, ...]
     merges: tuple[tuple[str, str], ...] = ()
+    others: tuple[str, ...] = ()
 
     @classmethod
     def learn(cls, kind: str, transcripts: Sequence[str], size: int = 64) -> Units:
@@ -68,7 +71,8 @@ class Units:
         if kind not in KINDS:
             raise SpecError(wrong("units", kind, f"one of {', '.join(KINDS)}"))
         parts = (text.replace(" ", SPACE) if kind == "characters" else _words(text) for text in transcripts)
-        found = sorted({part for some in parts for part in some})
+        always = {SPACE} if kind == "characters" else set()  # transcripts of one word each are followed by others
+        found = sorted(always.union(*parts))
         if len(found) > _MOST:
             raise DataError(f"the training transcripts have {len(found)} {kind}, at most {_MOST}; use units=subwords")
         return cls(kind, ("", *found))
@@ -76,15 +80,33 @@ class Units:
     def __len__(self) -> int:
         return len(self.texts)
 
+    def with_others(self, transcripts: Iterable[str]) -> Units:
+        """The same, for tidy transcripts of other parts besides: their rows give the very text back.
+
+        Networks write none of what these have besides.
+        """
+        parts = {part for text in transcripts for part in self._parts(text)}
+        return replace(self, others=tuple(sorted(parts.difference(self.texts))))
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        numbers = {part: UNKNOWN + 1 + number for number, part in enumerate(self.others)}
+        return numbers | {unit: number for number, unit in enumerate(self.texts)}
+
     def encode(self, text: str) -> list[int]:
-        """A tidy transcript as numbers; what is not known is `UNKNOWN`."""
-        known = {unit: number for number, unit in enumerate(self.texts)}
-        return [known.get(part, UNKNOWN) for part in self._parts(text)]
+        """A tidy transcript as numbers; what is not known is `UNKNOWN`, or a number above it for each of the others."""
+        return [self._numbers.get(part, UNKNOWN) for part in self._parts(text)]
 
     def decode(self, numbers: Iterable[int]) -> str:
         """Numbers as text."""
-        joined = "".join(self.texts[n] if n < len(self.texts) else _UNKNOWN_TEXT for n in numbers)
-        return " ".join(joined.replace(SPACE, " ").split())
+        return " ".join("".join(map(self._text, numbers)).replace(SPACE, " ").split())
+
+    def _text(self, number: int) -> str:
+        if number < len(self.texts):
+            return self.texts[number]
+        if UNKNOWN < number <= UNKNOWN + len(self.others):
+            return self.others[number - UNKNOWN - 1]
+        return SPACE + _UNKNOWN_TEXT if self.kind == "words" else _UNKNOWN_TEXT
 
     def _parts(self, text: str) -> list[str]:
         if self.kind == "characters":

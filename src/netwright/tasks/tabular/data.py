@@ -102,7 +102,7 @@ def load_rows(data: str | Path | Any, options: TabularOptions, *, classes: bool)
     tables = [_clean(table, target, notes) for table in (parts.train, parts.validation, parts.test)]
     train = tables[0]
     assert train is not None
-    learn = _Classes.learn(train, target) if classes else _Values(target)
+    learn = _Classes.learn(train, target) if classes else _Values.learn(train, target)
     targets = [None if table is None else learn.encode(table, notes) for table in tables]
     split = _split(parts, tables, targets, options.split, classes)
     inputs = [drop_column(table, target) for table, _ in split]
@@ -205,6 +205,15 @@ class _Values:
     target: str
     names: tuple[str, ...] = ()
 
+    @classmethod
+    def learn(cls, table: Table, target: str) -> _Values:
+        found = cls(target)
+        values = found.encode(table, [])
+        if float(values.min()) == float(values.max()):
+            shown = shorten(target, 60)
+            raise DataError(f"{table.where}: all values of the target {shown} are {table.column(target)[0]}")
+        return found
+
     def encode(self, table: Table, notes: list[str]) -> NDArray[np.float32]:
         cells = table.column(self.target)
         strange = [row for row, cell in enumerate(cells) if not is_number(cell)]
@@ -216,8 +225,6 @@ class _Values:
         values = np.array([[float(cell)] for cell in cells], dtype=np.float32)
         if not np.isfinite(values).all():
             raise DataError(f"{table.where}: the target has numbers beyond float32 (3.4e38); scale it")
-        if float(values.min()) == float(values.max()):
-            raise DataError(f"{table.where}: all values of the target {shorten(self.target, 60)} are {cells[0]}")
         return values
 
 

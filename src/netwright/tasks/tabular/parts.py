@@ -55,7 +55,8 @@ def read_parts(data: str | Path | Any, header: Header = "auto") -> Parts:
     if header not in ("auto", "yes", "no"):
         raise SpecError(wrong("header", header, "auto, yes or no"))
     if not isinstance(data, (str, Path)):
-        return Parts("data frame", table_of(data))
+        frame, notes = without_index(table_of(data))
+        return Parts("data frame", frame, notes=notes)
     path = Path(data)
     try:
         is_folder, is_file = path.is_dir(), path.is_file()
@@ -65,8 +66,8 @@ def read_parts(data: str | Path | Any, header: Header = "auto") -> Parts:
         return _read_folder(path, header)
     if not is_file:
         raise DataError(f"data {shorten(str(path))} does not exist; give a file ({', '.join(SUFFIXES)}) or a folder")
-    table = read_table(path, header=header)
-    return Parts(_stem(path), table, notes=_header_note(table))
+    table, notes = without_index(read_table(path, header=header))
+    return Parts(_stem(path), table, notes=(*_header_note(table), *notes))
 
 
 def _read_folder(path: Path, header: Header) -> Parts:
@@ -86,10 +87,10 @@ def _read_folder(path: Path, header: Header) -> Parts:
         raise DataError(
             f"{shorten(str(path))} has no file with 'train' in its name (such as train.csv, test.csv); tables: {listed}"
         )
-    train = read_table(found["train"], header=header)
+    train, notes = without_index(read_table(found["train"], header=header))
     wanted: Header = "yes" if train.header else "no"
     rest = {p: _like(read_table(found[p], header=wanted), train) for p in ("validation", "test") if p in found}
-    return Parts(path.name or "folder", train, rest.get("validation"), rest.get("test"), _header_note(train))
+    return Parts(path.name or "folder", train, rest.get("validation"), rest.get("test"), (*_header_note(train), *notes))
 
 
 def _like(table: Table, train: Table) -> Table:
@@ -113,6 +114,18 @@ def _header_note(table: Table) -> tuple[str, ...]:
     if table.lines and not table.header:
         return (f"the first line of {table.where} holds no names, columns are called column1, column2, ...",)
     return ()
+
+
+def without_index(table: Table) -> tuple[Table, tuple[str, ...]]:
+    """A table without a first column that has no name and counts the rows, as pandas writes its index; and notes."""
+    if not table.unnamed:
+        return table, ()
+    name = shorten(table.names[0], 60)
+    counts = [tuple(map(str, range(first, first + len(table)))) for first in (0, 1)]
+    if len(table.names) == 1 or table.columns[0] not in counts:
+        return table, (f"the first column of {table.where} has no name of its own and is called {name}",)
+    kept = replace(drop_column(table, table.names[0]), unnamed=False)
+    return kept, (f"the first column of {table.where} has no name, only counts the rows, and is left out",)
 
 
 def target_name(table: Table, target: str | int) -> str:

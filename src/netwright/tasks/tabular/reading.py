@@ -28,6 +28,9 @@ MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "<na>", "#n/a"
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".data", ".parquet", ".pq")
 Header = Literal["auto", "yes", "no"]
 _DELIMITERS = ",;\t|"
+_UNNAMED = ("", "Unnamed: 0")
+"""How the first column is called in files that pandas wrote with its index."""
+
 _MOST_SHOWN = 5
 _NUMERIC_SHARE = 0.9
 _LONGEST_CELL = 1 << 20
@@ -43,6 +46,7 @@ class Table:
         columns: cells of each column; as many in each.
         lines: line of each row in the file; empty where it has none.
         header: whether the names stood in the file.
+        unnamed: whether the first column alone has none there, or the one that pandas gives to a column without.
     """
 
     where: str
@@ -50,6 +54,7 @@ class Table:
     columns: tuple[tuple[str, ...], ...]
     lines: tuple[int, ...] = ()
     header: bool = True
+    unnamed: bool = False
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
@@ -95,17 +100,18 @@ def read_table(path: Path, *, header: Header = "auto", names: tuple[str, ...] = 
     """
     if path.suffix.lower() in (".parquet", ".pq"):
         return _read_parquet(path)
-    rows, lines = _read_csv(path)
+    first, rows, lines = _read_csv(path)
     where = one_line(path.name)
     if not rows:
         raise DataError(f"{where} is empty; give a table with a line for each example")
-    has_names = header == "yes" or (header == "auto" and looks_like_names(rows[0], rows[1:]))
-    head = rows.pop(0) if has_names else list(names) or [f"column{i + 1}" for i in range(len(rows[0]))]
-    lines = lines[1:] if has_names else lines
+    has_names = header == "yes" or (header == "auto" and looks_like_names(first, rows[1:]))
+    head = first if has_names else list(names) or [f"column{i + 1}" for i in range(len(first))]
+    rows, lines = (rows[1:], lines[1:]) if has_names else (rows, lines)
     if not rows:
         raise DataError(f"{where} has names of columns, and no rows; give a line for each example")
     _check_ragged(rows, lines, len(head), where)
-    return Table(where, _names(head, where), tuple(zip(*rows, strict=True)), tuple(lines), has_names)
+    unnamed = has_names and head[0] in _UNNAMED
+    return Table(where, _names(head, where), tuple(zip(*rows, strict=True)), tuple(lines), has_names, unnamed)
 
 
 def table_of(frame: Any, where: str = "the data frame") -> Table:
@@ -119,14 +125,18 @@ def table_of(frame: Any, where: str = "the data frame") -> Table:
     columns = tuple(tuple(map(_cell, c.tolist() if hasattr(c, "tolist") else c.to_list())) for c in listed)
     if not columns or not columns[0]:
         raise DataError(f"{where} has no rows; give one for each example")
-    return Table(where, names, columns)
+    return Table(where, names, columns, unnamed=str(frame.columns[0]) in _UNNAMED)
 
 
 def looks_like_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Whether a first line holds names: no cell is a number or missing, and what is below is different.
+    """Whether a first line holds names: no cell is a number or empty, and what is below is different.
 
     Below a name stand numbers, in one column at least; or, where all columns hold texts, all names differ and none is
-    seen again.
+    seen again. A word such as ``NA``, which may be a name or a missing value, proves nothing.
+
+    Args:
+        first: cells as they are written.
+        rest: cells of the other lines; missing ones are empty.
 
     Example:
         >>> looks_like_names(["age", "job"], [["3", "cook"]]), looks_like_names(["3", "cook"], [["4", "cook"]])
@@ -136,11 +146,12 @@ def looks_like_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> boo
     if any(is_number(c) or not c for c in first[unnamed_index:]):
         return False
     sample = [row for row in rest[:1000] if len(row) == len(first)]
+    doubtful = [bool(name) and not clean(name) for name in first]
     for number in range(len(first)):
         cells = [row[number] for row in sample if row[number]]
-        if cells and sum(map(is_number, cells)) >= _NUMERIC_SHARE * len(cells):
+        if cells and not doubtful[number] and sum(map(is_number, cells)) >= _NUMERIC_SHARE * len(cells):
             return True
-    different = len(set(first)) == len(first)
+    different = len(set(first)) == len(first) and not any(doubtful)
     return different and all(name not in {row[number] for row in sample} for number, name in enumerate(first))
 
 
@@ -157,18 +168,23 @@ def _cell(value: object) -> str:
 
 def clean(cell: str) -> str:
     """A cell without blanks and single quotes around it; empty where it stands for a missing value."""
-    plain = cell.strip()
-    if len(plain) > 1 and plain[0] == plain[-1] == "'":
-        plain = plain[1:-1].strip()
-    return "" if plain.lower() in MISSING else plain
+    bare = plain(cell)
+    return "" if bare.lower() in MISSING else bare
 
 
-def _read_csv(path: Path) -> tuple[list[list[str]], list[int]]:
-    """Rows of cells, and the line each of them begins on; empty lines are left out."""
+def plain(cell: str) -> str:
+    """A cell without blanks and single quotes around it."""
+    bare = cell.strip()
+    return bare[1:-1].strip() if len(bare) > 1 and bare[0] == bare[-1] == "'" else bare
+
+
+def _read_csv(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
+    """The first row as it is written, all rows of cells, and the line each of them begins on; no empty lines."""
     text = _text(path)
     where = one_line(path.name)
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(_DELIMITERS, key=first.count) if any(d in first for d in _DELIMITERS) else ","
+    head: list[str] = []
     rows: list[list[str]] = []
     lines: list[int] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
@@ -180,12 +196,13 @@ def _read_csv(path: Path) -> tuple[list[list[str]], list[int]]:
                 for cell in row:
                     if cell not in known:
                         known[cell] = clean(cell)
+                head = head or [plain(cell) for cell in row]
                 rows.append([known[cell] for cell in row])
                 lines.append(begins)
             begins = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{where}, line {reader.line_num}: no CSV: {error}; mend the quotes of this line") from None
-    return rows, lines
+    return head, rows, lines
 
 
 def _text(path: Path) -> str:

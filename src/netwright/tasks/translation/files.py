@@ -214,5 +214,15 @@ def clean_text(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", plain).split())
 
 
+def lower_text(text: str) -> str:
+    """A sentence in lower case, in composed characters again.
+
+    Example:
+        >>> lower_text("Ein Haus")
+        'ein haus'
+    """
+    return unicodedata.normalize("NFC", text.lower())
+
+
 def _has_controls(text: str) -> bool:
     return not text.isprintable() and any(unicodedata.category(c) == "Cc" for c in text)

@@ -23,7 +23,7 @@ from netwright.space import SearchSpace
 from netwright.tasks.base import Examples, ExportInfo, Reference
 from netwright.tasks.learning import LearningTask
 from netwright.tasks.subwords import FEWEST, Subwords, learn_merges, written
-from netwright.tasks.translation.files import Corpus, Pair, read_corpora
+from netwright.tasks.translation.files import Corpus, Pair, clean_text, lower_text, read_corpora
 from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Translation(LearningTask):
         parts: pairs of texts by part: ``train``, ``validation``, ``test``.
         merges: of the source's and of the target's subwords, as text.
         lengths: tokens of a source and of a target that a row has room for, marks included.
+        lowercase: whether the texts are made lower case, as what is translated then must be.
         others: as of `LearningTask`.
     """
 
@@ -67,9 +68,10 @@ class Translation(LearningTask):
         parts: Mapping[str, Sequence[Pair]],
         merges: tuple[tuple[str, ...], tuple[str, ...]],
         lengths: tuple[int, int],
+        lowercase: bool = False,
         **others: object,
     ) -> None:
-        self.parts, self.merges = parts, merges
+        self.parts, self.merges, self.lowercase = parts, merges, lowercase
         self.source, self.target = map(_subwords, merges)
         self.source_length, self.target_length = lengths
         train, validation = self._rows(parts["train"]), self._rows(parts["validation"])
@@ -117,6 +119,7 @@ class Translation(LearningTask):
         Raises:
             DataError: the data cannot be used.
             SpecError: an option is wrong.
+            MissingDependencyError: the package tokenizers or sacrebleu is not installed.
         """
         for name, value, low, high in (
             ("vocabulary", vocabulary, FEWEST, 30_000),
@@ -131,12 +134,11 @@ class Translation(LearningTask):
         corpora = read_corpora(data, str(source), str(target), named)
         notes = [note for corpus in corpora.values() for note in corpus.notes]
         parts = _split(corpora, seed, notes)
-        if lowercase:
-            parts = {part: [(a.lower(), b.lower()) for a, b in pairs] for part, pairs in parts.items()}
         return cls.from_pairs(
             parts,
             vocabulary=vocabulary,
             joint=joint,
+            lowercase=lowercase,
             most_tokens=most_tokens,
             data_name=Path(str(data)).name or str(data),
             seed=seed,
@@ -150,33 +152,36 @@ class Translation(LearningTask):
         *,
         vocabulary: int = 4000,
         joint: bool = False,
+        lowercase: bool = False,
         most_tokens: int = 128,
         data_name: str = "pairs",
         seed: int = 0,
         notes: Sequence[str] = (),
     ) -> Translation:
-        """Make the task of pairs of texts, by part: ``train``, ``validation``, ``test``; options as of `load`."""
-        sides: list[list[str]] = [[pair[side] for pair in parts["train"]] for side in (0, 1)]
-        if joint:
-            both = written(learn_merges([*sides[0], *sides[1]], vocabulary))
-            merges = (both, both)
-        else:
-            merges = (written(learn_merges(sides[0], vocabulary)), written(learn_merges(sides[1], vocabulary)))
-        codes = [_subwords(merge) for merge in merges]
-        counts = np.array([[len(code.encode(t)) + 1 for t in side] for code, side in zip(codes, sides, strict=True)])
+        """Make the task of pairs of texts, by part: ``train``, ``validation``, ``test``; options as of `load`.
+
+        Raises:
+            DataError: too few training pairs are left.
+            MissingDependencyError: the package tokenizers or sacrebleu is not installed.
+        """
+        _sacrebleu()
+        if lowercase:
+            parts = {part: [(lower_text(a), lower_text(b)) for a, b in pairs] for part, pairs in parts.items()}
+        merges = _learned(parts["train"], vocabulary, joint=joint)
+        counts = _num_tokens(parts["train"], merges)
         room = [min(most_tokens, 4 * -(-int(np.quantile(side, _LONGEST)) // 4)) for side in counts]
+        limit = f"of more than {room[0]} source or {room[1]} target tokens"
         fits = np.all(counts <= np.array(room)[:, None], axis=0)
-        told = list(notes)
-        if not np.all(fits):
-            limit = f"{room[0]} source or {room[1]} target tokens"
-            told.append(f"{int((~fits).sum())} training pairs of more than {limit} are left out")
         train = [pair for pair, fit in zip(parts["train"], list(fits), strict=True) if fit]
         if len(train) < _FEWEST_PAIRS:
             raise DataError(f"{data_name}: {len(train)} training pairs remain, needs at least {_FEWEST_PAIRS}")
+        told = [*notes, *([] if np.all(fits) else [f"{int((~fits).sum())} training pairs {limit} are left out"])]
+        for part in ("validation", "test"):
+            cut = int(np.any(_num_tokens(parts[part], merges) > np.array(room)[:, None], axis=0).sum())
+            told += [f"of {cut} {part} pairs {limit} the beginnings are read"] if cut else []
         told += _overlaps(train, parts)
-        return cls(
-            {**parts, "train": train}, merges, (room[0], room[1]), data_name=data_name, seed=seed, notes=tuple(told)
-        )
+        parts = {**parts, "train": train}
+        return cls(parts, merges, (room[0], room[1]), lowercase, data_name=data_name, seed=seed, notes=tuple(told))
 
     # --- data
 
@@ -258,7 +263,7 @@ class Translation(LearningTask):
 
         inner = cast(Any, next(module for module in network.modules() if hasattr(module, "translate")))
         network.eval()
-        rows, _ = self._rows([(text, "") for text in texts])
+        rows, _ = self._rows([(self.prepared(text), "") for text in texts])
         source = torch.from_numpy(rows[:, : self.source_length].astype(np.int64))
         source = source.to(next(network.parameters()).device)
         order = torch.argsort((source != PAD).sum(1), stable=True).tolist()
@@ -269,6 +274,11 @@ class Translation(LearningTask):
             for number, row in zip(part, tokens.tolist(), strict=True):
                 found[number] = self.target.decode(row)
         return found
+
+    def prepared(self, text: str) -> str:
+        """A sentence as the networks read it."""
+        clean = clean_text(text)
+        return lower_text(clean) if self.lowercase else clean
 
     # --- networks
 
@@ -300,6 +310,7 @@ class Translation(LearningTask):
                 "TARGET_LENGTH": self.target_length,
                 "SOURCE_MERGES": self.merges[0],
                 "TARGET_MERGES": self.merges[1],
+                "LOWERCASE": self.lowercase,
             },
             num_values=min(len(self.source), len(self.target)),
         )
@@ -335,16 +346,37 @@ def bleu_and_chrf(found: Sequence[str], wanted: Sequence[str]) -> dict[str, floa
     Raises:
         MissingDependencyError: the package sacrebleu is not installed.
     """
+    bleu, chrf = _sacrebleu()
+    references = [list(wanted)]
+    return {
+        "bleu": float(bleu().corpus_score(list(found), references).score),
+        "chrf": float(chrf().corpus_score(list(found), references).score),
+    }
+
+
+def _sacrebleu() -> tuple[Any, Any]:
+    """The package's two metrics."""
     try:
         from sacrebleu.metrics.bleu import BLEU
         from sacrebleu.metrics.chrf import CHRF
     except ImportError:
         raise MissingDependencyError("sacrebleu", "text", "BLEU and chrF") from None
-    references = [list(wanted)]
-    return {
-        "bleu": float(BLEU().corpus_score(list(found), references).score),
-        "chrf": float(CHRF().corpus_score(list(found), references).score),
-    }
+    return BLEU, CHRF
+
+
+def _learned(pairs: Sequence[Pair], vocabulary: int, *, joint: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Merges of the source and of the target, the same ones where they are of both together."""
+    ours, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
+    if joint:
+        both = written(learn_merges([*ours, *theirs], vocabulary))
+        return both, both
+    return written(learn_merges(ours, vocabulary)), written(learn_merges(theirs, vocabulary))
+
+
+def _num_tokens(pairs: Sequence[Pair], merges: tuple[tuple[str, ...], tuple[str, ...]]) -> NDArray[np.int64]:
+    """(2, N): tokens of each source and target, with a mark."""
+    codes = [_subwords(merge) for merge in merges]
+    return np.array([[len(code.encode(p[side])) + 1 for p in pairs] for side, code in enumerate(codes)], dtype=np.int64)
 
 
 def _split(corpora: Mapping[str, Corpus], seed: int, notes: list[str]) -> dict[str, list[Pair]]:
