@@ -23,7 +23,6 @@ from netwright.evaluation.supernet_files import family_of, networks_of
 from netwright.space import SearchSpace
 from netwright.space.expressions import Categorical
 from netwright.strategies import Strategy
-from netwright.study.equal_time import USEFUL_EPOCHS, full_cost
 from netwright.study.finals import choose_finalists, feasible
 from netwright.study.plan import (
     MOST_SMALLER,
@@ -65,10 +64,6 @@ LOOKED_AT = 48
 QUANTILES = (0.3, 0.45, 0.6, 0.75, 0.9)
 """Of the sizes of random networks."""
 
-STEP_COST = 2.0
-"""Steps of the largest network that a step of its shared weights costs, about: one while it is alone, later four
-networks, of which one is small and two are in between."""
-
 OPENED = "opening"
 """Origin of random networks that are trained first."""
 
@@ -109,7 +104,9 @@ class Opening:
     def choose(self, trials: Sequence[Trial]) -> Architecture | None:
         """The network that the weights are of; None where all failed or broke a limit.
 
-        Compared as finalists are: where time ends trainings, by the loss to be expected after equal time.
+        Compared as finalists are: where time ends trainings, by the loss to be expected after equal time, as long as a
+        last training of its own would be (shared weights get less of the time, and a smaller network would be favoured
+        by that; but what lies within a small one reaches less far).
         """
         ended = [t for t in feasible(trials, self.constraints) if t.proposal in self.proposals]
         ended = [t for t in ended if t.architecture in self.families]
@@ -165,7 +162,7 @@ def opening_of(
     assert task is not None
     if budget.time_s is None or budget.trials is not None or budget.epochs is not None or spec.device != "cpu":
         return None
-    drawn, num_images = _drawn(task, space, spec.seed), len(task.train()[1])
+    drawn = _drawn(task, space, spec.seed)
     if not drawn or train_s * _rate(task, spec.workers, [m for m, _ in drawn]) / _kinds(space) >= plan.final_epochs:
         return None
     first = [p for p in first_proposals(task, space) if space.admits(p.architecture)]
@@ -185,7 +182,7 @@ def opening_of(
         families=families,
         goal=goal,
         equal_time=plan.equal_time and goal.metric in ("accuracy", "loss"),
-        least_cost=full_cost(train_s * spec.workers / STEP_COST, num_images, min(USEFUL_EPOCHS, plan.final_epochs)),
+        least_cost=plan.least_cost,
         plan=replace(parts.plan or plan, num_finalists=max(1, plan.num_finalists)),
         constraints=parts.constraints,
         settle=settle,
