@@ -147,6 +147,7 @@ class SearchSpace:
             SpaceError: one reads a choice that the space does not have.
 
         Example:
+            >>> from netwright.space import choice
             >>> width = choice("width", [8, 16, 32])
             >>> SearchSpace(training={"rate": 1 / width}).constrained([width <= 16]).count()
             2
