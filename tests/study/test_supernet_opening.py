@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 from netwright import nn
+from netwright.cli.runs import open_study
 from netwright.errors import SpecError
+from netwright.search import resume, search
 from netwright.space import SearchSpace, choice, integer
 from netwright.spec import SearchSpec
 from netwright.strategies.random import RandomSearch
 from netwright.study.clock import Clock
 from netwright.study.opening import prepare
 from netwright.study.setup import Parts
-from netwright.study.supernet_opening import FEWEST_WITHIN, OPENED, Opened, Opening
+from netwright.study.supernet_opening import FEWEST_WITHIN, NO_TIME, OPENED, FirstThen, Opening
 from netwright.tasks import load_task
 from netwright.types import Architecture, Fidelity, Proposal, Trial, TrialState
 
@@ -134,7 +136,7 @@ def test_the_first_ones_are_proposed_and_waited_for() -> None:
             told.extend(t.id for t in trials)
 
     first = [Proposal(Architecture({"a": n}), Fidelity(1.0)) for n in range(3)]
-    strategy = Opened(first, Inner(space, seed=0))
+    strategy = FirstThen(first, Inner(space, seed=0))
     assert [*strategy.ask(2), *strategy.ask(2)] == first
     assert list(strategy.ask(1)) == []
     trials = [Trial(n, p, 0, TrialState.FINISHED, {"accuracy": 0.5}, "", 1.0) for n, p in enumerate(first)]
@@ -144,7 +146,7 @@ def test_the_first_ones_are_proposed_and_waited_for() -> None:
     (proposal,) = strategy.ask(1)
     strategy.tell([Trial(3, proposal, 0, TrialState.FINISHED, {"accuracy": 0.5}, "", 1.0)])
     assert told == [3]
-    alone = Opened(first, None)
+    alone = FirstThen(first, None)
     alone.ask(3)
     alone.tell(trials)
     assert list(alone.ask(1)) == []
@@ -208,3 +210,26 @@ def test_too_little_time_for_shared_weights_is_noticed(tmp_path: Path) -> None:
     assert not sharing.is_late(10.0, 60.0)
     assert sharing.is_late(25.0, 60.0)
     assert not sharing.is_late(25.0, None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("too_late", [False, True])
+def test_first_trainings_that_take_too_long_are_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, too_late: bool
+) -> None:
+    """No further one begins; the best of those that ended holds the weights, or where no time is left none does."""
+    monkeypatch.setattr("netwright.study.sitting.OPENED_UNTIL", 0.0)
+    monkeypatch.setattr("netwright.study.supernet_parts.Sharing.is_late", lambda self, spent_s, time_s: too_late)
+    named = {"task": "image-classification", "data": "digits", "evaluator": "supernet", "budget": "45s", "workers": 2}
+    found = search(**named, out=str(tmp_path / "r"))
+    with open_study(tmp_path / "r") as store:
+        trials, cut = store.trials(), store.events("opening")
+    first = [t for t in trials if t.proposal.origin.startswith(("reference", "portfolio"))]
+    assert [event.body for event in cut] == [len(first)]
+    assert len(first) < len(opening_of(parts_of(tmp_path / "other", budget="45s")).proposals)
+    assert (NO_TIME in found.notes) == too_late
+    assert any("networks that lie within" in note for note in found.notes) != too_late
+    assert any(t.fidelity.epochs is None for t in trials) != too_late
+    again = resume(tmp_path / "r")
+    assert again.notes == found.notes
+    assert again.best == found.best

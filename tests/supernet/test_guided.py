@@ -84,6 +84,8 @@ def test_the_best_of_a_size_is_taken() -> None:
     [
         (lambda n: Progressive(n, 0), "total must be >= 1, got 0"),
         (lambda n: Progressive(n, 9, num_random=0), "num_random must be >= 1, got 0"),
+        (lambda n: LargestFirst(n, 0), "total must be >= 1, got 0"),
+        (lambda n: LargestFirst(n, 9, num_random=-1), "num_random must be >= 0, got -1"),
         (lambda n: BestUp(n, num_random=-1), "num_random must be >= 0, got -1"),
         (lambda n: BestUp(n, num_judged=0), "num_judged must be >= 1, got 0"),
     ],

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from netwright import nn
-from netwright.errors import TrialError, UsageError
+from netwright.errors import SpecError, TrialError, UsageError
 from netwright.evaluation import Recipe, TrainingEvaluator
 from netwright.evaluation.batches import Batches, Images
 from netwright.evaluation.checkpoints import Checkpoints
@@ -267,3 +267,10 @@ def test_samplers_refuse_what_cannot_be(make: type[Fair | Sandwich], options: di
     networks = Supernet(space(), input_shape=(1, 8, 8)).networks
     with pytest.raises(UsageError, match=message):
         make(networks, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan")])
+def test_a_rate_that_learns_nothing_is_refused(task: ImageClassification, tmp_path: Path, rate: float) -> None:
+    """Of the training that goes on from shared weights."""
+    with pytest.raises(SpecError, match="tuning_rate must be > 0"):
+        SupernetEvaluator(task, supernet_of(task, space(), seed=0), work_dir=tmp_path, tuning_rate=rate)

@@ -15,6 +15,7 @@ import typer
 
 from netwright.cli.codes import DIFFERENT
 from netwright.cli.text import clean, json_line
+from netwright.machine_memory import memory_bytes
 from netwright.readable import number
 
 EXTRAS = {
@@ -135,7 +136,7 @@ def _machine() -> tuple[dict[str, object], list[str], list[str]]:
 
 def _memory_bytes() -> int | None:
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return memory_bytes()
     except (AttributeError, ValueError, OSError):
         return None
 

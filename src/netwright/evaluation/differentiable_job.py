@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from netwright.errors import SpecError, wrong
-from netwright.evaluation.machine import memory_bytes
+from netwright.machine_memory import memory_bytes
 from netwright.space.expressions import Categorical
 from netwright.types import Architecture, Constraint, Fidelity, Metrics
 

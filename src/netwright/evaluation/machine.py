@@ -7,12 +7,6 @@ import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-_CONTAINER_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
-"""Of control groups, version 2 and 1."""
-
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -54,15 +48,6 @@ def describe_machine() -> Machine:
         load = -1.0
     governor = _read(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"))
     return Machine(_cpu(), cores, governor, load, f"{platform.system()} {platform.machine()}")
-
-
-def memory_bytes() -> int:
-    """Memory that processes here may use: the machine's, or less where a container's limit is lower."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for path in _CONTAINER_LIMITS:
-        text = _read(path)  # a number, or "max"
-        limits += [int(text)] if text.isdecimal() else []
-    return min(limits)
 
 
 def _cpu() -> str:

@@ -27,7 +27,7 @@ from netwright.evaluation.supernet_losses import Divergence
 from netwright.evaluation.training import Trained, TrainingOptions
 from netwright.nn.places import Place
 from netwright.nn.slices import put
-from netwright.supernet import BestUp, LargestFirst, Progressive, Sampler, Supernet
+from netwright.supernet import BestUp, PlannedSampler, Sampler, Supernet
 from netwright.tasks.losses import class_loss
 from netwright.types import Architecture
 
@@ -177,7 +177,7 @@ class _Run:
         """The networks of the next step, for which there is room afterwards."""
         if isinstance(sampler, BestUp):
             drawn = sampler.judged(self.step, lambda a: self._gradients().judge(self.step, a))
-        elif isinstance(sampler, (Progressive, LargestFirst)):
+        elif isinstance(sampler, PlannedSampler):
             drawn = sampler.planned(self.step, self.schedule.total)
         else:
             drawn = sampler(self.step)

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from netwright.errors import ConstraintViolation, NetwrightError, SpecError, unknown, wrong
 from netwright.evaluation.batches import Batches, Data, fitting_batch_size
 from netwright.evaluation.latency import LatencySpec, measure_latency
-from netwright.evaluation.machine import memory_bytes
 from netwright.evaluation.pretrained import SHARE, begin_with_file
 from netwright.evaluation.recipe import Recipe
+from netwright.machine_memory import memory_bytes
 from netwright.space import SearchSpace
 from netwright.space.terms import Term
 from netwright.tasks.base import Examples, Task

@@ -11,6 +11,7 @@ branches. Knows nothing of networks.
 
 from __future__ import annotations
 
+import logging
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -24,6 +25,7 @@ from netwright.space.residual import Form, Forms
 from netwright.space.values import Continuous, Stepped, Values, each
 from netwright.types import Value
 
+_LOGGER = logging.getLogger(__name__)
 _NUMBER = attrgetter("number")
 
 LISTED_LIMIT = 100_000
@@ -394,3 +396,34 @@ def walk(
             open_steps.append(steps(child))
             names.append(choice.name)
             taken.append(None)
+
+
+def largest_diagram(program: Program, constraints: Sequence[Expr], state_limit: int) -> tuple[Diagram, Sequence[Expr]]:
+    """The diagram with as many of the constraints as it can hold, and which they are.
+
+    Args:
+        program: of the space.
+        constraints: those that are to be kept first.
+        state_limit: states that it may have.
+
+    Raises:
+        SpaceError: it is too large without any, or holds no architecture.
+    """
+    folded = constraints
+    while True:
+        try:
+            diagram = Diagram(program, folded, state_limit)
+            total = diagram.count(diagram.root)
+            break
+        except DiagramTooLargeError:
+            if not folded:
+                raise SpaceError(
+                    f"the space is too entangled to be counted: more than {state_limit} states; let fewer "
+                    "choices depend on each other, make their domains smaller, or raise state_limit"
+                ) from None
+            _LOGGER.info("diagram too large with %d constraints; leaving out %r", len(folded), folded[-1])
+            folded = folded[: len(folded) // 2]
+    if not total:
+        listed = "; ".join(map(repr, folded)) or "none"
+        raise SpaceError(f"the space has no architecture; its constraints exclude all: {listed}; relax one")
+    return diagram, folded

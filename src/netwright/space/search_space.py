@@ -6,7 +6,6 @@ are built by the backend of the declaration.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
@@ -22,7 +21,7 @@ from netwright.space.canonical import canonical_id
 from netwright.space.checks import check_declaration
 from netwright.space.constraints import holds
 from netwright.space.description import Description, describe, fingerprint
-from netwright.space.diagram import Diagram, DiagramTooLargeError
+from netwright.space.diagram import Diagram, largest_diagram
 from netwright.space.difference import Difference, difference
 from netwright.space.draws import below
 from netwright.space.encoding import Encoder
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from netwright.space.nodes import Backend
     from netwright.space.terms import Term
 
-_LOGGER = logging.getLogger(__name__)
 REJECTION_LIMIT = 100_000
 """Draws after which constraints that hold by rejection are said to exclude everything."""
 
@@ -102,23 +100,8 @@ class SearchSpace:
     def _folded(self) -> tuple[Diagram, tuple[Expr, ...]]:
         """The diagram, and the constraints that are left out of it and hold by rejection."""
         real = [c for c in self.constraints if any(x.name in self._reals for x in reads(c))]
-        folded = sorted((c for c in self.constraints if c not in real), key=lambda c: len(reads(c)))
-        while True:
-            try:
-                diagram = Diagram(self._program, folded, self._state_limit)
-                total = diagram.count(diagram.root)
-                break
-            except DiagramTooLargeError:
-                if not folded:
-                    raise SpaceError(
-                        f"the space is too entangled to be counted: more than {self._state_limit} states; let fewer "
-                        "choices depend on each other, make their domains smaller, or raise state_limit"
-                    ) from None
-                _LOGGER.info("diagram too large with %d constraints; leaving out %r", len(folded), folded[-1])
-                folded = folded[: len(folded) // 2]
-        if not total:
-            listed = "; ".join(map(repr, folded)) or "none"
-            raise SpaceError(f"the space has no architecture; its constraints exclude all: {listed}; relax one")
+        exact = sorted((c for c in self.constraints if c not in real), key=lambda c: len(reads(c)))
+        diagram, folded = largest_diagram(self._program, exact, self._state_limit)
         return diagram, tuple(c for c in self.constraints if c not in folded)
 
     def count(self) -> int | float:
@@ -152,12 +135,8 @@ class SearchSpace:
             >>> SearchSpace(training={"rate": 1 / width}).constrained([width <= 16]).count()
             2
         """
-        return SearchSpace(
-            self.root,
-            constraints=(*self.constraints, *constraints),
-            training=self.training,
-            state_limit=self._state_limit,
-        )
+        all_of_them = (*self.constraints, *constraints)
+        return SearchSpace(self.root, constraints=all_of_them, training=self.training, state_limit=self._state_limit)
 
     def limited(self, admits: Callable[[Architecture], bool]) -> SearchSpace:
         """The same space for a search in which some architectures are not worth a proposal.

@@ -233,8 +233,8 @@ class _SharedProbe:
 
     def __call__(self, arch: Architecture, *, fidelity: Fidelity, seed: int) -> Metrics:
         """How many shared tensors there are; the arguments say nothing here."""
-        from netwright.evaluation.machine import memory_bytes
         from netwright.evaluation.supernet_files import supernet_of
+        from netwright.machine_memory import memory_bytes
 
         most = self._memory_bytes or memory_bytes()
         made = supernet_of(self._task, self._space, seed=self._seed, memory_bytes=most)

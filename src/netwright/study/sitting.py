@@ -41,7 +41,7 @@ from netwright.study.setup import Parts
 from netwright.study.shared_rung import notes as notes_of_rung
 from netwright.study.standing import Standing
 from netwright.study.supernet_audit import supernet_agreement
-from netwright.study.supernet_opening import NO_TIME, OPENED, OPENED_UNTIL, Opened, Opening
+from netwright.study.supernet_opening import NO_TIME, OPENED, OPENED_UNTIL, FirstThen, Opening
 from netwright.study.supernet_parts import Sharing, shared_objectives
 from netwright.study.supernet_phase import Ears
 from netwright.study.supernet_record import is_supernet
@@ -217,10 +217,10 @@ class Sitting:
         sharing = None if found is None else found.sharing
         if found is None or sharing is None or self._is_late(sharing):
             self.notes = (NO_TIME,)
-            strategy = Opened(opening.proposals, None)
+            strategy = FirstThen(opening.proposals, None)
             self.parts = replace(self.parts, strategy=strategy, plan=opening.plan, sharing=None, opening=None)
         else:
-            strategy = Opened(opening.proposals, found.strategy)
+            strategy = FirstThen(opening.proposals, found.strategy)
             self.parts = replace(found, strategy=strategy, searched_by=self.parts.searched_by, opening=None)
         self.final = self._final_phase()
 

@@ -118,7 +118,7 @@ class Opening:
         return self.settle(self.choose(trials))
 
 
-class Opened:
+class FirstThen:
     """Proposes some networks first, waits for what becomes of all, and is then another strategy.
 
     Args:

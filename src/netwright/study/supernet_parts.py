@@ -22,7 +22,7 @@ from netwright.study.finals import pareto_front
 from netwright.study.plan import Plan, nominal_rate
 from netwright.study.setup import Parts, first_plan, first_proposals
 from netwright.study.supernet_audit import NUM_AUDITED, Audited, draw_audited
-from netwright.study.supernet_opening import OPENED_SHARE, Opened, opening_of
+from netwright.study.supernet_opening import OPENED_SHARE, FirstThen, opening_of
 from netwright.study.supernet_phase import SupernetPhase
 from netwright.study.supernet_record import SupernetRecord, read_finished
 from netwright.supernet.family import num_within
@@ -129,7 +129,7 @@ def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: M
     if opening is None:
         return settle(None, 0.0)
     following = settle(None)
-    return replace(following, evaluator=parts.evaluator, strategy=Opened(opening.proposals, None), opening=opening)
+    return replace(following, evaluator=parts.evaluator, strategy=FirstThen(opening.proposals, None), opening=opening)
 
 
 def _on_shared_weights(

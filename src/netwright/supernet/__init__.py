@@ -8,7 +8,7 @@ moved.py      where weights mean different things in different networks
 
 from netwright.supernet.bank import Bank
 from netwright.supernet.guided import BestUp, LargestFirst, Progressive
-from netwright.supernet.sampling import Fair, Sampler, Sandwich, Uniform
+from netwright.supernet.sampling import Fair, PlannedSampler, Sampler, Sandwich, Uniform
 from netwright.supernet.supernet import Subnet, Supernet
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "BestUp",
     "Fair",
     "LargestFirst",
+    "PlannedSampler",
     "Progressive",
     "Sampler",
     "Sandwich",

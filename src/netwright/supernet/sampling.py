@@ -10,7 +10,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -31,6 +31,14 @@ class Sampler(Protocol):
 
     def __call__(self, step: int) -> Sequence[Architecture]:
         """Architectures of a step, from 0."""
+
+
+@runtime_checkable
+class PlannedSampler(Sampler, Protocol):
+    """Says which subnets a step runs by how far the training is."""
+
+    def planned(self, step: int, total: int) -> Sequence[Architecture]:
+        """Architectures of a step of a training that is planned to have so many by now: time may end it earlier."""
 
 
 class Uniform:

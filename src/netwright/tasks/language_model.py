@@ -27,7 +27,7 @@ from netwright.space import SearchSpace
 from netwright.tasks.base import Examples, ExportInfo, Reference
 from netwright.tasks.learning import LearningTask
 from netwright.tasks.subwords import FEWEST, Characters, Subwords, learn_merges, written
-from netwright.tasks.text_files import read_text
+from netwright.tasks.text_files import PARTS, read_text
 from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
@@ -40,11 +40,6 @@ _FULL_TOKENS = 4e7
 _BLOCK = 1 << 20
 """Characters that are looked up at once."""
 
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test",),
-}
 Vocabulary = Characters | Subwords
 
 

@@ -6,10 +6,18 @@ import csv
 import gzip
 import io
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from netwright.errors import DataError
+
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test",),
+}
+"""Names of files of each part, without their endings."""
 
 
 class Record(NamedTuple):

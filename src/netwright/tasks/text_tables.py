@@ -12,16 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from netwright.errors import DataError, shorten, unknown
-from netwright.tasks.text_files import read_records
+from netwright.tasks.text_files import PARTS, read_records
 
 Labelled = tuple[str, str]
 """A text and its class."""
 
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test",),
-}
 MOST_CLASSES = 1000
 _HELD_OUT = 0.15
 _FEWEST = 20

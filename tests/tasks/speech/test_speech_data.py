@@ -207,9 +207,8 @@ def test_more_than_the_memory_holds_is_refused_before_anything_is_decoded(
     """All recordings are padded to the longest."""
     monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 100}[name])
     monkeypatch.setattr("netwright.tasks.speech_recognition.recordings.read_sound", pytest.fail)
-    says = (
-        r"all.csv: 30 recordings, padded to the longest \(1.0 s\), take 0.0 GiB, more than a quarter .* lower longest_s"
-    )
+    taken = "take 0.0 GiB in memory, more than a quarter .* lower longest_s"
+    says = rf"all.csv: 30 recordings, padded to the longest \(1.0 s\), {taken}"
     with pytest.raises(DataError, match=says):
         SpeechRecognition.load(manifest(tmp_path))
 

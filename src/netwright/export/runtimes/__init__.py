@@ -76,10 +76,12 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
         "table": Runtime(
             "runtimes/table.py",
             "``python model.py FILE.csv`` prints what it says of each row of a table.",
+            also=("export/runtimes/delimited.py",),
         ),
         "series": Runtime(
             "runtimes/series.py",
             "``python model.py FILE.npy`` (or FILE.csv) prints the classes of series, or a forecast.",
+            also=("export/runtimes/delimited.py",),
         ),
         "nodes": Runtime(
             "runtimes/nodes.py",

@@ -5,18 +5,15 @@ See `netwright.export.runtime` for what *copied* means.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import math
 import sys
-import zlib
 from bisect import bisect_left
 from pathlib import Path
 
 import torch
 
 from netwright.export.runtime import load, one_line
+from netwright.export.runtimes.delimited import MISSING, plain, read_cells
 
 INPUT_SHAPE: tuple[int, ...] = (1, 8)
 CLASS_NAMES: tuple[str, ...] = ()
@@ -25,8 +22,6 @@ TARGETS: int = 0
 HEADER: bool = True
 
 # ---------------------------------------------------------------- copied where the network takes series
-
-MISSING = ("", "?", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "nat")
 
 
 def prepare(stored: torch.Tensor) -> torch.Tensor:
@@ -43,7 +38,7 @@ def read_series(path: str | Path) -> tuple[torch.Tensor, int]:
     """
     if Path(path).suffix.lower() == ".npy":
         return from_array(path)
-    rows = read_cells(path)
+    rows = [[plain(cell) for cell in cells] for _, cells in read_cells(path)]
     if not rows:
         raise ValueError(f"{path}: no rows")
     return from_table(rows, path) if CHANNELS else from_lines(rows, path)
@@ -70,28 +65,6 @@ def from_array(path: str | Path) -> tuple[torch.Tensor, int]:
         where = f"{path}, series {series}, channel {channel}"
         stored[series, channel] = filled(stored[series, channel].tolist(), where)
     return prepare(torch.from_numpy(stored)), int(gaps.sum())
-
-
-def read_cells(path: str | Path) -> list[list[str]]:
-    """Rows of cells of a CSV file (UTF-8, also gzipped), without blanks and single quotes around them."""
-    data = Path(path).read_bytes()
-    try:
-        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
-    except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path}: no CSV file in UTF-8: {one_line(error)}") from None
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",;\t|", key=first.count) if any(d in first for d in ",;\t|") else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    try:
-        return [[plain(cell) for cell in row] for row in reader if len(row) > 1 or any(map(str.strip, row))]
-    except csv.Error as error:
-        raise ValueError(f"{path}, line {reader.line_num}: no CSV: {error}") from None
-
-
-def plain(cell: str) -> str:
-    """A cell without blanks and single quotes around it."""
-    bare = cell.strip()
-    return bare[1:-1].strip() if len(bare) > 1 and bare[0] == bare[-1] == "'" else bare
 
 
 def from_lines(rows: list[list[str]], path: str | Path) -> tuple[torch.Tensor, int]:

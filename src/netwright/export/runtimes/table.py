@@ -5,18 +5,15 @@ See `netwright.export.runtime` for what *copied* means.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import math
 import sys
-import zlib
 from bisect import bisect_right
 from pathlib import Path
 
 import torch
 
 from netwright.export.runtime import load, one_line
+from netwright.export.runtimes.delimited import MISSING, plain, read_cells
 
 CLASS_NAMES: tuple[str, ...] = ()
 COLUMNS: tuple[str, ...] = ()
@@ -27,8 +24,6 @@ CATEGORIES: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 # ---------------------------------------------------------------- copied where the network takes rows of a table
 
-MISSING = ("", "?", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "nat")
-
 
 def prepare(stored: torch.Tensor) -> torch.Tensor:
     """Encoded rows (N, values) as the network's input."""
@@ -37,29 +32,16 @@ def prepare(stored: torch.Tensor) -> torch.Tensor:
 
 def read_rows(path: str | Path) -> tuple[list[str], list[list[str]]]:
     """Names of the columns, and rows of cells, of a CSV file (UTF-8, also gzipped); missing cells are empty."""
-    data = Path(path).read_bytes()
-    try:
-        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
-    except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path}: no CSV file in UTF-8: {one_line(error)}") from None
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",;\t|", key=first.count) if any(d in first for d in ",;\t|") else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
     names: list[str] = []
     rows: list[list[str]] = []
-    try:
-        for cells in reader:
-            if not cells or (len(cells) == 1 and not cells[0].strip()):
-                continue
-            if HEADER and not names:
-                names = [plain(cell) or f"column{place}" for place, cell in enumerate(cells, start=1)]
-                continue
-            names = names or unnamed(len(cells), path)
-            if len(cells) != len(names):
-                raise ValueError(f"{path}, line {reader.line_num}: {len(cells)} cells for {len(names)} columns")
-            rows.append([clean(cell) for cell in cells])
-    except csv.Error as error:
-        raise ValueError(f"{path}, line {reader.line_num}: no CSV: {error}") from None
+    for line, cells in read_cells(path):
+        if HEADER and not names:
+            names = [plain(cell) or f"column{place}" for place, cell in enumerate(cells, start=1)]
+            continue
+        names = names or unnamed(len(cells), path)
+        if len(cells) != len(names):
+            raise ValueError(f"{path}, line {line}: {len(cells)} cells for {len(names)} columns")
+        rows.append([clean(cell) for cell in cells])
     return names, rows
 
 
@@ -75,12 +57,6 @@ def clean(cell: str) -> str:
     """A cell without blanks and single quotes around it; empty where it stands for a missing value."""
     bare = plain(cell)
     return "" if bare.lower() in MISSING else bare
-
-
-def plain(cell: str) -> str:
-    """A cell without blanks and single quotes around it."""
-    bare = cell.strip()
-    return bare[1:-1].strip() if len(bare) > 1 and bare[0] == bare[-1] == "'" else bare
 
 
 def number_of(cell: str) -> float:

@@ -7,13 +7,13 @@ machine's memory is never made on the CPU.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netwright.errors import BuildError, wrong
+from netwright.machine_memory import memory_bytes
 from netwright.nn.code import Call, Code, Lit
 from netwright.nn.site import Emitted, Flow, Site
 from netwright.types import Value
@@ -100,7 +100,7 @@ def _observe(flow: Flow, target: type, args: Mapping[str, Value]) -> _Observed:
             if num_bytes > _SMALL_BYTES:
                 return _run_in_a_mode(module, flow, "meta")
         except (NotImplementedError, RuntimeError):
-            if num_bytes > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+            if num_bytes > memory_bytes():
                 raise MemoryError(f"its {num_bytes} bytes of parameters are more than this machine's memory") from None
             # what cannot be made or run without values is made and run with them
         with torch.device("cpu"):

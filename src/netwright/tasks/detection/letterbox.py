@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.errors import DataError, SpecError, wrong
+from netwright.errors import SpecError, wrong
+from netwright.machine_memory import require_room
 from netwright.tasks.detection.annotations import Annotated
 from netwright.tasks.formats.image_files import ImageForm, decode_all
 
@@ -110,9 +110,4 @@ def box_targets(
 
 def _check_memory(count: int, canvas: tuple[int, int], channels: int) -> None:
     needed = count * channels * canvas[0] * canvas[1]
-    present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > present / 4:
-        raise DataError(
-            f"{count} images of {canvas[0]} x {canvas[1]} take {needed / 2**30:.1f} GiB, more than a quarter of this "
-            "machine's memory; give a smaller image_size"
-        )
+    require_room(needed, f"{count} images of {canvas[0]} x {canvas[1]}", "give a smaller image_size")

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from netwright.errors import DataError
+from netwright.machine_memory import require_room
 from netwright.tasks.formats.array_files import ArrayFiles, described, parts_of
 from netwright.tasks.formats.image_files import (
     SUFFIXES,
@@ -216,9 +217,5 @@ def _form(headers: Sequence[ImageHeader], image_size: tuple[int, int] | None) ->
 def _check_memory(num_images: int, form: ImageForm) -> None:
     """Refuse what would fill the memory, before any of it is decoded."""
     needed = num_images * form.channels * form.height * form.width
-    present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > present / 4:
-        raise DataError(
-            f"{num_images} images of {form.height} x {form.width} take {needed / 2**30:.1f} GiB in memory, more than a "
-            f"quarter of this machine's; give a smaller image_size, or keep them in files (--task-option cache=FOLDER)"
-        )
+    cure = "give a smaller image_size, or keep them in files (--task-option cache=FOLDER)"
+    require_room(needed, f"{num_images} images of {form.height} x {form.width}", cure)

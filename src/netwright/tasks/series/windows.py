@@ -10,7 +10,6 @@ References:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.errors import DataError, shorten
+from netwright.machine_memory import require_room
 from netwright.tasks.base import Examples
 from netwright.tasks.series.gaps import begins, filled, filled_by_season
 from netwright.tasks.series.reading import Floats, Timeline
@@ -144,13 +144,9 @@ def _check_memory(line: Timeline, counts: Sequence[int], window: int, horizon: i
     """Refuse windows that would fill the memory, before any is cut."""
     inputs, targets = len(line.values) * window, line.num_targets * horizon
     needed = line.values.itemsize * (sum(counts) * (inputs + targets) + sum(counts[1:]) * targets)
-    present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > present / 4:
-        raise DataError(
-            f"{line.name}: {sum(counts)} windows of {len(line.values)} channels x {window} steps, each with {horizon} "
-            f"steps to tell, take {needed / 2**30:.1f} GiB, more than a quarter of this machine's memory; give a "
-            "shorter window (window, horizon), fewer columns, or fewer rows"
-        )
+    size = f"{len(line.values)} channels x {window} steps, each with {horizon} steps to tell,"
+    cure = "give a shorter window (window, horizon), fewer columns, or fewer rows"
+    require_room(needed, f"{line.name}: {sum(counts)} windows of {size}", cure)
 
 
 def _notes(line: Timeline, lost: Sequence[int]) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ checked before, since all recordings are padded to the length of the longest.
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.errors import DataError, MissingDependencyError, SpecError, shorten, wrong
+from netwright.machine_memory import require_room
 from netwright.tasks.base import Direction, Examples, ExportInfo, Reference
 from netwright.tasks.learning import LearningTask, cost_in_pixels
 from netwright.tasks.narrowing import narrowed
@@ -406,13 +406,11 @@ class _Loader:
         count = sum(map(len, self.parts.values()))
         bands = self.front.mels if self.front else self._frames(self.parts["train"][0])[0].shape[1]
         needed = count * (bands * self.longest + 8 * (UNITS + self._most))
-        present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        if needed > present / 4:
-            raise DataError(
-                f"{self.path.name}: {count} recordings, padded to the longest ({self.longest / 100:.1f} s), take "
-                f"{needed / 2**30:.1f} GiB, more than a quarter of this machine's memory; give a lower longest_s (and "
-                "cut or leave out what is longer in validation and test), fewer mels, or fewer recordings"
-            )
+        padded = f"{count} recordings, padded to the longest ({self.longest / 100:.1f} s),"
+        cure = (
+            "give a lower longest_s (and cut or leave out what is longer in validation and test), fewer mels, or fewer"
+        )
+        require_room(needed, f"{self.path.name}: {padded}", f"{cure} fewer recordings")
 
     @cached_property
     def _most(self) -> int:

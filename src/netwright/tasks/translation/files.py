@@ -12,16 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netwright.errors import DataError, unknown, wrong
-from netwright.tasks.text_files import read_text
+from netwright.tasks.text_files import PARTS, read_text
 
 Pair = tuple[str, str]
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test",),
-}
-"""Names of files of each part; those of the test part may go on, such as test_2016."""
-
 MOST_CHARACTERS = 2000
 """In a sentence; a longer line is no sentence, and is left out."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netwright.evaluation import machine
+from netwright import machine_memory
 
 
 @pytest.mark.parametrize(
@@ -16,10 +16,10 @@ def test_memory_is_what_a_container_allows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, expected: int | None
 ) -> None:
     """A limit below the machine's memory counts; none, no file, or one above it does not."""
-    monkeypatch.setattr(machine, "_CONTAINER_LIMITS", ())
-    whole = machine.memory_bytes()
+    monkeypatch.setattr(machine_memory, "_CONTAINER_LIMITS", ())
+    whole = machine_memory.memory_bytes()
     file = tmp_path / "memory.max"
     if text is not None:
         file.write_text(text)
-    monkeypatch.setattr(machine, "_CONTAINER_LIMITS", (file,))
-    assert machine.memory_bytes() == (expected or whole)
+    monkeypatch.setattr(machine_memory, "_CONTAINER_LIMITS", (file,))
+    assert machine_memory.memory_bytes() == (expected or whole)
