@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from netwright import nn
 from netwright.cli.runs import open_study
 from netwright.errors import SpecError
+from netwright.evaluation.supernet_evaluator import SupernetEvaluator
+from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.search import resume, search
 from netwright.space import SearchSpace, choice, integer
 from netwright.spec import SearchSpec
 from netwright.strategies.random import RandomSearch
 from netwright.study.clock import Clock
+from netwright.study.final_phase import FinalPhase
 from netwright.study.opening import prepare
 from netwright.study.setup import Parts
 from netwright.study.supernet_opening import FEWEST_WITHIN, NO_TIME, OPENED, FirstThen, Opening
@@ -67,8 +71,10 @@ def test_hand_made_networks_are_trained_alike_and_the_best_holds_the_others(tmp_
     assert following.sharing.phase.record.settings.sampling == "largest-first"
     assert following.sharing.phase.space.count() == opening.families[best].count()
     assert "networks that lie within" in following.sharing.held
-    proposed = following.strategy.ask(1)[0].architecture
-    assert opening.families[best].contains(proposed)
+    proposed = [p.architecture for _ in range(12) for p in following.strategy.ask(2)]
+    assert best in proposed
+    assert all(opening.families[best].contains(architecture) for architecture in proposed)
+    assert following.sharing.holds(best)
 
 
 def test_where_all_of_them_failed_the_whole_space_shares_weights(tmp_path: Path) -> None:
@@ -77,6 +83,7 @@ def test_where_all_of_them_failed_the_whole_space_shares_weights(tmp_path: Path)
     following = opening.parts(ended(opening, [{} for _ in opening.proposals], TrialState.FAILED))
     assert following.sharing is not None
     assert following.sharing.largest is None
+    assert all(following.sharing.holds(p.architecture) for p in opening.proposals)
     assert following.sharing.held == ""
     assert following.sharing.phase.record.settings.sampling == "sandwich"
 
@@ -210,6 +217,52 @@ def test_too_little_time_for_shared_weights_is_noticed(tmp_path: Path) -> None:
     assert not sharing.is_late(10.0, 60.0)
     assert sharing.is_late(25.0, 60.0)
     assert not sharing.is_late(25.0, None)
+
+
+class Machine:
+    """Remembers what last trainings it was given, and by what they would be made; each of them ends."""
+
+    def __init__(self, trials: list[Trial]) -> None:
+        self.trials = trials
+        self.made: list[tuple[list[int], bool]] = []
+
+    def __call__(self, evaluator: TrainingEvaluator, proposals: Sequence[Proposal]) -> None:
+        self.made.append(([n for p in proposals for n in p.parents], isinstance(evaluator, SupernetEvaluator)))
+        for proposal in proposals:
+            metrics = {"accuracy": 0.95, "loss": 0.1, "params": 1.0, "epochs": 9.0, "train_time_s": 3.0}
+            self.trials.append(Trial(100 + len(self.trials), proposal, 0, TrialState.FINISHED, metrics, "", 1.0))
+
+
+def test_a_small_network_without_shared_weights_is_trained_from_nothing_at_last(tmp_path: Path) -> None:
+    """Those of the front that have some go on from these; two at once are always trained alike."""
+    named = {"task": "image-classification", "data": "digits", "evaluator": "supernet", "budget": "60s", "workers": 2}
+    objectives = ["accuracy", "params"]
+    settings, parts = prepare(None, {**named, "objectives": objectives, "out": str(tmp_path / "r")}, Clock())
+    opening = opening_of(parts)
+    best = next(p.architecture for p in reversed(opening.proposals) if p.architecture in opening.families)
+    found = [{"accuracy": 0.9 if p.architecture == best else 0.5, "loss": 2.0} for p in opening.proposals]
+    history = ended(opening, found)
+    following = opening.parts(history)
+    assert following.sharing is not None
+    family = following.sharing.phase.space
+    (outside, other, *_) = (t for t in history if not family.contains(t.architecture))
+    trained = {"epochs": 0.2, "train_time_s": 0.5}
+    small = replace(outside, metrics={"accuracy": 0.5, "loss": 2.0, "params": 5.0, **trained})
+    beaten = replace(other, metrics={"accuracy": 0.4, "loss": 3.0, "params": 6.0, **trained})
+    rng = np.random.default_rng(0)
+    drawn = {family.sample(rng) for _ in range(8)}
+    scores = [{"accuracy": 0.8, "loss": 1 - 0.1 * n, "params": 10.0 + n} for n in range(len(drawn))]
+    scored = [Trial(50 + n, Proposal(a), 0, TrialState.FINISHED, scores[n], "", 1.0) for n, a in enumerate(drawn)]
+    machine = Machine([small, beaten, *scored])
+    assert following.plan is not None
+    final = FinalPhase(following.plan, following, settings, Clock(60.0, spent_s=20.0), machine.trials)
+    assert final.width == 2
+    final.run(machine)
+    assert ([small.id], False) in machine.made
+    shared = sorted(n for ids, by_shared in machine.made if by_shared for n in ids)
+    assert shared
+    assert {*shared} <= {t.id for t in scored}
+    assert sum(len(ids) for ids, _ in machine.made) == 1 + len(shared)
 
 
 @pytest.mark.slow

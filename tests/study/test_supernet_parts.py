@@ -126,6 +126,19 @@ def test_finalists_are_spread_over_the_front() -> None:
     assert [t.id for t in front_finalists(trials[:2], (ACCURACY, size), 3)] == [1, 0]
 
 
+def test_a_network_that_is_faster_than_all_with_shared_weights_is_a_finalist() -> None:
+    """However little it was trained by itself; not where it is beaten, nor in the place of its own shared score."""
+    size = Objective("params", "min")
+    trials = [trial(n, 0.5 + 0.05 * n) for n in range(3, 9)]
+    fast, faster = trial(12, 0.3, epochs=0.2, origin="reference:a"), trial(11, 0.2, epochs=0.2, origin="reference:b")
+    beaten = replace(trial(10, 0.1, epochs=0.2), metrics={"accuracy": 0.1, "params": 99.0})
+    again = trial(14, 0.99, epochs=0.2, origin="reference:c")  # the network of trial 4
+    found = front_finalists([fast, beaten, *trials, again, faster], (ACCURACY, size), 4)
+    assert [t.id for t in found] == [8, 3, 12, 11]
+    many = [trial(20 + n, 0.01 * n, epochs=0.2, origin="reference:d") for n in range(3)]
+    assert [t.id for t in front_finalists([*trials, *many], (ACCURACY, size), 4)] == [8, 3, 22, 20]
+
+
 def test_one_is_told_where_all_score_the_same() -> None:
     """With shared weights; a training from nothing says nothing of that."""
     same = [trial(n, 0.25) for n in range(5)]

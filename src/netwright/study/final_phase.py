@@ -28,6 +28,7 @@ from netwright.study.finals import (
 )
 from netwright.study.inheriting import from_nothing, has_inherited, inherits
 from netwright.study.plan import Plan, reserve_at_pace_s
+from netwright.study.rung_audit import PROBE
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts, first_proposals
 from netwright.study.supernet_parts import front_finalists, shared_objectives
@@ -87,7 +88,7 @@ class FinalPhase:
             chosen = going_on or share_time(waiting, self.gains)
             if not chosen:
                 return
-            now = chosen[: self.width]
+            now = self._alike(chosen)[: self.width]
             self._train_fully(train, now, [t for t in (waiting if going_on else chosen) if t not in now])
             tried |= {trial.architecture for trial in now}
 
@@ -111,17 +112,28 @@ class FinalPhase:
     def _ranked(self) -> list[Trial]:
         searched = [t for t in feasible(self.trials, self.parts.constraints) if t.proposal.origin != FINAL]
         objectives = self.parts.objectives
-        if self.parts.sharing is not None:  # the others were trained to compare, whatever they promised
-            searched = [t for t in searched if t.fidelity.epochs is None]
+        if self.parts.sharing is not None:
             objectives = shared_objectives(objectives, self.task)
             if len(objectives) > 1:
-                return front_finalists(searched, objectives, self.plan.num_finalists)
+                known = [t for t in searched if t.fidelity.epochs is None or t.proposal.origin != PROBE]
+                return front_finalists(known, objectives, self.plan.num_finalists)
+            searched = [t for t in searched if t.fidelity.epochs is None]  # the others were trained to compare
         if inherits(self.parts):  # some were trained from nothing, and long enough
             searched = [t for t in searched if has_inherited(t) or (t.fidelity.epochs or 0) < self.plan.final_epochs]
         equal_time = self.plan.equal_time and [o.metric for o in objectives] in (["accuracy"], ["loss"])
         return choose_finalists(
             searched, objectives[0], len(searched), equal_time=equal_time, least_cost=self.plan.least_cost
         )
+
+    def _trainer_of(self, architecture: Architecture) -> TrainingEvaluator:
+        """What trains a network at last: of a search on shared weights from these, or from nothing what they lack."""
+        sharing = self.parts.sharing
+        return self.evaluator if sharing is None or sharing.holds(architecture) else sharing.alone
+
+    def _alike(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Those that are trained as the first of them is."""
+        trainer = self._trainer_of(trials[0].architecture)
+        return [trial for trial in trials if self._trainer_of(trial.architecture) is trainer]
 
     def _num_finalists(self, ranked: Sequence[Trial]) -> int:
         """As many as the plan has; of few networks one in eta, but two where the plan has two, and all of a front."""
@@ -168,7 +180,8 @@ class FinalPhase:
             proposal = Proposal(
                 architecture, Fidelity(self.plan.final_epochs), () if parent is None else (parent,), FINAL
             )
-            train(self.evaluator.with_options(deadline_s=deadline_s, processes=self._processes(1)), [proposal])
+            trainer = self._trainer_of(architecture)
+            train(trainer.with_options(deadline_s=deadline_s, processes=self._processes(1)), [proposal])
             if feasible(self.trials, self.parts.constraints):
                 return
 
@@ -190,7 +203,7 @@ class FinalPhase:
         if self.clock.remaining_s is not None:
             part_s = max(0.0, self._all_left_s(now)) / (self._rounds(len(others)) + 1)
             reserve_s += sum(min(part_s, self._together_s(later)) for later in self._groups(others))
-        patient = self.evaluator.with_options(
+        patient = self._trainer_of(now[0].architecture).with_options(
             deadline_s=self.clock.deadline_s(reserve_s),
             processes=self._processes(len(now)),
             known_latency_ms=now[0].metrics.get("latency_ms") if len(now) == 1 else None,

@@ -7,7 +7,7 @@ finalists go on from their shared weights. Nothing is trained here; what does no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -73,10 +73,12 @@ class Sharing:
         note: what the audit lacks; empty where it lacks nothing.
         teacher: whether finalists learn from the largest network, too.
         largest: within which all its networks lie; None where it holds the whole space.
+        alone: trains networks of the whole space from nothing.
     """
 
     phase: SupernetPhase
     trains_until: float
+    alone: TrainingEvaluator = field(compare=False)
     note: str = ""
     teacher: bool = False
     largest: Architecture | None = None
@@ -84,6 +86,10 @@ class Sharing:
     def is_late(self, spent_s: float, time_s: float | None) -> bool:
         """Whether too little is left of the time for the shared weights to train any."""
         return time_s is not None and spent_s > (self.trains_until - LEAST_SHARE * TRAINED_SHARE) * time_s
+
+    def holds(self, architecture: Architecture) -> bool:
+        """Whether a network has a part of the shared weights."""
+        return self.largest is None or self.phase.space.contains(architecture)
 
     @property
     def held(self) -> str:
@@ -154,7 +160,9 @@ def _on_shared_weights(
     if sharing.largest is None:
         first = first_proposals(parts.task, parts.space)
     else:
-        first = [Proposal(architecture) for architecture in ends(networks_of(parts.task, held), spec.seed)]
+        first = [p for p in first_proposals(parts.task, parts.space) if held.contains(p.architecture)]
+        made = {p.architecture for p in first}
+        first += [Proposal(a) for a in ends(networks_of(parts.task, held), spec.seed) if a not in made]
     inner = make_strategy(
         spec.strategy if given is None else given,
         space,
@@ -198,16 +206,27 @@ def shared_objectives(objectives: Sequence[Objective], task: Task) -> tuple[Obje
 def front_finalists(trials: Sequence[Trial], objectives: Sequence[Objective], count: int) -> list[Trial]:
     """Of several objectives: networks that are spread over the front by shared weights, best by the first one first.
 
+    A network that was trained by itself is among them where it is on the front, too: being faster, say, than all that
+    have shared weights. Its short training says little of its accuracy, but no other takes its place.
+
     Args:
-        trials: scored with shared weights, within the limits.
+        trials: scored with shared weights, or after a training of their own, within the limits.
         objectives: of the search.
-        count: how many at most.
+        count: how many at most; of those that were trained by themselves at most half as many.
     """
-    front = pareto_front(trials, objectives)
-    if len(front) <= count:
-        return list(front)
-    places = {round(number * (len(front) - 1) / max(1, count - 1)) for number in range(count)}
-    return [front[place] for place in sorted(places)]
+    scored = {t.architecture for t in trials if t.fidelity.epochs is None}
+    front = pareto_front([t for t in trials if t.fidelity.epochs is None or t.architecture not in scored], objectives)
+    alone = _spread([t for t in front if t.fidelity.epochs is not None], count // 2)
+    chosen = {t.id for t in (*alone, *_spread([t for t in front if t.fidelity.epochs is None], count - len(alone)))}
+    return [t for t in front if t.id in chosen]
+
+
+def _spread(trials: Sequence[Trial], count: int) -> list[Trial]:
+    """So many of them, evenly, the first and the last among them."""
+    if len(trials) <= count:
+        return list(trials)
+    places = {round(number * (len(trials) - 1) / max(1, count - 1)) for number in range(count)}
+    return [trials[place] for place in sorted(places)]
 
 
 def num_front_finalists(left_s: float) -> int:
@@ -244,7 +263,8 @@ def _given(parts: Parts, folder: Path) -> Sharing:
     found.require_same(replace(found, **fingerprints), folder)  # type: ignore[arg-type]
     require_whole(folder / WEIGHTS, found.digest)
     largest = found.largest
-    return Sharing(SupernetPhase(task, held_by(task, parts.space, largest), found, folder), 0.0, largest=largest)
+    phase = SupernetPhase(task, held_by(task, parts.space, largest), found, folder)
+    return Sharing(phase, 0.0, cast(TrainingEvaluator, parts.evaluator), largest=largest)
 
 
 def _own(parts: Parts, spec: SearchSpec, settings: Settings, largest: Architecture | None, opened: float) -> Sharing:
@@ -277,7 +297,8 @@ def _own(parts: Parts, spec: SearchSpec, settings: Settings, largest: Architectu
         workers=spec.workers,
         memory_bytes=settings.limits.memory_bytes,
     )
-    return Sharing(phase, opened + TRAINED_SHARE, teacher=spec.teacher, largest=largest)
+    alone = cast(TrainingEvaluator, parts.evaluator)
+    return Sharing(phase, opened + TRAINED_SHARE, alone, teacher=spec.teacher, largest=largest)
 
 
 def _audit(parts: Parts, spec: SearchSpec) -> tuple[int, float]:
