@@ -13,6 +13,7 @@ from netwright import nn
 from netwright.evaluation.base import Parent
 from netwright.evaluation.inheriting import InheritingEvaluator
 from netwright.evaluation.trainer import TrainingEvaluator
+from netwright.tasks import load_task
 from netwright.types import Architecture, Fidelity, Metrics
 
 FIDELITY = Fidelity(1.0, 0.1)
@@ -144,3 +145,20 @@ def test_what_cannot_be_inherited_is_not(
 def test_options_are_those_of_a_plain_evaluator(evaluator: InheritingEvaluator) -> None:
     """Finalists are trained by one that knows of no parents."""
     assert type(evaluator.with_options(processes=2)) is TrainingEvaluator
+
+
+def test_a_network_of_tokens_inherits_too(tmp_path: Path) -> None:
+    """Its first layer takes whole numbers."""
+    pytest.importorskip("tokenizers")
+    words = [("fine", "good"), ("lovely", "good"), ("poor", "bad"), ("dull", "bad")]
+    rows = "".join(f"a {word} {thing},{label}\n" for word, label in words for thing in map(str, range(20)))
+    (tmp_path / "t.csv").write_text("text,label\n" + rows, encoding="utf-8")
+    task = load_task("text-classification", tmp_path / "t.csv")
+    width = nw.choice("width", [8, 16])
+    body = nn.seq(nn.embedding(1000, width), nn.global_pool(), nn.linear(width), nn.relu(), nn.linear(2))
+    space = nw.SearchSpace(body)
+    evaluator = InheritingEvaluator(task, space, work_dir=tmp_path / "work")
+    small, large = (space.architecture({"width": width}) for width in (8, 16))
+    found = evaluator(small, fidelity=Fidelity(1.0), seed=1)
+    child = evaluator(large, fidelity=Fidelity(1.0), seed=2, parent=Parent(small, Fidelity(1.0), 1, found["epochs"]))
+    assert child["inherited_share"] > 0.2

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from netwright.errors import SpecError, StudyMismatchError
+from netwright.errors import SearchError, SpaceError, SpecError, StudyMismatchError
 from netwright.evaluation.supernet_files import WEIGHTS
 from netwright.evaluation.supernet_settings import FURTHER_RATE, SupernetSettings
 from netwright.evaluation.supernet_trainer import BEFORE
+from netwright.execution import Outcome
 from netwright.study.supernet_further import begin_cycle, forget_cycle, next_record
+from netwright.study.supernet_phase import Ears, SupernetPhase
 from netwright.study.supernet_record import RECORD, SupernetRecord, read_record
-from netwright.types import digest
+from netwright.tasks import load_task
+from netwright.types import TrialState, digest
 
 
 def asked(epochs: float = 6.0, budget: str = "", **options: object) -> SupernetRecord:
@@ -115,3 +121,40 @@ def test_settings_of_a_cycle_refuse_what_cannot_be(options: dict[str, object], m
     """Such as of a record that somebody wrote."""
     with pytest.raises(SpecError, match=message):
         SupernetSettings(epochs=6.0, **options)  # type: ignore[arg-type]
+
+
+def phase_of(folder: Path) -> SupernetPhase:
+    task = load_task("image-classification", "digits")
+    return SupernetPhase(task, task.default_space(), asked(), folder)
+
+
+def ends_by_memory(step: int) -> Callable[..., Outcome]:
+    """A training that memory ends after so many steps."""
+
+    def train(self: SupernetPhase, ears: Ears, deadline_s: float | None, note_time: Callable[[], None]) -> Outcome:
+        (self.folder / "work").mkdir()
+        told = {"step": step, "total": 9, "loss": 1.0, "step_s": 0.1}
+        (self.folder / "work" / "position.json").write_text(json.dumps(told))
+        time.sleep(0.01)
+        note_time()
+        assert read_record(self.folder).spent_s > 0  # a kill from here on would not lose the time
+        return Outcome(0, TrialState.INFEASIBLE, {}, "MemoryError: out of memory", 1.0)
+
+    return train
+
+
+def test_what_memory_ends_before_its_first_step_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a mistake in what was given."""
+    monkeypatch.setattr(SupernetPhase, "_train", ends_by_memory(0))
+    with pytest.raises(SpaceError, match="memory of the supernet"):
+        phase_of(tmp_path / "s").run(Ears(lambda text: None, lambda: None))
+    assert not (tmp_path / "s").exists()
+
+
+def test_what_memory_ends_later_keeps_its_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour is not thrown away; its time counts."""
+    monkeypatch.setattr(SupernetPhase, "_train", ends_by_memory(5))
+    with pytest.raises(SearchError, match="goes on from its last checkpoint"):
+        phase_of(tmp_path / "s").run(Ears(lambda text: None, lambda: None))
+    assert (tmp_path / "s" / "work").is_dir()
+    assert read_record(tmp_path / "s").spent_s > 0

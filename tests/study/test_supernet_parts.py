@@ -6,17 +6,25 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from netwright.errors import SpecError, StudyMismatchError
+from netwright.errors import SpaceError, SpecError, StudyMismatchError
+from netwright.evaluation import Recipe
 from netwright.evaluation.supernet_settings import SupernetSettings
 from netwright.space import SearchSpace, choice
+from netwright.spec import SearchSpec
 from netwright.strategies.random import RandomSearch
+from netwright.study.clock import Clock
+from netwright.study.finals import compare, pareto_front
+from netwright.study.opening import prepare
 from netwright.study.rung_audit import PROBE, rung_agreements
 from netwright.study.supernet_audit import Audited, draw_audited, score_the_same, supernet_agreement
 from netwright.study.supernet_parts import LOSS, front_finalists, shared_objectives
 from netwright.study.supernet_record import RECORD, SupernetRecord, read_finished, read_record
+from netwright.study.supernet_use import new_training
 from netwright.tasks import load_task
+from netwright.tasks.image_classification import ImageClassification
 from netwright.types import Architecture, Fidelity, Objective, Proposal, Trial, TrialState
 
 ACCURACY = Objective("accuracy", "max")
@@ -198,3 +206,70 @@ def test_a_record_of_anything_else_is_refused(tmp_path: Path) -> None:
         (tmp_path / RECORD).write_text(text)
         with pytest.raises(SpecError, match=r"supernet\.json: is no record of a supernet"):
             read_record(tmp_path)
+
+
+def test_shared_weights_are_trained_by_the_recipe_of_the_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a search, of a ladder, and of a training that a person asks for."""
+    monkeypatch.setattr(ImageClassification, "recipe", lambda self: {"optimizer": "adamw", "clip_norm": 2.0})
+    wanted = Recipe(optimizer="adamw", clip_norm=2.0)
+    named = {"task": "image-classification", "data": "digits", "workers": 2}
+    shared = {**named, "evaluator": "supernet", "budget": "30 trials", "out": str(tmp_path / "a")}
+    rung = {**named, "ladder": "proxies,predictor,supernet,short,long,full", "budget": "30m"}
+    _, parts = prepare(None, shared, Clock())
+    assert parts.sharing is not None
+    assert parts.sharing.phase.record.settings.recipe == wanted
+    _, parts = prepare(None, {**rung, "out": str(tmp_path / "b")}, Clock())
+    assert parts.shared_rung is not None
+    assert parts.shared_rung.phase.record.settings.recipe == wanted
+    spec = SearchSpec.from_options(**named, budget="1 trials", out=str(tmp_path / "c"))
+    assert new_training(spec, epochs=1.0, budget=None, options={}).phase.record.settings.recipe == wanted
+
+
+def test_weights_of_a_file_are_refused_where_weights_are_shared(tmp_path: Path) -> None:
+    """They would be of no use, silently."""
+    from safetensors.numpy import save_file
+
+    save_file({"a": np.zeros(3, dtype=np.float32)}, tmp_path / "w.safetensors")
+    named = {"task": "image-classification", "data": "digits", "out": str(tmp_path / "r")}
+    options = {**named, "task_options": {"pretrained": str(tmp_path / "w.safetensors")}, "budget": "30 trials"}
+    for how in ({"evaluator": "supernet"}, {"ladder": "proxies,predictor,supernet,short,long,full", "budget": "30m"}):
+        with pytest.raises(SpecError, match="pretrained must be left out where networks share weights"):
+            prepare(None, {**options, **how}, Clock())
+    with pytest.raises(SpecError, match="pretrained must be left out"):
+        new_training(SearchSpec.from_options(**options), epochs=1.0, budget=None, options={})
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_network_that_was_trained_and_scored_with_shared_weights_stands_for_its_better_number() -> None:
+    """Else the most thorough trial counts, even where a shorter one was luckier."""
+    size = Objective("params", "min")
+    own, shared, final = trial(4, 0.5, epochs=3.0), trial(4, 0.6), trial(4, 0.7, epochs=9.0, origin="final")
+    for known, best in (([own, shared], shared), ([shared, own], shared), ([own, final, shared], final)):
+        assert pareto_front(known, (ACCURACY, size)) == (best,)
+    lucky = trial(4, 0.9, epochs=1.0)
+    assert pareto_front([lucky, own], (ACCURACY, size)) == (own,)
+
+
+def test_a_score_with_shared_weights_is_not_compared_with_an_epoch_of_training() -> None:
+    """Both cost as much by their fidelity."""
+    best, reference = trial(3, 0.6), trial(5, 0.5, epochs=1.0, origin="reference:a")
+    assert compare(best, [best, reference], ACCURACY) == ()
+    scored = trial(5, 0.4, origin="reference:a")
+    (row,) = compare(best, [best, reference, scored], ACCURACY)
+    assert (row.reference, row.found) == (0.4, 0.6)
+
+
+def test_what_is_too_entangled_to_be_counted_is_named_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A result is not lost for the lack of a number."""
+
+    def entangled(*_: object) -> float:
+        raise SpaceError("the space entangles too many choices to be counted")
+
+    monkeypatch.setattr("netwright.study.supernet_parts.num_within", entangled)
+    named = {"task": "image-classification", "data": "digits", "evaluator": "supernet", "budget": "30 trials"}
+    _, parts = prepare(None, {**named, "out": str(tmp_path / "r")}, Clock())
+    assert parts.sharing is not None
+    held = replace(parts.sharing, largest=parts.space.sample(np.random.default_rng(0))).held
+    assert "shared weights hold the networks that lie within" in held

@@ -12,7 +12,8 @@ from netwright import nn
 from netwright.errors import SpecError, TrialError, UsageError
 from netwright.evaluation import Recipe, TrainingEvaluator
 from netwright.evaluation.batches import Batches, Images
-from netwright.evaluation.checkpoints import Checkpoints
+from netwright.evaluation.checkpoints import Checkpoints, TrainingState
+from netwright.evaluation.optimizers import Optimizer
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator, supernet_of
 from netwright.evaluation.supernet_gradients import Lesson
 from netwright.evaluation.supernet_losses import Divergence, divergence
@@ -230,8 +231,114 @@ def test_a_loss_that_is_not_finite_goes_back_once_then_stops(
     assert "back to step 0, at 0.3 of the rate" in caplog.text
     assert all(torch.isfinite(tensor).all() for tensor in supernet.parameters())
     poisoned += [3, 5]
-    with pytest.raises(TrialError, match=r"diverged twice: the loss is nan at step 5; lower learning_rate"):
+    with pytest.raises(TrialError, match=r"diverged twice: the loss is nan at step 5; look for values"):
         train_supernet(supernet, batches, Recipe(), Uniform(supernet.networks), epochs=1.0)
+
+
+def test_a_loss_that_is_not_finite_after_the_tensors_have_grown_goes_back_all_the_same(
+    task: ImageClassification, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the survey did not see is learned of in step 0, is forgotten, and is learned of again."""
+    smallest = space().architecture({"width": 4, "depth": 1, "kind0": "conv", "kernel": 1})
+    monkeypatch.setattr("netwright.supernet.supernet._survey", lambda space, rng: [smallest])
+    supernet = supernet_of(task, space())
+    surveyed = {key: tuple(tensor.shape) for key, tensor in supernet.state_dict().items()}
+    shard, poisoned = Batches.shard, [5]
+
+    def poison(self: Batches, step: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        x, y = shard(self, step, number)
+        if step in poisoned:
+            poisoned.remove(step)
+            return x * float("nan"), y
+        return x, y
+
+    monkeypatch.setattr(Batches, "shard", poison)
+    train_supernet(supernet, batches_of(task), Recipe(), Sandwich(supernet.networks), epochs=1.0)
+    assert "back to step 0, at 0.3 of the rate" in caplog.text
+    assert {key: tuple(tensor.shape) for key, tensor in supernet.state_dict().items()} != surveyed
+    assert all(torch.isfinite(tensor).all() for tensor in supernet.parameters())
+
+
+def test_weights_that_are_not_finite_are_never_kept(
+    task: ImageClassification, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A finite loss may have gradients that are not: neither in a checkpoint nor at the end are they taken."""
+    step, poisoned, saved = Optimizer.step, [7, 11], list[bool]()
+
+    def poison(self: Optimizer, number: int, factor: float) -> None:
+        step(self, number, factor)
+        if number in poisoned:
+            poisoned.remove(number)
+            with torch.no_grad():
+                self.params[0].tensor[:] = torch.nan
+
+    def save(self: Checkpoints, state: TrainingState) -> None:
+        saved.append(all(bool(torch.isfinite(t).all()) for t in state.tensors.values()))
+
+    monkeypatch.setattr(Optimizer, "step", poison)
+    monkeypatch.setattr(Checkpoints, "save", save)
+    options = TrainingOptions(Checkpoints(tmp_path, "supernet", "the same", "1"), checkpoint_every_s=0.0)
+    supernet = supernet_of(task, space())
+    poisoned.remove(11)
+    train_supernet(supernet, batches_of(task), Recipe(), Uniform(supernet.networks), epochs=1.0, options=options)
+    assert "a weight is not finite at step 8: back to step 0" in caplog.text
+    assert len(saved) > 10
+    assert all(saved)
+    supernet = supernet_of(task, space())
+    poisoned += [batches_of(task).steps_per_epoch - 1]  # the last one
+    trained = train_supernet(supernet, batches_of(task), Recipe(), Uniform(supernet.networks), epochs=1.0)
+    assert trained.steps == batches_of(task).steps_per_epoch
+    assert all(torch.isfinite(tensor).all() for tensor in supernet.parameters())
+
+
+def test_embeddings_and_last_layers_are_trained_as_those_of_a_plain_network(
+    task: ImageClassification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under ``muon-all``: a rule knows a parameter by what it is in a network, shared or not."""
+    taken = list[dict[str, set[int]]]()
+    made = Optimizer.__init__
+
+    def note(self: Optimizer, model: torch.nn.Module, *rest: object) -> None:
+        made(self, model, *rest)  # type: ignore[arg-type]
+        rules = dict[str, set[int]]()
+        for how in self.params:
+            rules.setdefault(how.rule.__name__, set()).add(how.tensor.numel())
+        taken.append(rules)
+
+    monkeypatch.setattr(Optimizer, "__init__", note)
+    hidden = nn.seq(nn.flatten(), nn.linear(choice("width", [24, 40])), nn.relu(), nn.linear(4))
+    supernet = supernet_of(task, SearchSpace(hidden))
+    recipe = Recipe(optimizer="muon-all")
+    train_supernet(supernet, batches_of(task), recipe, Uniform(supernet.networks), epochs=0.1)
+    largest = supernet.networks.make(supernet.space.architecture({"width": 40})).model
+    Optimizer(largest, recipe)
+    assert taken[0] == taken[-1] == {"muon": {64 * 40}, "adam": {40, 40 * 4, 4}}
+
+
+def test_a_supernet_forgets_what_it_learned_since_a_state() -> None:
+    """Places and sizes are those of the state again."""
+    supernet = Supernet(space(), input_shape=(1, 8, 8))
+    state = {key: tensor.clone() for key, tensor in supernet.state_dict().items()}
+    first, second, *others = state
+    smaller = {second: state[second][:1], **{key: state[key] for key in others}}
+    assert first not in smaller
+    supernet.go_back(smaller)
+    assert {key: tuple(t.shape) for key, t in supernet.state_dict().items()} == {
+        key: tuple(t.shape) for key, t in smaller.items()
+    }
+
+
+def test_helpers_make_the_networks_of_the_next_step_while_they_would_wait(task: ImageClassification) -> None:
+    """Which changes no bit, also where they are foreseen wrongly."""
+    states = []
+    for processes, sampler in ((1, Uniform), (2, Uniform), (2, Sandwich), (1, Sandwich)):
+        supernet = supernet_of(task, space())
+        options = TrainingOptions(processes=processes)
+        sampled = sampler(supernet.networks)
+        train_supernet(supernet, batches_of(task), Recipe(), sampled, epochs=1.0, options=options)
+        states.append(supernet.state_dict())
+    for one, two in ((states[0], states[1]), (states[2], states[3])):
+        assert all(torch.equal(one[key], two[key]) for key in one)
 
 
 def test_samplers_draw_what_they_say() -> None:

@@ -89,7 +89,12 @@ class InheritingEvaluator(TrainingEvaluator):
 
         try:
             networks = Networks(
-                self.space, input_shape=self.task.input_shape, wrap=self.task.normalised, seed=seed, most=1
+                self.space,
+                input_shape=self.task.input_shape,
+                input_dtype=self.task.input_dtype,
+                wrap=self.task.normalised,
+                seed=seed,
+                most=1,
             )
             weights, made = morph(networks, parent.architecture, self._weights_of(parent, model), arch, seed=seed)
         except NetwrightError as error:

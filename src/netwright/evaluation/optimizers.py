@@ -7,7 +7,7 @@ its state is numbered, not named. Norms, biases and other vectors are never deca
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -112,12 +112,13 @@ class Optimizer:
     Args:
         model: its parameters that need gradients are trained.
         recipe: which rule, learning rates, momentum and decoupled weight decay (Loshchilov and Hutter 2019).
+        outer: names of the parameters at an end of the network; those that `outer_names` finds if not given.
     """
 
-    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, model: nn.Module, recipe: Recipe, outer: Collection[str] | None = None) -> None:
         self.momentum = recipe.momentum
         self.state: dict[str, Tensor] = {}
-        outer = _outer(model)
+        outer = outer_names(model) if outer is None else outer
         self.params = tuple(
             _how(name, p, recipe, name in outer) for name, p in model.named_parameters() if p.requires_grad
         )
@@ -155,21 +156,24 @@ class Optimizer:
         return moment
 
 
-def _outer(model: nn.Module) -> set[str]:
-    """Names of embeddings and of the last linear layer, which are better off with Adam (Jordan et al.)."""
+def outer_names(model: nn.Module) -> set[str]:
+    """Names of embeddings and of the last linear layer, which are better off with Adam (Jordan et al.).
+
+    An encoder-decoder network gives its answers with an embedding, so that its last linear layer is a hidden one.
+    """
     named = dict(model.named_modules())
     linear = [name for name, module in named.items() if isinstance(module, nn.Linear)]
     tables = [n for n, m in named.items() if isinstance(m, nn.Embedding) or type(m).__name__ == "PositionalEmbedding"]
-    found = {f"{name}.{inner}" for name in (*tables, *linear[-1:]) for inner, _ in named[name].named_parameters()}
-    shared = {name for name, _ in model.named_parameters() if "Embedding|" in name}  # by their places in a supernet
-    return found | shared
+    tied = any(type(module).__name__ == "EncoderDecoder" for module in named.values())
+    ends = (*tables, *([] if tied else linear[-1:]))
+    return {f"{name}.{inner}" for name in ends for inner, _ in named[name].named_parameters()}
 
 
 def _how(name: str, p: nn.Parameter, recipe: Recipe, outer: bool) -> _Trained:
     """Matrices and convolutions by the recipe's rule, vectors by Adam or, under SGD, by SGD; neither decays vectors.
 
     Plain Muon trains convolutions only: in networks of images linear layers are the last one. ``muon-all`` trains all
-    matrices that are not at an end of the network (`_outer`).
+    matrices that are not at an end of the network (`outer_names`).
     """
     if recipe.optimizer in ("muon", "muon-all"):
         hidden = p.ndim > 2 or (recipe.optimizer == "muon-all" and p.ndim == 2 and not outer)

@@ -21,8 +21,44 @@ from netwright.supernet.sampling import draw
 from netwright.types import Architecture, Json
 
 NUM_NETWORKS = 8
-NUM_IMAGES = 500
+NUM_IMAGES, FEWEST_IMAGES = 500, 64
+"""Examples that they are shown; fewer of large ones."""
+
+NUM_SHARDS = 4
+"""Parts of batches on which statistics of norms are measured; one with large examples."""
+
+SMALL = 784.0
+"""Work of an example up to which none of that is less, in pixels."""
+
 DRAWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How much the networks are shown.
+
+    Args:
+        images: examples that they are asked.
+        shards: parts of training batches on which statistics of norms are measured.
+    """
+
+    images: int = NUM_IMAGES
+    shards: int = NUM_SHARDS
+
+    @classmethod
+    def of(cls, work: float, at_once: int) -> Shown:
+        """As much as takes no longer than with small examples, as far as that can be, and as is asked at once.
+
+        Args:
+            work: of an example, in pixels.
+            at_once: examples whose inputs and outputs do not fill the memory.
+
+        Example:
+            >>> Shown.of(784, 1000), Shown.of(96 * 96, 1000), Shown.of(784, 90)
+            (Shown(images=500, shards=4), Shown(images=64, shards=1), Shown(images=90, shards=4))
+        """
+        few = min(NUM_IMAGES, max(FEWEST_IMAGES, int(NUM_IMAGES * min(1.0, SMALL / max(work, 1.0)))))
+        return cls(min(few, at_once), NUM_SHARDS if work <= NUM_SHARDS * SMALL else 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +107,13 @@ class Distinct:
 
 @torch.no_grad()
 def compare_outputs(
-    supernet: Supernet, images: Stored, batches: Batches, seed: int = 0, *, classes: bool = True
+    supernet: Supernet,
+    images: Stored,
+    batches: Batches,
+    seed: int = 0,
+    *,
+    classes: bool = True,
+    much: Shown | None = None,
 ) -> Distinct:
     """Ask some random subnets the same images, each with its own statistics of norms.
 
@@ -81,14 +123,16 @@ def compare_outputs(
         batches: on which statistics of norms are measured.
         seed: of the draw.
         classes: whether outputs are classes, which accuracies can be told of.
+        much: how much they are shown; as of small examples if not given.
     """
-    shown = np.linspace(0, len(images) - 1, min(NUM_IMAGES, len(images)), dtype=np.int64)
+    much = much or Shown()
+    shown = np.linspace(0, len(images) - 1, min(much.images, len(images)), dtype=np.int64)
     x = images.to_input(torch.from_numpy(images.inputs[shown].copy()).to(batches.device))
     y = torch.from_numpy(images.targets[shown].copy()).to(batches.device)
     outputs = []
     for architecture in _drawn(supernet, seed):
         model = supernet.extract(architecture).to(batches.device)
-        recalibrate(model, batches, num_shards=4)
+        recalibrate(model, batches, num_shards=much.shards)
         outputs.append(model.eval()(x))
     equal = sum(torch.equal(a, b) for a, b in combinations(outputs, 2))
     if not classes:

@@ -10,7 +10,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netwright.errors import SpaceError, SpecError, one_line
+from netwright.errors import SpaceError, SpecError, one_line, wrong
+from netwright.evaluation.recipe import Recipe
 from netwright.nn.networks import Networks
 from netwright.space import SearchSpace
 from netwright.supernet import Supernet
@@ -67,6 +68,23 @@ def family_of(task: Task, space: SearchSpace, largest: Architecture) -> SearchSp
         BuildError: its network cannot be built.
     """
     return within(networks_of(task, space), largest)
+
+
+def recipe_of(task: Task) -> Recipe:
+    """How shared weights are trained: as networks of the task are by themselves."""
+    return Recipe().override(task.recipe())
+
+
+def require_new_weights(task: Task) -> None:
+    """Refuse weights that a person gave for trainings to begin with: shared ones are no network's own.
+
+    Raises:
+        SpecError: the task has some.
+    """
+    given = getattr(task, "pretrained", None)
+    if given is not None:
+        cure = "leave it out, or search with --evaluator training"
+        raise SpecError(wrong("pretrained", str(given), "left out where networks share weights", cure))
 
 
 def held_by(task: Task, space: SearchSpace, largest: Architecture | None) -> SearchSpace:

@@ -14,7 +14,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
@@ -22,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from netwright.errors import TrialError
+from netwright.errors import BuildError, TrialError
 from netwright.evaluation.batches import Batches
 from netwright.evaluation.gradients import (
     Helper,
@@ -86,12 +87,19 @@ class SupernetGradients:
         batches: of the training.
         lesson: what is learned from.
         processes: this one included; never more than a batch has parts, and one where it is not on the CPU.
+        foreseen: the networks that a later step will probably run: a helper makes them while it would wait.
     """
 
     def __init__(
-        self, supernet: Supernet, tensors: nn.Module, batches: Batches, lesson: Lesson, processes: int = 1
+        self,
+        supernet: Supernet,
+        tensors: nn.Module,
+        batches: Batches,
+        lesson: Lesson,
+        processes: int = 1,
+        foreseen: Callable[[int], Sequence[Architecture]] = lambda step: (),
     ) -> None:
-        self.supernet, self.batches, self.lesson = supernet, batches, lesson
+        self.supernet, self.batches, self.lesson, self.foreseen = supernet, batches, lesson, foreseen
         self.params = list(tensors.parameters())
         count = min(processes, batches.shards) - 1 if batches.device == "cpu" else 0
         self._helpers: list[Helper] = []
@@ -197,6 +205,9 @@ class SupernetGradients:
                 if p.grad is not None:
                     gradient.copy_(p.grad)
             pipe.send_bytes(loss.hex().encode())
+            with suppress(BuildError):
+                for architecture in self.foreseen(step + 1):
+                    self.supernet.networks(architecture)
 
     def _collect(self, helper: Helper) -> float:
         try:

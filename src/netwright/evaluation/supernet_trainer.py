@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from netwright.errors import SearchError
 from netwright.evaluation.supernet_files import WEIGHTS, facts_of, load_supernet, save_supernet, supernet_of
 from netwright.evaluation.supernet_settings import PLANNED, SupernetSettings
-from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator
+from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator, fitting_at_once
 from netwright.space import SearchSpace
 from netwright.tasks.base import Task
 from netwright.types import Architecture, Fidelity, Metrics, canonical_json, digest
@@ -27,7 +27,7 @@ from netwright.types import Architecture, Fidelity, Metrics, canonical_json, dig
 if TYPE_CHECKING:
     from netwright.evaluation.batches import Batches
     from netwright.evaluation.checkpoints import Checkpoints
-    from netwright.evaluation.supernet_check import Distinct
+    from netwright.evaluation.supernet_check import Distinct, Shown
     from netwright.evaluation.supernet_training import Position
     from netwright.evaluation.training import TrainingOptions
     from netwright.supernet import Supernet
@@ -40,7 +40,10 @@ BEFORE = "before.safetensors"
 
 TOLD_EVERY_S = 0.5
 RESERVE_S = 3.0
-"""Kept of a deadline for the comparison of outputs and the file."""
+"""Kept of a deadline for the comparison of outputs and the file, with small examples."""
+
+MOST_RESERVED = 0.2
+"""Part of the time up to a deadline that is kept for it, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +142,33 @@ class SupernetTrainer(TrainingEvaluator):
         from netwright.evaluation.training import Deadline, TrainingOptions
 
         options = self.options
-        deadline = None if options.deadline_s is None else Deadline(options.deadline_s, RESERVE_S)
+        deadline = None if options.deadline_s is None else Deadline(options.deadline_s, self._reserve_s())
         return TrainingOptions(checkpoints, options.checkpoint_every_s, deadline, options.processes)
+
+    @property
+    def _much(self) -> Shown:
+        from netwright.evaluation.supernet_check import Shown
+
+        return Shown.of(self.task.work, fitting_at_once(self.task))
+
+    def _reserve_s(self) -> float:
+        """Wall seconds for the comparison of outputs: by the pixels that are shown, beside small examples."""
+        from netwright.evaluation.supernet_check import SMALL, Shown
+
+        assert self.options.deadline_s is not None
+        much, small, batch = self._much, Shown(), self.recipe.batch_size or 128
+        part = batch / self.recipe.shards
+        longer = (much.images + much.shards * part) * self.task.work / (small.images + small.shards * 64) / SMALL
+        left_s = self.options.deadline_s - time.monotonic()
+        return max(RESERVE_S, min(MOST_RESERVED * left_s, RESERVE_S * longer))
 
     def _write_checked(self, supernet: Supernet, batches: Batches) -> None:
         """Write the weights, once it is seen that networks on them differ, and what was seen."""
         from netwright.evaluation.supernet_check import compare_outputs
 
         shown = self._images(*self.task.validation())
-        distinct = compare_outputs(supernet, shown, batches, self.settings.seed, classes=self.task.classifies)
+        classes = self.task.classifies
+        distinct = compare_outputs(supernet, shown, batches, self.settings.seed, classes=classes, much=self._much)
         self._require_distinct(distinct)
         written = save_supernet(self.folder / WEIGHTS, supernet, self.task)
         report = {

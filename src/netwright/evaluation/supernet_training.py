@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +20,7 @@ from netwright.errors import TrialError
 from netwright.evaluation.batches import Batches
 from netwright.evaluation.checkpoints import TrainingState
 from netwright.evaluation.gradients import Loss
-from netwright.evaluation.optimizers import Optimizer
+from netwright.evaluation.optimizers import Optimizer, outer_names
 from netwright.evaluation.recipe import Recipe, Schedule
 from netwright.evaluation.supernet_gradients import Lesson, SupernetGradients
 from netwright.evaluation.supernet_losses import Divergence
@@ -28,6 +28,7 @@ from netwright.evaluation.training import Trained, TrainingOptions
 from netwright.nn.places import Place
 from netwright.nn.slices import put
 from netwright.supernet import BestUp, PlannedSampler, Sampler, Supernet
+from netwright.supernet.sampling import ends
 from netwright.tasks.losses import class_loss
 from netwright.types import Architecture
 
@@ -98,12 +99,12 @@ def train_supernet(
     """
     options = options or TrainingOptions()
     lesson = Lesson(distil, divergence, recipe.label_smoothing, labels, loss)
-    run = _Run(supernet, batches, recipe, recipe.schedule(epochs, batches.steps_per_epoch), options, lesson)
+    run = _Run(supernet, batches, recipe, recipe.schedule(epochs, batches.steps_per_epoch), options, lesson, sampler)
     start_s = time.monotonic()
     try:
         first = run.restore()
         while run.step < run.schedule.total:
-            run.advance(run.draw(sampler))
+            run.advance(run.draw())
             if listener(run.position):
                 run.keep()
                 break
@@ -144,9 +145,11 @@ class _Run:
         schedule: Schedule,
         options: TrainingOptions,
         lesson: Lesson,
+        sampler: Sampler,
     ) -> None:
         self.supernet, self.batches, self.recipe, self.options = supernet, batches, recipe, options
-        self.lesson, self.schedule, self.planned = lesson, schedule, schedule.total
+        self.lesson, self.sampler, self.schedule, self.planned = lesson, sampler, schedule, schedule.total
+        self.outer = _outer_places(supernet) if recipe.optimizer == "muon-all" else set()
         self.step, self.rate, self.loss = 0, 1.0, math.nan
         self.saved_s = time.monotonic()
         self.step_s, self.made = math.nan, 0
@@ -169,21 +172,28 @@ class _Run:
         state = self.options.checkpoints.load(self.schedule) if self.options.checkpoints else None
         if state is not None:
             self.schedule = state.schedule
+            self.supernet.load_state_dict(_weights_in(state))
             self._back_to(state)
             _log.info("goes on from step %d of %d", self.step, self.schedule.total)
         return self.step
 
-    def draw(self, sampler: Sampler) -> list[Architecture]:
+    def draw(self) -> list[Architecture]:
         """The networks of the next step, for which there is room afterwards."""
-        if isinstance(sampler, BestUp):
-            drawn = sampler.judged(self.step, lambda a: self._gradients().judge(self.step, a))
-        elif isinstance(sampler, PlannedSampler):
-            drawn = sampler.planned(self.step, self.schedule.total)
+        if isinstance(self.sampler, BestUp):
+            drawn = self.sampler.judged(self.step, lambda a: self._gradients().judge(self.step, a))
         else:
-            drawn = sampler(self.step)
+            drawn = self._foreseen(self.step)
         for architecture in drawn:
             self.supernet.subnet(architecture)
         return list(drawn)
+
+    def _foreseen(self, step: int) -> Sequence[Architecture]:
+        """The networks of a step, as far as they do not depend on what is learned before it."""
+        if isinstance(self.sampler, BestUp):
+            return ()
+        if isinstance(self.sampler, PlannedSampler):
+            return self.sampler.planned(step, self.schedule.total)
+        return self.sampler(step)
 
     def advance(self, architectures: list[Architecture]) -> None:
         """Make one step, or go back to a state from before a loss that is not finite."""
@@ -191,10 +201,12 @@ class _Run:
         self._keep_deadline()
         if not self.shared.is_current:
             self._follow(self.optimizer.state)
-        self._remember(began_s)
+        if not self._remember(began_s):
+            self._lower("a weight is not finite")
+            return
         self.loss = self._gradients()(self.step, architectures)
         if not math.isfinite(self.loss):
-            self._lower(self.loss)
+            self._lower(f"the loss is {self.loss}")
             return
         if self.recipe.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.shared.parameters(), self.recipe.clip_norm)
@@ -204,11 +216,15 @@ class _Run:
         if self.made:
             self.step_s = took_s if self.made == 1 else self.step_s + _SMOOTHING * (took_s - self.step_s)
         self.made += 1
+        if self.step == self.schedule.total and not self._is_finite():
+            self._lower("a weight is not finite")
 
     def _gradients(self) -> SupernetGradients:
         if self.gradients is None:
             processes = self.options.processes
-            self.gradients = SupernetGradients(self.supernet, self.shared, self.batches, self.lesson, processes)
+            self.gradients = SupernetGradients(
+                self.supernet, self.shared, self.batches, self.lesson, processes, foreseen=self._foreseen
+            )
         return self.gradients
 
     # --- what is kept ---
@@ -219,7 +235,8 @@ class _Run:
         self.gradients = None
         before = self.shared.places if state else {}
         self.shared = Shared(self.supernet)
-        self.optimizer = Optimizer(self.shared, self.recipe)
+        outer = {name for name, place in self.shared.places.items() if place in self.outer}
+        self.optimizer = Optimizer(self.shared, self.recipe, outer)
         names = {place: name for name, place in self.shared.places.items()}
         tensors = dict(self.shared.named_parameters())
         for key, value in state.items():
@@ -238,8 +255,6 @@ class _Run:
         return TrainingState(self.step, self.schedule, tensors)
 
     def _back_to(self, state: TrainingState) -> None:
-        weights = {k.removeprefix("model/"): v for k, v in state.tensors.items() if k.startswith("model/")}
-        self.supernet.load_state_dict(weights)
         self._follow({})
         names = {place: name for name, place in self.shared.places.items()}
         for key, value in state.tensors.items():
@@ -249,31 +264,44 @@ class _Run:
         self.step, self.rate = state.step, float(state.tensors["rate"])
         self.good = state
 
-    def _remember(self, now_s: float) -> None:
-        """Keep a state in memory now and then, and in a file at the branch and as time goes by."""
+    def _remember(self, now_s: float) -> bool:
+        """Keep a state in memory now and then, and in a file at the branch and as time goes by.
+
+        Returns:
+            Whether that could be done; else a weight is not finite, and nothing was kept.
+        """
         due = now_s - self.saved_s >= self.options.checkpoint_every_s
         writes = self.options.checkpoints is not None and (due or self.step == self.schedule.branch)
-        if self.step == 0 or not (writes or self.step % REMEMBERED_EVERY == 0) or self.good.step == self.step:
-            return
-        self.good = self._state()
+        keeps = self.step % REMEMBERED_EVERY == 0  # by the step alone: what is gone back to is not to depend on time
+        if self.step == 0 or not (writes or keeps) or self.good.step == self.step:
+            return True
+        if not self._is_finite():
+            return False
+        state = self._state()
+        if keeps:
+            self.good = state
         if writes and self.options.checkpoints is not None:
-            self.options.checkpoints.save(self.good)
+            self.options.checkpoints.save(state)
             self.saved_s = now_s
+        return True
+
+    def _is_finite(self) -> bool:
+        return all(bool(torch.isfinite(tensor).all()) for tensor in self.shared.parameters())
 
     def keep(self) -> None:
         """Write a checkpoint now, so that nothing is lost."""
-        if self.options.checkpoints is not None and 0 < self.step < self.schedule.total:
+        if self.options.checkpoints is not None and 0 < self.step < self.schedule.total and self._is_finite():
             self.options.checkpoints.save(self._state())
 
-    def _lower(self, loss: float) -> None:
+    def _lower(self, what: str) -> None:
         if self.rate < 1.0:
             raise TrialError(
-                f"training the supernet diverged twice: the loss is {loss} at step {self.step}; "
-                f"lower learning_rate ({self.recipe.learning_rate:g}) or set clip_norm"
+                f"training the supernet diverged twice: {what} at step {self.step}; look for values in the data that "
+                f"are not finite, take another seed, or from Python a recipe with a lower learning_rate "
+                f"({self.recipe.learning_rate:g}) or with clip_norm"
             )
-        _log.warning(
-            "the loss is %s at step %d: back to step %d, at %g of the rate", loss, self.step, self.good.step, LOWERED
-        )
+        _log.warning("%s at step %d: back to step %d, at %g of the rate", what, self.step, self.good.step, LOWERED)
+        self.supernet.go_back(_weights_in(self.good))
         self._back_to(self.good)
         self.rate = LOWERED
 
@@ -282,3 +310,17 @@ class _Run:
             return
         steps_left = int(self.options.deadline.left_s / (_CAUTION * self.step_s))
         self.schedule = self.schedule.fitted(self.step, steps_left, self.planned)
+
+
+def _weights_in(state: TrainingState) -> dict[str, Tensor]:
+    """The shared tensors of a state, by the keys of their places."""
+    return {key.removeprefix("model/"): v for key, v in state.tensors.items() if key.startswith("model/")}
+
+
+def _outer_places(supernet: Supernet) -> set[Place]:
+    """Where embeddings and last layers are, see `outer_names`: those of the largest network and of the smallest."""
+    found: set[Place] = set()
+    for architecture in ends(supernet.networks, supernet.seed):
+        network = supernet.networks(architecture)
+        found |= {network.places[name] for name in outer_names(network.model)}
+    return found

@@ -407,8 +407,12 @@ class TrainingEvaluator:
 
 def scored_at_once(task: Task) -> int:
     """Examples that are scored together: so many that neither inputs nor outputs fill the memory."""
-    values = max(math.prod(task.input_shape), math.prod(task.output_shape), 1)
-    return max(1, min(MOST_SCORED, MOST_VALUES // values))
+    return min(MOST_SCORED, fitting_at_once(task))
+
+
+def fitting_at_once(task: Task) -> int:
+    """Examples of which neither inputs nor outputs fill the memory, together."""
+    return max(1, MOST_VALUES // max(math.prod(task.input_shape), math.prod(task.output_shape), 1))
 
 
 @contextmanager

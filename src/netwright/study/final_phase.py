@@ -201,7 +201,7 @@ class FinalPhase:
         """Train some networks at once, in their part of the time and in what the others do not need of theirs."""
         reserve_s = max(self._reserve_s(trial) for trial in now)
         if self.clock.remaining_s is not None:
-            part_s = max(0.0, self._all_left_s(now)) / (self._rounds(len(others)) + 1)
+            part_s = max(0.0, self._all_left_s(now)) / (len(self._groups(others)) + 1)
             reserve_s += sum(min(part_s, self._together_s(later)) for later in self._groups(others))
         patient = self._trainer_of(now[0].architecture).with_options(
             deadline_s=self.clock.deadline_s(reserve_s),
@@ -216,8 +216,12 @@ class FinalPhase:
         return Proposal(trial.architecture, fidelity, parents, FINAL)
 
     def _groups(self, trials: Sequence[Trial]) -> list[Sequence[Trial]]:
-        """Those that are trained at once, one group after the other."""
-        return [trials[start : start + self.width] for start in range(0, len(trials), self.width)]
+        """Those that are trained at once, one group after the other, in the order of their first ones."""
+        left, groups = list(trials), list[Sequence[Trial]]()
+        while left:
+            groups.append(self._alike(left)[: self.width])
+            left = [trial for trial in left if trial not in groups[-1]]
+        return groups
 
     def begins_at_s(self) -> float | None:
         """When the last trainings have to begin so that all come to their end, in seconds of the clock, by their pace.

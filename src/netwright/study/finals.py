@@ -175,13 +175,18 @@ def share_time(finalists: Sequence[Trial], gains: Callable[[Trial, int], bool]) 
 def pareto_front(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[Trial, ...]:
     """Trials no other is better than in all objectives, best by the first objective first.
 
-    Of an architecture only the most thorough trial counts.
+    Of an architecture only the most thorough trial counts. Where it was trained and was scored with shared weights,
+    too, the best of all: how long these were trained is not to be compared with a training of its own.
     """
     last: dict[str, Trial] = {}
     for trial in trials:
         known = last.get(trial.architecture.id)
         if known is None or known.fidelity.cost <= trial.fidelity.cost:
             last[trial.architecture.id] = trial
+    trained = {t.architecture.id for t in trials if t.fidelity.epochs is not None}
+    shared = trained & {t.architecture.id for t in trials if t.fidelity.epochs is None}
+    for trial in reversed(best_first((t for t in trials if t.architecture.id in shared), objectives[0])):
+        last[trial.architecture.id] = trial
     ordered = best_first(last.values(), objectives[0])
     usable = [t for t in ordered if all(o.metric in t.metrics for o in objectives)]
     if not usable:
@@ -234,7 +239,10 @@ def _first_line(trial: Trial) -> str:
 
 
 def compare(best: Trial, trials: Sequence[Trial], objective: Objective) -> tuple[Comparison, ...]:
-    """The best network against each reference, at the most thorough fidelity at which both were evaluated."""
+    """The best network against each reference, at the most thorough fidelity at which both were evaluated.
+
+    A score with shared weights is less thorough than any training, and is compared with such scores alone.
+    """
     mine = _by_cost([t for t in trials if t.architecture.id == best.architecture.id], objective)
     rows = []
     for name, theirs in references_of(trials).items():
@@ -253,5 +261,6 @@ def _epochs(trial: Trial) -> float | None:
     return trial.metrics.get("epochs", trial.fidelity.epochs)
 
 
-def _by_cost(trials: Sequence[Trial], objective: Objective) -> dict[float, Trial]:
-    return {trial.fidelity.cost: trial for trial in reversed(best_first(trials, objective))}
+def _by_cost(trials: Sequence[Trial], objective: Objective) -> dict[tuple[bool, float], Trial]:
+    ranked = reversed(best_first(trials, objective))
+    return {(trial.fidelity.epochs is not None, trial.fidelity.cost): trial for trial in ranked}

@@ -21,6 +21,7 @@ from netwright.evaluation.ladder import SHARED
 from netwright.evaluation.scored import Scored
 from netwright.evaluation.shared_rung import LEAST_TRAINED_S, SharedPlan
 from netwright.evaluation.shared_scores import SharedScorer
+from netwright.evaluation.supernet_files import recipe_of, require_new_weights
 from netwright.evaluation.supernet_settings import Sampling, SupernetSettings
 from netwright.storage import Event, Store
 from netwright.study.preflight import require_shareable
@@ -158,13 +159,14 @@ def with_shared_rung(parts: Parts, spec: SearchSpec, settings: Settings) -> Part
         cure = f"leave {SHARED} out, or the other objectives"
         raise SpecError(wrong("ladder", spec.ladder, f"without {SHARED}, which ranks by accuracy alone", cure))
     assert parts.task is not None
+    require_new_weights(parts.task)
     plan = shared_plan_of(spec, first_plan(spec, parts.task), parts.task, len(first_proposals(parts.task, parts.space)))
     record = SupernetRecord(
         task=spec.task,
         data=parts.task.data_name if spec.data is None else spec.data,
         space=spec.space,
         seed=spec.seed,
-        settings=SupernetSettings(sampling=SAMPLING, epochs=plan.epochs, seed=spec.seed),
+        settings=SupernetSettings(sampling=SAMPLING, epochs=plan.epochs, seed=spec.seed, recipe=recipe_of(parts.task)),
         task_options=spec.task_options,
         space_fingerprint=parts.space.fingerprint(),
         data_fingerprint=parts.task.fingerprint(),

@@ -11,10 +11,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from netwright.errors import SpecError, wrong
+from netwright.errors import SpaceError, SpecError, wrong
 from netwright.evaluation.ladder import DEFAULT, NONE
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator
-from netwright.evaluation.supernet_files import WEIGHTS, held_by, networks_of, require_whole
+from netwright.evaluation.supernet_files import (
+    WEIGHTS,
+    held_by,
+    networks_of,
+    recipe_of,
+    require_new_weights,
+    require_whole,
+)
 from netwright.evaluation.supernet_settings import SupernetSettings
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.strategies import Strategy, has_fidelities, make_strategy
@@ -96,10 +103,13 @@ class Sharing:
         """Which networks the weights are of; empty where they are of all."""
         if self.largest is None:
             return ""
-        count = num_within(self.phase.space, self.largest)
-        networks = f"{count:,.0f}" if count < 10**6 else f"{count:.3g}"
+        try:
+            count = num_within(self.phase.space, self.largest)
+            networks = f"{count:,.0f} networks" if count < 10**6 else f"{count:.3g} networks"
+        except SpaceError:  # too entangled to be counted
+            networks = "networks"
         lie = f"within {self.largest.id[:8]}: its operations, no size larger"
-        return f"shared weights hold the {networks} networks that lie {lie}"
+        return f"shared weights hold the {networks} that lie {lie}"
 
 
 def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: Mapping[str, Any]) -> Parts:
@@ -118,6 +128,7 @@ def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: M
     assert parts.task is not None
     assert parts.plan is not None
     _require_keys(spec, settings.budget, objects)
+    require_new_weights(parts.task)
     if spec.supernet is not None:
         given = replace(_given(parts, Path(spec.supernet)), teacher=spec.teacher)
         if given.largest is not None and "strategy" in objects:
@@ -273,7 +284,8 @@ def _own(parts: Parts, spec: SearchSpec, settings: Settings, largest: Architectu
     assert task is not None
     assert plan is not None
     epochs = plan.final_epochs if settings.budget.time_s is None else MOST_EPOCHS * plan.final_epochs
-    how: dict[str, Any] = {"epochs": epochs, "seed": spec.seed, "distil": task.classifies}
+    recipe = recipe_of(task)
+    how: dict[str, Any] = {"epochs": epochs, "seed": spec.seed, "distil": task.classifies, "recipe": recipe}
     if largest is not None:
         how["sampling"] = "largest-first"
     record = SupernetRecord(

@@ -129,22 +129,32 @@ class SupernetPhase:
             with log_file(self.folder / "log.txt"):
                 self._train_logged(Ears(lambda text: _say(ears, text), ears.signal), deadline_s)
         except UsageError:
-            if not existed:  # nothing was trained
+            if not existed and not self._has_begun():  # nothing was trained
                 shutil.rmtree(self.folder)
             raise
         return self.record
 
+    def _has_begun(self) -> bool:
+        """Whether a step of this sitting was made."""
+        told = read_told(self.folder)
+        return told is not None and told.step > 0
+
     def _train_logged(self, ears: Ears, deadline_s: float | None) -> None:
         ears.tell(f"supernet: training, {self.record.settings}")
-        began_s = time.monotonic()
-        try:
-            outcome = self._train(ears, deadline_s)
-        finally:
-            self.record = replace(self.record, spent_s=round(self.record.spent_s + time.monotonic() - began_s, 3))
+        began_s, before_s = time.monotonic(), self.record.spent_s
+
+        def note_time() -> None:
+            self.record = replace(self.record, spent_s=round(before_s + time.monotonic() - began_s, 3))
             self.record.write(self.folder)
+
+        try:
+            outcome = self._train(ears, deadline_s, note_time)
+        finally:
+            note_time()
         self._finish(outcome, ears)
 
-    def _train(self, ears: Ears, deadline_s: float | None) -> Outcome:
+    def _train(self, ears: Ears, deadline_s: float | None, note_time: Callable[[], None]) -> Outcome:
+        """Train; the time is noted now and then, so that it is known after a kill."""
         forget(self.folder)
         options = TrainerOptions(
             device=self.record.device, deadline_s=deadline_s, processes=self.workers, memory_bytes=self.memory_bytes
@@ -166,10 +176,11 @@ class SupernetPhase:
                 if told is not None and (not sized or now_s - told_s >= TELL_EVERY_S):
                     ears.tell(_size_line(told) if not sized else _line(told))
                     told_s, sized = now_s, True
+                    note_time()
 
     def _finish(self, outcome: Outcome, ears: Ears) -> None:
         if outcome.state is not TrialState.FINISHED:
-            raise _error(outcome)
+            raise _error(outcome, begun=self._has_begun())
         if outcome.metrics.get("stopped"):
             raise Interrupted(ears.signal() or 2)
         report = json.loads((self.folder / "work" / REPORT).read_text(encoding="utf-8"))
@@ -197,8 +208,8 @@ def _line(told: Told) -> str:
     return f"supernet: step {told.step} of {told.total}, loss {told.loss:.3f}, {left_s:.0f} s left for it"
 
 
-def _error(outcome: Outcome) -> Exception:
-    """What a failed training is raised as: a mistake in what was given stays one."""
+def _error(outcome: Outcome, *, begun: bool) -> Exception:
+    """What a failed training is raised as: a mistake in what was given stays one, but not once steps were made."""
     cause = outcome.error.partition("\n")[0]
     kind, _, text = cause.partition(": ")
     known: dict[str, type[Exception]] = {
@@ -211,5 +222,8 @@ def _error(outcome: Outcome) -> Exception:
         return known[kind](text)
     if outcome.state is TrialState.INFEASIBLE:
         cure = "make the widest choices or the batch smaller, or give it more memory"
-        return SpaceError(f"memory of the supernet: its training was ended ({cause}); {cure}")
+        told = f"memory of the supernet: its training was ended ({cause}); {cure}"
+        if begun:
+            return SearchError(f"{told}; run it again, and it goes on from its last checkpoint")
+        return SpaceError(told)
     return SearchError(f"the training of the supernet failed: {cause or outcome.state}; see its log")

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from netwright.errors import SearchError, SpaceError, SpecError, one_line, wrong
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator
-from netwright.evaluation.supernet_files import WEIGHTS, held_by, require_whole
+from netwright.evaluation.supernet_files import (
+    WEIGHTS,
+    held_by,
+    recipe_of,
+    require_new_weights,
+    require_whole,
+)
 from netwright.evaluation.supernet_settings import SupernetSettings
 from netwright.evaluation.trainer import TrainerOptions
 from netwright.execution import IsolatedExecutor, Job, Limits, Outcome
@@ -129,8 +135,10 @@ def new_training(
     require_device(spec.device)
     SupernetSettings(**options, epochs=1.0 if epochs is None else epochs, seed=spec.seed)
     task, space, code = _load(spec)
+    require_new_weights(task)
+    options = {"recipe": recipe_of(task), **options}
     if not task.classifies:
-        options = {**options, "distil": False}  # there are no answers to learn from
+        options |= {"distil": False}  # there are no answers to learn from
     if epochs is None:
         pixels = task.work
         full = make_plan(Budget(trials=1), num_images=len(task.train()[1]), pixels=pixels, workers=1).final_epochs

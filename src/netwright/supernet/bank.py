@@ -72,6 +72,12 @@ class Bank:
                 needs_grad = kept is None or kept.requires_grad
                 self._tensors[place] = torch.nn.Parameter(value.detach().clone(), requires_grad=needs_grad)
 
+    def replace(self, values: Mapping[Place, torch.Tensor]) -> None:
+        """Hold these tensors and no others, as if what was learned since had never been."""
+        for place in [place for place in self._tensors if place not in values]:
+            del self._tensors[place]
+        self.load(values)
+
     def _learn(self, place: Place, value: torch.Tensor) -> bool:
         import torch
 

@@ -141,6 +141,10 @@ class Supernet:
             raise SpaceError(f"the weights are those of another space: there is no {lost[0]} of its size among them")
         self.bank.load({Place.parse(key): tensor for key, tensor in state.items()})
 
+    def go_back(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Be as it was when `state_dict` gave a state: what it has learned of since is forgotten."""
+        self.bank.replace({Place.parse(key): tensor for key, tensor in state.items()})
+
     def _learn_all(self, architectures: list[Architecture]) -> None:
         """Make room for all of them, the largest first: its values stay, and too large a supernet is seen at once."""
         sizes: dict[Architecture, int] = {}
