@@ -1,7 +1,8 @@
 """NAS-Bench-201 by search on shared weights, real images: what the table says of the cell that each method chooses.
 
     python benchmarks/darts_nb201.py --data FOLDER [--method darts ...] [--seeds 5] [--first-seed 0] [--part 1/1]
-        [--epochs 30] [--images 5120] [--side 16] [--channels 8] [--cells 1] [--batch 64] [--out runs/darts_nb201.jsonl]
+        [--epochs 30] [--images 5120] [--side 16] [--channels 8] [--cells 1] [--batch 64] [--affine]
+        [--out runs/darts_nb201.jsonl]
     python benchmarks/darts_nb201.py --data FOLDER --estimate      what a seed of each method will cost
     python benchmarks/darts_nb201.py --data FOLDER --show          the table of what is there
 
@@ -10,8 +11,9 @@ FOLDER holds ``cifar10_jpeg/train.npz`` and ``nasbench201/nasbench201.npz``. Red
 seed) instead of 50,000, halved in their sides by the means of four points; 8 channels and one cell a stage instead of
 16 and five; 1,200 steps of 64 images instead of some 20,000 (50 epochs of 390). No augmentation but flips. The rate of
 the architecture weights is raised by as much as there are fewer steps, so that they can travel as far: 3e-4 * 19,500
-divided by the steps (``--arch-rate`` for another). ENAS has the options that it has by itself. Nothing was chosen by
-the accuracies of the table, which is read after each search.
+divided by the steps (``--arch-rate`` for another). The 19,500 steps are those of 50 epochs, as of DARTS and of the NAS-
+Bench-201 paper; DrNAS and beta-DARTS search for 100 epochs there, in which theirs travel twice as far. ENAS has the
+options that it has by itself. Nothing was chosen by the accuracies of the table, which is read after each search.
 
 Each finished search is one line of the file; a second run with the same options goes on where the first stopped, and
 ``--part 1/2`` and ``--part 2/2`` can run side by side. Printed: per method the mean test accuracy of CIFAR-10 (200
@@ -38,14 +40,13 @@ from netwright.benchmarks import Benchmark, load_benchmark
 from netwright.nn.spaces import nas_bench_201
 from netwright.space.terms import OpTerm, Term
 from netwright.supernet.differentiable import METHODS, AlarmOptions, Found, Options, darts, drnas
+from netwright.supernet.differentiable.of_task import TRAVEL
 from netwright.types import Architecture
 
-TRAVEL = 3e-4 * 50 * 390
-"""Rate times steps of the architecture weights in DARTS: so far they can come."""
-
-VARIANTS: dict[str, tuple[Callable[..., Any], dict[str, int]]] = {
+VARIANTS: dict[str, tuple[Callable[..., Any], dict[str, float]]] = {
     "darts-2": (darts, {"order": 2}),
     "drnas-4": (drnas, {"partial": 4}),
+    "drnas-kl": (drnas, {"divergence": 1e-3}),
 }
 """Methods with an option that is not the default."""
 
@@ -97,6 +98,7 @@ def search(name: str, seed: int, data: Path, given: argparse.Namespace) -> Found
     options = Options(
         epochs=given.epochs,
         arch_learning_rate=arch_rate(given),
+        affine=given.affine,
         seed=seed,
         wrap=normalised,
         alarm=AlarmOptions(curvature_every=given.curvature_every, iterations=4),
@@ -213,10 +215,11 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--curvature-every", type=int, default=1)
     parser.add_argument("--arch-rate", type=float)
+    parser.add_argument("--affine", action="store_true", help="norms in mixtures have a trained gain and shift")
     parser.add_argument("--out", type=Path, default=Path("runs/darts_nb201.jsonl"))
     given = parser.parse_args()
     torch.set_num_threads(1)
-    keys = ("epochs", "images", "side", "channels", "cells", "batch", "curvature_every", "arch_rate")
+    keys = ("epochs", "images", "side", "channels", "cells", "batch", "curvature_every", "arch_rate", "affine")
     options = {**{key: getattr(given, key) for key in keys}, "arch_rate": arch_rate(given)}
     if given.estimate:
         estimate(given)

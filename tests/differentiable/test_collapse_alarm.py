@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -13,7 +13,9 @@ from netwright.errors import UsageError
 from netwright.space import Node, SearchSpace
 from netwright.supernet.differentiable import AlarmOptions, CollapseAlarm, Options, Penalty, Signs, darts
 from netwright.supernet.differentiable.alarm import signs_of
+from netwright.supernet.differentiable.course import Course
 from netwright.supernet.differentiable.curvature import dominant_eigenvalue
+from netwright.supernet.differentiable.drnas import drnas, means
 from netwright.types import Architecture
 
 FREE = {f"edge{i}": ("skip", "none") for i in range(6)}
@@ -192,3 +194,38 @@ def test_curvature_is_measured_without_a_trace() -> None:
     assert plain.weights == watched.weights
     assert all(torch.equal(a, b) for a, b in zip(plain.network.buffers(), watched.network.buffers(), strict=True))
     assert [math.isnan(e.signs.curvature) for e in watched.history] == [False, False]
+
+
+def test_the_curvature_draws_from_a_source_of_its_own() -> None:
+    """With dropout, whatever the caller's random state is, which stays as it was."""
+    drop = nn.seq(nn.conv(4, 3), nn.dropout(0.5))
+    space = SearchSpace(
+        nn.seq(nn.conv(4, 1), nn.one_of("op", {"a": drop, "b": nn.conv(4, 1)}), nn.global_pool(), nn.linear(2))
+    )
+    options = Options(epochs=1, arch_learning_rate=0.1, alarm=AlarmOptions(curvature_every=1))
+    curvatures = []
+    before = torch.random.get_rng_state()
+    for seed in (1, 2):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            state = torch.random.get_rng_state()
+            curvatures.append(darts(space, batches(0), batches(1), options).history[0].signs.curvature)
+            assert torch.equal(state, torch.random.get_rng_state())
+    assert curvatures[0] == curvatures[1]
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_the_curvature_of_drnas_is_that_at_the_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mixture that it would derive from, not the softmax of parameters that are no logits."""
+    seen: list[bool] = []
+
+    def curvature(self: Course, batch: object, weights: Callable[[], dict[str, torch.Tensor]]) -> float:
+        del batch
+        with torch.no_grad():
+            next(iter(self.arch.values())).add_(torch.tensor([2.0, -2.0]))
+        seen.append(all(torch.equal(own, weights()[name]) for name, own in means(self).items()))
+        return 0.0
+
+    monkeypatch.setattr(Course, "_curvature", curvature)
+    drnas(cell_space(), batches(0), batches(1), Options(epochs=1, alarm=AlarmOptions(curvature_every=1)))
+    assert seen == [True]

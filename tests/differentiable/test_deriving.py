@@ -13,7 +13,7 @@ from netwright.nn.networks import Networks
 from netwright.space import SearchSpace, choice, real
 from netwright.space.relaxed import Universe
 from netwright.supernet.differentiable import derive
-from netwright.types import Constraint
+from netwright.types import Architecture, Constraint
 
 
 def space(layers: int = 3) -> SearchSpace:
@@ -88,3 +88,36 @@ def test_own_metrics_are_limits() -> None:
         measure=lambda a: {"latency_ms": sum(v == 8 for v in a.values())},
     )
     assert sum(v == 8 for v in found.values()) <= 1
+
+
+def odd(architecture: Architecture) -> bool:
+    return sum(int(v) for n, v in architecture.items() if n.startswith("width")) in (10, 12)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("with_limits", [True, False])
+def test_only_what_a_search_admits_is_derived(
+    monkeypatch: pytest.MonkeyPatch, *, listed: bool, with_limits: bool
+) -> None:
+    """The heaviest of what is admitted where it can be listed; with limits and without, and also where it cannot."""
+    here = limited().limited(odd)
+    universe, networks = Universe(here), Networks(here, input_shape=(3, 4, 4))
+    limits = (Constraint.parse("params<=300"),) if with_limits else ()
+    if not listed:
+        monkeypatch.setattr(import_module("netwright.supernet.differentiable.derive"), "MOST_LISTED", 0)
+    for seed in range(3):
+        weights = random_weights(universe, seed)
+        found = derive(here, universe, weights, networks=networks, limits=limits)
+        assert odd(found)
+        within = [a for a in here.enumerate() if odd(a) and (not limits or networks.profile(a).params <= 300)]
+        assert found in within
+        best = min(regret(universe, weights, a) for a in within)
+        assert not listed or regret(universe, weights, found) == pytest.approx(best)
+
+
+def test_where_nothing_is_admitted_that_is_said() -> None:
+    here = limited().limited(lambda _: False)
+    universe, networks = Universe(here), Networks(here, input_shape=(3, 4, 4))
+    for limits in ((), (Constraint.parse("params<=300"),)):
+        with pytest.raises(SearchError, match=r"was found that is admitted; refused was, .*SearchSpace.limited"):
+            derive(here, universe, random_weights(universe, 0), networks=networks, limits=limits)

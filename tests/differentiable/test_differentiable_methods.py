@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from importlib import import_module
 
+import numpy as np
 import pytest
 import torch
+from scipy.special import digamma, gammaln
+from torch import nn as torch_nn
 
 from netwright import nn
 from netwright.errors import SearchError, SpaceError, TrialError, UsageError
 from netwright.nn.spaces import nas_bench_201
 from netwright.space import Node, SearchSpace, choice, equal
-from netwright.supernet.differentiable import METHODS, AlarmOptions, Batches, Options, Penalty, Searched, darts, gdas
+from netwright.supernet.differentiable import (
+    METHODS,
+    AlarmOptions,
+    Batches,
+    Mixing,
+    Options,
+    Penalty,
+    Searched,
+    darts,
+    gdas,
+)
 from netwright.supernet.differentiable.beta_darts import beta_darts
 from netwright.supernet.differentiable.course import Course
-from netwright.supernet.differentiable.drnas import drnas
+from netwright.supernet.differentiable.drnas import concentrations, drnas, from_flat
 from netwright.supernet.differentiable.gdas import drawn
 from netwright.supernet.differentiable.pc_darts import pc_darts
 from netwright.types import Constraint
@@ -207,3 +221,153 @@ def test_a_path_takes_only_what_goes_together() -> None:
         assert taken is not None
         seen.add(tuple(values[name][number] for name, number in sorted(taken.items(), reverse=True)))
     assert seen == {(2, 1), (2, 3), (4, 5)}
+
+
+def idle(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Searches whose losses are 0 and whose weights stay; what the architecture weights would have followed."""
+    told: list[float] = []
+    monkeypatch.setattr(Course, "loss", lambda *_, **__: torch.zeros((), requires_grad=True))
+    monkeypatch.setattr(Course, "architecture_step", lambda _, loss: told.append(float(loss.detach())))
+    monkeypatch.setattr(Course, "weight_step", lambda *_: None)
+    return told
+
+
+def test_the_penalty_of_beta_darts_grows_to_its_largest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linearly over the epochs, on the smooth maximum of parameters near 0, which is the logarithm of their number."""
+    told = idle(monkeypatch)
+    beta_darts(stripes(), batches(0, 1), batches(1, 1), Options(epochs=5))
+    assert told == pytest.approx([50 * math.log(3) * share for share in (0, 0.25, 0.5, 0.75, 1)], rel=0.01)
+
+
+def test_the_temperature_of_gdas_falls_and_so_does_the_learning_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linearly from the first epoch to the last; the rate by half a cosine."""
+    idle(monkeypatch)
+    temperatures: list[float] = []
+    rates: list[float] = []
+
+    def softmax(course: Course, temperature: float, *, purpose: int) -> Mixing:
+        temperatures.append(temperature)
+        rates.append(course.optimizer.param_groups[0]["lr"])
+        return course.mixing(course.softmax())
+
+    monkeypatch.setattr(import_module("netwright.supernet.differentiable.gdas"), "drawn", softmax)
+    gdas(stripes(), batches(0, 1), batches(1, 1), Options(epochs=4))
+    assert temperatures[::2] == pytest.approx([10.0, 6.7, 3.4, 0.1])
+    assert rates[::2] == pytest.approx([0.001 + 0.012 * (1 + math.cos(math.pi * e / 4)) for e in range(4)])
+
+
+def test_every_validation_batch_is_used_however_short_an_epoch_is() -> None:
+    """They go on where the epoch before ended, and begin anew after the last."""
+    train, valid = batches(0, 2), [(x, torch.full((24,), n)) for n, (x, _) in enumerate(batches(1, 3))]
+    course = Course("darts", stripes(), train, Options())
+    seen = [[int(y[0]) for _, (_, y) in course.pairs(train, valid)] for _ in range(3)]
+    assert seen == [[0, 1], [2, 0], [1, 2]]
+
+
+class Given:
+    """Architecture parameters, as of a search."""
+
+    def __init__(self, *parameters: float) -> None:
+        self.arch = {"a": torch.tensor(parameters, dtype=torch.float64, requires_grad=True)}
+
+
+def test_concentrations_of_drnas_are_those_of_the_paper() -> None:
+    """elu(b) + 1, which is 1 + b above 0 and exp(b) below; where that is 0 a distribution can still be drawn from."""
+    found = concentrations(Given(2.0, 0.0, -3.0, -40.0))["a"].tolist()  # type: ignore[arg-type]
+    assert found == pytest.approx([3.0, 1.0, math.exp(-3.0), 1e-6])
+
+
+def test_the_divergence_of_drnas_is_that_from_the_flat_distribution() -> None:
+    """In closed form, KL(Dir(c) || Dir(1)) of the drawn one from the flat one; 0 for that, and falling towards it."""
+    given = Given(2.0, -1.0, 0.5)
+    c = np.array([3.0, math.exp(-1.0), 1.5])
+    total = c.sum()
+    closed = gammaln(total) - gammaln(c).sum() - gammaln(3) + ((c - 1) * (digamma(c) - digamma(total))).sum()
+    found = from_flat(given)  # type: ignore[arg-type]
+    assert found.item() == pytest.approx(closed)
+    assert from_flat(Given(0.0, 0.0, 0.0)).item() == pytest.approx(0.0)  # type: ignore[arg-type]
+    (gradient,) = torch.autograd.grad(found, [given.arch["a"]])
+    moved = given.arch["a"].detach() - 0.1 * gradient
+    assert from_flat(Given(*moved.tolist())).item() < found.item()  # type: ignore[arg-type]
+
+
+def test_drnas_has_a_divergence_or_a_weight_decay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default the weight decay of the options; a divergence takes its place. Sizes are expected, not drawn."""
+    decays: list[float] = []
+    priced: list[dict[str, torch.Tensor]] = []
+    made = Course.__init__
+
+    def making(self: Course, name: str, space: SearchSpace, train: Batches, options: Options, **more: object) -> None:
+        decays.append(options.arch_weight_decay)
+        made(self, name, space, train, options, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Course, "__init__", making)
+    monkeypatch.setattr(Course, "penalty", lambda self, weights: priced.append(weights) or torch.zeros(()))
+    for divergence in (0.0, 1e-3):
+        drnas(stripes(), batches(0, 1), batches(1, 1), Options(epochs=1), divergence=divergence)
+    assert decays == [1e-3, 0.0]
+    assert all(w.tolist() == pytest.approx([1 / 3] * 3, abs=1e-3) for weights in priced for w in weights.values())
+
+
+def test_what_a_search_does_not_admit_is_not_derived() -> None:
+    """The heaviest that is admitted; records tell what would be taken without limits."""
+    space = stripes().limited(lambda architecture: "wide" not in architecture.values())
+    found = darts(space, batches(0), batches(1), OPTIONS)
+    assert "wide" not in found.architecture.values()
+    assert "wide" in found.history[-1].architecture.values()
+
+
+class Halved(torch_nn.Module):
+    """A factor that is trained, and one that is not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trained = torch_nn.Parameter(torch.ones(()))
+        self.fixed = torch_nn.Parameter(torch.full((), 0.5), requires_grad=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.trained * self.fixed
+
+
+def test_frozen_parameters_stay() -> None:
+    """Those that an operation of one's own has frozen are neither changed nor thawed."""
+    body = nn.one_of("op", {"own": nn.op(Halved), "conv": nn.conv(4, 3)})
+    space = SearchSpace(nn.seq(nn.conv(4, 1), body, nn.global_pool(), nn.linear(2)))
+    found = darts(space, batches(0, 2), batches(1, 2), Options(epochs=2))
+    own = next(module for module in found.network.modules() if isinstance(module, Halved))
+    assert (own.fixed.item(), own.fixed.requires_grad, own.trained.requires_grad) == (0.5, False, True)
+    assert own.trained.item() != 1.0
+    assert all(weight is not own.fixed for weight in found.network.weights())
+    plain = found.network.extract(space.architecture({"op": "own"}))
+    assert {name: p.requires_grad for name, p in plain.named_parameters() if "fixed" in name} == {"halved.fixed": False}
+
+
+def test_without_cells_all_channels_are_mixed_which_is_said() -> None:
+    """PC-DARTS searches the space all the same, and what it found can be taken out with its weights."""
+    body = nn.one_of("op", {"point": conv_of(4, 1), "wide": conv_of(4, 3)})
+    space = SearchSpace(nn.seq(body, nn.global_pool(), nn.linear(2)))
+    found = pc_darts(space, batches(0, 2), batches(1, 2), Options(epochs=2))
+    assert any("all channels were mixed" in remark for remark in found.remarks)
+    assert found.network.extract(found.architecture)(batches(0, 1)[0][0]).shape == (24, 2)
+    cells = pc_darts(stripes(), batches(0, 2), batches(1, 2), Options(epochs=1))
+    assert not any("all channels were mixed" in remark for remark in cells.remarks)
+
+
+def conv_of(channels: int, kernel: int) -> Node:
+    return nn.seq(nn.conv(channels, kernel, bias=False), nn.batch_norm())
+
+
+def test_data_that_cannot_be_learned_from_is_refused_clearly() -> None:
+    """A label that is no class, and a single example where a norm has one value a channel; labels may be left out."""
+    x, y = batches(0, 1)[0]
+    for labels, got in ((y + 5, "[56]"), (y - 3, "-[32]")):
+        with pytest.raises(UsageError, match=rf"a label must be in \[0, 2\).*got {got}; number the classes from 0"):
+            darts(stripes(), [(x, labels)], [(x, y)], Options(epochs=1))
+    left_out = torch.where(torch.arange(24) % 2 == 0, -100, y)
+    assert math.isfinite(darts(stripes(), [(x, left_out)], [(x, y)], Options(epochs=1)).history[0].train_loss)
+    norm = nn.seq(nn.global_pool(), nn.one_of("op", {"a": nn.linear(4), "b": nn.seq(nn.linear(4), nn.batch_norm())}))
+    with pytest.raises(UsageError, match=r"examples of a batch must be >= 2, since .*got 1; leave out a last batch"):
+        darts(SearchSpace(nn.seq(norm, nn.linear(2))), [(x[:1], y[:1])], [(x[:1], y[:1])], Options(epochs=1))
+    for betas in ((2, 0.9), (0.5, 1.0), (0.5,)):
+        with pytest.raises(UsageError, match=r"arch_betas must be two numbers in \[0, 1\)"):
+            Options(arch_betas=betas)  # type: ignore[arg-type]

@@ -14,7 +14,17 @@ from netwright.errors import SearchError, SpaceError, TrialError, UsageError
 from netwright.nn.spaces import SPACES
 from netwright.policies.controller import Controller
 from netwright.space import SearchSpace, choice
-from netwright.supernet.differentiable import AlarmOptions, ControllerOptions, Options, Penalty, RelaxedNetwork, enas
+from netwright.supernet.differentiable import (
+    Alarm,
+    AlarmOptions,
+    CollapseAlarm,
+    ControllerOptions,
+    Options,
+    Penalty,
+    RelaxedNetwork,
+    Signs,
+    enas,
+)
 from netwright.supernet.differentiable.enas import Reinforce
 from netwright.supernet.differentiable.sampled_course import SampledCourse
 from netwright.supernet.differentiable.sgd import PlacedSgd
@@ -304,3 +314,33 @@ def test_what_is_wrong_is_refused_before_it_costs() -> None:
         enas(stripes(), batches(0, 1), batches(1, 1), replace(OPTIONS, memory_bytes=1000))
     with pytest.raises(UsageError, match="train must be at least one batch"):
         enas(stripes(), [], batches(1, 1), OPTIONS)
+
+
+def test_a_stopped_search_takes_the_architecture_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its policy took most often in the last sound epoch comes first; what it draws after the collapse follows."""
+
+    def see(self: CollapseAlarm, epoch: int, signs: Signs, *, last: bool = False) -> Alarm | None:
+        del signs, last
+        self.alarm = self.alarm or (Alarm(epoch, "zeros", epoch - 1) if epoch == 2 else None)
+        return self.alarm
+
+    monkeypatch.setattr(CollapseAlarm, "see", see)
+    options = replace(OPTIONS, alarm=AlarmOptions(stop=True))
+    found = enas(stripes(), batches(0, 2), batches(1, 2), options, controller=SHORT)
+    assert found.stopped
+    assert len(found.history) == 3
+    assert (found.architecture, found.weights) == (found.history[1].architecture, found.history[1].weights)
+    assert found.architecture not in found.others
+    assert len(found.scores) == 1 + len(found.others)
+    assert list(found.scores[1:]) == sorted(found.scores[1:], reverse=True)
+
+
+def test_batches_that_are_used_up_at_the_end_are_refused() -> None:
+    """A generator that is long enough for the steps, but not for scoring what is drawn at the end."""
+    with pytest.raises(UsageError, match="valid must be at least one batch, got 'none'; give a list or a DataLoader"):
+        enas(stripes(), batches(0, 2), iter(batches(1, 2)), replace(OPTIONS, epochs=1), controller=SHORT)
+
+
+def test_each_record_tells_its_steps() -> None:
+    found = enas(stripes(), batches(0, 3), batches(1, 2), replace(OPTIONS, epochs=2), controller=SHORT)
+    assert [record.steps for record in found.history] == [3, 3]

@@ -176,3 +176,10 @@ def test_a_limit_on_latency_holds_for_what_a_task_search_finds(
     found = Derived.read(job.path)
     assert all(list(a.values()).count("conv") <= 1 for a in found.architectures)
     assert len(counted) >= 8
+
+
+@pytest.mark.parametrize("cost", [0.0, math.nan, math.inf, -1.0])
+def test_what_is_no_cost_is_refused(cost: float) -> None:
+    """By name, before a line is fitted through it."""
+    with pytest.raises(UsageError, match=rf"measured latency_ms must be > 0 and finite, got {cost}; let measure="):
+        MeasuredCost("latency_ms", lambda _: cost, lambda _: np.ones(4), space(), 3, 0)

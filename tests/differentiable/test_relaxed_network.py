@@ -307,3 +307,82 @@ def test_build_is_the_same_for_the_same_seed() -> None:
     assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+NORMS = (torch_nn.BatchNorm1d, torch_nn.BatchNorm2d)
+
+
+@pytest.mark.parametrize("name", ["nas_bench_201", "elastic"])
+def test_norms_in_mixtures_of_operations_are_not_trained(name: str) -> None:
+    """Gain and shift stay 1 and 0 in branches of a choice, also where sizes are masked; those of others are trained."""
+    space = mixed_norms() if name == "elastic" else shipped(name)
+    network, scaled = (RelaxedNetwork(space, input_shape=(3, 8, 8), affine=affine) for affine in (False, True))
+    assert len(scaled.weights()) == len(list(network._store.tensors))
+    places = network._store.tensors
+    fixed = {place for place in places if place.kind.startswith("BatchNorm") and ".'" in place.layer}
+    others = {place for place in places if place.kind.startswith("BatchNorm")} - fixed
+    assert fixed
+    assert others
+    trained = {id(weight) for weight in network.weights()}
+    assert {id(places[place]) in trained for place in fixed} == {False}
+    assert {id(places[place]) in trained for place in set(places) - fixed} == {True}
+    mix = Mixing({n: torch.full((len(v),), 1 / len(v), requires_grad=True) for n, v in network.universe.values.items()})
+    torch.autograd.backward(network(torch.rand(4, 3, 8, 8), mix).square().sum())
+    assert all(places[place].grad is None and not places[place].requires_grad for place in fixed)
+    assert all(places[place].grad is not None for place in others)
+    assert all(w.grad is not None for w in mix.weights.values())
+    with torch.no_grad():
+        for weight in network.weights():
+            weight.add_(0.5)
+    plain = network.extract(space.sample(np.random.default_rng(0)))
+    ends = {
+        float(end) for m in plain.modules() if isinstance(m, NORMS) for p in m.parameters() for end in p.data.aminmax()
+    }
+    assert ends == {0.0, 0.5, 1.0, 1.5}
+    assert all(p.requires_grad for p in plain.parameters())
+
+
+def mixed_norms() -> SearchSpace:
+    """Norms of elastic width in the branches of a choice, of one of which there are two sizes, and one before them."""
+    width = choice("width", [2, 4])
+    ops = {"conv": nn.conv_norm_act(width, choice("kernel", [1, 3])), "sep": nn.seq(nn.conv(width, 1), nn.batch_norm())}
+    return SearchSpace(nn.seq(nn.conv_norm_act(4), nn.one_of("op", ops), nn.global_pool(), nn.linear(2)))
+
+
+@pytest.mark.parametrize("partial", [2, 4])
+def test_partial_channels_cost_what_whole_networks_cost(partial: int) -> None:
+    """Penalties and models of latency are those of networks of the space, of which every channel counts."""
+    network = RelaxedNetwork(shipped("nas_bench_201"), input_shape=(3, 8, 8), partial=partial)
+    assert network.is_partial
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        architecture = network.space.sample(rng)
+        profile = network.networks.profile(architecture)
+        expected = network.expected(Mixing.of(network.universe, architecture))
+        assert expected.tolist() == pytest.approx([profile.params, profile.macs])
+    few, most = (sum(w.numel() for w in RelaxedNetwork(network.space, input_shape=(3, 8, 8), partial=p).weights())
+                 for p in (partial, 1))  # fmt: skip
+    assert few < most
+
+
+def dependent() -> SearchSpace:
+    """Kernels of which some go with each width."""
+    width = choice("width", [2, 4])
+    kernel = choice("kernel", {2: [1, 3], 4: [3, 5]}, on=width)
+    return SearchSpace(nn.seq(nn.conv(width, kernel), nn.global_pool(), nn.linear(2)))
+
+
+@pytest.mark.parametrize("apart", [(), ("width",)])
+def test_what_is_expected_is_the_mean_over_architectures(apart: tuple[str, ...]) -> None:
+    """Of a dependent choice the weights of the values that are open count, also where a network is run apart."""
+    network = RelaxedNetwork(dependent(), input_shape=(3, 8, 8), apart=apart)
+    values = network.universe.values
+    weights = {"width": torch.tensor([0.3, 0.7]), "kernel": torch.tensor([0.5, 0.2, 0.3])}
+    mean = np.zeros(2)
+    for architecture in network.space.enumerate():
+        width, kernel = (network.universe.number(name, architecture[name]) for name in ("width", "kernel"))
+        open_ = [values["kernel"].index(k) for k in ((1, 3), (3, 5))[width]]
+        chance = weights["width"][width] * weights["kernel"][kernel] / weights["kernel"][open_].sum()
+        profile = network.networks.profile(architecture)
+        mean += float(chance) * np.array([profile.params, profile.macs])
+    assert network.expected(Mixing(weights)).tolist() == pytest.approx(mean.tolist())

@@ -14,11 +14,13 @@ from netwright.space import SearchSpace, choice
 from netwright.supernet.differentiable import (
     METHODS,
     AlarmOptions,
+    ControllerOptions,
     Mixing,
     Options,
     RelaxedNetwork,
     Searched,
     darts,
+    enas,
     gdas,
     memory,
     pc_darts,
@@ -116,3 +118,36 @@ def test_a_search_ends_at_its_deadline(name: str) -> None:
     assert space().contains(found.architecture)
     soon = Options(epochs=2, deadline_s=time.monotonic() + 1000.0, alarm=QUIET)
     assert len(METHODS[name](space(), batches(8, 1), batches(8), soon).history) == 2
+
+
+def test_the_curvature_needs_memory_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is that of all mixed, with the graph of the gradient; also where the steps run a path."""
+    found = {}
+    for every in (0, 1):
+        told: list[float] = []
+        monkeypatch.setattr(memory, "require", lambda num_bytes, most, what, told=told: told.append(num_bytes))
+        options = Options(epochs=1, memory_bytes=1, alarm=AlarmOptions(1, 1, curvature_every=every, iterations=1))
+        gdas(space(), batches(8, 1), batches(8, 1), options)
+        found[every] = told[1] - told[0]  # without the weights
+    assert found[1] > 2 * found[0]
+
+
+def test_enas_counts_what_its_steps_keep() -> None:
+    """A step of a large network on a batch, besides the weights; the remedy is not to take ENAS."""
+    found = (
+        r"memory of enas with batches of 256 must be <= .*; give smaller batches, make the widest choices smaller, or"
+    )
+    with pytest.raises(SpaceError, match=found):
+        METHODS["enas"](space(), batches(256), batches(8), Options(epochs=1, memory_bytes=4_000_000))
+
+
+def test_the_estimate_changes_nothing_of_enas() -> None:
+    """The same bits with and without it."""
+    few = ControllerOptions(draws=1, derived=2, judged_on=1)
+    found = [
+        enas(space(), batches(8), batches(8), Options(epochs=1, memory_bytes=most, alarm=QUIET), controller=few)
+        for most in (None, 10**12)
+    ]
+    assert found[0].scores == found[1].scores
+    states = [f.supernet.state_dict() for f in found]
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])

@@ -7,8 +7,9 @@ from itertools import chain, pairwise
 import numpy as np
 import torch
 
-from netwright.evaluation.batches import Batches, Images, data_subset, fitting_batch_size, in_order
+from netwright.evaluation.batches import Batches, Images, data_subset, in_order
 from netwright.tasks.augmentation import Augmentation
+from netwright.tasks.batch_size import fitting_batch_size
 
 
 def numbered(count: int) -> Images:

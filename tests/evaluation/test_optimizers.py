@@ -53,7 +53,7 @@ def test_only_weight_matrices_decay(name: str) -> None:
     assert torch.allclose(dict(model.named_parameters())["0.weight"], before["0.weight"] * 0.95)
 
 
-@pytest.mark.parametrize("name", ["muon", "muon-all", "sgd", "adamw"])
+@pytest.mark.parametrize("name", ["muon", "muon-all", "sgd", "adamw", "adam"])
 def test_state_put_back_goes_on_bit_for_bit(name: str) -> None:
     """A model and optimiser restored from their tensors make the same further steps."""
     recipe = Recipe(optimizer=name)  # type: ignore[arg-type]
@@ -79,6 +79,24 @@ def test_rules_agree_with_torch(name: str, theirs: Callable[[Iterable[nn.Paramet
     ours, other = network(), network()
     recipe = Recipe(optimizer=name, learning_rate=0.05, side_learning_rate=0.05, weight_decay=0.0)  # type: ignore[arg-type]
     optimizer, reference = Optimizer(ours, recipe), theirs(other.parameters())
+    for number in range(5):
+        steps(ours, optimizer, range(number, number + 1))
+        x = torch.randn((8, 1, 4, 4), generator=torch.Generator().manual_seed(number))
+        other.zero_grad()
+        other(x).square().mean().backward()
+        reference.step()
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(ours.parameters(), other.parameters(), strict=True))
+
+
+def test_the_decay_of_adam_is_a_part_of_the_gradient() -> None:
+    """As in torch's, but norms and biases have none."""
+    ours, other = network(), network()
+    recipe = Recipe(optimizer="adam", learning_rate=0.05, side_learning_rate=0.05, weight_decay=0.3)
+    groups = [
+        {"params": [p for p in other.parameters() if (p.ndim > 1) == decays], "weight_decay": 0.3 * decays}
+        for decays in (True, False)
+    ]
+    optimizer, reference = Optimizer(ours, recipe), torch.optim.Adam(groups, lr=0.05, betas=(0.9, 0.99))
     for number in range(5):
         steps(ours, optimizer, range(number, number + 1))
         x = torch.randn((8, 1, 4, 4), generator=torch.Generator().manual_seed(number))

@@ -84,7 +84,7 @@ def test_an_unknown_training_value_is_named_with_the_known_ones() -> None:
         ({"batch_size": 2.5}, "batch_size must be a whole number, got 2.5"),
         ({"label_smoothing": True}, "label_smoothing must be a number"),
         ({"clip_norm": -1.0}, "clip_norm must be > 0, or None for no clipping, got -1.0"),
-        ({"optimizer": "adam"}, "unknown optimizer 'adam'; did you mean 'adamw'"),
+        ({"optimizer": "adamx"}, "unknown optimizer 'adamx'; did you mean 'adam'"),
     ],
 )
 def test_numbers_outside_their_range_are_refused(values: dict[str, float], message: str) -> None:

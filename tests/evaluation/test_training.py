@@ -176,6 +176,14 @@ def test_a_deadline_that_has_passed_trains_little() -> None:
     assert report.steps <= 4
 
 
+def test_what_is_scored_afterwards_is_kept_time_for_by_the_pace_of_the_steps() -> None:
+    """Never less than a least time; where steps are slow, or much is scored, as much as that should take."""
+    deadline = Deadline(time.monotonic() + 100, reserve_s=5.0, scored_steps=40.0, scoring_s=2.0)
+    for step_s, kept_s in ((0.0, 7.0), (0.05, 7.0), (0.5, 25.0)):
+        assert deadline.left_at(step_s) == pytest.approx(100 - kept_s, abs=0.2)
+    assert deadline.left_s == pytest.approx(93, abs=0.2)
+
+
 def test_clipping_bounds_the_gradient() -> None:
     """With a tiny clip_norm, SGD hardly moves."""
     recipe = Recipe(optimizer="sgd", batch_size=16, clip_norm=1e-9, weight_decay=0.0)

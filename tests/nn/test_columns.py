@@ -25,6 +25,7 @@ def table_space() -> SearchSpace:
         "vector": nn.column_vector(3, CATEGORIES),
         "tokens": nn.seq(nn.column_tokens(size, 3, CATEGORIES), nn.flatten()),
         "waves": nn.seq(waves, nn.flatten()),
+        "bins": nn.seq(nn.column_tokens(size, 3, CATEGORIES, bins=8), nn.flatten()),
     }
     body = nn.seq(nn.members(count), nn.linear(choice("width", [6, 10])), nn.layer_norm(), nn.relu())
     end = nn.seq(nn.member_linear(3), nn.combine_members(), nn.temperature())
@@ -40,7 +41,7 @@ def rows(count: int = 7) -> torch.Tensor:
 def test_what_is_counted_is_what_is_built() -> None:
     """Parameters of every kind of input, as the built network has them."""
     space = table_space()
-    for seed in range(12):
+    for seed in range(20):
         term = space.resolve(space.sample(np.random.default_rng(seed)))
         model = nn.build(term, input_shape=(5,), seed=0)
         assert nn.profile(term, input_shape=(5,)).params == sum(p.numel() for p in model.parameters())
@@ -104,7 +105,7 @@ def test_members_are_joined_by_their_mean_probability() -> None:
 def test_source_is_the_model() -> None:
     """Generated source, run alone, builds a network of the same weights' names and outputs."""
     space = table_space()
-    for seed in range(4):
+    for seed in range(8):
         term = space.resolve(space.sample(np.random.default_rng(seed)))
         model = nn.build(term, input_shape=(5,), seed=0).eval()
         names: dict[str, object] = {}
@@ -125,3 +126,32 @@ def test_wrong_columns_are_named() -> None:
     term = space.resolve(space.sample(np.random.default_rng(0)))
     with pytest.raises(BuildError, match="numbers, categories must be 4 columns of a row"):
         nn.build(term, input_shape=(4,), seed=0)
+
+
+def test_bins_are_straight_lines_between_edges() -> None:
+    """At first a token is that of a linear layer; then a number has a slope of its own in each bin, and none beyond."""
+    space = SearchSpace(nn.column_tokens(2, 1, bins=4))
+    model = nn.build(space.resolve(space.sample(np.random.default_rng(0))), input_shape=(1,), seed=0)
+    layer = next(m for m in model.modules() if type(m).__name__ == "ColumnTokens")
+    edges = torch.tensor(layer.edges)
+    assert torch.allclose(edges, torch.tensor([-3.0, -0.6724, 0.0, 0.6724, 3.0]), atol=1e-3)
+    x = torch.tensor([[-5.0], [-3.0], [-0.3], [0.0], [1.0], [3.0], [4.0]])
+    assert torch.equal(x[:, :, None] * layer.weight + layer.bias, model(x))
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.bias.zero_()
+        layer.pieces.copy_(torch.tensor([[1.0, 0.0], [2.0, 0.0], [4.0, 0.0], [8.0, 1.0]])[None])
+    heights = np.interp(x[:, 0].numpy(), edges.numpy(), [0.0, 1.0, 3.0, 7.0, 15.0])
+    assert torch.allclose(torch.tensor(heights, dtype=torch.float32), model(x)[:, 0, 0], atol=1e-5)
+    assert model(x)[:4, 0, 1].tolist() == [0.0] * 4
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace:DeprecationWarning", "ignore::torch.jit.TracerWarning")
+def test_a_traced_network_says_the_same() -> None:
+    """Of each kind of input."""
+    space = table_space()
+    for seed in range(8):
+        term = space.resolve(space.sample(np.random.default_rng(seed)))
+        model = nn.build(term, input_shape=(5,), seed=0).eval()
+        traced = torch.jit.trace(model, rows(3))  # type: ignore[no-untyped-call]
+        assert torch.allclose(model(rows()), traced(rows()), atol=1e-6)

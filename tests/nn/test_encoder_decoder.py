@@ -12,8 +12,12 @@ import torch
 import netwright as nw
 from netwright import nn
 from netwright.errors import BuildError, SpaceError
+from netwright.evaluation.batches import Data
+from netwright.evaluation.training import evaluate
 from netwright.nn.networks import Networks
 from netwright.supernet import Supernet
+from netwright.tasks.losses import Answers
+from netwright.tasks.tokens import token_scores
 from netwright.types import Architecture
 
 SOURCE, TARGET, TOKENS = 9, 7, 20
@@ -159,6 +163,71 @@ def test_translations_do_not_depend_on_those_beside_them(space: nw.SearchSpace, 
             alone = model.encoder_decoder.translate(source[row : row + 1], TARGET, beams=3)[0].tolist()
             assert alone == tokens[: len(alone)]
             assert set(tokens[len(alone) :]) <= {0}
+
+
+def _searched(inner: torch.nn.Module, source: torch.Tensor, beams: int) -> torch.Tensor:
+    """The beam search as it is defined, in which every sentence stays until all have ended."""
+    count = len(source)
+    read, kept = inner.begin(source.repeat_interleave(beams, 0))  # type: ignore[operator]
+    tokens, found = source.new_full((count * beams,), 1), source.new_zeros(count * beams, 0)
+    score = torch.full((count, beams), -torch.inf)
+    score[:, 0] = 0.0
+    ended, length = torch.zeros(count, beams, dtype=torch.bool), torch.ones(count, beams)
+    first = torch.arange(count)[:, None] * beams
+    for position in range(TARGET):
+        logits, kept = inner.step(tokens, position, read, kept)  # type: ignore[operator]
+        likely = logits.log_softmax(1).view(count, beams, -1)
+        likely[:, :, :2] = -torch.inf
+        if position == TARGET - 1:
+            likely[:, :, 3:] = -torch.inf
+        padding = torch.full_like(likely, -torch.inf)
+        padding[:, :, 0] = 0.0
+        total = score[:, :, None] + torch.where(ended[:, :, None], padding, likely)
+        reached = torch.where(ended, length, length.new_tensor(position + 1.0))
+        best = (total / reached[:, :, None]).flatten(1).topk(beams, dim=1).indices
+        beam, token = best // likely.shape[2], best % likely.shape[2]
+        score = total.flatten(1).gather(1, best)
+        length, ended = reached.gather(1, beam), ended.gather(1, beam) | (token == 2)
+        rows, tokens = (first + beam).flatten(), token.flatten()
+        kept = [tuple(part[rows] for part in layer) for layer in kept]
+        found = torch.cat([found[rows], tokens[:, None]], dim=1)
+    return found[(first + (score / length).argmax(1, keepdim=True)).flatten()]
+
+
+def test_sentences_that_have_ended_leave_the_beam(space: nw.SearchSpace, some: list[Architecture]) -> None:
+    """What is found is what is found with all of them kept; fewer rows are computed."""
+    source, sizes = _rows().repeat(4, 1)[:, :SOURCE], list[int]()
+    source[4:][source[4:] != 0] = torch.randint(3, TOKENS, (int((source[4:] != 0).sum()),))
+    for model in _models(space, some[:6]):
+        inner = model.encoder_decoder
+        with torch.no_grad():
+            inner.decoder_norm.bias += 3 * inner.target.weight[2]  # so that some end early
+            wanted, step = _searched(inner, source, 3), inner.step
+            inner.step = lambda tokens, *others, step=step: (sizes.append(len(tokens)), step(tokens, *others))[1]
+            found = inner.translate(source, TARGET, beams=3)
+        assert torch.equal(found, wanted[:, : found.shape[1]])
+        assert not wanted[:, found.shape[1] :].any()
+    assert min(sizes) < max(sizes) == 3 * len(source)
+
+
+def test_scoring_cuts_rows_to_their_tokens(space: nw.SearchSpace, some: list[Architecture]) -> None:
+    """Sorted by length, with the same numbers; afterwards whole rows are answered again."""
+    inputs = torch.cat([_rows(seed) for seed in range(6)])
+    targets = torch.where(inputs[:, SOURCE:] != 0, inputs[:, SOURCE:], -1)
+    data = Data(inputs.numpy(), targets.numpy(), lambda stored: stored.long())
+    for model in _models(space, some[:4]):
+        seen: list[int] = []
+
+        def scores(answers: Answers, seen: list[int] = seen) -> dict[str, float]:
+            kept = [(outputs.clone(), wanted) for outputs, wanted in answers]
+            seen += [outputs.shape[1] for outputs, _ in kept]
+            return token_scores(kept)
+
+        with torch.no_grad():
+            wanted = token_scores([(model(inputs), targets)])
+        assert evaluate(model, data, batch_size=4, scores=scores) == pytest.approx(wanted, rel=1e-5)
+        assert seen == [2, 2, 1, 6, 7, 7]
+        assert model(inputs).shape[1] == TARGET
 
 
 def test_subnets_equal_networks_with_their_weights(space: nw.SearchSpace, some: list[Architecture]) -> None:

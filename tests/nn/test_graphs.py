@@ -94,6 +94,7 @@ def test_attention_is_a_softmax_over_a_node_and_its_neighbours() -> None:
         *(nn.propagate(mode, edges=10, hops=2, restart=0.1) for mode in ("gcn", "mean", "sum")),
         nn.seq(nn.linear(4), nn.propagate("max", edges=10)),
         nn.seq(nn.linear(4), nn.graph_attention(2, edges=10)),
+        nn.seq(nn.linear(4), nn.gcnii(2, edges=10)),
         nn.maximum(nn.linear(3), nn.seq(nn.linear(3), nn.propagate("gcn", edges=10))),
     ],
 )
@@ -141,6 +142,7 @@ def graph_space() -> SearchSpace:
         "gcn": nn.seq(nn.linear(width), nn.propagate("gcn", edges=edges)),
         "attention": nn.graph_attention(choice("heads", [1, 2, 4]), edges=edges),
         "max": nn.maximum(nn.identity(), nn.propagate("max", edges=edges)),
+        "deep": nn.gcnii(choice("layers", [1, 3]), edges=edges, restart=0.2),
     }
     return SearchSpace(nn.seq(start, nn.one_of("kind", kinds), nn.linear(2)))
 
@@ -226,3 +228,26 @@ def test_what_does_not_fit_is_named() -> None:
     space = SearchSpace(nn.node_features(INPUTS))
     with pytest.raises(BuildError, match="takes the features of all nodes from the graph"):
         nn.build(space.resolve(space.sample(np.random.default_rng(0))), input_shape=(3,), seed=0)
+
+
+def test_gcnii_is_its_equation() -> None:
+    """Beside dense matrices, layer by layer."""
+    model = model_of(nn.seq(nn.linear(4), nn.gcnii(3, edges=10, restart=0.2, decay=0.7)))
+    layer = next(m for m in model.modules() if type(m).__name__ == "GCNII")
+    linear = next(m for m in model.modules() if isinstance(m, torch.nn.Linear))
+    start = h = linear(torch.tensor(MATRIX, dtype=torch.float32))
+    for depth in (1, 2, 3):
+        share = float(np.log(0.7 / depth + 1))
+        mixed = 0.8 * expected("gcn", h, dense_edges()) + 0.2 * start
+        h = ((1 - share) * mixed + share * mixed @ layer.weight[depth - 1]).relu()
+    assert torch.allclose(h, model(everyone()), atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["gcn", "mean"])
+def test_hops_are_steps_one_after_the_other_to_the_last_bit(mode: str) -> None:
+    """What is the same in each hop is computed once, and changes nothing."""
+    count = int(dense_edges().sum())
+    once, thrice = (model_of(nn.propagate(mode, edges=count, hops=hops)) for hops in (1, 3))
+    step = next(m for m in once.modules() if type(m).__name__ == "Propagate")
+    x = torch.tensor(MATRIX, dtype=torch.float32)[None]
+    assert torch.equal(step(step(step(x)))[0], thrice(everyone()))

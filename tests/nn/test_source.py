@@ -17,7 +17,10 @@ from safetensors.torch import load_file, save_file
 
 from netwright import nn
 from netwright.errors import BuildError
+from netwright.nn.building import given_in_namespace, instantiate
+from netwright.nn.places import places_of
 from netwright.nn.spaces import SPACES
+from netwright.nn.writing import write
 from netwright.space.resolve import resolve
 from netwright.space.terms import Term
 
@@ -191,3 +194,38 @@ def test_every_shipped_space_equals_its_source() -> None:
         term = space.resolve(space.sample(np.random.default_rng(5)))
         check_source(term, nn.build(term, input_shape=(3, 8, 8), seed=0), (3, 8, 8))
         assert name in SPACES
+
+
+@pytest.mark.parametrize("name", ["darts", "free_form", "mobile_macro", "nas_bench_201"])
+def test_what_nobody_reads_is_the_same_network(name: str) -> None:
+    """Without definitions of what repeats: the same layers, names, places and weights, from more text."""
+    space = SPACES[name]((3, 16, 16), 4)
+    term = space.resolve(space.sample(np.random.default_rng(5)), sited=True)
+    texts, modules = [], []
+    for is_read in (True, False):
+        written = write(term, input_shape=(3, 16, 16), own_code=given_in_namespace, is_read=is_read)
+        model = instantiate(written, seed=1)
+        texts.append(written.text)
+        layers = [(path, type(m)) for path, m in model.named_modules() if type(m).__module__.startswith("torch.")]
+        modules.append((layers, places_of(model, written), model.state_dict()))
+    assert texts[0] != texts[1]
+    assert modules[0][:2] == modules[1][:2]
+    assert all(torch.equal(own, modules[1][2][key]) for key, own in modules[0][2].items())
+
+
+def test_values_that_are_equal_but_not_the_same_stay_apart() -> None:
+    """Two cells that differ in ``1`` and ``True`` are two classes."""
+
+    class Kept(torch.nn.Module):
+        def __init__(self, value: object) -> None:
+            super().__init__()
+            self.value = value
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * 1.0
+
+    cells = [nn.cell(nn.cell_node(nn.edge(0, nn.op(Kept, value=value)))) for value in (1, True)]
+    written = write(_term(*cells), input_shape=IMAGE, own_code=given_in_namespace, is_read=False)
+    kept = [module.value for module in instantiate(written).modules() if isinstance(module, Kept)]
+    assert kept == [1, True]
+    assert [type(value) for value in kept] == [int, bool]

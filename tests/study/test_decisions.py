@@ -16,7 +16,7 @@ from netwright.study.allowance import INFEASIBLE_PER_TRIAL, Allowance
 from netwright.study.clock import Clock
 from netwright.study.equal_time import EXPONENT, EqualTime, full_cost
 from netwright.study.finals import choose_finalists, compare, feasible, pareto_front, references_of
-from netwright.study.plan import make_plan, reserve_at_pace_s
+from netwright.study.plan import make_plan, reserve_at_pace_s, with_final_scores
 from netwright.study.result import Result
 from netwright.study.seeds import trial_seed
 from netwright.study.setup import load_space
@@ -283,6 +283,24 @@ def test_a_slow_network_is_given_more_time_for_its_check(budget: str, train_s: f
     """What is kept grows with the measured pace, falls little below the plan, and never takes over the budget."""
     plan = make_plan(Budget.parse(budget), num_images=54_000, pixels=784, workers=2)
     assert kept_s == pytest.approx(reserve_at_pace_s(plan, Budget.parse(budget), train_s, num_scored=16_000))
+
+
+def test_time_is_kept_for_what_is_measured_of_the_best_network_alone() -> None:
+    """As planned, and by the pace of the network once that is known; a search without finalists ends earlier for it."""
+    budget, options = Budget.parse("10m"), {"num_images": 54_000, "pixels": 784.0, "workers": 2}
+    plain = make_plan(budget, **options)  # type: ignore[arg-type]
+    plan = with_final_scores(plain, budget, 7000, rate=700.0)
+    assert (plain.reserve_s, plan.reserve_s, plan.search) == (20.0, 30.0, plain.search)
+    assert with_final_scores(plain, budget, 10**9, rate=700.0).reserve_s == 90.0
+    at_pace = [reserve_at_pace_s(p, budget, 2e-3, num_scored=16_000) for p in (plain, plan)]
+    assert at_pace[1] - at_pace[0] == pytest.approx(14.0)
+    rich = make_plan(budget, **options, max_epochs=0.1)  # type: ignore[arg-type]
+    assert rich.num_finalists == 0
+    later = with_final_scores(rich, budget, 7000, rate=700.0)
+    assert later.search.time_s == pytest.approx((rich.search.time_s or 0) - 10)
+    assert with_final_scores(plain, budget, 0.0, rate=700.0) == plain
+    trials = make_plan(Budget.parse("8 trials"), **options)  # type: ignore[arg-type]
+    assert with_final_scores(trials, Budget.parse("8 trials"), 7000, rate=700.0).reserve_s == 0.0
 
 
 @pytest.mark.parametrize("budget", ["30s", "3m", "10m", "10h", "24 trials", "1 trials", "300 epochs"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,7 @@ def test_what_was_found_is_trained_and_kept(method: str, data: Path, tmp_path: P
     assert result.best.architecture in found.architectures
     assert 1 <= len(found.architectures) <= 4
     assert found.epochs == 10
+    assert found.passes == pytest.approx(10.0)
     before = (out / "differentiable.json").read_bytes()
     nw.resume(out, budget="3 trials", space=small_space())
     assert (out / "differentiable.json").read_bytes() == before
@@ -73,12 +76,28 @@ def test_what_was_found_is_trained_and_kept(method: str, data: Path, tmp_path: P
 
 def test_a_damaged_file_is_said(tmp_path: Path) -> None:
     path = tmp_path / "differentiable.json"
-    found = Derived((Architecture({"a": 1}),), 3, 0.5, "after epoch 2: skips", ("a remark",))
+    found = Derived((Architecture({"a": 1}),), 3, 0.5, "after epoch 2: skips", ("a remark",), 1.5)
     found.write(path)
     assert Derived.read(path) == found
+    kept = json.loads(path.read_text())
+    del kept["passes"]  # as of a run that began before they were kept
+    path.write_text(json.dumps(kept))
+    assert math.isnan(Derived.read(path).passes)
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(SpecError, match="remove the file"):
+    with pytest.raises(SpecError, match="put back a copy of it, or begin the search anew in another folder"):
         Derived.read(path)
+
+
+def test_what_was_searched_is_told(tmp_path: Path) -> None:
+    """In epochs, and in passes over the images where an epoch may be a part of them."""
+    told: list[str] = []
+    path = tmp_path / "differentiable.json"
+    job = Hurt(None, small_space(), "darts", path=path, budget_s=None)  # type: ignore[arg-type]
+    for passes, text in ((1.5, "10 epochs (1.5 passes) on half"), (math.nan, "10 epochs on half")):
+        Derived((Architecture({"a": 1}),), 10, 0.5, passes=passes).write(path)
+        ByGradients("darts", job, FoundBefore(()), None).run(Ears(told.append, lambda: None), seed=0)
+        mixture = "the mixture of all is right on 50.0% of the other half"
+        assert told.pop() == f"darts: 1 network after {text} of the training images; {mixture}"
 
 
 def test_a_collapse_is_told(tmp_path: Path) -> None:

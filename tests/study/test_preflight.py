@@ -87,7 +87,7 @@ def test_a_device_must_be_there(monkeypatch: pytest.MonkeyPatch, device: str, fo
         ({"lr": nw.real("a", 1e-3, 1e3, log=True)}, r"'lr' can be 1000.0, but learning_rate must be a number in"),
         ({"momentum": nw.choice("a", [0.1, 0.6]) * 2}, r"'momentum' can be 1.2, but momentum must be"),
         ({"batch_size": nw.integer("a", 0, 10**6)}, r"'batch_size' can be 0, but batch_size must be"),
-        ({"optimizer": nw.choice("a", ["sgd", "adam"])}, r"'optimizer' can be 'adam', but unknown optimizer 'adam'"),
+        ({"optimizer": nw.choice("a", ["sgd", "adamx"])}, r"'optimizer' can be 'adamx', but unknown optimizer 'adamx'"),
         ({"flip": nw.choice("a", [True, "yes"])}, r"'flip' can be 'yes', but flip must be True, False or None"),
         ({"weight_decay": -1.0}, r"'weight_decay' can be -1.0, but weight_decay must be"),
         ({"nothing": 1}, r"unknown training value 'nothing'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from safetensors.torch import load_file, save_file
 
 import netwright as nw
 from netwright import nn
-from netwright.errors import SpecError
+from netwright.errors import SpecError, UsageError
 from netwright.evaluation.beginning import begin_with
 from netwright.space import SearchSpace
+from netwright.storage import Store
+from netwright.study import transfer as module
 from netwright.study.transfer import front_of, likeness, transfer
 from netwright.types import Architecture
 
@@ -57,7 +60,8 @@ def test_the_front_is_carried_with_its_weights_and_compared(made: Path) -> None:
     arms = transfer(made / "run", str(made / "other.npz"), made / "there", budget="3 trials", most=2)
     carried, nothing = arms
     known = {t.architecture for t in front_of(made / "run", 2)[1]}
-    assert carried.result.best.architecture in known
+    with Store.open(made / "there" / "transferred" / "study.db", read_only=True) as store:
+        assert {trial.architecture for trial in store.trials()} == known
     assert 0.3 < carried.share < 1  # all but the layer of the classes
     assert nothing.share == 0
     assert carried.result.verified
@@ -119,3 +123,79 @@ def test_weights_are_taken_by_name_and_shape_and_damage_is_nothing(tmp_path: Pat
     (tmp_path / "torn.safetensors").write_bytes((tmp_path / "w.safetensors").read_bytes()[:-9])
     assert begin_with(mine, tmp_path / "torn.safetensors") == 0
     assert begin_with(mine, tmp_path / "absent.safetensors") == 0
+
+
+class _Made(Exception):
+    """What would be searched."""
+
+
+def would_search(monkeypatch: pytest.MonkeyPatch, *args: Any, **options: Any) -> Any:
+    """Parts of the search with what is carried over, which is not made."""
+
+    def caught(settings: object, parts: object, clock: object, listener: object) -> None:
+        raise _Made(parts)
+
+    monkeypatch.setattr(module, "start_prepared", caught)
+    with pytest.raises(_Made) as found:
+        transfer(*args, **options)
+    return found.value.args[0]
+
+
+def test_what_is_carried_is_all_that_is_tried(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the run took networks from a pool: there is no ladder."""
+    spec, chosen = front_of(made / "run", 2)
+    for ladder in ("default", "proxies,predictor,short,full"):
+        climbing = spec.model_copy(update={"ladder": ladder})
+        monkeypatch.setattr(module, "front_of", lambda run, most, found=climbing: (found, chosen))
+        parts = would_search(monkeypatch, made / "run", str(made / "other.npz"), tmp_path, budget="10m")
+        assert parts.ladder is None
+
+
+def test_no_weights_where_the_same_data_is_split_anew(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were trained on what is validated on; with the same seed, or other data, they are taken."""
+    here: dict[str, Any] = {"budget": "3 trials", "most": 2}
+    again = would_search(monkeypatch, made / "run", "digits", tmp_path, **here)
+    assert len(again.evaluator.beginnings) == 2
+    other = would_search(monkeypatch, made / "run", str(made / "other.npz"), tmp_path, **here, seed=1)
+    assert len(other.evaluator.beginnings) == 2
+    for options in ({"seed": 1}, {"task_options": {"validation_share": 0.3}}):
+        anew = would_search(monkeypatch, made / "run", "digits", tmp_path, **here, **options)
+        assert anew.evaluator.beginnings == {}
+        assert "0 with their weights; this is its data in other parts, on whose validation" in anew.searched_by
+
+
+def test_other_data_has_options_of_its_own(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are not named are the run's, which the data may not know."""
+    spec, chosen = front_of(made / "run", 2)
+    asked = spec.model_copy(update={"task_options": {"validation_share": 0.2, "test_share": 0.25}})
+    monkeypatch.setattr(module, "front_of", lambda run, most: (asked, chosen))
+    found = would_search(
+        monkeypatch, made / "run", "digits", tmp_path, budget="3 trials", task_options={"validation_share": 0.3}
+    )
+    assert found.task_options == {"validation_share": 0.3, "test_share": 0.25}
+    with pytest.raises(UsageError, match="unknown option of the task"):
+        transfer(made / "run", "digits", tmp_path, budget="3 trials", task_options={"target": "x"})
+
+
+@pytest.mark.parametrize(("strategy", "kept"), [("evolution", "evolution"), ("transfer", "auto"), ("asha", "asha")])
+def test_the_search_from_nothing_has_the_strategy_of_the_run(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str, kept: str
+) -> None:
+    """But for one that needs earlier studies; a teacher, which shared weights need, is left out."""
+    spec, chosen = front_of(made / "run", 2)
+    asked = spec.model_copy(update={"strategy": strategy, "evaluator": "supernet", "teacher": True})
+    monkeypatch.setattr(module, "front_of", lambda run, most: (asked, chosen))
+    monkeypatch.setattr(module, "_carry", lambda *args: None)
+    monkeypatch.setattr(module.Arm, "of", lambda name, result: None)
+    begun: list[Any] = []
+
+    def started(found: Any, options: object, listener: object) -> None:
+        begun.append(found)
+        raise _Made
+
+    monkeypatch.setattr(module, "start", started)
+    with pytest.raises(_Made):
+        transfer(made / "run", "digits", tmp_path, budget="3 trials")
+    assert [(s.strategy, s.evaluator, s.teacher) for s in begun] == [(kept, "training", False)]

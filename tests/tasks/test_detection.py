@@ -14,7 +14,7 @@ from netwright.tasks.detection import losses
 from netwright.tasks.detection.augmentation import BoxAugmentation
 from netwright.tasks.detection.losses import assign, detection_loss, map_points, overlaps
 from netwright.tasks.detection.references import detection_references, narrowed_detectors
-from netwright.tasks.detection.scoring import Scorer, detections
+from netwright.tasks.detection.scoring import Scorer, detections, suppress
 from netwright.tasks.detection.space import STRIDES, detection_space, map_extents
 
 CANVAS = (64, 96)
@@ -117,7 +117,7 @@ def test_boxes_go_with_their_pixels() -> None:
     pixels = torch.full((16, 3, *CANVAS), 20, dtype=torch.uint8)
     pixels[:, :, 20:44, 30:70] = 250
     boxes = torch.tensor([30.0, 20, 70, 44, 1]).expand(16, 1, 5)
-    how = BoxAugmentation(scale=1.4, shift=0.2, mirror=True, flip=True, light=0.0)
+    how = BoxAugmentation(scale=1.4, shift=0.2, mirror=True, flip=True, light=0.0, gain=0.0)
     shown, moved = how.apply(pixels, boxes, np.random.default_rng(0))
     for image, box in zip(shown, moved[:, 0], strict=True):
         rows, columns = torch.nonzero(image[0] > 135, as_tuple=True)
@@ -127,6 +127,59 @@ def test_boxes_go_with_their_pixels() -> None:
     assert torch.equal(shown, again)
     _, gone = BoxAugmentation(scale=1.0, shift=0.5, mirror=False).apply(pixels, boxes - 25, np.random.default_rng(1))
     assert (gone[gone[..., 4] < 0] == -1).all()
+
+
+def test_channels_become_lighter_or_darker_each_by_itself() -> None:
+    """By up to the share that is told; of an image of one colour, whatever is in sight has another one."""
+    pixels, boxes = torch.full((8, 3, *CANVAS), 114, dtype=torch.uint8), torch.full((8, 1, 5), -1.0)
+    shown, _ = BoxAugmentation(light=0.0, gain=0.2).apply(pixels, boxes, np.random.default_rng(0))
+    factors = shown[:, :, 30, 40] / 114
+    assert bool(((factors >= 0.8) & (factors <= 1.2)).all())
+    assert float(factors.std(dim=1).min()) > 0.005
+    assert torch.allclose(shown, (114 * factors)[:, :, None, None].expand_as(shown), atol=1e-3)
+
+
+def test_images_full_of_objects_lose_none_before_suppression() -> None:
+    """Ten points answer for each of 60 boxes, those of the last ones less surely; all are found, by model.py too."""
+    grid = np.stack(np.meshgrid(np.arange(10) * 20.0, np.arange(6) * 20.0), 2).reshape(-1, 2)
+    corners = np.repeat(np.concatenate([grid, grid + 15], 1), 10, axis=0) + np.tile(np.arange(10), 60)[:, None] / 10
+    logits = 3 - np.repeat(np.arange(60), 10)[:, None] / 60
+    outputs = np.concatenate([corners, logits], 1)
+    ours = detections(outputs)
+    theirs, _, _ = runtime.find(torch.from_numpy(outputs).float(), 0.3)
+    assert len(ours.boxes) == len(theirs) == 60
+
+
+def _suppressed(boxes: np.ndarray, labels: np.ndarray, overlap: float) -> list[int]:
+    """What is kept, by its definition."""
+    kept: list[int] = []
+    for row in range(len(boxes)):
+        iou, _ = overlaps(torch.from_numpy(boxes[row]), torch.from_numpy(boxes[kept]))
+        if not any(float(value) >= overlap and labels[row] == labels[k] for value, k in zip(iou, kept, strict=True)):
+            kept.append(row)
+    return kept
+
+
+def test_suppression_keeps_the_first_that_no_kept_one_covers() -> None:
+    """As many as are wanted, of every class, with no boxes too."""
+    rng = np.random.default_rng(3)
+    for count in (0, 1, 300):
+        corner = rng.uniform(0, 60, (count, 2))
+        boxes, labels = np.concatenate([corner, corner + rng.uniform(0, 30, (count, 2))], 1), rng.integers(0, 2, count)
+        wanted = _suppressed(boxes, labels, 0.4)
+        assert suppress(boxes, labels, 0.4, 1000).tolist() == wanted
+        assert suppress(boxes, labels, 0.4, 7).tolist() == wanted[:7]
+
+
+def test_boxes_are_clipped_to_the_canvas_where_they_are_scored() -> None:
+    """As those of the annotations are; what is on it stays."""
+    pytest.importorskip("faster_coco_eval")
+    outputs = np.array([[-20.0, -10, 40, 30, 5], [50, 20, 200, 99, 4]])
+    assert detections(outputs, canvas=CANVAS).boxes.tolist() == [[0, 0, 40, 30], [50, 20, 96, 64]]
+    assert detections(outputs).boxes.tolist() == outputs[:, :4].tolist()
+    scorer = Scorer(("a",), CANVAS)
+    scorer.add(torch.from_numpy(outputs)[None], targets_of((0, 0, 40, 30, 0), (50, 20, 96, 64, 0)))
+    assert scorer.scores()["map"] == pytest.approx(1.0, abs=1e-6)
 
 
 def test_scores_are_those_of_the_coco_evaluator() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +16,12 @@ import pytest
 
 from netwright.errors import DataError, MissingDependencyError, SpecError
 from netwright.tasks import load_task
+from netwright.tasks.detection import letterbox
 from netwright.tasks.detection.annotations import MOST_BROKEN, Annotated, Box
 from netwright.tasks.detection.letterbox import GREY, canvas_size
 from netwright.tasks.detection.splitting import split_images
 from netwright.tasks.detection.task import ObjectDetection
+from netwright.tasks.formats.image_files import ImageForm, decode_all
 from netwright.tasks.splits import SplitOptions
 
 pytest.importorskip("PIL")
@@ -387,6 +392,42 @@ def test_sizes_that_annotations_declare_are_compared_with_the_files(folder: Path
                 ObjectDetection.load(folder, image_size=64)
         else:
             assert sum(counts_of(ObjectDetection.load(folder, image_size=64))) == 12
+
+
+def test_images_of_16_bits_whose_upper_ones_are_unused_are_refused(folder: Path) -> None:
+    """They would be all but black; those that use them are read."""
+    from PIL import Image
+
+    for number in range(12):
+        Image.fromarray(np.full((60, 80), 3000, np.uint16)).save(folder / "images" / f"{number}.png")
+    with pytest.raises(DataError, match=r"the 12 image\(s\) of 16 bits, .* reach 3000 of 65535, .* 11 of 255"):
+        load(folder, rows())
+    Image.fromarray(np.full((60, 80), 48_000, np.uint16)).save(folder / "images" / "0.png")
+    assert load(folder, rows()).input_shape[0] == 1
+
+
+def test_several_threads_decode_the_same_pixels_and_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Warnings are shown as before, damaged files are named as by one, and none is alive afterwards."""
+    files = sorted((folder / "images").iterdir())
+    form, before, alive = ImageForm(3, 40, 30), list(warnings.filters), threading.active_count()
+    assert np.array_equal(decode_all(files, form, threads=4), decode_all(files, form))
+    files[3].write_bytes(b"nothing")
+    for threads in (1, 4):
+        with pytest.raises(DataError, match=r"1 image file\(s\) cannot be read: .*not a JPEG"):
+            decode_all(files, form, threads)
+    assert threading.active_count() == alive
+    assert warnings.filters == before
+    seen: list[int] = []
+    monkeypatch.setattr(letterbox, "decode_all", lambda few, how, threads: seen.append(threads) or decode_all(few, how))
+    files[3].write_bytes(files[4].read_bytes())
+    load(folder, rows())
+    assert set(seen) == {min(4, len(os.sched_getaffinity(0)))}
+
+
+def test_the_lowest_rung_makes_a_hundred_steps(folder: Path) -> None:
+    """Or all that a full training makes."""
+    task = load(folder, rows())
+    assert task.least_epochs == min(task.full_epochs or 0, round(100 * 16 / len(task.train()[1]), 2))
 
 
 def test_options_and_paths_are_checked(folder: Path) -> None:

@@ -134,6 +134,14 @@ def test_every_reference_is_of_the_space_and_none_sees_ahead(task: LanguageModel
     assert few
 
 
+def test_vectors_of_tokens_begin_small(task: LanguageModelling) -> None:
+    """A token that is rare is soon moved away from where it was drawn."""
+    space = task.default_space()
+    for reference in task.references():
+        model = nn.build(space.resolve(reference.architecture), input_shape=(16,), input_dtype="int64")
+        assert float(model.embedding.table.weight.detach().std()) == pytest.approx(0.05, rel=0.1)
+
+
 def test_from_a_text_to_a_network_that_goes_on(task: LanguageModelling, tmp_path: Path) -> None:
     """The exported network measures a text as the task does, and goes on with one."""
     space = nw.SearchSpace(

@@ -45,6 +45,20 @@ def test_words_are_the_text(text: str) -> None:
     assert all(word.strip() for word in words_of(text))
 
 
+def test_a_very_long_word_is_merged_in_parts(subwords: Subwords, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None has more than 64 signs, so that a line without spaces takes no time; what is shorter is merged whole."""
+    seen: list[str] = []
+    for spaces in (False, True):
+        code = Subwords(subwords.merges, keep_spaces=spaces)
+        merged = code.merged
+        monkeypatch.setattr(code, "of_word", lambda word, merged=merged: seen.append(word) or merged(word))
+        for text in ("the " + "cat" * 1000 + " sat", "=" * 500, "\u00f6" * 130):
+            assert code.decode(code.encode(text)) == text
+    assert max(len(word) for word in seen) == 65  # with a space before it
+    assert words_of("a" * 64) == ["a" * 64]
+    assert words_of(f"b {'a' * 65}") == ["b", " " + "a" * 64, "a"]
+
+
 def test_merging_is_what_the_trainer_does(subwords: Subwords) -> None:
     """The package that learned the merges gives the same pieces for its own texts."""
     from tokenizers import Tokenizer, models, pre_tokenizers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from netwright.errors import DataError
 from netwright.export.runtime import read_weights
 from netwright.tasks import load_task
 from netwright.tasks.text_classification import TextClassification
-from netwright.tasks.text_tables import read_labelled
+from netwright.tasks.text_tables import Texts, read_labelled, split_parts
 
 pytest.importorskip("tokenizers")
 
@@ -129,6 +130,47 @@ def test_quotes_of_tsv_files_are_taken_off_where_they_pair(tmp_path: Path) -> No
     assert notes == ["t.tsv: 1 rows go over several lines, that of line 4 over 2"]
 
 
+def test_a_document_of_any_length_is_read(tmp_path: Path) -> None:
+    """The limit of the csv module is what it was afterwards, after a refusal, too."""
+    long = "word " * 40_000
+    before = csv.field_size_limit()
+    for path, between in ((tmp_path / "t.csv", ","), (tmp_path / "t.tsv", "\t")):
+        notes: list[str] = []
+        found = read_labelled(_table(path, [(f'"{long}"', "good"), ("b", "bad")], between), "", "", notes)
+        assert found.rows == [(long.strip(), "good"), ("b", "bad")]
+        assert notes == []
+    with pytest.raises(DataError, match="close a quote"):
+        read_labelled(_table(tmp_path / "t.csv", UNPAIRED, ","), "", "", [])
+    assert csv.field_size_limit() == before
+
+
+def test_texts_that_are_the_same_are_in_one_part(tmp_path: Path) -> None:
+    """Where parts are split off, with a count; where they are given, those in two are counted."""
+    rows = [(f"text {n % 40}", "good" if n % 2 else "bad") for n in range(120)]
+    task = load_task("text-classification", _write(tmp_path / "t.csv", rows))
+    assert isinstance(task, TextClassification)
+    parts = [{text for text, _ in task.parts[part]} for part in ("train", "validation", "test")]
+    assert sum(map(len, parts)) == len(set().union(*parts)) == 40
+    assert sum(map(len, task.parts.values())) == 120
+    assert any("80 texts stand in the training texts again; those alike are kept in one part" in n for n in task.notes)
+    (tmp_path / "given").mkdir()
+    for part in ("train", "validation", "test"):
+        _write(tmp_path / "given" / f"{part}.csv", [*ROWS[:25], (f"only {part}", "good")])
+    given = load_task("text-classification", tmp_path / "given")
+    assert isinstance(given, TextClassification)
+    assert {"25 validation texts are training texts, too", "25 test texts are training texts, too"} <= set(given.notes)
+
+
+def test_a_text_of_several_classes_takes_none_away() -> None:
+    """What the training texts would have no class without stays with them."""
+    rows = [*[(f"text {n}", "good") for n in range(60)], ("text 5", "odd")]
+    for seed in range(20):
+        parts = split_parts({"train": Texts("here", "label", rows, list(range(61)))}, seed, [])
+        assert {label for _, label in parts["train"]} == {"good", "odd"}
+        where = [name for name, texts in parts.items() if "text 5" in {text for text, _ in texts}]
+        assert where == ["train"]
+
+
 def test_small_classes_are_split_together(tmp_path: Path) -> None:
     """Of classes of three texts each part has its share, and none loses all its texts."""
     rows = [(f"text {n} of {c}", f"class{c}") for c in range(20) for n in range(3)]
@@ -167,6 +209,24 @@ def test_every_reference_is_of_the_space_and_builds(tmp_path: Path) -> None:
     assert len(task.narrowed(lambda a: params(a) < 40_000)) >= 2
 
 
+def test_padding_behind_a_text_changes_nothing(tmp_path: Path) -> None:
+    """Whatever network of the default space reads it, in rows with room for more, too; rare tokens begin small."""
+    task = load_task("text-classification", _write(tmp_path / "t.csv", ROWS))
+    space, rng = task.default_space(), np.random.default_rng(1)
+    rows = torch.from_numpy(task.validation()[0]).long()
+    wider = torch.nn.functional.pad(rows, (0, 7))
+    for architecture in [*(r.architecture for r in task.references()), *(space.sample(rng) for _ in range(6))]:
+        models = [
+            nn.build(space.resolve(architecture), input_shape=tuple(x.shape[1:]), input_dtype="int64").eval()
+            for x in (rows, wider)
+        ]
+        own, given = models[0].state_dict(), models[1].state_dict()
+        models[0].load_state_dict({name: given[name][: len(value)] for name, value in own.items()})
+        with torch.no_grad():
+            torch.testing.assert_close(models[0](rows), models[1](wider), atol=1e-5, rtol=1e-4)
+        assert float(given["embedding.table.weight"].std()) == pytest.approx(0.05, rel=0.05)
+
+
 def test_from_a_file_to_classes(tmp_path: Path) -> None:
     """The exported network says the class of each line; an empty one stays empty."""
     task = load_task("text-classification", _write(tmp_path / "t.csv", ROWS))
@@ -189,3 +249,15 @@ def test_from_a_file_to_classes(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, script], input=lines.encode(), cwd=tmp_path, capture_output=True, check=True)
     said = [line.split("\t")[0] for line in done.stdout.decode().split("\n")]
     assert said == [wanted[0], "", *wanted[1:], ""]
+
+
+def test_a_text_that_stands_often_takes_no_more_than_the_share_of_a_part(tmp_path: Path) -> None:
+    """Whichever part its copies are in, each part has about its share of the rows."""
+    rows = [("the same again", "good")] * 100 + [(f"a {n}th film", "good") for n in range(60)] + ROWS
+    path = _write(tmp_path / "t.csv", rows)
+    for seed in range(3):
+        task = load_task("text-classification", path, seed=seed)
+        sizes = [len(part[1]) for part in (task.train(), task.validation(), task.test())]
+        assert sum(sizes) == len(rows)
+        assert 0.05 * len(rows) < min(sizes[1:])
+        assert max(sizes[1:]) <= 0.15 * len(rows)

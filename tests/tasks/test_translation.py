@@ -258,6 +258,19 @@ def test_a_missing_library_is_found_before_a_search(data: Path, monkeypatch: pyt
         Translation.from_pairs({"train": PAIRS, "validation": PAIRS, "test": PAIRS})
 
 
+def test_positions_stand_beside_tokens_and_time_is_planned_for_the_beam_search(data: Path) -> None:
+    """Vectors of positions have a third of the spread of those of tokens; the test part is what takes time."""
+    task = _load(data)
+    space = task.default_space()
+    model = nn.build(
+        space.resolve(task.references()[0].architecture), input_shape=task.input_shape, input_dtype="int64"
+    )
+    inner = model.encoder_decoder
+    tokens = inner.source.weight.detach().std() * inner.source.embedding_dim**0.5
+    assert float(inner.source_positions.weight.detach().std() / tokens) == pytest.approx(0.3, rel=0.1)
+    assert task.final_examples == 4 * len(task.parts["test"])
+
+
 def test_every_reference_is_of_the_space_and_builds(data: Path) -> None:
     """So do smaller ones where a limit refuses them."""
     task = _load(data)

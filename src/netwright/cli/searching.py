@@ -128,7 +128,8 @@ def task_options(texts: Sequence[str]) -> dict[str, str | int | float | bool]:
         name, equals, value = text.partition("=")
         if not equals or not name.replace("-", "_").isidentifier():
             raise SpecError(wrong("task option", text, "NAME=VALUE, such as target=income"))
-        known = {"true": True, "false": False}.get(value.lower(), _number(value))
+        plain = value if re.match("[-+]?0[0-9]", value) else _number(value)  # 007 is a name
+        known = {"true": True, "false": False}.get(value.lower(), plain)
         found[name.replace("-", "_")] = value if known is None else known
     return found
 

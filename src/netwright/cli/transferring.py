@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from netwright.cli.runs import study_folder
-from netwright.cli.searching import AsJson, Quiet
+from netwright.cli.searching import AsJson, Quiet, task_options
 from netwright.cli.text import clean, json_line, table
 
 
@@ -22,6 +22,9 @@ def transfer(
     networks: Annotated[int, typer.Option(metavar="N", help="Networks that are carried over, at most.")] = 4,
     weights: Annotated[bool, typer.Option("--weights/--no-weights", help="Begin with trained weights.")] = True,
     compare: Annotated[bool, typer.Option("--compare/--no-compare", help="Search from nothing, too.")] = True,
+    task_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of the other data, where it differs from the run's.")
+    ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> int:
@@ -32,6 +35,7 @@ def transfer(
     from netwright.types import Budget
 
     Budget.parse(budget)
+    options = task_options(task_option or ())
     from netwright.study.transfer import transfer as carry
 
     with showing(quiet=quiet, as_json=as_json) as display:
@@ -45,6 +49,7 @@ def transfer(
             most=networks,
             weights=weights,
             compare=compare,
+            task_options=options,
             listener=display,
         )
     if as_json:

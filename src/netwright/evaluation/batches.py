@@ -42,16 +42,6 @@ SORTED_TOGETHER = 32
 """Batches' worth of examples that are sorted by their lengths."""
 
 
-def fitting_batch_size(count: int) -> int:
-    """A power of two from 16 to 128 that gives an epoch at least 32 steps where there are 512 images or more.
-
-    Example:
-        >>> [fitting_batch_size(count) for count in (100, 1000, 3000, 50_000)]
-        [16, 16, 64, 128]
-    """
-    return min(128, max(16, 1 << int(math.log2(max(1, count / 32)))))
-
-
 class Stored(Protocol):
     """Examples as they are stored, and how a network gets them."""
 
@@ -215,11 +205,13 @@ def to_input(pixels: Tensor, scale: float) -> Tensor:
     return pixels.to(torch.float32).div_(scale).contiguous(memory_format=torch.channels_last)
 
 
-def in_order(examples: Stored, batch_size: int, device: str) -> Iterator[tuple[Tensor, Tensor]]:
-    """All examples once, in order, not augmented: batches of network input (B, ...) and targets (B, ...)."""
+def in_order(
+    examples: Stored, batch_size: int, device: str, order: NDArray[np.int64] | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """All examples once, in order or in another, not augmented: network input (B, ...) and targets (B, ...)."""
     import torch
 
     for start in range(0, len(examples), batch_size):
-        part = slice(start, start + batch_size)
+        part = slice(start, start + batch_size) if order is None else order[start : start + batch_size]
         stored = torch.from_numpy(np.array(examples.inputs[part])).to(device)
         yield examples.to_input(stored), torch.from_numpy(np.array(examples.targets[part])).to(device)

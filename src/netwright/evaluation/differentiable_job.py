@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -45,6 +46,8 @@ class Derived:
         accuracy: of the mixture of all networks, on half of the training images.
         alarm: the collapse that was seen; empty for none.
         remarks: other things worth knowing.
+        passes: over its half of the training images; NaN where that was not kept. Less than the epochs in a time that
+            is too short for as many.
     """
 
     architectures: tuple[Architecture, ...]
@@ -52,6 +55,7 @@ class Derived:
     accuracy: float
     alarm: str = ""
     remarks: tuple[str, ...] = ()
+    passes: float = math.nan
 
     def write(self, path: Path) -> None:
         """Write it as one file, whole or not at all."""
@@ -63,6 +67,7 @@ class Derived:
             "accuracy": self.accuracy,
             "alarm": self.alarm,
             "remarks": list(self.remarks),
+            "passes": self.passes,
         }
         write_atomically(path, json.dumps(kept, indent=1).encode())
 
@@ -77,9 +82,10 @@ class Derived:
             kept = json.loads(path.read_text(encoding="utf-8"))
             architectures = tuple(Architecture.from_json(json.dumps(found)) for found in kept["architectures"])
             remarks = tuple(str(remark) for remark in kept["remarks"])
-            return cls(architectures, int(kept["epochs"]), float(kept["accuracy"]), str(kept["alarm"]), remarks)
+            numbers = int(kept["epochs"]), float(kept["accuracy"]), str(kept["alarm"])
+            return cls(architectures, *numbers, remarks, float(kept.get("passes", math.nan)))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            cure = "remove the file, and the search by gradients is made again"
+            cure = "put back a copy of it, or begin the search anew in another folder"
             raise SpecError(wrong("differentiable.json", str(path), "what a search left there", cure)) from error
 
 
@@ -123,7 +129,7 @@ class DifferentiableJob:
             SearchError: no architecture keeps the limits.
         """
         from netwright.supernet.differentiable import Options
-        from netwright.supernet.differentiable.of_task import architectures_of, search_task
+        from netwright.supernet.differentiable.of_task import architectures_of, passes, search_task
 
         del arch, fidelity
         task = self.evaluator.task
@@ -147,6 +153,7 @@ class DifferentiableJob:
             found.accuracy,
             "" if found.alarm is None else f"after epoch {found.alarm.epoch + 1}: {found.alarm.reason}",
             found.remarks,
+            passes(found, task),
         )
         derived.write(self.path)
         return {"epochs": float(derived.epochs), "accuracy": derived.accuracy}

@@ -104,6 +104,7 @@ class _Trained:
     rule: Callable[[Tensor, Tensor, Moments, Update], None]
     learning_rate: float
     weight_decay: float
+    coupled: bool = False  # whether the decay is a part of the gradient
 
 
 class Optimizer:
@@ -136,7 +137,9 @@ class Optimizer:
             if gradient is None:
                 continue
             learning_rate = how.learning_rate * factor
-            if how.weight_decay:
+            if how.weight_decay and how.coupled:
+                gradient = gradient.add(p, alpha=how.weight_decay)
+            elif how.weight_decay:
                 p.mul_(1 - learning_rate * how.weight_decay)
             how.rule(p, gradient, self._moments(how), Update(learning_rate, self.momentum, number))
 
@@ -182,5 +185,5 @@ def _how(name: str, p: nn.Parameter, recipe: Recipe, outer: bool) -> _Trained:
         return _Trained(name, p, muon if hidden else adam, rate, decay)
     rule = sgd if recipe.optimizer == "sgd" else adam
     if p.ndim > 1:
-        return _Trained(name, p, rule, recipe.learning_rate, recipe.weight_decay)
+        return _Trained(name, p, rule, recipe.learning_rate, recipe.weight_decay, recipe.optimizer == "adam")
     return _Trained(name, p, rule, recipe.side_learning_rate, 0.0)

@@ -23,8 +23,8 @@ from typing import Literal
 from netwright.errors import SpecError, unknown, wrong
 from netwright.types import Value
 
-OptimizerName = Literal["muon", "muon-all", "sgd", "adamw"]
-OPTIMIZERS: tuple[OptimizerName, ...] = ("muon", "muon-all", "sgd", "adamw")
+OptimizerName = Literal["muon", "muon-all", "sgd", "adamw", "adam"]
+OPTIMIZERS: tuple[OptimizerName, ...] = ("muon", "muon-all", "sgd", "adamw", "adam")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,14 @@ class Recipe:
 
     Args:
         optimizer: ``muon`` (orthogonalised momentum for convolutions, AdamW for the rest), ``muon-all`` (for linear and
-            recurrent layers, too, but not for embeddings and the last layer), ``sgd`` (Nesterov momentum) or ``adamw``.
+            recurrent layers, too, but not for embeddings and the last layer), ``sgd`` (Nesterov momentum), ``adamw`` or
+            ``adam``, whose weight decay is a part of the gradient.
         learning_rate: of weight matrices at the top of the schedule, > 0.
         side_learning_rate: of norms, biases and other vectors, and of the first and last layer under ``muon``, > 0.
         momentum: in [0, 1).
-        weight_decay: decoupled, of matrices and convolutions only, never of norms and biases; >= 0.
+        weight_decay: decoupled but for ``adam``, of matrices and convolutions only, never of norms and biases; >= 0.
         batch_size: images a step, >= 1; None for 128, and fewer where there are few images
-            (`netwright.evaluation.batches.fitting_batch_size`).
+            (`netwright.tasks.batch_size.fitting_batch_size`).
         shards: parts of a batch that are passed through the network one by one; their gradients are averaged, batch
             norm sees one part. As many processes can share a step and reach the very same result.
         label_smoothing: in [0, 1).

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.errors import ConstraintViolation, NetwrightError, SpecError, unknown, wrong
-from netwright.evaluation.batches import Batches, Data, fitting_batch_size
+from netwright.evaluation.batches import Batches, Data
 from netwright.evaluation.latency import LatencySpec, measure_latency
 from netwright.evaluation.pretrained import SHARE, begin_with_file
 from netwright.evaluation.recipe import Recipe
@@ -29,6 +29,7 @@ from netwright.machine_memory import memory_bytes
 from netwright.space import SearchSpace
 from netwright.space.terms import Term
 from netwright.tasks.base import Examples, Task
+from netwright.tasks.batch_size import fitting_batch_size
 from netwright.types import Architecture, Constraint, Fidelity, Json, Metrics, canonical_json, digest
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ MACS_A_BYTE = 5.0
 seconds an epoch within 10 % (nine networks of the default space, Fashion-MNIST, benchmarks/recipe_cost.py)."""
 
 _EVALUATION_RESERVE_S = 2.0
+_SCORED = 0.5
+"""What scoring a batch takes about, in steps of the training on as many examples: a step goes back, too."""
+
 _QUANTISED_RESERVE_S = 6.0
 
 
@@ -261,9 +265,12 @@ class TrainingEvaluator:
         length = digest(canonical_json([fidelity.epochs, options.deadline_s is not None]))
         key, facts = self._key(arch, fidelity, seed), self._facts(arch, recipe, fidelity, seed)
         checkpoints = Checkpoints(self.checkpoints_folder, key, digest(canonical_json(facts), 32), length)
-        reserve_s = _EVALUATION_RESERVE_S + (0.0 if options.quantised is None else _QUANTISED_RESERVE_S)
-        deadline = Deadline(options.deadline_s, reserve_s) if options.deadline_s is not None else None
         batches = self._batches(recipe, fidelity, seed)
+        deadline = None
+        if options.deadline_s is not None:
+            reserve_s = 0.0 if options.quantised is None else _QUANTISED_RESERVE_S
+            scored_steps = _SCORED * options.processes * len(self.task.validation()[1]) / batches.batch_size
+            deadline = Deadline(options.deadline_s, reserve_s, scored_steps, _EVALUATION_RESERVE_S)
         model = model.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
         how = TrainingOptions(checkpoints, options.checkpoint_every_s, deadline, options.processes)
         trained = train(
@@ -296,9 +303,10 @@ class TrainingEvaluator:
         from safetensors.torch import save
 
         from netwright.evaluation.checkpoints import write_atomically
+        from netwright.nn.building import learned_state
 
         if self.options.keep_weights:
-            tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+            tensors = {name: t.detach().cpu().contiguous() for name, t in learned_state(model).items()}
             write_atomically(path, save(tensors))
 
     def _quantised(self, model: nn.Module) -> dict[str, float]:
@@ -406,8 +414,9 @@ class TrainingEvaluator:
 
 
 def scored_at_once(task: Task) -> int:
-    """Examples that are scored together: so many that neither inputs nor outputs fill the memory."""
-    return min(MOST_SCORED, fitting_at_once(task))
+    """Examples that are scored together: what the task says, or so many that neither inputs nor outputs fill memory."""
+    own: int | None = getattr(task, "scored_at_once", None)
+    return own or min(MOST_SCORED, fitting_at_once(task))
 
 
 def fitting_at_once(task: Task) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -22,6 +23,7 @@ from netwright.evaluation.checkpoints import Checkpoints, TrainingState
 from netwright.evaluation.gradients import Gradients, Loss, SharedGradients
 from netwright.evaluation.optimizers import Optimizer
 from netwright.evaluation.recipe import Recipe, Schedule
+from netwright.nn.building import learned_state, whole_state
 from netwright.tasks.losses import Answers, class_loss, class_scores
 
 _log = logging.getLogger(__name__)
@@ -37,15 +39,27 @@ class Deadline:
     Args:
         at_s: reading of ``time.monotonic()``.
         reserve_s: wall seconds kept before it for what comes after the training.
+        scored_steps: steps of the training that take as long as what has to be scored after it does.
+        scoring_s: wall seconds kept for that at least, besides the reserve.
     """
 
     at_s: float
     reserve_s: float = 0.0
+    scored_steps: float = 0.0
+    scoring_s: float = 0.0
 
     @property
     def left_s(self) -> float:
-        """Wall seconds left for training; may be negative."""
-        return self.at_s - self.reserve_s - time.monotonic()
+        """Wall seconds left for training, where the pace of its steps is not known; may be negative."""
+        return self.left_at(0.0)
+
+    def left_at(self, step_s: float) -> float:
+        """Wall seconds left for training; may be negative.
+
+        Args:
+            step_s: wall seconds that a step takes.
+        """
+        return self.at_s - self.reserve_s - max(self.scoring_s, self.scored_steps * step_s) - time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +160,7 @@ class _Run:
         if state is not None:
             weights = {k.removeprefix("model/"): v for k, v in state.tensors.items() if k.startswith("model/")}
             kept = {k.removeprefix("optimizer/"): v for k, v in state.tensors.items() if k.startswith("optimizer/")}
-            self.model.load_state_dict(weights)
+            self.model.load_state_dict(whole_state(self.model, weights))
             self.optimizer.load(kept)
             self.step, self.schedule = state.step, state.schedule
             _log.info("goes on from step %d of %d", self.step, self.schedule.total)
@@ -182,7 +196,7 @@ class _Run:
         due = now_s - self.saved_s >= self.options.checkpoint_every_s
         if checkpoints is None or self.step == 0 or not (due or self.step == self.schedule.branch):
             return
-        tensors = {f"model/{k}": v for k, v in self.model.state_dict().items()}
+        tensors = {f"model/{k}": v for k, v in learned_state(self.model).items()}
         tensors |= {f"optimizer/{k}": v for k, v in self.optimizer.state.items()}
         checkpoints.save(TrainingState(self.step, self.schedule, tensors))
         self.saved_s = now_s
@@ -191,7 +205,7 @@ class _Run:
         """Shorten the schedule to what still fits."""
         if self.options.deadline is None or math.isnan(self.step_s):
             return
-        steps_left = int(self.options.deadline.left_s / (_CAUTION * self.step_s))
+        steps_left = int(self.options.deadline.left_at(self.step_s) / (_CAUTION * self.step_s))
         self.schedule = self.schedule.fitted(self.step, steps_left, self.planned)
 
 
@@ -236,11 +250,19 @@ def evaluate(
     """Score a model on examples.
 
     Args:
-        model: is put into evaluation mode.
+        model: is put into evaluation mode. Where it trims what is padding, examples of like lengths are asked together.
         examples: what it is asked, in order.
         device: where the model is.
         batch_size: examples at once.
         scores: metrics of outputs and targets; accuracy and loss of classes if not given.
     """
     model.eval()
-    return scores((model(x), y) for x, y in in_order(examples, batch_size, device))
+    trimming = [module for module in model.modules() if hasattr(module, "trims")]
+    order = np.argsort((examples.inputs != 0).sum(axis=1), kind="stable") if trimming else None
+    for module in trimming:
+        vars(module)["trims"] = True
+    try:
+        return scores((model(x), y) for x, y in in_order(examples, batch_size, device, order))
+    finally:
+        for module in trimming:
+            del vars(module)["trims"]

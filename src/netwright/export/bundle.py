@@ -65,7 +65,8 @@ def export_network(
 
     Args:
         term: the network as it was trained (see `ImageClassification.network`).
-        weights: its state dictionary, or a safetensors file with it.
+        weights: its state dictionary, or a safetensors file with it; data that the term gives to the network, such as
+            a graph, may be missing.
         info: of the task.
         out: folder that does not exist, is empty, or holds an earlier export, which is replaced.
         card: what is known of the network; ``class_names``, missing ``versions``, ``export`` and ``check`` are
@@ -86,11 +87,10 @@ def export_network(
     check_out(out)
     if len(info.class_names) != len(set(info.class_names)):
         _log.warning("several classes have the same name: %s", shorten(info.class_names))
-    tensors = read_weights(weights) if isinstance(weights, Path) else weights
-    files = {
-        "model.py": model_source(term, info).encode("utf-8", "strict"),
-        "weights.safetensors": write_weights(tensors),
-    }
+    given = read_weights(weights) if isinstance(weights, Path) else weights
+    source = model_source(term, info).encode("utf-8", "strict")
+    tensors = _whole(term, given, info)
+    files = {"model.py": source, "weights.safetensors": write_weights(tensors)}
     probe = probe_of(term, tensors, info)
     inputs = InputRecord(tuple(info.input_shape), info.input_dtype, info.scale, tuple(info.mean), tuple(info.std))
     details = Export(inputs, {}, probe)
@@ -150,6 +150,15 @@ def _finish(
     details = replace(card.export, files=records, opset=outcome.opset, onnx_note=note)
     check = judge(card, outcome, examples, scoring=scoring)
     return _Made(Bundle(replace(card, export=details, check=check), files), check)
+
+
+def _whole(term: Term, weights: Mapping[str, torch.Tensor], info: ExportInfo) -> dict[str, torch.Tensor]:
+    """Weights with the data that the term gives to the network."""
+    from netwright import nn
+    from netwright.nn.building import whole_state
+
+    model = nn.build(term, input_shape=info.input_shape, seed=0, input_dtype=info.input_dtype)
+    return whole_state(model, weights)
 
 
 def probe_of(term: Term, weights: Mapping[str, torch.Tensor], info: ExportInfo) -> Probe:

@@ -7,8 +7,9 @@ of safetensors, so that ``model.py`` has to read its weights by itself).
 The request holds ``inputs`` (key to ``.npy`` file; ``probe`` is network input, all others are stored values that go
 through the model's ``prepare``), ``targets`` of some (for the model's ``compact``), ``batch``, ``threads``, ``path``
 (where else packages lie), ``export`` (by which exporter model.onnx is to be written first; empty for none), ``onnx``
-(whether to run model.onnx), ``blocked`` (further packages not to be imported) and ``result``. The outputs are written
-as ``RUNTIME-KEY.npy``; ``alone`` is the probe, one input at a time.
+(whether to run model.onnx), ``blocked`` (further packages not to be imported) and ``result``. A model whose answers
+cost the same however many are asked for says ``AT_ONCE``. The outputs are written as ``RUNTIME-KEY.npy``; ``alone`` is
+the probe, one input at a time.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ def main(request_file: str) -> None:
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
     }
     kept = _Kept(module, {key: _read(file, False, module) for key, file in request["targets"].items()})
-    _save("torch", _run_torch(model, inputs, request["batch"], kept))
+    batch = max(request["batch"], getattr(module, "AT_ONCE", 0))
+    _save("torch", _run_torch(model, inputs, batch, kept))
     if request["export"]:
         result["opset"] = export_onnx(model, inputs["probe"], dynamo=request["export"] == "dynamo")
         if hasattr(module, "finish_onnx"):
@@ -74,7 +76,7 @@ def main(request_file: str) -> None:
         import onnxruntime
 
         result["versions"]["onnxruntime"] = onnxruntime.__version__
-        _save("onnxruntime", _run_onnx(inputs, request["batch"], request["threads"], kept))
+        _save("onnxruntime", _run_onnx(inputs, batch, request["threads"], kept))
     Path(request["result"]).write_text(json.dumps(result), encoding="utf-8")
 
 

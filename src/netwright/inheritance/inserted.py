@@ -39,6 +39,7 @@ KEEPS_ZERO = (
     "Flatten",
     "Unflatten",
     "GlobalPool",
+    "PaddedPool",
 )
 _MOVES = ("ToSequence", "ToChannels", "Permute", "nn.PixelShuffle", "TakeChannels")
 

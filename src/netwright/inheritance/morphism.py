@@ -27,6 +27,7 @@ from netwright.inheritance.channels import Channels, Fill
 from netwright.inheritance.draft import Draft
 from netwright.inheritance.report import Morphism, Notes
 from netwright.inheritance.walk import Walk
+from netwright.nn.building import whole_state
 from netwright.nn.emitters import emit
 from netwright.nn.items import Item, items_of
 from netwright.nn.networks import Network, Networks
@@ -84,6 +85,7 @@ def morph(
     if not noise >= 0:
         raise UsageError(wrong("noise", noise, ">= 0"))
     of, made = networks.make(parent), networks.make(child)
+    weights = whole_state(of.model, weights)
     require_weights(of, weights)
     theirs = {of.places[name]: tensor for name, tensor in weights.items() if name in of.places}
     sides = _items(networks, parent), _items(networks, child)

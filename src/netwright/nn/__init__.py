@@ -8,7 +8,7 @@ from netwright.nn.backend import TorchBackend
 from netwright.nn.blocks import conv_norm_act, factorized_reduce, mbconv, op, project, squeeze_excite
 from netwright.nn.building import build
 from netwright.nn.columns import column_tokens, column_vector, combine_members, member_linear, members, temperature
-from netwright.nn.graphs import all_nodes, graph_attention, maximum, node_features, node_linear, propagate
+from netwright.nn.graphs import all_nodes, gcnii, graph_attention, maximum, node_features, node_linear, propagate
 from netwright.nn.layers import (
     activation,
     adaptive_pool,
@@ -119,6 +119,7 @@ __all__ = [
     "encoder_layer",
     "factorized_reduce",
     "flatten",
+    "gcnii",
     "gelu",
     "global_pool",
     "graph_attention",

@@ -75,6 +75,10 @@ def instantiate(written: Written, *, seed: int = 0, device: str = "cpu") -> torc
     return model
 
 
+GIVEN = "given_buffers"
+"""Attribute of a network: names of the buffers that were filled with data, and are no part of what it learns."""
+
+
 def fill(model: torch.nn.Module, constants: Mapping[str, NDArray[Any]]) -> None:
     """Put data into the buffers whose names end with its names.
 
@@ -83,6 +87,7 @@ def fill(model: torch.nn.Module, constants: Mapping[str, NDArray[Any]]) -> None:
     """
     import torch
 
+    given: list[str] = []
     for name, buffer in model.named_buffers() if constants else ():
         for end, value in constants.items():
             if f".{name}".endswith(f".{end}"):
@@ -90,6 +95,21 @@ def fill(model: torch.nn.Module, constants: Mapping[str, NDArray[Any]]) -> None:
                     cure = "give the operations the sizes of this graph"
                     raise BuildError(f"{name} has shape {tuple(buffer.shape)}, the data for it {value.shape}; {cure}")
                 buffer.copy_(torch.from_numpy(value))
+                given.append(name)
+    if given:
+        vars(model)[GIVEN] = frozenset(given)
+
+
+def learned_state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The state of a network without the data that it was given where it was built, such as a graph."""
+    given = vars(model).get(GIVEN, frozenset())
+    return {name: tensor for name, tensor in model.state_dict().items() if name not in given}
+
+
+def whole_state(model: torch.nn.Module, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A state, completed with the data that the network was given: what `learned_state` left out."""
+    given = vars(model).get(GIVEN, frozenset())
+    return {**{name: tensor for name, tensor in model.state_dict().items() if name in given}, **state}
 
 
 def load(written: Written) -> types.ModuleType:

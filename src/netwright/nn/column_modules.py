@@ -7,12 +7,19 @@ class ColumnTokens(nn.Module):
     """Makes a token of each column of a table: first of the numbers, then of the categories, given by number."""
 
     def __init__(
-        self, numbers: int, categories: tuple[int, ...], features: int, frequencies: int = 0, scale: float = 0.1
+        self,
+        numbers: int,
+        categories: tuple[int, ...],
+        features: int,
+        frequencies: int = 0,
+        scale: float = 0.1,
+        bins: int = 0,
     ) -> None:
         super().__init__()
         self.numbers = numbers
         self.categories = categories
         self.frequencies = frequencies
+        self.bins = bins if numbers else 0
         if numbers:
             bound = (2 * frequencies + 1) ** -0.5
             self.weight = nn.Parameter(torch.empty(numbers, features).uniform_(-bound, bound))
@@ -21,6 +28,10 @@ class ColumnTokens(nn.Module):
             self.waves = nn.Parameter(torch.randn(numbers, frequencies) * scale)
             self.sine = nn.Parameter(torch.empty(numbers, frequencies, features).uniform_(-bound, bound))
             self.cosine = nn.Parameter(torch.empty(numbers, frequencies, features).uniform_(-bound, bound))
+        if self.bins:
+            ranks = torch.linspace(0.00135, 0.99865, bins + 1, device="cpu", dtype=torch.float64)
+            self.edges = torch.special.ndtri(ranks).tolist()
+            self.pieces = nn.Parameter(torch.zeros(numbers, bins, features))
         if categories:
             self.table = nn.Parameter(torch.randn(sum(categories), features) * features**-0.5)
 
@@ -33,6 +44,10 @@ class ColumnTokens(nn.Module):
                 angle = 2 * torch.pi * values * self.waves
                 token = token + torch.einsum("bnk,nkd->bnd", angle.sin(), self.sine)
                 token = F.relu(token + torch.einsum("bnk,nkd->bnd", angle.cos(), self.cosine))
+            if self.bins:
+                edges = torch.tensor(self.edges, dtype=x.dtype, device=x.device)
+                full = ((values - edges[:-1]) / (edges[1:] - edges[:-1])).clamp(0, 1)
+                token = token + torch.einsum("bnk,nkd->bnd", full, self.pieces)
             tokens.append(token)
         if self.categories:
             tokens.append(F.embedding(self.rows(x[:, self.numbers :]), self.table))

@@ -22,11 +22,13 @@ def column_tokens(
     *,
     frequencies: Size = 0,
     scale: Expr | float = 0.1,
+    bins: int = 0,
 ) -> Op:
     """Declare a token for each column of a row (numbers + categories,): gives a sequence (columns, features).
 
     Of a number x it is ``x w + b``; with frequencies ``relu(x w + b + S sin(2 pi c x) + C cos(2 pi c x))``, whose
-    frequencies c are learned. Of a category it is a row of a table.
+    frequencies c are learned; with bins ``x w + b + W p(x)``, a straight line in each bin, where p says how full each
+    bin is, from 0 to 1, and W begins at 0. Of a category it is a row of a table.
 
     Args:
         features: of a token.
@@ -34,6 +36,8 @@ def column_tokens(
         categories: how many categories each of the others has; what is no category counts as number 0.
         frequencies: for each number; 0 for none.
         scale: standard deviation of the first values of the frequencies.
+        bins: of each number, each as probable as any other where numbers are normal, as those of a table are; their
+            edges lie from -3 to 3. 0 for none.
 
     Raises:
         SpaceError: an argument cannot be.
@@ -42,6 +46,8 @@ def column_tokens(
         Gorishniy, Rubachev, Khrulkov, Babenko (2021), Revisiting Deep Learning Models for Tabular Data, section 3.3
         (the tokens; without its class token). Gorishniy, Rubachev, Babenko (2022), On Embeddings for Numerical Features
         in Tabular Deep Learning, section 3.3 (periodic, linear, ReLU); here the number itself stands beside the waves.
+        The same, section 3.2 (piecewise linear), beside a linear token as in Gorishniy, Kotelnikov, Babenko (2025),
+        TabM, appendix; bins are those of the normal distribution, since numbers were mapped to it.
 
     Example:
         >>> column_tokens(16, 3, (5, 2)).kind
@@ -49,6 +55,8 @@ def column_tokens(
     """
     args: dict[str, object] = {"features": size("features", features), **_columns(numbers, categories)}
     args |= {"frequencies": size("frequencies", frequencies, minimum=0), "scale": number("scale", scale, 0.0, 100.0)}
+    if bins:
+        args["bins"] = size("bins", bins)
     return make_op("column_tokens", args)
 
 

@@ -118,23 +118,59 @@ class Propagate(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         start = x = x[0]
+        scale = self.scale(x) if self.mode in ("mean", "gcn") else x
         for _ in range(self.hops):
-            x = self.step(x)
+            x = self.step(x, scale)
             if self.restart:
                 x = (1 - self.restart) * x + self.restart * start
         return x[None]
 
-    def step(self, x: torch.Tensor) -> torch.Tensor:
+    def scale(self, x: torch.Tensor) -> torch.Tensor:
+        """What a mean divides by, or what both ends of an edge are multiplied with (nodes, 1)."""
+        degrees = self.edges.degrees().to(x.dtype)
+        return degrees.clamp(min=1) if self.mode == "mean" else (degrees + 1) ** -0.5
+
+    def step(self, x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
         """One hop of x (nodes, features)."""
         if self.mode == "max":
             return self.edges.largest(x)
         if self.mode == "sum":
             return self.edges.sums(x)
-        degrees = self.edges.degrees().to(x.dtype)
         if self.mode == "mean":
-            return self.edges.sums(x) / degrees.clamp(min=1)
-        scale = (degrees + 1) ** -0.5
+            return self.edges.sums(x) / scale
         return scale * (self.edges.sums(scale * x) + scale * x)
+
+
+class GCNII(nn.Module):
+    """Layers that hear neighbours, each mixed with what came in at first and near to the identity."""
+
+    def __init__(
+        self,
+        edges: nn.Module,
+        layers: int,
+        features: int,
+        restart: float = 0.1,
+        decay: float = 0.5,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        bound = features**-0.5
+        self.weight = nn.Parameter(torch.empty(layers, features, features).uniform_(-bound, bound))
+        self.edges = edges
+        self.restart = restart
+        self.dropout = dropout
+        depths = torch.arange(1, layers + 1, device="cpu", dtype=torch.float64)
+        self.shares = torch.log1p(decay / depths).tolist()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        start = x = x[0]
+        scale = (self.edges.degrees().to(x.dtype) + 1) ** -0.5
+        for layer, share in enumerate(self.shares):
+            x = F.dropout(x, self.dropout, self.training)
+            x = scale * (self.edges.sums(scale * x) + scale * x)
+            x = (1 - self.restart) * x + self.restart * start
+            x = F.relu((1 - share) * x + share * (x @ self.weight[layer]))
+        return x[None]
 
 
 class GraphAttention(nn.Module):

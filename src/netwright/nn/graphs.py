@@ -89,6 +89,32 @@ def graph_attention(heads: Size = 8, *, edges: int, dropout: Expr | float = 0.0)
     )
 
 
+def gcnii(
+    layers: Size = 8,
+    *,
+    edges: int,
+    restart: Expr | float = 0.1,
+    decay: Expr | float = 0.5,
+    dropout: Expr | float = 0.0,
+) -> Op:
+    """Declare a deep network of neighbours, (nodes, D) to (nodes, D), that keeps what came in and stays trainable.
+
+    Args:
+        layers: each hears all neighbours once and has weights (D, D).
+        edges: of the graph, each direction counted.
+        restart: share of what came in at first, mixed in in each layer; alpha of the paper.
+        decay: how fast layers come near to the identity: that of depth l has a share log(decay / l + 1) of its weights;
+            lambda of the paper.
+        dropout: before each layer.
+
+    References:
+        Chen, Wei, Huang, Ding, Li (2020), Simple and Deep Graph Convolutional Networks, equation 5.
+    """
+    args: dict[str, object] = {"layers": size("layers", layers), "edges": size("edges", edges)}
+    args |= {"restart": number("restart", restart, 0.0, 1.0), "decay": number("decay", decay, 0.0, 1.0)}
+    return make_op("gcnii", {**args, "dropout": number("dropout", dropout, 0.0, 0.99)})
+
+
 def maximum(*branches: Node) -> Op:
     """Declare branches that run on the same input, and the greatest of their values at each place.
 

@@ -150,30 +150,79 @@ class GlobalPool(nn.Module):
         return x.mean(dim=1) if self.mode == "avg" else x.amax(dim=1)
 
 
-class SelfAttention(nn.Module):
-    """Multi-head self-attention over (batch, positions, features)."""
+class TokenEmbedding(nn.Module):
+    """A vector for each token, drawn with a standard deviation; zeros for padding, which is token 0 behind others."""
 
-    def __init__(self, features: int, heads: int, causal: bool = False, dropout: float = 0.0) -> None:
+    def __init__(self, table: nn.Embedding, std: float, padded: bool = False) -> None:
+        super().__init__()
+        self.table = table
+        self.padded = padded
+        nn.init.normal_(table.weight, std=std)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        vectors = self.table(x)
+        if not self.padded:
+            return vectors
+        kept = torch.cat([torch.ones_like(x[:, :1]), x[:, 1:]], dim=1) != 0
+        return vectors * kept[:, :, None].to(vectors.dtype)
+
+
+class KeepPadding(nn.Module):
+    """Runs the body, and gives zeros at the positions where all features of its input are: they are padding."""
+
+    def __init__(self, body: nn.Module, dim: int) -> None:
+        super().__init__()
+        self.body = body
+        self.dim = dim
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x) * (x != 0).any(dim=self.dim, keepdim=True).to(x.dtype)
+
+
+class PaddedPool(nn.Module):
+    """Mean or maximum over the positions of a sequence (batch, positions, features) that are not all zeros, else 0."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self.mode = mode
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        kept = (x != 0).any(dim=2, keepdim=True)
+        if self.mode == "avg":
+            return x.sum(dim=1) / kept.to(x.dtype).sum(dim=1).clamp(min=1)
+        return x.masked_fill(~kept, -1e9).amax(dim=1) * kept.any(dim=1).to(x.dtype)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention over (batch, positions, features); ``padded``: to no position of zeros."""
+
+    def __init__(
+        self, features: int, heads: int, causal: bool = False, dropout: float = 0.0, padded: bool = False
+    ) -> None:
         super().__init__()
         self.heads = heads
         self.causal = causal
         self.dropout = dropout
+        self.padded = padded
         self.query_key_value = nn.Linear(features, 3 * features)
         self.out = nn.Linear(features, features)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         q, k, v = self.query_key_value(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         dropout = self.dropout if self.training else 0.0
-        x = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=self.causal)
+        mask = None
+        if self.padded:
+            mask = -1e9 * (x == 0).all(dim=2)[:, None, None].to(x.dtype)
+        x = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, is_causal=self.causal)
         return self.out(x.transpose(1, 2).flatten(2))
 
 
 class PositionalEmbedding(nn.Module):
     """Adds a learned vector to each position; sequences may be shorter than ``length``."""
 
-    def __init__(self, length: int, features: int) -> None:
+    def __init__(self, length: int, features: int, std: float = 0.02) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(length, features) * 0.02)
+        self.weight = nn.Parameter(torch.randn(length, features) * std)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x + self.weight[: x.shape[1]]
@@ -198,6 +247,42 @@ class Recurrent(nn.Module):
             return out[:, -1]
         forwards, backwards = out.chunk(2, dim=2)
         return torch.cat([forwards[:, -1], backwards[:, 0]], dim=1)
+
+
+class PaddedRecurrent(nn.Module):
+    """Gives what ``Recurrent`` does for sequences that end before their padding, which is rows of zeros."""
+
+    def __init__(self, layer: nn.RNNBase, returns: str = "sequence") -> None:
+        super().__init__()
+        self.layer = layer
+        self.returns = returns
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        positions = torch.arange(x.shape[1], device=x.device)
+        length = ((x != 0).any(dim=2) * (positions + 1)).amax(dim=1, keepdim=True).clamp(min=1)
+        turned = ((length - 1 - positions) % x.shape[1])[:, :, None]  # the other order, padding still at the end
+        last = (length - 1)[:, :, None].expand(-1, -1, self.layer.hidden_size)
+        for number in range(self.layer.num_layers):
+            out = self.one_way(x, f"l{number}")
+            ends = out.gather(1, last)[:, 0]
+            if self.layer.bidirectional:
+                back = self.one_way(x.gather(1, turned.expand(-1, -1, x.shape[2])), f"l{number}_reverse")
+                ends = torch.cat([ends, back.gather(1, last)[:, 0]], dim=1)
+                out = torch.cat([out, back.gather(1, turned.expand(-1, -1, back.shape[2]))], dim=2)
+            x = out
+        return x if self.returns == "sequence" else ends
+
+    def one_way(self, x: torch.Tensor, name: str) -> torch.Tensor:
+        """What one layer gives in one direction, from the first position to the last."""
+        layer = self.layer
+        weights = [getattr(layer, f"{kind}_{name}") for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        zeros = (0 * x[:, :1, :1]).transpose(0, 1)  # made of x: a traced batch keeps any size
+        state = zeros.expand(1, -1, layer.hidden_size).contiguous()
+        options = (True, 1, 0.0, self.training, False, True)
+        if isinstance(layer, nn.LSTM):
+            return torch.lstm(x, (state, state), weights, *options)[0]
+        run = torch.gru if isinstance(layer, nn.GRU) else torch.rnn_tanh
+        return run(x, state, weights, *options)[0]
 
 
 class OverPositions(nn.Module):

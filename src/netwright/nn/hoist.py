@@ -64,6 +64,31 @@ def hoist(codes: Sequence[Code], taken: frozenset[str]) -> tuple[list[Code], lis
         current = [_replace(code, replacements) for code in current]
 
 
+def named_apart(codes: Sequence[Code], taken: frozenset[str]) -> tuple[list[Code], list[Definition]]:
+    """Make a class of each composite expression, equal ones of the same, and take nothing else out.
+
+    More text than `hoist` gives, and sooner made: for networks whose text nobody reads.
+
+    Args:
+        codes: expressions, such as the parts of a network.
+        taken: names that definitions must not have.
+    """
+    definitions: dict[str, Definition] = {}
+    used = set(taken)
+
+    def apart(code: Code) -> Code:
+        inner = _rebuild(code, apart)
+        if not isinstance(inner, Composite):
+            return inner
+        text = flat(inner)
+        if text not in definitions:
+            definitions[text] = Definition(_free_name(inner.name, used), (), inner)
+            used.add(definitions[text].name)
+        return Call(definitions[text].name)
+
+    return [apart(code) for code in codes], list(definitions.values())
+
+
 def _innermost_groups(codes: Sequence[Code]) -> list[list[Code]]:
     """Groups of expressions of one skeleton that are worth a definition and hold no other such expression."""
     found: dict[str, list[Code]] = defaultdict(list)

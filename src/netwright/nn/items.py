@@ -18,6 +18,9 @@ INPUT = "x"
 """Name of what flows into a join that is no node of a cell."""
 
 SETTERS = ("nn.Linear", "nn.Embedding", "FactorizedReduce", "SelfAttention", "Recurrent")
+TRANSPARENT = ("KeepPadding", "TokenEmbedding")
+"""What only sees to padding and first values; the layer inside is what flows through."""
+
 WHOLES = ("EncoderDecoder",)
 """Whose layers with weights are known by their places, and what flows between them is not followed."""
 
@@ -125,7 +128,14 @@ def items_of(code: Code) -> tuple[Item, ...]:
     return tuple(_padded(list(_items(code))))
 
 
+def _opened(code: Code) -> Code:
+    while isinstance(code, Call) and code.func in TRANSPARENT:
+        code = code.args[0][1]
+    return code
+
+
 def _items(code: Code) -> Iterator[Item]:
+    code = _opened(code)
     if isinstance(code, Composite):
         yield _graph(code)
         return
@@ -142,8 +152,8 @@ def _items(code: Code) -> Iterator[Item]:
         yield _join(_COMBINED[code.func], tuple(Branch(INPUT, items_of(branch)) for branch in inner))
     elif code.func == "CellChain":
         yield Chain(tuple(_joint(cast(Call, cell)) for cell in inner))
-    elif code.func in ("OverPositions", "ChannelsLast", "Recurrent", "ReversibleNorm"):
-        yield Layer(code.func, code, body=items_of(inner[0]))
+    elif code.func in ("OverPositions", "ChannelsLast", "Recurrent", "PaddedRecurrent", "ReversibleNorm"):
+        yield Layer(code.func.removeprefix("Padded"), code, body=items_of(inner[0]))
     elif code.func in WHOLES:
         placed = (part for part in walk(code) if isinstance(part, Call) and part.place)
         yield Layer(code.func, code, body=tuple(Layer(part.func, part, part.place) for part in placed))

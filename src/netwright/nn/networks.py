@@ -114,6 +114,7 @@ class Networks:
             input_shape=self.input_shape,
             input_dtype=self.input_dtype,
             own_code=given_in_namespace,
+            is_read=False,
         )
         meta = device == "meta"
         model = instantiate(written, seed=self._seed, device="meta" if meta else "cpu")

@@ -8,12 +8,20 @@ from netwright.space.expressions import Expr
 from netwright.space.nodes import Op
 
 
-def embedding(num_embeddings: Size, features: Size) -> Op:
-    """Declare a vector for each token of an input of whole numbers (L,), built with ``input_dtype='int64'``."""
-    return make_op(
-        "embedding",
-        {"num_embeddings": size("num_embeddings", num_embeddings), "features": size("features", features)},
-    )
+def embedding(num_embeddings: Size, features: Size, *, padding: Flag = False, std: Expr | float = 1.0) -> Op:
+    """Declare a vector for each token of an input of whole numbers (L,), built with ``input_dtype='int64'``.
+
+    Args:
+        num_embeddings: tokens.
+        features: of each vector.
+        padding: whether token 0 behind a sequence is padding: its vectors are zeros and stay zeros, and attention,
+            recurrent layers and pooling after it leave them out, like whatever else becomes all zeros, see
+            `netwright.nn.emitters.padding`.
+        std: standard deviation of the vectors at first; torch's is 1, with which rare tokens stay what they were drawn.
+    """
+    args = {"num_embeddings": size("num_embeddings", num_embeddings), "features": size("features", features)}
+    args |= {} if padding is False else {"padding": flag("padding", padding)}
+    return make_op("embedding", args if std == 1.0 else {**args, "std": number("std", std, 0.0, 10.0)})
 
 
 def positional_embedding() -> Op:

@@ -27,12 +27,14 @@ class Flow:
         dtype: of its values, as torch names it (``float32``, ``int64``).
         layout: where the channels are, if an operation has settled it; images are always channels first.
         depth: longest chain of layers with weight matrices so far.
+        padded: whether positions that hold no token are zeros, see `netwright.nn.emitters.padding`.
     """
 
     shape: tuple[int, ...]
     dtype: str = "float32"
     layout: Layout = ""
     depth: int = 0
+    padded: bool = False
 
     @property
     def is_float(self) -> bool:

@@ -234,6 +234,8 @@ class EncoderDecoder(nn.Module):
     is padding, 1 stands before a target, 2 ends a source and a target.
     """
 
+    trims = False  # whether what is padding in all rows is left out in evaluation, too
+
     def __init__(
         self,
         source_length: int,
@@ -263,7 +265,7 @@ class EncoderDecoder(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         source, target = x[:, : self.source_length], x[:, self.source_length :]
-        if self.training:  # what is padding in all rows is left out
+        if self.training or self.trims:
             source, target = self.trimmed(source), self.trimmed(target)
         memories, mask = self.encode(source)
         x = self.target_positions(self.target(target) * self.target.embedding_dim**0.5)
@@ -321,7 +323,7 @@ class EncoderDecoder(nn.Module):
         """Tokens (batch, length) of the likeliest targets that a beam search finds, 2 and then 0 at the end.
 
         A hypothesis of n tokens is worth its log likelihood divided by n**penalty; one beam is
-        the greedy search. ``most`` tokens are given at most.
+        the greedy search. ``most`` tokens are given at most. Sentences that have ended leave the batch.
         """
         count = len(source)
         most = min(most, len(self.target_positions.weight))
@@ -332,10 +334,11 @@ class EncoderDecoder(nn.Module):
         score[:, 0] = 0.0  # all beams are one at first
         ended = torch.zeros(count, beams, dtype=torch.bool)
         length = torch.ones(count, beams)
-        first = torch.arange(count)[:, None] * beams
+        going, told = torch.arange(count), source.new_zeros(count, most)
         for position in range(most):
+            first = torch.arange(len(going))[:, None] * beams
             logits, kept = self.step(tokens, position, read, kept)
-            likely = logits.float().log_softmax(1).view(count, beams, -1)
+            likely = logits.float().log_softmax(1).view(len(going), beams, -1)
             likely[:, :, :2] = -torch.inf  # padding, and what stands before a target
             if position == most - 1:
                 likely[:, :, 3:] = -torch.inf
@@ -352,8 +355,17 @@ class EncoderDecoder(nn.Module):
             rows, tokens = (first + beam).flatten(), token.flatten()
             kept = [tuple(part[rows] for part in layer) for layer in kept]
             found = torch.cat([found[rows], tokens[:, None]], dim=1)
-            if bool(ended.all()):
+            done = ended.all(1) | (position == most - 1)
+            if not bool(done.any()):
+                continue
+            best = (score / length**penalty).argmax(1, keepdim=True)
+            told[going[done], : position + 1] = found[(first + best).flatten()][done]
+            if bool(done.all()):
                 break
-        best = (score / length**penalty).argmax(1, keepdim=True)
-        return found[(first + best).flatten()]
+            going, score, length, ended = going[~done], score[~done], length[~done], ended[~done]
+            rows = (first[~done] + torch.arange(beams)).flatten()
+            tokens, found = tokens[rows], found[rows]
+            kept = [tuple(part[rows] for part in layer) for layer in kept]
+            read = [(tuple(part[rows] for part in pair), mask[rows]) for pair, mask in read]
+        return told[:, : position + 1]
 '''

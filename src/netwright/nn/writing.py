@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +19,7 @@ from netwright.errors import BuildError, wrong
 from netwright.nn.code import IDENTITY, WIDTH, Call, Code, Composite, Raw, render, walk
 from netwright.nn.emitters import emit
 from netwright.nn.helpers import HELPERS
-from netwright.nn.hoist import Definition, hoist
+from netwright.nn.hoist import Definition, hoist, named_apart
 from netwright.nn.site import Emitted, Flow, Tally
 from netwright.space.terms import CellTerm, OpTerm, Term
 
@@ -109,8 +109,17 @@ def write(
     input_dtype: str = "float32",
     class_name: str = "Network",
     own_code: OwnCodeWriter,
+    is_read: bool = True,
 ) -> Written:
     """Write a network as `source` does, and say what it gives and which classes of one's own it uses.
+
+    Args:
+        term: as of `source`.
+        input_shape: as of `source`.
+        input_dtype: as of `source`.
+        class_name: as of `source`.
+        own_code: writes classes of one's own into the module.
+        is_read: whether what repeats is written once, for people; without, the same network is written sooner.
 
     Raises:
         BuildError: the network cannot be, or a name means two things in it.
@@ -122,7 +131,7 @@ def write(
     if not _IDENTIFIER.fullmatch(class_name) or class_name in HELPERS or class_name in {c.__name__ for c in own}:
         raise BuildError(wrong("class_name", class_name, "an identifier that no class in the network has"))
     taken = frozenset({class_name, "build", "nn", "torch", "F", *HELPERS, *(c.__name__ for c in own)})
-    codes, definitions = hoist([code for _, code in parts], taken)
+    codes, definitions = (hoist if is_read else named_apart)([code for _, code in parts], taken)
     named = [(name, code) for (name, _), code in zip(parts, codes, strict=True)]
     network = _class_text(_network(class_name, named), ())
     blocks = [*(_definition_text(d) for d in definitions), network, _build_text(class_name)]
@@ -175,7 +184,7 @@ def _count(
 
 
 def _deeper(flow: Flow, by: int) -> Flow:
-    return Flow(flow.shape, flow.dtype, flow.layout, flow.depth + by) if by else flow
+    return replace(flow, depth=flow.depth + by) if by else flow
 
 
 @lru_cache(maxsize=MOST_COUNTED)

@@ -37,13 +37,13 @@ class Event:
         names: of the choices.
         cases: numbers of their values, in each combination of which it is true.
         certain: whether it is true of all combinations there are.
-        allowed: for a choice whose domain depends on others: in each case, the numbers of the values it may have.
+        allowed: by choice whose domain depends on others: in each case, the numbers of the values it may have.
     """
 
     names: tuple[str, ...]
     cases: tuple[tuple[int, ...], ...]
     certain: bool = False
-    allowed: Mapping[str, tuple[tuple[int, ...], ...]] = field(default_factory=dict, compare=False, repr=False)
+    allowed: tuple[tuple[str, tuple[tuple[int, ...], ...]], ...] = field(default=(), repr=False)
 
     @property
     def impossible(self) -> bool:
@@ -178,11 +178,11 @@ class Universe:
         if certain:
             return CERTAIN
         numbers = tuple(tuple(self.number(name, case[name]) for name in ordered) for case in true)
-        allowed = {
-            name: tuple(tuple(self.number(name, v) for v in self._open(name, case)) for case in true)
+        allowed = tuple(
+            (name, tuple(tuple(self.number(name, v) for v in self._open(name, case)) for case in true))
             for name in ordered
             if domain_expressions(self._choices[name].domain)
-        }
+        )
         return Event(ordered, numbers, allowed=allowed)
 
     def completed(self, architecture: Architecture) -> dict[str, Value]:

@@ -250,9 +250,10 @@ def scores_of(term: Term, weights: Path | Weights, task: Task, examples: Example
 
 def _trained(term: Term, weights: Path | Weights, task: Task) -> nn.Module:
     from netwright.nn import build
+    from netwright.nn.building import whole_state
 
     model = build(term, input_shape=task.input_shape, seed=0, input_dtype=task.input_dtype)
-    model.load_state_dict(read(weights))
+    model.load_state_dict(whole_state(model, read(weights)))
     return model
 
 

@@ -11,6 +11,7 @@ References:
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -143,9 +144,11 @@ class ByGradients:
 
     def _line(self, found: Derived) -> str:
         networks = f"{len(found.architectures)} network{'s' * (len(found.architectures) != 1)}"
+        passes = "" if math.isnan(found.passes) else f" ({found.passes:.3g} passes)"
+        searched = f"{networks} after {found.epochs} epochs{passes} on half of the training images"
         who = "what it drew is" if self.method == "enas" else "the mixture of all is"
-        mixture = f"{who} right on {found.accuracy:.1%} of half of the training images"
-        return f"{networks} after {found.epochs} epochs; {mixture}" + (f"; ALARM {found.alarm}" if found.alarm else "")
+        mixture = f"{who} right on {found.accuracy:.1%} of the other half"
+        return f"{searched}; {mixture}" + (f"; ALARM {found.alarm}" if found.alarm else "")
 
 
 def by_gradients(parts: Parts, spec: SearchSpec, settings: Settings) -> Parts:

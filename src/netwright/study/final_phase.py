@@ -30,7 +30,7 @@ from netwright.study.inheriting import from_nothing, has_inherited, inherits
 from netwright.study.plan import Plan, reserve_at_pace_s
 from netwright.study.rung_audit import PROBE
 from netwright.study.settings import Settings
-from netwright.study.setup import Parts, first_proposals
+from netwright.study.setup import Parts, first_proposals, learns_images
 from netwright.study.supernet_parts import front_finalists, shared_objectives
 from netwright.types import Architecture, Fidelity, Proposal, Trial, TrialState
 
@@ -120,7 +120,8 @@ class FinalPhase:
             searched = [t for t in searched if t.fidelity.epochs is None]  # the others were trained to compare
         if inherits(self.parts):  # some were trained from nothing, and long enough
             searched = [t for t in searched if has_inherited(t) or (t.fidelity.epochs or 0) < self.plan.final_epochs]
-        equal_time = self.plan.equal_time and [o.metric for o in objectives] in (["accuracy"], ["loss"])
+        by_accuracy = learns_images(self.task) and [o.metric for o in objectives] in (["accuracy"], ["loss"])
+        equal_time = self.plan.equal_time and by_accuracy
         return choose_finalists(
             searched, objectives[0], len(searched), equal_time=equal_time, least_cost=self.plan.least_cost
         )

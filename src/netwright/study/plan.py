@@ -7,7 +7,7 @@ a busier machine is the same search as far as it gets. Time only decides when it
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netwright.strategies.successive_halving import rung_epochs
 from netwright.study.equal_time import USEFUL_EPOCHS, full_cost
@@ -86,6 +86,7 @@ class Plan:
             is long enough for it.
         finishes: the finalists are to be trained to their end: once it is known what that takes, the search leaves as
             much time for it.
+        final_examples: what the task measures of the best network alone costs, in training examples.
     """
 
     min_epochs: float
@@ -99,6 +100,7 @@ class Plan:
     equal_time: bool
     least_cost: float
     finishes: bool = False
+    final_examples: float = 0.0
 
 
 def make_plan(
@@ -166,6 +168,24 @@ def make_plan(
         least_cost=full_cost(core_s, num_images, min(USEFUL_EPOCHS, full)),
         finishes=budget.time_s is not None and (max_epochs is not None or _is_ample(budget, full, rate)),
     )
+
+
+def with_final_scores(plan: Plan, budget: Budget, examples: float, rate: float) -> Plan:
+    """The plan with time for what its task measures of the best network alone, such as translations.
+
+    Args:
+        plan: of the search.
+        budget: of the search.
+        examples: as of `Plan.final_examples`.
+        rate: training examples a second, on one core, as planned.
+    """
+    if budget.time_s is None or not examples:
+        return replace(plan, final_examples=examples)
+    more_s = min(examples / rate, max(0.0, MOST_RESERVED * budget.time_s - plan.reserve_s))
+    search = plan.search
+    if plan.num_finalists == 0 and search.time_s is not None:  # it goes on until all but the reserve is spent
+        search = replace(search, time_s=search.time_s - more_s)
+    return replace(plan, search=search, reserve_s=plan.reserve_s + more_s, final_examples=examples)
 
 
 def _fits_a_dozen(budget: Budget, full: float, rate: float) -> bool:
@@ -253,7 +273,8 @@ def reserve_at_pace_s(plan: Plan, budget: Budget, train_s: float, num_scored: in
     if budget.time_s is None:
         return plan.reserve_s
     least_s = min(plan.reserve_s, LEAST_AT_PACE * budget.time_s)
-    return max(least_s, min(EXPORT_S + SCORING_PLANNED * train_s * num_scored, MOST_AT_PACE * budget.time_s))
+    scored_s = train_s * (SCORING_PLANNED * num_scored + plan.final_examples)
+    return max(least_s, min(EXPORT_S + scored_s, MOST_AT_PACE * budget.time_s))
 
 
 def _affordable_epochs(budget: Budget, full: float) -> float:

@@ -29,7 +29,7 @@ from netwright.study.equal_time import EqualTime
 from netwright.study.finals import PORTFOLIO, REFERENCE
 from netwright.study.known_limits import KnownLimits
 from netwright.study.ladder_strategy import Ladder
-from netwright.study.plan import Plan, make_plan
+from netwright.study.plan import Plan, make_plan, nominal_rate, with_final_scores
 from netwright.study.preflight import require_device, require_networks, require_training
 from netwright.study.screen_parts import most_macs, screen_of
 from netwright.study.settings import Settings
@@ -267,9 +267,10 @@ def first_plan(spec: SearchSpec, task: Task) -> Plan:
 
 
 def _plan_of(spec: SearchSpec, budget: Budget, task: Task, climbs: bool | None = None) -> Plan:
-    return make_plan(
+    num_images, macs = len(task.train()[1]), most_macs(spec)
+    plan = make_plan(
         budget,
-        num_images=len(task.train()[1]),
+        num_images=num_images,
         pixels=task.work,
         full_epochs=task.full_epochs,
         workers=spec.workers,
@@ -278,9 +279,11 @@ def _plan_of(spec: SearchSpec, budget: Budget, task: Task, climbs: bool | None =
         max_epochs=spec.max_epochs,
         halving=spec.halves,
         climbs=climbs,
-        macs=most_macs(spec),
+        macs=macs,
         least_epochs=getattr(task, "least_epochs", None) or 0.0,
     )
+    rate = num_images * nominal_rate(num_images, task.work, macs)
+    return with_final_scores(plan, budget, getattr(task, "final_examples", 0.0), rate)
 
 
 def searcher(strategy: str | Strategy, goals: Sequence[Objective]) -> str:

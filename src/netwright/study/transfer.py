@@ -1,26 +1,27 @@
 """What one data set taught, for another: networks of a run, and their weights, trained on other data.
 
 Two searches of the same budget: one whose only networks are those of the run's front (with their weights, where shapes
-allow), and one from nothing, as the run itself began. Both are runs like any other. Labels of the first data set are
+allow), and one from nothing, by the run's strategy. Both are runs like any other. Labels of the first data set are
 queries that somebody has paid for: the comparison says nothing of their cost.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from netwright.errors import SpecError, one_line, wrong
+from netwright.errors import SpecError, UsageError, one_line, wrong
 from netwright.evaluation.beginning import BeginningEvaluator
 from netwright.evaluation.inheriting import SHARE
+from netwright.evaluation.ladder import NONE
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.progress import Listener
-from netwright.spec import SearchSpec
+from netwright.spec import AUTO, LEARNS_EARLIER, SearchSpec
 from netwright.storage import Store
 from netwright.strategies.earlier_studies import EarlierStudy, carry_over
 from netwright.study.clock import Clock
@@ -30,6 +31,8 @@ from netwright.study.finals import pareto_front
 from netwright.study.opening import prepare
 from netwright.study.recorded import read_recorded
 from netwright.study.result import Result
+from netwright.tasks import load_task
+from netwright.tasks.base import Task
 from netwright.types import Objective, Proposal, Trial, TrialState, digest
 
 MOST = 4
@@ -37,6 +40,7 @@ MOST = 4
 
 CARRIED, NOTHING, FILE = "transferred", "from-nothing", "transfer.json"
 ORIGIN = "transferred"
+Options = Mapping[str, str | int | float | bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,7 @@ def transfer(
     most: int = MOST,
     weights: bool = True,
     compare: bool = True,
+    task_options: Options | None = None,
     listener: Listener | None = None,
 ) -> list[Arm]:
     """Carry what a run found to other data, and compare it with a search from nothing. Goes on where it was stopped.
@@ -139,8 +144,10 @@ def transfer(
         seed: of each.
         workers: of each.
         most: networks that are carried over, >= 1.
-        weights: whether they begin with their weights, where shapes allow.
+        weights: whether they begin with their weights, where shapes allow; never where the data is that of the run in
+            other parts, since they were trained on what is validated on here.
         compare: whether the search from nothing is made.
+        task_options: with which the data is read; what is not named is as in the run.
         listener: is told how it stands.
 
     Raises:
@@ -148,15 +155,19 @@ def transfer(
     """
     if most < 1:
         raise SpecError(wrong("networks", most, ">= 1"))
-    spec, chosen = front_of(run, most)
-    options: dict[str, Any] = {**spec.model_dump(), "data": data, "budget": budget, "seed": seed, "workers": workers}
-    options |= {"warm_start": (), "strategy": "auto", "inherit": False, "supernet": None, "evaluator": "training"}
-    arms = [Arm.of(CARRIED, _carry(run, chosen, {**options, "out": str(out / CARRIED)}, weights, listener))]
+    before, chosen = front_of(run, most)
+    options: dict[str, Any] = {**before.model_dump(), "data": data, "budget": budget, "seed": seed, "workers": workers}
+    options |= {"task_options": {**before.task_options, **(task_options or {})}, "warm_start": (), "inherit": False}
+    options |= {"supernet": None, "teacher": False, "evaluator": "training"}
+    only = {"out": str(out / CARRIED), "strategy": AUTO, "ladder": NONE}  # no ladder, which takes networks from a pool
+    spec = SearchSpec.from_options(**{**options, **only})
+    arms = [Arm.of(CARRIED, _carry(run, before, chosen, spec, weights, listener))]
     if compare:
         folder = out / NOTHING
         if (folder / "study.db").is_file():
             found = restart(folder, budget, listener, {})
         else:
+            options["strategy"] = AUTO if before.strategy == LEARNS_EARLIER else before.strategy
             found = start(SearchSpec.from_options(**{**options, "out": str(folder)}), {}, listener)
         arms.append(Arm.of(NOTHING, found))
     told = {"from": str(run), "data": data, "budget": budget, "seed": seed, "arms": [arm.to_dict() for arm in arms]}
@@ -165,10 +176,19 @@ def transfer(
 
 
 def _carry(
-    run: Path, chosen: Sequence[Trial], options: dict[str, Any], weights: bool, listener: Listener | None
+    run: Path, origin: SearchSpec, chosen: Sequence[Trial], spec: SearchSpec, weights: bool, listener: Listener | None
 ) -> Result:
-    spec, clock = SearchSpec.from_options(**options), Clock()
-    strategy = FoundBefore(())
+    """Train the networks that were chosen, and no others.
+
+    Args:
+        run: where they are from.
+        origin: the specification of that.
+        chosen: its trials.
+        spec: of the search that is made.
+        weights: whether they begin with their weights.
+        listener: is told how it stands.
+    """
+    clock, strategy = Clock(), FoundBefore(())
     settings, parts = prepare(spec, {"strategy": strategy}, clock)
     carried = carry_over(EarlierStudy(run.name, tuple(chosen)), parts.space, np.random.default_rng(spec.seed))
     here = {trial.id: trial for trial in carried.trials}
@@ -176,7 +196,8 @@ def _carry(
         raise SpecError(f"none of the {len(chosen)} networks of {one_line(run)} exists in the space of this data")
     strategy.add([Proposal(here[t.id].architecture, origin=ORIGIN) for t in chosen if t.id in here])
     before = cast(TrainingEvaluator, parts.evaluator)
-    files = _weight_files(run, chosen, before) if weights else {}
+    leaks = weights and _splits_the_same_data_anew(run, origin, spec, before.task)
+    files = _weight_files(run, chosen, before) if weights and not leaks else {}
     evaluator = BeginningEvaluator(
         before.task,
         before.space,
@@ -189,11 +210,35 @@ def _carry(
     lost = len(chosen) - len(here)
     said = f"{len(here)} networks of {one_line(run.name)}, {len(evaluator.beginnings)} with their weights"
     said += f"; {lost} do not exist in this space" if lost else ""
+    said += "; this is its data in other parts, on whose validation part the weights were trained" if leaks else ""
     code = digest(parts.code + ORIGIN + "".join(a.id for a in evaluator.beginnings))
     parts = replace(parts, evaluator=evaluator, code=code, searched_by=f"strategy: {said}")
     if (Path(spec.out) / "study.db").is_file():
         return go_on_prepared(settings, parts, listener)
     return start_prepared(settings, parts, clock, listener)
+
+
+def _splits_the_same_data_anew(run: Path, origin: SearchSpec, spec: SearchSpec, task: Task) -> bool:
+    """Whether the data is that of the run, but other examples of it are trained on.
+
+    Args:
+        run: folder of the run.
+        origin: its specification.
+        spec: of the search here.
+        task: that of the search here.
+    """
+    if (origin.seed, origin.task_options) == (spec.seed, spec.task_options):
+        return False
+    with Store.open(run / "study.db", read_only=True) as store:
+        recorded = store.study.data_fingerprint
+    try:
+        there = load_task(origin.task, spec.data, seed=origin.seed, **origin.task_options)
+    except UsageError:  # it cannot even be read as that of the run was
+        return False
+    if there.fingerprint() != recorded:
+        return False
+    pairs = ((there.train(), task.train()), (there.validation(), task.validation()))
+    return not all(np.array_equal(a, b) for one, other in pairs for a, b in zip(one, other, strict=True))
 
 
 def _weight_files(run: Path, chosen: Sequence[Trial], like: TrainingEvaluator) -> dict[int, Path]:

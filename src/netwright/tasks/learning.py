@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 PIXELS = 784.0
 """An example of a task that does not say what it costs counts as much as an image of 28 x 28."""
 
+_VALUES_AT_ONCE = 1 << 22
+"""Values of examples that are looked at together."""
+
 
 class LearningTask:
     """Examples in memory, and defaults for all that a search asks of a task.
@@ -59,6 +62,8 @@ class LearningTask:
     full_epochs: float | None = None
     least_epochs: float | None = None
     """Passes below which trainings rank networks badly, where a pass is few steps; None to go by the examples."""
+    final_examples: float = 0.0
+    """What `final_scores` costs: so many training examples are learned from in the same time."""
     class_names: tuple[str, ...] = ()
 
     def __init__(
@@ -262,10 +267,14 @@ class ClassifyingTask(LearningTask):
 
 
 def _require_finite(array: NDArray[Any], what: str) -> None:
-    if array.dtype.kind != "f" or np.isfinite(array).all():
+    if array.dtype.kind != "f":
         return
-    first = int(np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))[0])
-    raise DataError(f"{what}: example {first} has values that are not finite; mend or leave out such examples")
+    step = max(1, _VALUES_AT_ONCE // max(1, math.prod(array.shape[1:])))
+    for start in range(0, len(array), step):  # in pieces: a view of overlapping windows is larger than what it shows
+        finite = np.isfinite(array[start : start + step])
+        if not finite.all():
+            first = start + int(np.flatnonzero(~finite.reshape(len(finite), -1).all(axis=1))[0])
+            raise DataError(f"{what}: example {first} has values that are not finite; mend or leave out such examples")
 
 
 def cost_in_pixels(values: float) -> float:

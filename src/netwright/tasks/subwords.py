@@ -113,7 +113,7 @@ class Subwords:
 
     def encode(self, text: str) -> list[int]:
         """Tokens of a text, without a mark at the end."""
-        words = re.findall(r" ?\w+| ?[^\w\s]+|\s", text) if self.keep_spaces else words_of(text)
+        words = re.findall(r" ?\w{1,64}| ?[^\w\s]{1,64}|\s", text) if self.keep_spaces else words_of(text)
         return [token for word in words for token in self.of_word(word)]
 
     def merged(self, word: str) -> tuple[int, ...]:
@@ -177,5 +177,5 @@ class Characters:
 
 
 def words_of(text: str) -> list[str]:
-    """Words and runs of other signs, each with the space before it."""
-    return re.findall(r" ?\w+| ?[^\w\s]+", " ".join(text.split()))
+    """Words and runs of other signs, each with the space before it; those of more than 64 signs in several parts."""
+    return re.findall(r" ?\w{1,64}| ?[^\w\s]{1,64}", " ".join(text.split()))

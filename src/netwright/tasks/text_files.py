@@ -20,6 +20,10 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 """Names of files of each part, without their endings."""
 
 
+_LONGEST_CELL = (1 << 31) - 1
+"""Characters; what the csv module can be told on every system."""
+
+
 class Record(NamedTuple):
     """A row of a table.
 
@@ -70,7 +74,7 @@ def read_records(path: Path, notes: list[str]) -> list[Record]:
     Raises:
         DataError: it cannot be read, or its quotes do not pair; names the line where the row begins.
     """
-    text, tabs = read_text(path), path.name.removesuffix(".gz").endswith(".tsv")
+    text, tabs = read_text(path), path.name.lower().removesuffix(".gz").endswith(".tsv")
     try:
         found = _quoted(text, "\t" if tabs else ",")
     except csv.Error as error:
@@ -107,6 +111,7 @@ def _quoted(text: str, delimiter: str) -> list[Record]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     found: list[Record] = []
     begins = 1
+    before = csv.field_size_limit(min(max(len(text), 1), _LONGEST_CELL))  # a cell may be a whole document
     try:
         for cells in reader:
             if cells:
@@ -115,4 +120,6 @@ def _quoted(text: str, delimiter: str) -> list[Record]:
     except csv.Error as error:
         reason = str(error).replace("'\t'", "a tab")
         raise csv.Error(f"line {begins}: {reason}") from None
+    finally:
+        csv.field_size_limit(before)
     return found

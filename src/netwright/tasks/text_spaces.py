@@ -19,6 +19,8 @@ from netwright.types import Architecture, Value
 LANGUAGE_WIDTHS = (64, 96, 128, 192, 256)
 CLASS_WIDTHS = (32, 64, 96, 128)
 MOST_LAYERS = 6
+TOKEN_STD = 0.05
+"""Standard deviation of vectors of tokens at first: a rare token is moved away from where it was drawn in few steps."""
 
 
 def language_space(num_tokens: int) -> SearchSpace:
@@ -33,7 +35,7 @@ def language_space(num_tokens: int) -> SearchSpace:
         >>> language_space(65).count() > 10**7
         True
     """
-    width, dropout = choice("features", LANGUAGE_WIDTHS), choice("dropout", [0.0, 0.1])
+    width, dropout = choice("features", LANGUAGE_WIDTHS), choice("dropout", [0.1, 0.2, 0.3])
 
     def layer(place: int) -> Node:
         expand = choice(f"layer{place}.expand", [2, 3, 4])
@@ -47,7 +49,7 @@ def language_space(num_tokens: int) -> SearchSpace:
 
     return SearchSpace(
         nn.seq(
-            nn.embedding(num_tokens, width),
+            nn.embedding(num_tokens, width, std=TOKEN_STD),
             nn.positional_embedding(),
             nn.dropout(dropout),
             nn.repeat(integer("depth", 1, MOST_LAYERS), layer),
@@ -65,7 +67,7 @@ _LANGUAGE: Mapping[str, dict[str, Any]] = {
 
 
 def _language(space: SearchSpace, depth: int, features: int, mixer: str) -> Architecture:
-    decisions: dict[str, Value] = {"depth": depth, "features": features, "dropout": 0.0}
+    decisions: dict[str, Value] = {"depth": depth, "features": features, "dropout": 0.2}
     for place in range(depth):
         decisions |= {f"layer{place}.mixer": mixer, f"layer{place}.heads": 4, f"layer{place}.expand": 4}
     return space.architecture(decisions, drop_inactive=True)
@@ -95,6 +97,8 @@ def narrowed_language(space: SearchSpace, admits: Callable[[Architecture], bool]
 def class_space(num_tokens: int, num_classes: int) -> SearchSpace:
     """Networks from tokens to one class a text: layers of convolution, recurrence or attention, pooled.
 
+    Padding behind a text changes nothing: it is left out of attention, recurrence and pooling, and zero elsewhere.
+
     Args:
         num_tokens: size of the vocabulary.
         num_classes: C >= 2.
@@ -122,7 +126,7 @@ def class_space(num_tokens: int, num_classes: int) -> SearchSpace:
 
     return SearchSpace(
         nn.seq(
-            nn.embedding(num_tokens, width),
+            nn.embedding(num_tokens, width, padding=True, std=TOKEN_STD),
             nn.optional("positions", nn.positional_embedding()),
             nn.dropout(dropout),
             nn.repeat(integer("depth", 0, 4), layer),

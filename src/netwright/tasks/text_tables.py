@@ -154,29 +154,76 @@ def split_parts(parts: Mapping[str, Texts], seed: int, notes: list[str]) -> dict
             cure = f"give at least {2 * _FEWEST}"
             raise DataError(f"{where}: {len(train)} texts are too few to split the {part} part off; {cure}")
         order = np.random.default_rng([number, 73]).permutation(len(train)).tolist()
-        chosen = _chosen([label for _, label in train], order)
+        chosen = _chosen_together(train, order)
         found[part] = [train[i] for i in sorted(chosen)]
         train = [one for i, one in enumerate(train) if i not in chosen]
         notes.append(f"{part}: {len(found[part])} texts are split off the training texts")
+    notes += _repeated(parts, found, train)
     return {**found, "train": train}
 
 
-def _chosen(labels: Sequence[str], order: Sequence[int]) -> set[int]:
+def _repeated(
+    parts: Mapping[str, Texts], found: Mapping[str, Sequence[Labelled]], train: Sequence[Labelled]
+) -> list[str]:
+    """What is told of texts that stand several times: in one part where parts were split off, or in two given ones."""
+    notes = []
+    if len(found) + 1 > len(parts):
+        rows = parts["train"].rows
+        again = len(rows) - len({text for text, _ in rows})
+        notes += [f"{again} texts stand in the training texts again; those alike are kept in one part"] if again else []
+    known = {text for text, _ in train}
+    for part in parts:
+        count = 0 if part == "train" else sum(text in known for text, _ in found[part])
+        notes += [f"{count} {part} texts are training texts, too"] if count else []
+    return notes
+
+
+def _chosen_together(rows: Sequence[Labelled], order: Sequence[int]) -> set[int]:
+    """Which texts are split off, as `_chosen`, those that are the same together; of each class some are left.
+
+    Example:
+        >>> sorted(_chosen_together([("a", "x"), *[(f"{n}", "x") for n in range(5)], ("a", "x")], range(7)))
+        [0, 6]
+    """
+    alike: dict[str, list[int]] = {}
+    for i, (text, _) in enumerate(rows):
+        alike.setdefault(text, []).append(i)
+    firsts = [i for i in order if alike[rows[i][0]][0] == i]  # a text has the place of one row, however often it stands
+    weights = {i: len(alike[rows[i][0]]) for i in firsts}
+    chosen = {i for first in _chosen([label for _, label in rows], firsts, weights) for i in alike[rows[first][0]]}
+    left = {label for i, (_, label) in enumerate(rows) if i not in chosen}
+    lost = {text for text, label in rows if label not in left}  # a text may have several classes
+    return {i for i in chosen if rows[i][0] not in lost}
+
+
+def _chosen(labels: Sequence[str], order: Sequence[int], weights: Mapping[int, int] | None = None) -> set[int]:
     """Which texts are split off: of each class its share, of those that are too small for one text a share together.
 
     Args:
         labels: of all texts.
-        order: of the texts; the first of a class are taken.
+        order: of the texts; the first of a class are taken, but for those that are more than is left of its share.
+        weights: rows that a text stands for; one if not given.
 
     Example:
         >>> len(_chosen(["a"] * 20 + ["b", "b", "c", "c", "d", "d", "e", "e"], range(28)))
         4
+        >>> sorted(_chosen(["a"] * 20, range(20), {0: 9} | dict.fromkeys(range(1, 20), 1)))
+        [1, 2, 3]
     """
     members: dict[str, list[int]] = {}
     for i in order:
         members.setdefault(labels[i], []).append(i)
-    sizes = {label: round(_HELD_OUT * len(rows)) for label, rows in members.items()}
+    weigh = {i: 1 if weights is None else weights[i] for i in order}
+    counts = {label: sum(weigh[i] for i in rows) for label, rows in members.items()}
+    sizes = {label: round(_HELD_OUT * count) for label, count in counts.items()}
     small = [label for label, rows in members.items() if len(rows) > 1 and not sizes[label]]
-    share = round(_HELD_OUT * sum(len(members[label]) for label in small))
+    share = round(_HELD_OUT * sum(counts[label] for label in small))
     sizes |= dict.fromkeys(small[:share], 1)
-    return {i for label, rows in members.items() for i in rows[: sizes[label]]}
+    chosen: set[int] = set()
+    for label, rows in members.items():
+        left = sizes[label]
+        for i in rows:
+            if weigh[i] <= left:
+                chosen.add(i)
+                left -= weigh[i]
+    return chosen

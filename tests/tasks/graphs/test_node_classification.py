@@ -12,15 +12,17 @@ import torch
 
 from netwright import nn
 from netwright.errors import CapabilityError, DataError, SpecError
-from netwright.evaluation.trainer import TrainingEvaluator
+from netwright.evaluation.trainer import TrainingEvaluator, scored_at_once
+from netwright.export import Card, export_network
 from netwright.export.runtimes import nodes as runtime
 from netwright.spec import SearchSpec
+from netwright.study.delivery import scores_of
 from netwright.study.setup import first_plan
 from netwright.supernet.differentiable.of_task import search_task
 from netwright.supernet.differentiable.options import Options
 from netwright.tasks import load_task
-from netwright.tasks.graphs.task import macro_f1
-from netwright.types import Fidelity
+from netwright.tasks.graphs.task import NodeClassification, macro_f1
+from netwright.types import Architecture, Fidelity
 
 
 def ring(count: int = 24) -> dict[str, Any]:
@@ -272,3 +274,129 @@ def test_differentiable_methods_are_refused(tmp_path: Path) -> None:
     task = load(tmp_path)
     with pytest.raises(CapabilityError, match="differentiable methods know no networks"):
         search_task(task, task.default_space(), "darts", Options(), budget_s=1.0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["001", "1"], ("001", "1")),
+        (["2", "10"], ("2", "10")),
+        (["2.0", "10"], ("2", "10")),
+        (["0.5", "0.25"], ("0.25", "0.5")),
+    ],
+)
+def test_labels_that_differ_are_different_classes(tmp_path: Path, labels: list[str], names: tuple[str, ...]) -> None:
+    """Of tables and of arrays of texts: only whole numbers that are written as such are numbers."""
+    cells = [labels[n % 2] for n in range(24)]
+    text = "".join(f"{n},{cell}\n" for n, cell in enumerate(cells))
+    assert load_task("node-classification", a_folder(tmp_path, labels=text, split="")).class_names == names
+    parts = {"train_idx": None, "val_idx": None, "test_idx": None}
+    for array in (np.array(cells), np.array(cells, dtype=np.bytes_)):
+        assert load(tmp_path, {"y": array, **parts}).class_names == names
+
+
+def test_labels_that_are_no_whole_numbers_are_refused(tmp_path: Path) -> None:
+    """Floats are read where they are whole, and NaN is no class."""
+    halves = np.where(np.arange(24) < 12, 0.25, 0.75)
+    with pytest.raises(DataError, match=r"ring\.npz: y\[0\]: the class 0\.25 is no whole number \(24 such nodes\)"):
+        load(tmp_path, {"y": halves})
+    known = ring()["y"].astype(np.float64)
+    spare = int(ring()["test_idx"][0])
+    known[spare] = np.nan
+    task = load(tmp_path, {"y": known, "test_idx": ring()["test_idx"][1:]})
+    assert task.class_names == ("0", "1")
+    assert task.graph.labels[spare] == -1
+
+
+def test_a_class_that_is_called_none_is_told(tmp_path: Path) -> None:
+    """Nodes without a class are many as a rule; a class that is taken for none is to be seen."""
+    labels = "".join(f"{n},{'none' if n % 3 == 0 else 'ab'[n % 2]}\n" for n in range(24))
+    notes = load_task("node-classification", a_folder(tmp_path, labels=labels, split="")).notes
+    assert "labels.csv: 8 node(s) whose class is written 'none' count as nodes without a class" in notes
+
+
+@pytest.mark.parametrize("name", ["", "node", "id"])
+def test_an_index_is_no_feature(tmp_path: Path, name: str) -> None:
+    """A column that counts the nodes is left out and told; in another order than the lines it is refused."""
+    rows = [",".join(map(str, row)) for row in ring()["x"]]
+    head = f"{name},a,b,c\n"
+    indexed = head + "\n".join(f"{n},{row}" for n, row in enumerate(rows))
+    task = load_task("node-classification", a_folder(tmp_path, features=indexed))
+    assert task.graph.features.count == 3
+    assert sum("only counts the rows" in note for note in task.notes) == 1
+    turned = head + "\n".join(f"{23 - n},{row}" for n, row in enumerate(rows))
+    with pytest.raises(DataError, match=r"features\.csv: column .* counts the rows in another order"):
+        load_task("node-classification", a_folder(tmp_path, features=turned))
+
+
+def test_a_frame_without_names_has_no_line_of_features_more(tmp_path: Path) -> None:
+    """As pandas writes it: an index, and columns 0, 1, 2."""
+    rows = "\n".join(f"{n},{','.join(map(str, row))}" for n, row in enumerate(ring()["x"]))
+    task = load_task("node-classification", a_folder(tmp_path, features=",0,1,2\n" + rows))
+    assert (task.graph.num_nodes, task.graph.features.count) == (24, 3)
+
+
+def test_a_graph_is_written_with_what_is_delivered_alone(tmp_path: Path) -> None:
+    """Files of trials hold what was learned; scores, checkpoints and exported files are those of the whole network."""
+    from safetensors.torch import load_file
+
+    task = load(tmp_path)
+    space, architecture = task.default_space(), task.references()[1].architecture
+    evaluator = TrainingEvaluator(task, space, work_dir=tmp_path / "work")
+    found = evaluator(architecture, fidelity=Fidelity(epochs=60), seed=0)
+    path = evaluator.weights_path(architecture, Fidelity(epochs=60), 0)
+    term = task.network(space, architecture)
+    model = nn.build(term, input_shape=(1,), input_dtype="int64", seed=0)
+    assert sorted(load_file(path)) == sorted(name for name, _ in model.named_parameters())
+    assert scores_of(term, path, task, task.validation())["accuracy"] == found["accuracy"]
+    checkpoints = evaluator.checkpoint_files(architecture, Fidelity(epochs=60), 0)
+    assert [name for file in checkpoints for name in load_file(file) if "edges" in name] == []
+    longer = evaluator(architecture, fidelity=Fidelity(epochs=90), seed=0)
+    plain = TrainingEvaluator(task, space, work_dir=tmp_path / "other")
+    whole = plain(architecture, fidelity=Fidelity(epochs=90), seed=0)
+    assert {n: v for n, v in longer.items() if n != "train_time_s"} == {
+        n: v for n, v in whole.items() if n != "train_time_s"
+    }
+    card = Card("node-classification", {"validation_accuracy": found["accuracy"]}, dict(architecture))
+    out = export_network(
+        term,
+        path,
+        info=task.export_info(),
+        out=tmp_path / "out",
+        card=card,
+        onnx=False,
+        examples={"validation": task.validation()},
+    )
+    assert sorted(load_file(out / "weights.safetensors")) == sorted(model.state_dict())
+
+
+def test_all_nodes_are_scored_in_one_pass(tmp_path: Path) -> None:
+    """Since each pass computes all of them."""
+    assert scored_at_once(load(tmp_path)) == 24
+
+
+def deep_point(task: NodeClassification) -> Architecture:
+    """GCNII with eight layers."""
+    deep = {"join": "deep", "deep.layers": 8, "deep.restart": 0.1}
+    return task.default_space().architecture({**task.references()[0].architecture, **deep}, drop_inactive=True)
+
+
+def test_a_deep_network_is_a_point_of_the_space(tmp_path: Path) -> None:
+    """It learns the halves."""
+    task = load(tmp_path)
+    evaluator = TrainingEvaluator(task, task.default_space(), work_dir=tmp_path / "work")
+    assert evaluator(deep_point(task), fidelity=Fidelity(epochs=40), seed=0)["accuracy"] > 0.8
+
+
+@pytest.mark.slow
+def test_a_deep_network_is_written_in_onnx(tmp_path: Path) -> None:
+    """Exported, and compared on all validation nodes in one pass."""
+    pytest.importorskip("onnxruntime")
+    task = load(tmp_path)
+    point = deep_point(task)
+    term = task.network(task.default_space(), point)
+    weights = nn.build(term, input_shape=(1,), input_dtype="int64", seed=0).state_dict()
+    card = Card(task.name, {}, dict(point))
+    examples = {"validation": task.validation()}
+    out = export_network(term, weights, info=task.export_info(), out=tmp_path / "out", card=card, examples=examples)
+    assert (out / "model.onnx").is_file()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from netwright.errors import DataError
 from netwright.tasks.series import SeriesForecasting
@@ -116,18 +118,24 @@ def test_too_many_gaps_are_refused() -> None:
 
 
 def test_windows_that_would_fill_the_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of all three parts, before any is cut."""
+    """Before any is cut: of all three parts where gaps lie between those to train on, else these take none."""
     values = np.zeros((2, 1000), np.float32)
     values[0] = np.arange(1000)
+    whole = Timeline("t", ("a", "b"), values.copy(), 1, ())
+    values[0, 500] = np.nan
     line = Timeline("t", ("a", "b"), values, 1, ())
-    counts = (686, 96, 196)
+    counts = (681, 96, 196)
     needed = 4 * (sum(counts) * (20 + 5) + (96 + 196) * 5)
     monkeypatch.setattr(os, "sysconf", lambda name: 2 if name == "SC_PAGE_SIZE" else 2 * needed)
     found = cut(line, 5, 10, 1, SHARES)
     assert counts == tuple(len(part[1]) for part in (found.train, found.validation, found.test))
     monkeypatch.setattr(os, "sysconf", lambda name: 2 if name == "SC_PAGE_SIZE" else 2 * needed - 1)
-    with pytest.raises(DataError, match=r"t: 978 windows of 2 channels x 10 steps.*GiB.*give a shorter window"):
+    with pytest.raises(DataError, match=r"t: 973 windows of 2 channels x 10 steps.*GiB.*give a shorter window"):
         cut(line, 5, 10, 1, SHARES)
+    assert len(cut(whole, 5, 10, 1, SHARES).train[1]) == 686
+    monkeypatch.setattr(os, "sysconf", lambda name: 2 if name == "SC_PAGE_SIZE" else 2 * (96 + 196) * 4 * 30 - 1)
+    with pytest.raises(DataError, match=r"t: 292 windows of 2 channels x 10 steps.*GiB.*give a shorter window"):
+        cut(whole, 5, 10, 1, SHARES)
 
 
 def test_moments_are_exact_and_copy_nothing_large() -> None:
@@ -149,3 +157,22 @@ def test_an_index_as_pandas_writes_it_is_no_channel(tmp_path: Path) -> None:
     line = read_timeline(tmp_path / "a.csv")
     assert line.names == ("load",)
     assert line.notes == ("the first column of a.csv has no name, only counts the rows, and is left out",)
+
+
+def test_windows_without_gaps_are_views(tmp_path: Path) -> None:
+    """They take no memory, and are what copies are, to the last bit: values, moments and fingerprint."""
+    rows = [f"{t % 13}.{t % 7},{t % 5}" for t in range(400)]
+    (tmp_path / "a.csv").write_text("\n".join(["load,temp", *rows]) + "\n", encoding="utf-8")
+    task = SeriesForecasting.load(tmp_path / "a.csv", horizon=3, window=40)
+    inputs, _ = task.train()
+    series = read_timeline(tmp_path / "a.csv").values
+    assert np.shares_memory(inputs[0], inputs[1])
+    assert np.array_equal(inputs, np.stack([series[:, at - 40 : at] for at in range(40, 40 + len(inputs))]))
+    copied = cut(Timeline("a", ("load", "temp"), series, 2, ()), 3, 40, 0, SHARES)
+    for name in ("train", "validation", "test"):
+        pair = tuple(np.ascontiguousarray(array) for array in getattr(copied, name))
+        copied = replace(copied, **{name: pair})
+    same = SeriesForecasting(copied, ("load", "temp"), data_name="a")
+    assert (same.mean, same.std) == (task.mean, task.std)
+    assert same.fingerprint() == task.fingerprint() == super(SeriesForecasting, same)._fingerprint
+    assert task.to_input(torch.from_numpy(np.array(inputs[5:9]))).is_contiguous()

@@ -16,8 +16,9 @@ from netwright import nn
 from netwright.errors import BuildError, DataError, SpecError
 from netwright.space import OpTerm
 from netwright.tasks import load_task
+from netwright.tasks.batch_size import fitting_batch_size
 from netwright.tasks.series import SeriesClassification, SeriesForecasting
-from netwright.tasks.series.reading import Timeline
+from netwright.tasks.series.reading import Timeline, read_timeline
 from netwright.tasks.series.windows import cut, found_season, naive_forecast
 
 
@@ -217,3 +218,119 @@ def test_a_forecast_from_data_to_file(tmp_path: Path) -> None:
     assert all(25 < float(value) < 75 for value in lines[1:])
     (tmp_path / "b.csv").write_text("load\n1\n", encoding="utf-8")
     assert "lacks the column(s) 'temp'" in run_model(out / "best", tmp_path / "b.csv", tmp_path).stderr
+
+
+def of_labels(path: Path, labels: list[str]) -> SeriesClassification:
+    """Lines of these labels, three each, and six values."""
+    lines = [f"{label},{n},1,2,{n + i},3,4" for i in range(3) for n, label in enumerate(labels)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return SeriesClassification.load(path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["007", "7", "010"], ("007", "010", "7")),
+        (["10", "9", "-1"], ("-1", "9", "10")),
+        (["1.0000000e+00", "2.0000000e+00"], ("1", "2")),
+        (["1", "0.5"], ("0.5", "1")),
+        (["none", "some"], ("none", "some")),
+    ],
+)
+def test_labels_that_differ_are_different_classes(tmp_path: Path, labels: list[str], names: tuple[str, ...]) -> None:
+    """Only whole numbers that are written as such are numbers; a word such as none is a class among words."""
+    assert of_labels(tmp_path / "a.csv", labels).class_names == names
+
+
+def test_a_label_that_is_missing_is_refused(tmp_path: Path) -> None:
+    """Nothing among words, and any word for it among numbers."""
+    for labels in (["a", "b", ""], ["1", "2", "NaN"]):
+        with pytest.raises(DataError, match=r"a\.csv, line 3: no class"):
+            of_labels(tmp_path / "a.csv", labels)
+
+
+def test_parts_agree_on_what_labels_are(tmp_path: Path) -> None:
+    """Numbers where all are, in whichever way they are written."""
+    for name, labels in (("train.csv", ["1", "2"]), ("test.csv", ["1.0", "2.0"])):
+        of_labels(tmp_path / name, labels)
+    assert SeriesClassification.load(tmp_path).test()[1].tolist() == [0, 1] * 3
+    of_labels(tmp_path / "train.csv", ["01", "1"])
+    with pytest.raises(DataError, match=r"1 label\(s\) that the training part does not have: '2'"):
+        SeriesClassification.load(tmp_path)
+
+
+def timeline(path: Path, head: str, rows: list[str], targets: str = "") -> Timeline:
+    path.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    return read_timeline(path, targets)
+
+
+@pytest.mark.parametrize(
+    ("name", "times"),
+    [
+        ("timestamp", [1_700_000_000 + 3600 * t for t in range(40)]),
+        ("Time", [t**2 for t in range(40)]),
+        ("hours", [0.1 * t for t in range(40)]),
+        ("id", list(range(1, 41))),
+    ],
+)
+def test_a_column_that_tells_the_time_is_no_channel(tmp_path: Path, name: str, times: list[float]) -> None:
+    """It rises by equal steps, or has such a name and rises; where it is named it is told in advance."""
+    rows = [f"2020-{t},{time},{t % 7}" for t, time in enumerate(times)]
+    line = timeline(tmp_path / "a.csv", f"date,{name},load", rows)
+    assert line.names == ("load",)
+    assert sum(f"'{name}'" in note for note in line.notes) == 1
+    assert timeline(tmp_path / "a.csv", f"date,{name},load", rows, name).names == (name, "load")
+    with pytest.raises(DataError, match=r"a\.csv has no column to forecast: .*name one \(targets\)"):
+        timeline(tmp_path / "a.csv", f"date,{name}", [row.rpartition(",")[0] for row in rows])
+
+
+def test_what_rises_unevenly_is_a_channel(tmp_path: Path) -> None:
+    """A meter, such as of a counter; what is missing changes nothing."""
+    rows = [f"{'' if t == 5 else t**2},{'' if t == 5 else 3 * t},{t % 7}" for t in range(40)]
+    assert timeline(tmp_path / "a.csv", "meter,place,load", rows).names == ("meter", "load")
+
+
+@pytest.mark.parametrize(
+    ("name", "times"),
+    [
+        ("day", [f"2024-01-{31 - t:02d}" for t in range(30)]),
+        ("at", [f"2024-01-{31 - t // 2:02d} 12:00" for t in range(30)]),
+        ("timestamp", [1_700_000_000 - 3600 * t for t in range(30)]),
+        ("time", [(30 - t) ** 2 for t in range(30)]),
+    ],
+)
+def test_the_newest_row_first_is_refused(tmp_path: Path, name: str, times: list[object]) -> None:
+    """With the cure; the same rows turned around are read."""
+    rows = [f"{time},{t % 7}" for t, time in enumerate(times)]
+    with pytest.raises(DataError, match=rf"a\.csv: column '{name}' falls .* the newest row comes first; sort the rows"):
+        timeline(tmp_path / "a.csv", f"{name},load", rows)
+    assert timeline(tmp_path / "a.csv", f"{name},load", rows[::-1]).names == ("load",)
+
+
+@pytest.mark.parametrize("places", [[29 - t for t in range(30)], [t * 7 % 30 for t in range(30)]])
+def test_an_index_in_another_order_is_refused(tmp_path: Path, places: list[int]) -> None:
+    """Rows of a forecast have an order, which it contradicts."""
+    rows = [f"{place},{t % 7}" for t, place in enumerate(places)]
+    with pytest.raises(DataError, match=r"a\.csv: column 'column1' counts the rows in another order.*sort the rows"):
+        timeline(tmp_path / "a.csv", ",load", rows)
+
+
+def test_small_steps_are_made_in_one_part(tmp_path: Path) -> None:
+    """Batches of less than 64; few series are passed over more often, and compared after 150 steps at least."""
+    x, y = waves(40)
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_val=x[:9], y_val=y[:9], x_test=x[:9], y_test=y[:9])
+    few = SeriesClassification.load(tmp_path / "a.npz")
+    assert (few.recipe()["shards"], fitting_batch_size(len(few.train()[1]))) == (1, 16)
+    assert (few.full_epochs, few.least_epochs) == (600, 60)
+    many = SeriesForecasting.load(line(tmp_path / "a.csv", 6000), horizon=6)
+    assert (many.recipe()["shards"], fitting_batch_size(len(many.train()[1]))) == (2, 128)
+    assert many.full_epochs == 60
+
+
+def test_a_window_shows_a_whole_season(tmp_path: Path) -> None:
+    """Four horizons if nothing is said, or a season and a horizon, unless that is half of the training part."""
+    path = line(tmp_path / "a.csv")
+    for horizon, season, window in ((1, 0, 13), (6, 0, 24), (2, 40, 42), (2, 89, 91), (2, 90, 8), (3, 1, 12)):
+        task = SeriesForecasting.load(path, targets="load", horizon=horizon, season=season)
+        assert (task.input_shape, task.windows.season) == ((2, window), season or 12)
+    assert SeriesForecasting.load(path, horizon=1, window=5).input_shape == (2, 5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import wave
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from speech_files import RATE, arrays, manifest, texts, tone, write_rows, write_
 from netwright.errors import DataError, SpecError
 from netwright.tasks import load_task
 from netwright.tasks.speech_recognition import SpeechRecognition
-from netwright.tasks.speech_recognition.audio import read_sound
+from netwright.tasks.speech_recognition.audio import Sound, read_sound
 from netwright.tasks.speech_recognition.ctc import COUNT, FRAMES, UNITS
 from netwright.tasks.speech_recognition.features import ZERO_CODE
+from netwright.tasks.speech_recognition.recordings import Recording
+from netwright.tasks.speech_recognition.splitting import split_recordings
 from netwright.tasks.speech_recognition.units import UNKNOWN, Units
 from netwright.types import Architecture
 
@@ -81,6 +84,104 @@ def test_flac_and_floating_point_wav_are_read_by_soundfile(tmp_path: Path) -> No
     assert np.abs(floating.samples - sound / 32768).max() < 1e-6
 
 
+def _tabbed(folder: Path, said: list[str]) -> Path:
+    """A manifest as Common Voice has it: tabs, the files in ``clips``, no quotes around sentences."""
+    manifest(folder)
+    (folder / "clips").mkdir()
+    lines = ["client_id\tpath\tsentence\tup_votes"]
+    for number, text in enumerate(said):
+        (folder / f"{number}.wav").rename(folder / "clips" / f"{number}.wav")
+        lines.append(f"id{number % 5}\t{number}.wav\t{text}\t2")
+    (folder / "validated.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder / "validated.tsv"
+
+
+def test_a_table_of_common_voice_is_read(tmp_path: Path) -> None:
+    """Quotes are signs of a sentence where they do not pair, which is told; ``client_id`` is the speaker."""
+    said = texts(30)
+    said[3] = f'"{said[3]}," a'
+    said[7] = f'"{said[7]}'
+    task = SpeechRecognition.load(_tabbed(tmp_path, said))
+    assert any("quotes are read as signs of the text" in note for note in task.notes)
+    assert any("by speaker" in note for note in task.notes)
+    parts = (task.train(), task.validation(), task.test())
+    found = [task.units.decode(row[UNITS : UNITS + row[COUNT]]) for _, rows in parts for row in rows.tolist()]
+    assert sorted(found) == sorted(said)
+
+
+def test_a_tabbed_table_may_be_named_in_capitals(tmp_path: Path) -> None:
+    """Tabs are what parts its cells."""
+    path = _tabbed(tmp_path, texts(30))
+    path.rename(tmp_path / "VALIDATED.TSV")
+    assert len(SpeechRecognition.load(tmp_path / "VALIDATED.TSV").train()[1]) > 10
+
+
+def test_a_row_of_a_tabbed_table_is_named_by_its_line(tmp_path: Path) -> None:
+    """As that of a .csv file."""
+    path = _tabbed(tmp_path, texts(30))
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:4], "id1\t3.wav", *lines[5:]]))
+    with pytest.raises(DataError, match=r"validated\.tsv:5: has another number of values than the 4 columns"):
+        SpeechRecognition.load(path)
+
+
+@pytest.mark.parametrize("says", ["unknown format: 3", "unknown extended format"])
+def test_what_newer_versions_say_of_floating_point_wav(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str
+) -> None:
+    """Such files, in the extensible form too, are read by soundfile."""
+    soundfile = pytest.importorskip("soundfile")
+    sound = np.linspace(-0.5, 0.5, 400, dtype=np.float32)
+    soundfile.write(tmp_path / "x.wav", sound, RATE, subtype="FLOAT", format="WAVEX")
+
+    def refuses(*_: object) -> None:
+        raise wave.Error(says)
+
+    monkeypatch.setattr(wave, "open", refuses)
+    assert np.abs(read_sound(tmp_path / "x.wav", "here").samples - sound).max() < 1e-6
+
+
+def _spoken(counts: dict[str, int]) -> list[Recording]:
+    """Recordings of some speakers; nothing of them is read."""
+    return [
+        Recording(f"{who} {n}", "a", 8000, RATE, lambda: Sound(np.zeros(1, np.float32), RATE), speaker=who)
+        for who, count in counts.items()
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_parts_have_their_shares_of_recordings_whoever_speaks(seed: int) -> None:
+    """One that speaks nearly always is trained on; many speakers are drawn until a part is large enough."""
+    parts, _ = split_recordings(_spoken({"much": 900, **{f"s{n}": 10 + n for n in range(9)}}), seed)
+    assert {r.speaker for r in parts["train"]} == {"much"}
+    assert len({r.speaker for r in parts["test"]}) == 8  # all but two, which are left for the other parts
+    even = _spoken({f"s{n}": 5 + n % 7 for n in range(40)})
+    parts, _ = split_recordings(even, seed)
+    assert len(parts["test"]) / len(even) == pytest.approx(0.2, abs=0.02)
+    assert len(parts["validation"]) / len(even) == pytest.approx(0.12, abs=0.02)
+    assert parts["test"] == split_recordings(even, seed + 1)[0]["test"]
+
+
+@pytest.mark.parametrize("counts", [(10, 10, 10), (200, 5, 5), (5, 60, 40)])
+def test_of_three_speakers_each_part_has_one(counts: tuple[int, int, int]) -> None:
+    """The one with most recordings is trained on, where one has most."""
+    parts, notes = split_recordings(_spoken(dict(zip("abc", counts, strict=True))), 0)
+    speakers = {name: {r.speaker for r in part} for name, part in parts.items()}
+    assert sorted(len(found) for found in speakers.values()) == [1, 1, 1]
+    assert len(set().union(*speakers.values())) == 3
+    if max(counts) > min(counts):
+        assert speakers["train"] == {"abc"[counts.index(max(counts))]}
+    assert sum("by speaker" in note for note in notes) == 2
+
+
+def test_two_speakers_are_in_all_parts() -> None:
+    """There is none to spare; that is told."""
+    parts, notes = split_recordings(_spoken({"a": 30, "b": 30}), 0)
+    assert all(len({r.speaker for r in part}) == 2 for part in parts.values())
+    assert "2 speakers are in the training and in the test part" in notes
+
+
 def test_speakers_are_kept_apart_where_nothing_is_split(tmp_path: Path) -> None:
     """Without a column of splits, no speaker is in two parts."""
     path = manifest(tmp_path)
@@ -110,6 +211,19 @@ def test_units_are_learned_and_give_the_text_back(tmp_path: Path, units: str, co
     task = load_task("speech-recognition", arrays(tmp_path / "a.npz"), units=units, vocabulary=11)
     assert len(task.units) - 1 == count  # type: ignore[attr-defined]
     assert task.units.decode(task.units.encode("ab ca")) == "ab ca"  # type: ignore[attr-defined]
+
+
+def test_units_are_words_where_these_are_few_and_each_is_said_often(tmp_path: Path) -> None:
+    """Else characters; what is chosen is told, and can be said by a person."""
+    many = load_task("speech-recognition", arrays(tmp_path / "a.npz", 300))
+    assert many.units.kind == "words"  # type: ignore[attr-defined]
+    assert any("words are the units, since the training transcripts have 9 words" in n for n in many.notes)  # type: ignore[attr-defined]
+    few = load_task("speech-recognition", arrays(tmp_path / "b.npz", 60))
+    assert few.units.kind == "characters"  # type: ignore[attr-defined]
+    assert Units.learn("auto", ["one two"] * 20).kind == "words"
+    assert Units.learn("auto", ["one two"] * 20 + ["three"] * 19).kind == "characters"
+    assert Units.learn("auto", [f"w{n}" for n in range(201)] * 20).kind == "characters"
+    assert Units.learn("auto", []).kind == "characters"
 
 
 def test_what_only_the_test_part_has_counts_as_a_mistake(tmp_path: Path) -> None:
@@ -322,7 +436,7 @@ def test_a_transcript_longer_than_its_audio_is_left_out_and_counted(tmp_path: Pa
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"units": "sounds"}, "units must be one of characters, words, subwords"),
+        ({"units": "sounds"}, "units must be one of auto, characters, words, subwords"),
         ({"stride": 3}, "stride must be 1, 2, 4 or 8"),
         ({"beam": 0}, "beam must be a whole number"),
         ({"mels": 1}, "mels must be 4 to"),

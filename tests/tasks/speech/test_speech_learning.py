@@ -56,6 +56,50 @@ def test_the_exported_beam_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         assert speech.beam(logs.tolist()) == beam(logs, 8)
 
 
+class _Said(torch.nn.Module):
+    """Stands for a network: the same logits for every recording, which the two decoders read in two ways."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.frame = torch.nn.Parameter(torch.full(shape, -9.0))
+        with torch.no_grad():
+            self.frame[:2, 0] = math.log(0.4)
+            self.frame[:2, 1], self.frame[:2, 2] = math.log(0.35), math.log(0.25)
+            self.frame[2:, 0] = 9.0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.frame.expand(len(x), *self.frame.shape)
+
+
+def test_networks_are_compared_greedily_and_the_best_is_measured_by_its_beam(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wide beam costs the search nothing; at the end it reads the test part as it was read before."""
+    plain, wide = (SpeechRecognition.load(manifest(tmp_path / f"{n}"), beam=beam) for n, beam in enumerate((1, 8)))
+    network = _Said(wide.output_shape)
+    x, rows = wide.validation()
+    answers = [(network(torch.from_numpy(x)).detach(), torch.from_numpy(rows))]
+    assert wide.scores(answers) == plain.scores(answers)
+    assert plain.final_scores(network, "test") == {}
+    assert wide.transcribe(answers[0][0][:1], torch.tensor([40]), 8) == ["a"]
+    assert wide.transcribe(answers[0][0][:1], torch.tensor([40])) == [""]
+    wide.test()
+    monkeypatch.setattr(wide, "_test", pytest.fail)
+    found = wide.final_scores(network, "test")
+    assert set(found) == {"beam_wer", "beam_cer"}
+    assert found["beam_cer"] < 1 == wide.scores(answers)["cer"]
+    assert wide.test_reads == 1
+    assert plain.final_examples == 0
+    assert wide.final_examples > 5
+
+
+def test_the_lowest_rung_makes_three_hundred_steps(tmp_path: Path) -> None:
+    """Or all that a full training makes."""
+    task = SpeechRecognition.load(arrays(tmp_path / "a.npz"))
+    steps = len(task.train()[1]) // int(str(task.recipe()["batch_size"]))
+    assert task.least_epochs * steps == pytest.approx(300, rel=0.01)
+
+
 def test_padding_does_not_count_in_the_loss() -> None:
     """What stands behind the frames of a recording changes nothing, and what stands before does."""
     rows = torch.tensor([[10, 2, 1, 2], [16, 1, 2, -1]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from netwright.errors import DataError, SpecError
 from netwright.tasks import load_task
 from netwright.tasks.tabular import TabularClassification, TabularRegression
+from netwright.tasks.tabular.dates import days_of
 from netwright.tasks.tabular.encoding import Encoding, EncodingOptions
 from netwright.tasks.tabular.reading import Table, looks_like_names, read_table
 
@@ -131,6 +133,8 @@ def test_huge_cardinalities_keep_the_frequent() -> None:
         (["cook", "NA"], [["smith", "3"]], False),
         (["kind", "NA"], [["u", "w"], ["x", "y"]], False),
         (["kind", ""], [["u", "1"], ["x", "2"]], False),
+        (["", "0", "1"], [["0", "3", "x"], ["1", "4", "y"]], True),
+        (["", "0", "1"], [["a", "3", "x"], ["b", "4", "y"]], False),
     ],
 )
 def test_names_are_told_from_rows(first: list[str], rest: list[list[str]], expected: bool) -> None:
@@ -232,3 +236,134 @@ def test_data_frames_and_parquet_say_what_files_say(tmp_path: Path) -> None:
     assert np.array_equal(from_csv.train()[0], from_frame.train()[0])
     assert np.array_equal(from_csv.train()[0], from_parquet.train()[0])
     assert from_csv.fingerprint() == from_parquet.fingerprint()
+
+
+@pytest.mark.parametrize("word", ["none", "NA", "null", "?", "None", "nan"])
+def test_a_class_may_be_called_as_a_missing_value(tmp_path: Path, word: str) -> None:
+    """Among texts, where it stands three times; an empty cell, and a word that stands there less often, is missing."""
+    rows = [f"{i},{'mild' if i % 3 else word}" for i in range(60)]
+    task = TabularClassification.load(write(tmp_path / "a.csv", [*rows, "1,", "2,n/a", "3,n/a"], "x,label"))
+    assert sorted(["mild", word]) == list(task.class_names)
+    parts = (task.train(), task.validation(), task.test())
+    assert sum(len(y) for _, y in parts) == 60
+    lost, told = task.notes
+    assert lost == "3 row(s) of a.csv without a target ('label') are left out"
+    assert told.startswith(f"'{word}', which stands in 20 row(s) of a.csv, counts as a class of 'label', not as a")
+
+
+def test_a_word_among_numbers_is_a_missing_value(tmp_path: Path) -> None:
+    """In a target of numbers, of either task, however often it stands there; later parts follow the training part."""
+    rows = [f"{i},{'NA' if i % 3 == 0 else i % 2}" for i in range(60)]
+    path = write(tmp_path / "a.csv", rows, "x,label")
+    assert TabularClassification.load(path).class_names == ("0", "1")
+    assert "20 row(s) of a.csv without a target ('label') are left out" in TabularRegression.load(path).notes
+    (tmp_path / "d").mkdir()
+    write(tmp_path / "d" / "train.csv", [f"{i},{'none' if i % 2 else 'some'}" for i in range(40)], "x,label")
+    write(tmp_path / "d" / "test.csv", ["1,none", "2,some", "3,NA"], "x,label")
+    assert TabularClassification.load(tmp_path / "d").test()[1].tolist() == [0, 1]
+
+
+def test_numbers_written_in_two_ways_are_one_class(tmp_path: Path) -> None:
+    """1 and 1.0, in a part or between parts; 7 and 007 are two."""
+    (tmp_path / "d").mkdir()
+    train = write(tmp_path / "d" / "train.csv", [f"{i},{i % 2}{'.0' if i % 3 else ''}" for i in range(60)], "x,label")
+    write(tmp_path / "d" / "test.csv", ["1,1.00", "2,0"], "x,label")
+    task = TabularClassification.load(tmp_path / "d")
+    assert task.class_names == ("0", "1")
+    assert task.test()[1].tolist() == [1, 0]
+    assert any(note.startswith("train.csv: classes that are one number in several ways") for note in task.notes)
+    write(train, [f"{i},{'007' if i % 2 else '7'}" for i in range(60)], "x,label")
+    assert TabularClassification.load(train).class_names == ("007", "7")
+
+
+@pytest.mark.parametrize(
+    ("cell", "days"),
+    [
+        ("2024-03-01", 19783.0),
+        ("2024-03-01T06:00", 19783.25),
+        ("2024-03-01 06:00:00.5Z", 19783.25 + 0.5 / 86400),
+        ("2024-03-01T06:00:00-02:30", 19783.25 + 2.5 / 24),
+        ("2024-03-01T06:00+0230", 19783.25 - 2.5 / 24),
+        ("1969-12-31", -1.0),
+    ],
+)
+def test_dates_are_days(cell: str, days: float) -> None:
+    """ISO dates and times, with an offset or without."""
+    assert days == pytest.approx(days_of(cell), abs=1e-9)
+
+
+@pytest.mark.parametrize("cell", ["2024-02-30", "2024-3-1", "1.3.2024", "2024-03-01 24:00", "20240301", "", "2024-03"])
+def test_what_is_no_date_is_none(cell: str) -> None:
+    """Other forms, and days that there are not."""
+    assert np.isnan(days_of(cell))
+
+
+def test_a_column_of_dates_is_a_number(tmp_path: Path) -> None:
+    """Where 98 % of its cells are, with a note; else, or where it is asked for, categories as ever."""
+    days = [f"2024-{1 + i // 28 % 12:02d}-{1 + i % 28:02d}" for i in range(120)]
+    rows = [f"{day},{i % 7},{'late' if i > 60 else 'early'}" for i, day in enumerate(days)]
+    task = TabularClassification.load(write(tmp_path / "a.csv", [*rows, "soon,1,late", ",2,late"], "day,x,label"))
+    encoding = task.rows.encoding
+    assert [(column.name, column.dates) for column in encoding.numbers] == [("day", True), ("x", False)]
+    assert "column 'day' holds dates and is read as days since the start of 1970" in task.notes
+    found = encoding.encode(Table("t", ("day", "x"), (tuple(sorted(days)), ("1",) * 120))).rows[:, 0]
+    assert (np.diff(found) >= 0).all()
+    assert found[0] < -2 < 2 < found[-1]
+    told = TabularClassification.load(tmp_path / "a.csv", categorical="day")
+    assert [column.name for column in told.rows.encoding.numbers] == ["x"]
+    mixed = [f"{'2024-03-01' if i % 2 else 'never'},{'a' if i % 3 else 'b'}" for i in range(60)]
+    assert TabularClassification.load(write(tmp_path / "b.csv", mixed, "day,label")).rows.encoding.numbers == ()
+
+
+@pytest.mark.parametrize("start", [10**17, 1_700_000_000_000_000_000])
+def test_numbers_of_many_digits_stay_apart(start: int) -> None:
+    """Identifiers, and times in nanoseconds: knots have all digits of a float64, in the constants of model.py too."""
+    step = 1000
+    cells = tuple(str(start + step * i) for i in range(400))
+    encoding = Encoding.learn(Table("t", ("x",), (cells,)), EncodingOptions())
+    assert (np.diff(encoding.encode(Table("t", ("x",), (cells,))).rows[:, 0]) > 0).mean() > 0.98
+    values = encoding.numbers[0].values
+    assert values == tuple(float(repr(value)) for value in values)
+    assert len(set(values)) == len(values)
+
+
+def test_a_target_that_float32_blurs_is_told_or_refused(tmp_path: Path) -> None:
+    """Where it merges values, by how far it moves them beside their spread."""
+    for spread, says in ((60, None), (30, "refused"), (1_000_000, "fine")):
+        rows = [f"{i},{1_700_000_000 + spread * (i * 37 % 101)}" for i in range(101)]
+        path = write(tmp_path / "a.csv", rows, "x,y")
+        if says == "refused":
+            with pytest.raises(DataError, match=r"a.csv: numbers of the target 'y' reach 1\.7e\+09.*subtract a number"):
+                TabularRegression.load(path)
+        else:
+            notes = TabularRegression.load(path).notes
+            assert any("float32 merges" in note for note in notes) == (says is None)
+
+
+def test_a_table_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its cells, before they are read."""
+    path = write(tmp_path / "a.csv", lines())
+    needed = 32 * (61 * 4 + 1)
+    monkeypatch.setattr(os, "sysconf", lambda name: 2 if name == "SC_PAGE_SIZE" else 2 * needed)
+    assert len(read_table(path)) == 60
+    monkeypatch.setattr(os, "sysconf", lambda name: 2 if name == "SC_PAGE_SIZE" else 2 * needed - 1)
+    with pytest.raises(DataError, match=r"a\.csv: 245 cells take .* GiB in memory.*leave out rows or columns"):
+        read_table(path)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_first_line_tells_the_delimiter(tmp_path: Path, end: str) -> None:
+    """Whatever ends it, and where lines are empty before it."""
+    (tmp_path / "a.csv").write_bytes(end.join(["", "a;b", "1,5;x", "2,5;y"]).encode())
+    table = read_table(tmp_path / "a.csv")
+    assert (table.names, table.columns) == (("a", "b"), (("1,5", "2,5"), ("x", "y")))
+
+
+def test_a_target_may_be_called_as_a_number(tmp_path: Path) -> None:
+    """The name comes first, then the place; a number with a zero before it is a name."""
+    rows = [f"{'a' if i % 3 else 'b'},{i},{'c' if i % 2 else 'd'}" for i in range(60)]
+    path = write(tmp_path / "a.csv", rows, "3,x,007")
+    for given, found in ((3, "3"), ("007", "007"), (1, "3"), ("-1", "007")):
+        assert TabularClassification.load(path, target=given, header="yes").rows.target == found
+    with pytest.raises(SpecError, match="column as target '002'"):
+        TabularClassification.load(path, target="002", header="yes")

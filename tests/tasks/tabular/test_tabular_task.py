@@ -12,8 +12,9 @@ import pytest
 import torch
 
 import netwright as nw
+from netwright import nn
 from netwright.errors import SpecError
-from netwright.export import examine, scoring_of
+from netwright.export import Card, examine, export_network, scoring_of
 from netwright.tasks import load_task
 from netwright.tasks.tabular import TabularClassification
 
@@ -122,6 +123,8 @@ def test_references_and_portfolio_are_points_of_the_space(tmp_path: Path) -> Non
         space = task.default_space()
         names = [reference.name for reference in task.references()]
         assert names == ["mlp", "resnet", "ft-transformer"]
+        assert {r.architecture["learning_rate"] for r in task.references()} == {task.recipe()["learning_rate"]}
+        assert ("bins" in {point.get("input") for point in task.portfolio()}) == ("a" in head)
         for architecture in (*(r.architecture for r in task.references()), *task.portfolio()):
             assert space.contains(architecture)
 
@@ -135,3 +138,22 @@ def test_options_are_checked(tmp_path: Path) -> None:
         load_task("tabular-classification", path, header="maybe")
     with pytest.raises(SpecError, match="option of the task"):
         load_task("tabular-regression", path, balanced=True)
+
+
+@pytest.mark.slow
+def test_bins_are_written_in_onnx(tmp_path: Path) -> None:
+    """A network of the portfolio, exported and compared."""
+    pytest.importorskip("onnxruntime")
+    task = load_task("tabular-classification", table(tmp_path / "a.csv"))
+    point = next(point for point in task.portfolio() if point.get("input") == "bins")
+    term = task.network(task.default_space(), point)
+    weights = nn.build(term, input_shape=task.input_shape, seed=0).state_dict()
+    out = export_network(
+        term,
+        weights,
+        info=task.export_info(),
+        out=tmp_path / "out",
+        card=Card(task.name, {}, dict(point)),
+        examples={"validation": task.validation()},
+    )
+    assert (out / "model.onnx").is_file()

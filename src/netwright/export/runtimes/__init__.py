@@ -76,7 +76,7 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
         "table": Runtime(
             "runtimes/table.py",
             "``python model.py FILE.csv`` prints what it says of each row of a table.",
-            also=("export/runtimes/delimited.py",),
+            also=("export/runtimes/delimited.py", "tasks/tabular/days.py"),
         ),
         "series": Runtime(
             "runtimes/series.py",

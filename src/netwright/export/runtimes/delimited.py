@@ -26,9 +26,11 @@ def read_cells(path: str | Path) -> Iterator[tuple[int, list[str]]]:
         text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
     except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path}: no CSV file in UTF-8: {one_line(error)}") from None
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    file = io.StringIO(text, newline="")
+    first = next((line for line in file if line.strip()), "")
+    file.seek(0)
     delimiter = max(",;\t|", key=first.count) if any(d in first for d in ",;\t|") else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
     try:
         for cells in reader:
             if len(cells) > 1 or any(map(str.strip, cells)):

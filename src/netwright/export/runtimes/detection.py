@@ -22,7 +22,7 @@ GREY: float = 114 / 255
 
 THRESHOLD, LEAST = 0.3, 0.05  # boxes that are less sure are not printed, or given by model.onnx
 OVERLAP = 0.6  # of two boxes of a class that overlap by more (intersection over union) the surer one is kept
-MOST_BEFORE, MOST_BOXES = 300, 100
+MOST_BEFORE, MOST_BOXES = 2000, 100  # boxes that suppression looks at and leaves
 
 
 def letterbox(images: torch.Tensor) -> tuple[torch.Tensor, float]:
@@ -46,23 +46,22 @@ def find(outputs: torch.Tensor, least: float) -> tuple[torch.Tensor, torch.Tenso
     sure = scores[points, labels]
     order = sure.argsort(descending=True, stable=True)[:MOST_BEFORE]
     boxes, sure, labels = outputs[points[order], :4], sure[order], labels[order]
-    kept = suppress(boxes, labels)[:MOST_BOXES]
+    kept = suppress(boxes, labels)
     return boxes[kept], sure[kept], labels[kept]
 
 
 def suppress(boxes: torch.Tensor, labels: torch.Tensor) -> list[int]:
-    """Rows that no earlier kept row of the same class overlaps; rows come the surest first."""
-    low = torch.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = torch.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    inner = (high - low).clamp(min=0).prod(-1)
+    """The first ``MOST_BOXES`` rows that no earlier kept row of the same class overlaps; they come the surest first."""
     areas = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1)
-    covers = inner >= OVERLAP * (areas[:, None] + areas[None] - inner).clamp(min=1e-9)
-    covers &= labels[:, None] == labels[None]
-    alive, kept = torch.ones(len(boxes), dtype=torch.bool), []
-    for row in range(len(boxes)):
-        if alive[row]:
-            kept.append(row)
-            alive &= ~covers[row]
+    left, kept = torch.arange(len(boxes)), list[int]()
+    while len(left) and len(kept) < MOST_BOXES:
+        row, left = left[0], left[1:]
+        kept.append(int(row))
+        low = torch.maximum(boxes[row, :2], boxes[left, :2])
+        high = torch.minimum(boxes[row, 2:], boxes[left, 2:])
+        inner = (high - low).clamp(min=0).prod(-1)
+        covered = inner >= OVERLAP * (areas[row] + areas[left] - inner).clamp(min=1e-9)
+        left = left[~(covered & (labels[left] == labels[row]))]
     return kept
 
 

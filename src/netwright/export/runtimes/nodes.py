@@ -19,6 +19,9 @@ NUM_NODES: int = 1
 # ---------------------------------------------------------------- copied where the network is asked for nodes
 
 
+AT_ONCE = NUM_NODES  # one pass over the graph answers for all nodes
+
+
 def prepare(stored: torch.Tensor) -> torch.Tensor:
     """Numbers of nodes (N, 1) as the network's input."""
     return stored.to(torch.int64)

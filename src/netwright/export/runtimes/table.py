@@ -14,12 +14,14 @@ import torch
 
 from netwright.export.runtime import load, one_line
 from netwright.export.runtimes.delimited import MISSING, plain, read_cells
+from netwright.tasks.tabular.days import days_of
 
 CLASS_NAMES: tuple[str, ...] = ()
 COLUMNS: tuple[str, ...] = ()
 TARGET: str = ""
 HEADER: bool = True
 NUMBERS: tuple[tuple[str, str, str, bool], ...] = ()
+DATES: tuple[str, ...] = ()
 CATEGORIES: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 # ---------------------------------------------------------------- copied where the network takes rows of a table
@@ -87,19 +89,21 @@ def encode(names: list[str], rows: list[list[str]], path: str | Path) -> tuple[t
     if not rows:
         raise ValueError(f"{path}: no rows")
     values, indicators, codes, notes = [], [], [], []
+    columns = list(zip(*rows, strict=True))
     for name, at, high, indicated in NUMBERS:
         knots, heights = ([float(part) for part in text.split()] for text in (at, high))
-        cells = [row[names.index(name)] for row in rows]
-        known = [number_of(cell) for cell in cells]
+        cells = columns[names.index(name)]
+        known = [days_of(cell) if name in DATES else number_of(cell) for cell in cells]
         strange = sum(math.isnan(value) and cell != "" for value, cell in zip(known, cells, strict=True))
         if strange:
-            notes.append(f"{name}: {strange} cell(s) are no numbers and count as missing")
+            what = "dates" if name in DATES else "numbers"
+            notes.append(f"{name}: {strange} cell(s) are no {what} and count as missing")
         values.append([mapped(value, knots, heights) for value in known])
         if indicated:
             indicators.append([float(math.isnan(value)) for value in known])
     for name, categories in CATEGORIES:
         places = {value: place for place, value in enumerate(categories, start=1)}
-        found = [places.get(row[names.index(name)], 0) for row in rows]
+        found = [places.get(cell, 0) for cell in columns[names.index(name)]]
         if 0 in found:
             notes.append(f"{name}: {found.count(0)} unknown or rare categories count as 'other'")
         codes.append([float(place) for place in found])

@@ -18,6 +18,7 @@ from netwright.nn.emitters import (
     convolutions,
     graphs,
     own,
+    padding,
     pooling,
     sequences,
     shapes,
@@ -76,7 +77,8 @@ def emit(
         raise BuildError(f"{path or 'root'}: not an operation without choices: {type(term).__name__}")
     if term.kind not in EMITTERS:
         raise BuildError(f"{path or 'root'}: {unknown('operation', term.kind, EMITTERS)}")
-    return EMITTERS[term.kind](Site(term, flows, _join(path, term.kind), emit_inside, tally, width, copy))
+    emitted = EMITTERS[term.kind](Site(term, flows, _join(path, term.kind), emit_inside, tally, width, copy))
+    return padding.kept(term.kind, flows[0], emitted, tally)
 
 
 def _join(path: str, kind: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from netwright.nn.code import IDENTITY, Call, Code, Lit, call, placed
+from netwright.nn.emitters.padding import FILLING, keep_padding
 from netwright.nn.site import Emitted, Flow, Site
 from netwright.types import Value
 
@@ -73,9 +74,8 @@ def activation_layer(site: Site, flow: Flow, name: str = "activation", default: 
     """Write the activation that an argument names, on ``flow``; softmax runs over the channels."""
     word = site.word(name, ACTIVATIONS, default)
     site.tally.add(values=0 if word == "identity" else flow.size)
-    if word == "softmax" and not flow.channels_last:
-        return call("nn.Softmax", dim=1)
-    return ACTIVATIONS[word]
+    code = call("nn.Softmax", dim=1) if word == "softmax" and not flow.channels_last else ACTIVATIONS[word]
+    return keep_padding(flow, code) if word in FILLING else code
 
 
 def _activation(site: Site) -> Emitted:

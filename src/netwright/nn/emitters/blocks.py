@@ -9,6 +9,7 @@ from dataclasses import replace
 from netwright.nn.code import IDENTITY, Code, Lit, call, placed, sequence
 from netwright.nn.emitters.basics import NORMS, activation_layer, drop_path_layer, linear_flow, norm_layer
 from netwright.nn.emitters.convolutions import conv_layer, plain, point, read_window
+from netwright.nn.emitters.padding import keep_padding
 from netwright.nn.site import Emitted, Flow, Site
 
 COMBINE = ("sum", "concat", "multiply", "mean")
@@ -41,7 +42,8 @@ def _stages(site: Site) -> Emitted:
 def join(site: Site, flows: list[Flow], combine: str) -> Flow:
     """What comes out when flows are combined; rejects those that do not fit together."""
     layouts: tuple[Flow, ...] = tuple(f for f in flows if f.layout) or (flows[0],)
-    first = replace(flows[0], layout=layouts[0].layout, depth=max(f.depth for f in flows))
+    padded = all(f.padded for f in flows)
+    first = replace(flows[0], layout=layouts[0].layout, depth=max(f.depth for f in flows), padded=padded)
     shapes = ", ".join(str(f.shape) for f in flows)
     if combine != "concat":
         if any(f.shape != first.shape for f in flows):
@@ -94,7 +96,7 @@ def _projection(site: Site, target: Flow) -> Emitted:
     if target.channels_last:
         ends = (Lit(flow.shape[-1], "in_features"), Lit(target.channels, "out_features"))
         linear = placed(call("nn.Linear", *ends), site.place("shortcut"))
-        return Emitted(linear, linear_flow(site, flow, target.channels))
+        return Emitted(keep_padding(flow, linear), linear_flow(site, flow, target.channels))
     dims = flow.rank - 1
     window = point(dims)
     stride = tuple(max(1, -(-a // b)) for a, b in zip(flow.spatial, target.spatial, strict=True))
@@ -107,7 +109,8 @@ def _projection(site: Site, target: Flow) -> Emitted:
         window = replace(window, stride=stride)
     conv = conv_layer(site, flow, target.channels, window, bias=False, role="shortcut")
     norm = norm_layer(site, conv.flow, "batch", role="shortcut norm")
-    return Emitted(sequence(before, conv.code, norm), conv.flow)
+    code = sequence(before, conv.code, norm)
+    return Emitted(keep_padding(site.flow, code) if site.flow.spatial == target.spatial else code, conv.flow)
 
 
 def _squeeze_excite(site: Site) -> Emitted:

@@ -25,15 +25,16 @@ def _columns(site: Site) -> tuple[int, tuple[int, ...]]:
 def _column_tokens(site: Site) -> Emitted:
     numbers, categories = _columns(site)
     features, frequencies = site.integer("features"), site.integer("frequencies", minimum=0, default=0)
-    scale = site.number("scale", 0.0, 100.0, 0.1)
-    waves = numbers * frequencies
+    scale, bins = site.number("scale", 0.0, 100.0, 0.1), site.integer("bins", minimum=0, default=0)
+    waves, pieces = numbers * frequencies, numbers * bins
     out = site.flow.reshaped((numbers + len(categories), features), "channels last", deeper=1)
     site.tally.add(
-        params=2 * numbers * features + waves + 2 * waves * features + sum(categories) * features,
-        macs=numbers * features + waves + 2 * waves * features,
-        values=out.size + 3 * waves,
+        params=2 * numbers * features + waves + (2 * waves + pieces + sum(categories)) * features,
+        macs=numbers * features + waves + (2 * waves + pieces) * features,
+        values=out.size + 3 * waves + 2 * pieces,
     )
     options: dict[str, Value] = {"frequencies": frequencies, "scale": scale} if waves else {}
+    options |= {"bins": bins} if pieces else {}
     code = call("ColumnTokens", Lit(numbers, "numbers"), Lit(categories), Lit(features, "features"), **options)
     return Emitted(placed(code, site.place("tokens")), out)
 

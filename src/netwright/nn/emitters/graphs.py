@@ -86,6 +86,22 @@ def _graph_attention(site: Site) -> Emitted:
     return Emitted(placed(code, site.place("attention")), flow)
 
 
+def _gcnii(site: Site) -> Emitted:
+    site.need_sequence()
+    layers, count = site.integer("layers", default=8), site.integer("edges")
+    flow = site.flow.reshaped(site.flow.shape, "channels last", deeper=layers)
+    nodes, width = flow.shape[0], flow.channels
+    defaults = {"restart": (1.0, 0.1), "decay": (1.0, 0.5), "dropout": (0.99, 0.0)}
+    found = {name: site.number(name, 0.0, most, default) for name, (most, default) in defaults.items()}
+    options: dict[str, Value] = {name: value for name, value in found.items() if value != defaults[name][1]}
+    site.tally.add(
+        params=layers * width**2, macs=layers * (count + nodes * width) * width, values=2 * layers * flow.size
+    )
+    sizes = (Lit(layers, "layers"), Lit(width, "features"))
+    code = call("GCNII", _edges(site, count, nodes, nodes), *sizes, **options)
+    return Emitted(placed(code, site.place("layers")), flow)
+
+
 def _maximum(site: Site) -> Emitted:
     branches = [site.child(index) for index in range(len(site.term.children))]
     flows = [branch.flow for branch in branches]
@@ -102,5 +118,6 @@ EMITTERS: Mapping[str, Callable[[Site], Emitted]] = {
     "node_features": _node_features,
     "propagate": _propagate,
     "graph_attention": _graph_attention,
+    "gcnii": _gcnii,
     "maximum": _maximum,
 }

@@ -80,6 +80,9 @@ def _global_pool(site: Site) -> Emitted:
         site.fail("needs an image or a sequence, gets a vector; leave it out")
     out = flow.reshaped((flow.channels,), "")
     site.tally.add(values=out.size)
+    if flow.padded:
+        pool = call("PaddedPool", Lit(mode, "mode"))
+        return Emitted(pool if flow.channels_last else sequence(Call("ToSequence"), pool), out)
     if flow.channels_last:
         return Emitted(call("GlobalPool", Lit(mode, "mode")), out)
     if flow.rank > 4:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from netwright.nn.code import IDENTITY, Call, Code, Lit, call, placed, sequence
 from netwright.nn.emitters.basics import NORMS, activation_layer, drop_path_layer, linear_flow, norm_layer
+from netwright.nn.emitters.padding import keep_padding
 from netwright.nn.site import Emitted, Flow, Site
 from netwright.types import Value
 
@@ -19,7 +20,12 @@ def _embedding(site: Site) -> Emitted:
     site.tally.add(params=count * features, values=site.flow.size * features)
     code = call("nn.Embedding", Lit(count, "num_embeddings"), Lit(features, "features"))
     code = placed(code, site.place("embedding"))
-    return Emitted(code, Flow((*site.flow.shape, features), "float32", "channels last", site.flow.depth + 1))
+    padded, std = site.flag("padding"), site.number("std", 0.0, 10.0, 1.0)
+    flow = Flow((*site.flow.shape, features), "float32", "channels last", site.flow.depth + 1, padded)
+    if padded or std != 1.0:
+        code = call("TokenEmbedding", code, std=std, **({"padded": True} if padded else {}))
+    site.tally.add(values=flow.size if padded else 0)
+    return Emitted(code, flow)
 
 
 def _sequence_flow(site: Site) -> Flow:
@@ -48,6 +54,8 @@ def _attention_layer(site: Site, flow: Flow) -> Code:
     dropout = site.number("dropout", 0.0, 0.99, 0.0)
     if dropout:
         options["dropout"] = dropout
+    if flow.padded and "causal" not in options:  # padding is at the end, which no position sees there
+        options["padded"] = True
     layer = call("SelfAttention", Lit(flow.channels, "features"), heads=heads, **options)
     return placed(layer, site.place("attention"))
 
@@ -62,7 +70,7 @@ def _transformer_block(site: Site) -> Emitted:
     norm = site.word("norm", NORMS, "layer")
     drop_path = site.number("drop_path", 0.0, 0.99, 0.0)
     parts = (
-        norm_layer(site, flow, norm, role="first norm"),
+        keep_padding(flow, norm_layer(site, flow, norm, role="first norm")),
         _attention_layer(site, flow),
         drop_path_layer(site, flow, drop_path),
     )
@@ -108,10 +116,11 @@ def _recurrent_emitter(name: str) -> Callable[[Site], Emitted]:
         biases = 2 * hidden * gates * (features // hidden) * layers
         length = flow.shape[0]
         site.tally.add(params=weights + biases, macs=weights * length, values=length * features * layers)
+        func = "PaddedRecurrent" if flow.padded and (both or returns == "last") else "Recurrent"
         if returns == "last":
             out = flow.reshaped((features,), "", deeper=layers)
-            return Emitted(call("Recurrent", layer, returns="last"), out)
-        return Emitted(call("Recurrent", layer), flow.reshaped((flow.shape[0], features), deeper=layers))
+            return Emitted(call(func, layer, returns="last"), out)
+        return Emitted(call(func, layer), flow.reshaped((flow.shape[0], features), deeper=layers))
 
     return emit_recurrent
 

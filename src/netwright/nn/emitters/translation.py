@@ -11,6 +11,8 @@ from netwright.nn.site import Emitted, Flow, Site
 from netwright.space.terms import OpTerm, Term
 
 MIXERS = ("attention", "convolution", "recurrent")
+POSITIONS = 0.3
+"""Standard deviation of the vectors of positions at first, beside those of tokens, which have 1."""
 
 
 def _encoder_layer(site: Site) -> Emitted:
@@ -167,7 +169,7 @@ def _tokens(site: Site, side: str, length: int, dropout: float) -> tuple[Flow, t
     count, features = site.integer(f"{side}_tokens", 3), site.integer(f"{side}_features")
     site.tally.add(params=(count + length) * features, values=(3 if dropout else 2) * length * features)
     table = call("nn.Embedding", Lit(count, "num_embeddings"), Lit(features, "features"))
-    positions = call("PositionalEmbedding", Lit(length, "length"), Lit(features, "features"))
+    positions = call("PositionalEmbedding", Lit(length, "length"), Lit(features, "features"), std=POSITIONS)
     codes = placed(table, site.place(f"{side} tokens")), placed(positions, site.place(f"{side} positions"))
     return Flow((length, features), "float32", "channels last", site.flow.depth + 1), codes
 

@@ -56,5 +56,5 @@ def beta_darts(
                 course.architecture_step(loss + strength * decay)
             fixed = {name: weight.detach() for name, weight in course.softmax().items()}
             course.weight_step(course.loss(course.mixing(fixed), batch))
-        course.end_epoch(course.softmax())
+        course.end_epoch(course.softmax)
     return course.result()

@@ -94,5 +94,5 @@ def _before(compiler: Compiler, pair: tuple[Flow, Flow], where: Where) -> list[P
     assert isinstance(code, Call)
     parts = []
     for number, share in enumerate((tally, Tally())):  # both are always there, so the costs may stand at one
-        parts.append(compiler.code(Emitted(code.args[number][1], seen[number]), pair[number], share))
+        parts.append(compiler.code(Emitted(code.args[number][1], seen[number]), pair[number], share, where))
     return parts

@@ -52,12 +52,14 @@ class Where:
         path: in the network, for messages.
         width: channels of the stage around it.
         copy: of a part that is declared once.
+        mixed: whether it stands in a branch of a mixture of operations.
     """
 
     site: str
     path: str = ""
     width: int | None = None
     copy: str = ""
+    mixed: bool = False
 
     def inside(self, site: object, path: str = "") -> Where:
         """A part of it."""
@@ -73,16 +75,21 @@ class Compiler:
 
     Args:
         universe: the choices and their values.
-        store: of the weights.
+        store: of the weights; None for parts without layers, which know their costs only.
         partial: in mixtures on the edges of cells, one channel in so many is mixed (PC-DARTS); 1 for all.
+        affine: whether batch norms in mixtures of operations have a gain and a shift that are trained.
 
     Attributes:
         free: of choices among operations of which some have weights: the values whose operation has none.
     """
 
-    def __init__(self, universe: Universe, store: Store, partial: int = 1) -> None:
-        self.universe, self.store, self.partial = universe, store, partial
+    def __init__(self, universe: Universe, store: Store | None, partial: int = 1, *, affine: bool = True) -> None:
+        self.universe, self.store, self.partial, self.affine = universe, store, partial, affine
         self.free: dict[str, tuple[Value, ...]] = {}
+
+    def counting(self) -> Compiler:
+        """One of the same choices, whose parts have no layers and know their costs only."""
+        return Compiler(self.universe, None)
 
     def node(self, node: Node, flows: Flows, where: Where) -> Part:
         """Make a part of what is declared.
@@ -199,11 +206,13 @@ class Compiler:
         branches: list[tuple[Event, Soft]] = []
         outs: list[Flows] = []
         free: list[Value] = []
-        for key, branch in node.branches:
-            event = self.universe.event(names, lambda case, key=key: typed(node.selector.evaluate(case)) == typed(key))  # type: ignore[misc]
-            if event.impossible:
-                continue
-            place = where.inside(repr(key), f".{key}")
+
+        def taken(key: Value) -> Event:
+            return self.universe.event(names, lambda case: typed(node.selector.evaluate(case)) == typed(key))
+
+        possible = [(key, branch, event) for key, branch in node.branches if not (event := taken(key)).impossible]
+        for key, branch, event in possible:
+            place = replace(where.inside(repr(key), f".{key}"), mixed=where.mixed or len(possible) > 1)
             soft, out = self.node(branch, flows, place)
             branches.append((event, soft))
             outs.append(out)
@@ -285,11 +294,11 @@ class Compiler:
         """A part without choices."""
         tally = Tally()
         emitted = emit(term, (flow,), where.path, tally=tally, width=where.width, copy=where.copy)
-        return self.code(emitted, flow, tally)
+        return self.code(emitted, flow, tally, where)
 
-    def code(self, emitted: Emitted, flow: Flow, tally: Tally) -> Part:
+    def code(self, emitted: Emitted, flow: Flow, tally: Tally, where: Where) -> Part:
         """A part without choices that is written already."""
-        return self._forms((), Flows.fixed(flow), lambda _: (emitted, tally), Where(""))
+        return self._forms((), Flows.fixed(flow), lambda _: (emitted, tally), where)
 
     def _forms(self, names: tuple[str, ...], flows: Flows, emitted: Callable[[Case], Written], where: Where) -> Part:
         """All forms of an operation, those that are one in several sizes together."""
@@ -317,7 +326,8 @@ class Compiler:
         done = Flows(ordered, outs).needed()
         if {code for code, _ in known} == {IDENTITY} and not refused:
             return Nothing(), done
-        return self._operation(ordered, known, tallies, outs, len(cases)) or Zeros(done.largest), done
+        affine = self.affine or not where.mixed
+        return self._operation(ordered, known, tallies, outs, len(cases), affine=affine) or Zeros(done.largest), done
 
     def _operation(
         self,
@@ -326,6 +336,8 @@ class Compiler:
         tallies: Mapping[tuple[Code, Flow], Tally],
         outs: Mapping[tuple[Value, ...], Flow],
         count: int,
+        *,
+        affine: bool,
     ) -> Operation | None:
         """The forms that do not give zeros, those of one kind run as one; None where there is none."""
         forms: dict[str, list[Form]] = {}
@@ -343,7 +355,8 @@ class Compiler:
         runs = []
         for kind, alike in forms.items():
             event = self.universe.event_of(ordered, members[kind], certain=len(members[kind]) == count)
-            runs.append((event, Run(alike, self.store)))
+            if self.store is not None:
+                runs.append((event, Run(alike, self.store, affine=affine)))
         largest = max(outs.values(), key=lambda flow: flow.channels)
         return Operation(runs, [form for alike in forms.values() for form in alike], largest)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial as bound
 
 import numpy as np
 import torch
@@ -21,8 +22,9 @@ from netwright.space import SearchSpace
 from netwright.supernet.differentiable import memory
 from netwright.supernet.differentiable.alarm import CollapseAlarm, signs_of
 from netwright.supernet.differentiable.curvature import dominant_eigenvalue
-from netwright.supernet.differentiable.derive import derive
-from netwright.supernet.differentiable.examples import Batch, Batches, first_of, noise, on, paired
+from netwright.supernet.differentiable.derive import derive, unlimited
+from netwright.supernet.differentiable.examples import Batch, Batches, Endless, first_of, noise, on, paired
+from netwright.supernet.differentiable.losses import answered, loss_of, share_right
 from netwright.supernet.differentiable.measured import MeasuredCost, kept
 from netwright.supernet.differentiable.mixing import Mixing
 from netwright.supernet.differentiable.options import Options, Penalty
@@ -105,6 +107,8 @@ class Course:
         self._history: list[EpochRecord] = []
         self._sums: dict[str, list[float]] = {"train": [], "valid": [], "right": []}
         self._stopped = False
+        self._first_step = 0
+        self._others: Endless | None = None
         self._first_other: Batch | None = None
 
     def _require_memory(self, batch: Batch, most: int, *, alone: bool) -> None:
@@ -113,21 +117,30 @@ class Course:
         Raises:
             SpaceError: they need more.
         """
-        weights: list[Tensor] = list(self.network.weights())
+        there = list(self.network.parameters())
         rng, universe = np.random.default_rng(self.options.seed), self.network.universe
         paths = [Mixing.of(universe, self.space.sample(rng), alone=True) for _ in range(8)] if alone else []
+        steps: list[Callable[[Batch], object]] = [
+            lambda few, mix=mix: self._loss(mix, few)[0]  # type: ignore[misc]
+            for mix in paths or [self.mixing(self.softmax())]
+        ]
+        if self.options.alarm.curvature_every:
+            steps.append(self._gradient_of_gradient)
 
-        def kept(mix: Mixing, count: int) -> int:
-            x, y = on((batch[0][:count], batch[1][:count]), self.options.device)
+        def kept(step: Callable[[Batch], object], count: int) -> int:
+            few = on((batch[0][:count], batch[1][:count]), self.options.device)
             with self.noise(0), self._buffers_kept():
-                return memory.kept_bytes(lambda: self._loss(mix, (x, y))[0], weights)
+                return memory.kept_bytes(lambda: step(few), there)
 
-        largest = 0.0
-        for mix in paths or [self.mixing(self.softmax())]:
-            few, more = kept(mix, memory.EXAMPLES), kept(mix, 2 * memory.EXAMPLES)
-            largest = max(largest, few + (len(batch[0]) / memory.EXAMPLES - 1) * (more - few))
-        needed = memory.COPIES * sum(w.numel() * w.element_size() for w in weights) + largest
+        largest = max(memory.of_batch(bound(kept, step), len(batch[0])) for step in steps)
+        needed = memory.COPIES * sum(w.numel() * w.element_size() for w in self.network.weights()) + largest
         memory.require(needed, most, f"{self.method} with batches of {len(batch[0])}")
+
+    def _gradient_of_gradient(self, batch: Batch) -> object:
+        """What a measurement of the curvature keeps: the gradient by the architecture weights, to be differentiated."""
+        with self.weights_fixed():
+            loss = self._loss(self.mixing(self.softmax()), batch)[0]
+            return torch.autograd.grad(loss, list(self.arch.values()), create_graph=True, allow_unused=True)
 
     # --- mixtures ---
 
@@ -151,6 +164,7 @@ class Course:
 
         Raises:
             TrialError: it is not finite.
+            UsageError: a label is none of the classes, or a norm got a single example.
         """
         with self.noise(2 + valid):
             loss, right = self._loss(mix, batch)
@@ -169,10 +183,8 @@ class Course:
 
     def _loss(self, mix: Mixing, batch: Batch) -> tuple[Tensor, float]:
         x, y = batch
-        out = self.network(x, mix)
-        loss = F.cross_entropy(out, y) if self.options.loss is None else self.options.loss(out, y)
-        labelled = out.dim() == 2 and y.dim() == 1 and not y.is_floating_point()
-        return loss, float((out.detach().argmax(dim=1) == y).float().mean()) if labelled else math.nan
+        out = answered(lambda x: self.network(x, mix), x)
+        return loss_of(out, y, self.options.loss), share_right(out, y)
 
     def penalty(self, weights: Mapping[str, Tensor]) -> Tensor:
         """What the costs that are to be expected add to the loss of the architecture weights."""
@@ -237,39 +249,43 @@ class Course:
         for epoch in range(self.options.epochs):
             if self._stopped or (epoch and self.options.is_late):
                 return
-            self.epoch = epoch
+            self.epoch, self._first_step = epoch, self.step
             for group in self.optimizer.param_groups:
                 group["lr"] = self.options.rate(epoch / self.options.epochs)
             yield epoch
 
     def pairs(self, train: Batches, valid: Batches) -> Iterator[tuple[Batch, Batch]]:
-        """Each training batch once, beside a validation batch; validation batches begin anew when they are used up.
+        """Each training batch once, beside the next validation batch; these begin anew when all were used.
 
         Raises:
             UsageError: there are none; a generator gives none in the second epoch.
         """
-        self._first_other = None
-        for batch, other in paired(train, valid, self.options):
+        self._first_other, self._others = None, self._others or Endless(valid, "valid")
+        for batch, other in paired(train, self._others, self.options):
             self._first_other = self._first_other or other
             yield batch, other
 
-    def end_epoch(self, weights: Mapping[str, Tensor]) -> None:
+    def end_epoch(self, weights: Callable[[], Mapping[str, Tensor]]) -> None:
         """Record an epoch, and let the alarm look at it.
 
         Args:
-            weights: of the values of each choice, as the method would derive from them.
+            weights: gives those of the values of each choice, as the method would derive from them, with gradients.
         """
         plain: dict[str, tuple[float, ...]] = {
-            n: tuple(float(v) for v in w.detach()) for n, w in weights.items() if not n.startswith("@")
+            n: tuple(float(v) for v in w.detach()) for n, w in weights().items() if not n.startswith("@")
         }
-        architecture = derive(self.space, self.network.universe, plain)
-        every = self.options.alarm.curvature_every
-        curvature = self._curvature(self._watched()) if every and (self.epoch + 1) % every == 0 else math.nan
+        architecture = unlimited(self.space, self.network.universe, plain)
+        every, curvature = self.options.alarm.curvature_every, math.nan
+        if every and (self.epoch + 1) % every == 0:
+            curvature = self._curvature(self._watched(), weights)
         blind = self._is_blind(architecture, self._watched())
         signs = signs_of(self.network.free, architecture, plain, self.network.universe.values, curvature, blind=blind)
         means = {k: sum(v) / len(v) if v else math.nan for k, v in self._sums.items()}
         self._sums = {k: [] for k in self._sums}
-        record = EpochRecord(self.epoch, means["train"], means["valid"], means["right"], plain, architecture, signs)
+        steps = self.step - self._first_step
+        record = EpochRecord(
+            self.epoch, means["train"], means["valid"], means["right"], plain, architecture, signs, steps
+        )
         self._history.append(record)
         last = self.epoch == self.options.epochs - 1 or self.options.is_late
         alarm = self._alarm.see(self.epoch, signs, last=last)
@@ -292,13 +308,13 @@ class Course:
             out = model(batch[0][:8].cpu())
         return len(out) > 1 and bool((out == out[:1]).all())
 
-    def _curvature(self, batch: Batch) -> float:
-        """Dominant eigenvalue by the parameters of the mixture; statistics of norms stay as they were."""
+    def _curvature(self, batch: Batch, weights: Callable[[], Mapping[str, Tensor]]) -> float:
+        """Dominant eigenvalue by the parameters of the mixture; statistics of norms and random states stay."""
         choices = [own for name, own in self.arch.items() if not name.startswith("@")]
-        with self.weights_fixed(), self._buffers_kept():
+        with self.weights_fixed(), self._buffers_kept(), self.noise(4):
             alarm = self.options.alarm
             return dominant_eigenvalue(
-                lambda: self._loss(self.mixing(self.softmax()), batch)[0], choices, iterations=alarm.iterations
+                lambda: self._loss(self.mixing(weights()), batch)[0], choices, iterations=alarm.iterations
             )
 
     @contextmanager
@@ -344,6 +360,11 @@ class Course:
     def _remarks(self, weights: Weights) -> Iterator[str]:
         alarm, entropy = self._alarm.alarm, entropy_of(weights)
         yield from filter(None, (cost.remark() for cost in self.costs.values()))
+        if self.network.partial > 1 and not self.network.is_partial:
+            yield (
+                "all channels were mixed: only on the edges of cells a part of them can be, and no edge of this space "
+                "is a choice among operations"
+            )
         if entropy > UNDECIDED:
             yield (
                 f"the architecture weights hardly differ (entropy {entropy:.3f} of 1): search longer or raise "
@@ -371,6 +392,7 @@ def _made(space: SearchSpace, x: Tensor, options: Options, partial: int) -> Rela
             seed=options.seed,
             partial=partial,
             apart=options.apart,
+            affine=options.affine,
         )
 
     if options.memory_bytes is not None:

@@ -61,5 +61,5 @@ def darts(
                 course.follow(gradients)
             fixed = {name: weight.detach() for name, weight in course.softmax().items()}
             course.weight_step(course.loss(course.mixing(fixed), batch))
-        course.end_epoch(course.softmax())
+        course.end_epoch(course.softmax)
     return course.result()

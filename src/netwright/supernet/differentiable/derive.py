@@ -1,14 +1,15 @@
 """The architecture that weights of choices stand for: the heaviest value of each choice, within the space and limits.
 
 Constraints of the space are kept on the way, since a walk offers only what leads to an architecture. Limits on what a
-network costs are kept by leaving the heaviest values where this costs least: what is left behind is summed up as the
-logarithms of the ratio of the weights. Knows no training.
+network costs, and what a search admits, are kept by leaving the heaviest values where this costs least: what is left
+behind is summed up as the logarithms of the ratio of the weights. Knows no training.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from netwright.errors import BuildError, SearchError, UsageError, shorten, unknown
 from netwright.nn.networks import Networks
@@ -22,6 +23,9 @@ Weights = Mapping[str, Sequence[float]]
 
 MOST_LISTED = 20_000
 """Spaces up to this size are listed, so that the best within the limits is found for certain."""
+
+MOST_REMEMBERED = 8_192
+"""Architectures whose costs are remembered."""
 
 _MOST_MOVES = 1_000
 _TINY = 1e-30
@@ -39,7 +43,7 @@ def derive(
     """Choose the heaviest value of each choice that leads to an architecture within the limits.
 
     Args:
-        space: which architectures there are.
+        space: which architectures there are, and which of them are admitted (`SearchSpace.limited`).
         universe: whose numbers of values the weights follow.
         weights: of the values of each choice.
         networks: tells ``params`` and ``macs``; needed with limits.
@@ -47,7 +51,7 @@ def derive(
         measure: other metrics.
 
     Raises:
-        SearchError: nothing that was looked at keeps the limits; says how near it came.
+        SearchError: nothing that was looked at is admitted and keeps the limits; says how near it came.
         UsageError: a limit is on a metric that is not measured.
 
     Example:
@@ -57,11 +61,10 @@ def derive(
         >>> dict(derive(space, Universe(space), {"a": [0.4, 0.6], "b": [0.1, 0.9]}))
         {'a': 2, 'b': 1}
     """
-    first = _greedy(space, universe, weights)
-    if not limits:
+    first = unlimited(space, universe, weights)
+    if not limits and space.admits(first):
         return first
-    assert networks is not None
-    excess = Excess(networks, limits, measure)
+    excess = Excess(space, networks, limits, measure)
 
     def regret(architecture: Architecture) -> float:
         return _regret(universe, weights, architecture)
@@ -74,11 +77,16 @@ def derive(
         if found is None:
             raise SearchError(excess.message(min(ranked, key=excess)))
         return found
+    if not math.isfinite(excess(first)):  # no neighbour tells in which direction others are
+        first = min(_drawn(space), key=lambda a: (excess(a), regret(a)))
     return _improved(space, _within(space, first, excess, regret), excess, regret)
 
 
-def _greedy(space: SearchSpace, universe: Universe, weights: Weights) -> Architecture:
-    """Take the heaviest value at each step of a walk; the most architectures decide for choices without weights."""
+def unlimited(space: SearchSpace, universe: Universe, weights: Weights) -> Architecture:
+    """The heaviest architecture of a space, whatever it costs and whether or not a search admits it.
+
+    The heaviest value at each step of a walk; the most architectures decide for choices without weights.
+    """
     walk = space.walk()
     while (step := walk.step) is not None:
         name = step.choice.name
@@ -112,22 +120,46 @@ def _regret(universe: Universe, weights: Weights, architecture: Architecture) ->
 
 
 class Excess:
-    """By how much architectures are over the limits; infinite for what cannot be built."""
+    """By how much architectures are over the limits.
 
-    def __init__(self, networks: Networks, limits: Sequence[Constraint], measure: Measure | None) -> None:
-        self._networks, self._limits, self._measure = networks, limits, measure
-        self._known: dict[Architecture, float] = {}
+    Infinite for what cannot be built, and for what keeps them but is not admitted.
+
+    Args:
+        space: says what is admitted.
+        networks: tells ``params`` and ``macs``, and what can be built; None where that does not matter.
+        limits: on metrics; need ``networks``.
+        measure: other metrics.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        networks: Networks | None = None,
+        limits: Sequence[Constraint] = (),
+        measure: Measure | None = None,
+    ) -> None:
+        assert networks is not None or not limits
+        self._space, self._networks, self._limits, self._measure = space, networks, limits, measure
+        self._refused: Architecture | None = None
+        self._remembered = lru_cache(maxsize=MOST_REMEMBERED)(self._of)
 
     def __call__(self, architecture: Architecture) -> float:
-        if architecture not in self._known:
-            self._known[architecture] = self._of(architecture)
-        return self._known[architecture]
+        return self._remembered(architecture)
 
     def _of(self, architecture: Architecture) -> float:
         try:
-            metrics = self.metrics(architecture)
+            over = self._over(architecture)
         except BuildError:
             return math.inf
+        if over > 0 or self._space.admits(architecture):
+            return over
+        self._refused = architecture
+        return math.inf
+
+    def _over(self, architecture: Architecture) -> float:
+        if self._networks is None:
+            return 0.0
+        metrics = self.metrics(architecture)
         lost = [limit.metric for limit in self._limits if limit.metric not in metrics]
         if lost:
             raise UsageError(unknown("metric of a limit", lost[0], metrics))
@@ -139,6 +171,7 @@ class Excess:
         Raises:
             BuildError: it cannot be built.
         """
+        assert self._networks is not None
         profile = self._networks.profile(architecture)
         metrics: dict[str, float] = {"params": profile.params, "macs": profile.macs}
         return metrics if self._measure is None else metrics | dict(self._measure(architecture))
@@ -146,6 +179,12 @@ class Excess:
     def message(self, nearest: Architecture) -> str:
         """Why there is no architecture."""
         limits = ", ".join(str(limit) for limit in self._limits)
+        within = f" within {limits}" if limits else ""
+        if self._refused is not None:
+            told = f"no architecture{within} was found that is admitted; refused was, as one of others"
+            return f"{told}, {shorten(self._refused)}; admit more (SearchSpace.limited), or relax the limits"
+        if not math.isfinite(self(nearest)):
+            return f"no architecture{within} was found that can be built; not even {shorten(nearest)}"
         metrics = self.metrics(nearest)
         near = ", ".join(f"{limit.metric} {metrics[limit.metric]:g}" for limit in self._limits)
         return f"no architecture within {limits} was found; the nearest has {near}: {shorten(nearest)}; relax the limit"

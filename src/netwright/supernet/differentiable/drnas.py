@@ -2,14 +2,16 @@
 
 References:
     Chen et al. (2021), DrNAS: Dirichlet Neural Architecture Search, sections 3.1 and 3.2 (concentrations elu(b) + 1,
-    pathwise gradients, a penalty on the distance to the flat distribution). Where we deviate: the distance is the
-    Kullback-Leibler divergence, as in the authors' code for NAS-Bench-201, and partial channels are an option instead
-    of the progressive schedule of section 3.3.
+    pathwise gradients, a penalty on the distance to the flat distribution). That penalty is, as by default in the
+    authors' code for NAS-Bench-201, the weight decay of b (0 is the flat distribution); or, as by its option, the
+    Kullback-Leibler divergence from the flat distribution in the weight decay's place. Where we deviate: partial
+    channels are an option instead of the progressive schedule of section 3.3.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +25,9 @@ from netwright.supernet.differentiable.examples import Batches
 from netwright.supernet.differentiable.options import Options
 from netwright.supernet.differentiable.result import Searched
 
+LEAST_CONCENTRATION = 1e-6
+"""Below it a distribution is as good as one value, and from b = -17 on float32 makes the concentration 0."""
+
 
 def drnas(
     space: SearchSpace,
@@ -30,7 +35,7 @@ def drnas(
     valid: Batches,
     options: Options | None = None,
     *,
-    divergence: float = 1e-3,
+    divergence: float = 0.0,
     partial: int = 1,
 ) -> Searched:
     """Search by DrNAS.
@@ -39,9 +44,9 @@ def drnas(
         space: where to search.
         train: batches for the network's weights.
         valid: batches for the architecture weights.
-        options: rates, lengths, limits, alarm.
-        divergence: weight of the divergence from flat distributions, >= 0.
-        partial: one channel in so many is mixed, as in PC-DARTS.
+        options: rates, lengths, limits, alarm; ``arch_weight_decay`` is not used with a divergence.
+        divergence: weight of the divergence from flat distributions, >= 0; above 0 it takes the weight decay's place.
+        partial: one channel in so many is mixed, as by `pc_darts`.
 
     Raises:
         UsageError: an option or the batches cannot be.
@@ -52,23 +57,25 @@ def drnas(
     options = options or Options()
     if not (math.isfinite(divergence) and divergence >= 0):
         raise UsageError(wrong("divergence", divergence, ">= 0"))
+    if divergence > 0:
+        options = replace(options, arch_weight_decay=0.0)
     course = Course("drnas", space, train, options, partial=partial)
     for _ in course.epochs():
         for batch, other in course.pairs(train, valid):
             with course.weights_fixed():
                 weights = drawn(course, purpose=0)
-                loss = course.loss(course.mixing(weights), other, valid=True) + course.penalty(weights)
-                course.architecture_step(loss + divergence * from_flat(course))
+                loss = course.loss(course.mixing(weights), other, valid=True) + course.penalty(means(course))
+                course.architecture_step(loss + divergence * from_flat(course) if divergence else loss)
             with torch.no_grad():
                 weights = drawn(course, purpose=1)
             course.weight_step(course.loss(course.mixing(weights), batch))
-        course.end_epoch(means(course))
+        course.end_epoch(lambda: means(course))
     return course.result()
 
 
 def concentrations(course: Course) -> dict[str, Tensor]:
-    """The parameters of each choice's distribution, > 0."""
-    return {name: F.elu(own) + 1.0 for name, own in course.arch.items()}
+    """The parameters of each choice's distribution, at least `LEAST_CONCENTRATION`."""
+    return {name: (F.elu(own) + 1.0).clamp_min(LEAST_CONCENTRATION) for name, own in course.arch.items()}
 
 
 def drawn(course: Course, *, purpose: int) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from netwright.nn.site import Flow
 
 _SIZED = frozenset({"nn.Linear", "nn.BatchNorm1d", "nn.BatchNorm2d", "nn.BatchNorm3d", "SqueezeExcite"})
 _CONVOLUTIONS = frozenset({"nn.Conv1d", "nn.Conv2d", "nn.Conv3d"})
-_AROUND = frozenset({"nn.Sequential", "Residual", "Sum", "Mean", "Product", "OverPositions"})
+_AROUND = frozenset({"nn.Sequential", "Residual", "Sum", "Mean", "Product", "OverPositions", "KeepPadding"})
 _EACH_CHANNEL = frozenset(
     f"nn.{name}"
     for name in (
@@ -28,7 +28,7 @@ _EACH_CHANNEL = frozenset(
         *("Tanh", "Identity", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "ZeroPad1d", "ZeroPad2d", "ZeroPad3d"),
         *(f"{kind}Pool{dims}d" for kind in ("Max", "Avg", "AdaptiveAvg", "AdaptiveMax") for dims in (1, 2, 3)),
     )
-) | {"DropPath", "ToSequence", "GlobalPool", "Zero"}
+) | {"DropPath", "ToSequence", "GlobalPool", "PaddedPool", "Zero"}
 _POOLED = frozenset(f"nn.Adaptive{kind}Pool{dims}d" for kind in ("Avg", "Max") for dims in (1, 2, 3))
 _HOLE = Raw("#")
 

@@ -34,30 +34,56 @@ def first_of(batches: Iterable[Batch], name: str) -> Batch:
     return batch[0], batch[1]
 
 
-def paired(train: Batches, valid: Batches, options: Options) -> Iterator[tuple[Batch, Batch]]:
-    """Each training batch once, beside a validation batch; validation batches begin anew when they are used up.
+class Endless:
+    """Batches one after the other, which begin anew only when all of them were given.
+
+    Args:
+        batches: at least one.
+        name: of them, for messages.
+
+    Example:
+        >>> x, y = torch.zeros(1), torch.ones(1)
+        >>> others = Endless([(x, x), (x, y)], "valid")
+        >>> [int(others.next()[1]) for _ in range(5)]
+        [0, 1, 0, 1, 0]
+    """
+
+    def __init__(self, batches: Batches, name: str) -> None:
+        self._batches, self._name = batches, name
+        self._left: Iterator[Batch] = iter(())
+
+    def next(self) -> Batch:
+        """The next one.
+
+        Raises:
+            UsageError: there are none; a generator gives none when it is read again.
+        """
+        batch = next(self._left, None)
+        if batch is None:
+            self._left = iter(self._batches)
+            batch = first_of(self._left, self._name)
+        return batch
+
+
+def paired(train: Batches, others: Endless, options: Options) -> Iterator[tuple[Batch, Batch]]:
+    """Each training batch once, beside the next validation batch.
 
     Ends before where the deadline has passed, but not before the first.
 
     Args:
         train: for the weights.
-        valid: for the architecture.
+        others: for the architecture; the same in all epochs, so that all of them are used however short an epoch is.
         options: device, and deadline.
 
     Raises:
         UsageError: there are none; a generator gives none in the second epoch.
     """
-    others = iter(valid)
     is_empty = True
     for batch in train:
         if not is_empty and options.is_late:
             return
         is_empty = False
-        other = next(others, None)
-        if other is None:
-            others = iter(valid)
-            other = first_of(others, "valid")
-        yield on(batch, options.device), on(other, options.device)
+        yield on(batch, options.device), on(others.next(), options.device)
     if is_empty:
         first_of((), "train")
 

@@ -64,7 +64,7 @@ def gdas(
             with torch.no_grad():
                 mix = drawn(course, temperature, purpose=1)
             course.weight_step(course.loss(mix, batch))
-        course.end_epoch(course.softmax())
+        course.end_epoch(course.softmax)
     return course.result()
 
 

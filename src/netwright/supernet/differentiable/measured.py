@@ -13,12 +13,13 @@ References:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from netwright.errors import BuildError, SearchError, shorten
+from netwright.errors import BuildError, SearchError, UsageError, shorten, wrong
 from netwright.space import SearchSpace
 from netwright.types import Architecture, Constraint
 
@@ -107,6 +108,7 @@ class MeasuredCost:
 
     Raises:
         SearchError: fewer than two architectures could be measured.
+        UsageError: what was measured is no cost.
     """
 
     def __init__(
@@ -137,9 +139,17 @@ class MeasuredCost:
         self.model = fit(parts, np.array(list(self._known.values())))
 
     def measured(self, architecture: Architecture) -> float:
-        """Measure an architecture, once."""
+        """Measure an architecture, once.
+
+        Raises:
+            UsageError: what was measured is not finite or not above 0.
+        """
         if architecture not in self._known:
-            self._known[architecture] = self._measure(architecture)
+            cost = self._measure(architecture)
+            if not 0 < cost < math.inf:
+                cure = f"let measure= give the {self.metric} of a network, as here of {shorten(architecture)}"
+                raise UsageError(wrong(f"measured {self.metric}", cost, "> 0 and finite", cure))
+            self._known[architecture] = cost
         return self._known[architecture]
 
     def predicted(self, architecture: Architecture) -> float:

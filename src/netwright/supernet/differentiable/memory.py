@@ -6,7 +6,7 @@ examples, and is that many times as much for a batch. Knows no methods.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -20,27 +20,45 @@ EXAMPLES = 2
 """On which a step is tried: norms need two."""
 
 
-def require(num_bytes: float, most: int | None, what: str) -> None:
+CURE = (
+    "give smaller batches, make the widest choices smaller, take gdas, pc-darts or enas, which run a part of the "
+    "networks at a time, or allow more memory"
+)
+
+
+def require(num_bytes: float, most: int | None, what: str, cure: str = CURE) -> None:
     """Refuse a search that needs more memory than there is.
 
     Args:
         num_bytes: that are needed, at least.
         most: that may be taken; None for any.
         what: needs it.
+        cure: what to do about it.
 
     Raises:
         SpaceError: it is more.
     """
     if most is not None and num_bytes > most:
         got, allowed = f"at least {num_bytes / 2**20:.4g} MiB", f"<= {most / 2**20:.4g} MiB"
-        cure = (
-            "give smaller batches, make the widest choices smaller, take gdas, pc-darts or enas, which run a part of "
-            "the networks at a time, or allow more memory"
-        )
         raise SpaceError(wrong(f"memory of {what}", got, allowed, cure))
 
 
-def kept_bytes(step: Callable[[], Tensor], without: list[Tensor]) -> int:
+def of_batch(kept: Callable[[int], int], size: int) -> float:
+    """Bytes that a step keeps on a batch, told from steps on few examples.
+
+    Args:
+        kept: what it keeps on so many examples.
+        size: of the batch.
+
+    Example:
+        >>> of_batch(lambda count: 100 + 7 * count, 64)
+        548.0
+    """
+    few, more = kept(EXAMPLES), kept(2 * EXAMPLES)
+    return few + (size / EXAMPLES - 1) * (more - few)
+
+
+def kept_bytes(step: Callable[[], object], without: Iterable[Tensor]) -> int:
     """Bytes that a computation keeps for its backward pass, each storage once.
 
     Args:

@@ -86,7 +86,7 @@ class Mixing:
         """Weight of an event, a scalar; None for one that is certain."""
         if event.certain:
             return None
-        if len(event.names) == 1 and len(event.cases) == 1:
+        if len(event.names) == 1 and len(event.cases) == 1 and not event.allowed:
             name = event.names[0]
             if name not in self._parts:
                 self._parts[name] = self.weights[name].unbind()
@@ -98,12 +98,13 @@ class Mixing:
     def case_weights(self, event: Event) -> Tensor:
         """Weight of each combination of values in which an event is true, shape (cases,)."""
         numbers = torch.tensor(event.cases).reshape(len(event.cases), len(event.names))
+        allowed = dict(event.allowed)
         total: Tensor | None = None
         for column, name in enumerate(event.names):
             weight = self.weights[name]
             factor = weight[numbers[:, column]]
-            if name in event.allowed:
-                factor = factor / _open(event.allowed[name], weight).clamp_min(_TINY)
+            if name in allowed:
+                factor = factor / _open(allowed[name], weight).clamp_min(_TINY)
             total = factor if total is None else total * factor
         return self.zeros(len(event.cases)) + 1.0 if total is None else total
 

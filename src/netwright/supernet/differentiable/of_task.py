@@ -7,9 +7,9 @@ at. Knows neither strategies nor trials.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,9 +27,19 @@ from netwright.supernet.differentiable.result import Found, Sampled, Searched
 from netwright.tasks.base import Task
 from netwright.types import Architecture
 
-MOST_EPOCHS = 50
+LEAST_EPOCHS, MOST_EPOCHS = 10, 50
+"""Of a search in a time: what methods change over their epochs (rates, temperatures, penalties) changes in each."""
+
 BATCH_SIZE = 64
-_TRIED = 3  # steps whose time is measured, of which the first does not count
+
+TRAVEL = 3e-4 * 50 * 390
+"""Rate of the architecture weights times steps in DARTS (50 epochs of 390 batches): so far they can come. DrNAS and
+beta-DARTS search NAS-Bench-201 for 100 epochs."""
+
+MOST_RATE = 0.05
+"""Of the architecture weights."""
+
+_TRIED = 2  # batches of each of the two epochs whose time is measured, of which the first does not count
 _CAUTION = 1.15
 
 
@@ -41,7 +51,10 @@ class InMemory:
         targets: shape (N, ...).
         to_input: makes a batch of stored values network input.
         seed: of the orders.
-        most: batches of one reading.
+        most: batches of one reading; None for all.
+
+    Raises:
+        UsageError: there are no examples.
     """
 
     def __init__(
@@ -52,6 +65,9 @@ class InMemory:
         seed: int,
         most: int | None = None,
     ) -> None:
+        if not len(targets):
+            cure = "give at least two: one half trains the weights, the other the architecture"
+            raise UsageError(wrong("training examples of a half", 0, ">= 1", cure))
         self.inputs, self.targets, self.to_input, self.most = inputs, targets, to_input, most
         self.size = min(BATCH_SIZE, len(targets))
         self.read_s: list[float] = []
@@ -87,7 +103,7 @@ def derive_architectures(
         task: whose training examples are used.
         space: where to search.
         method: a key of `METHODS`.
-        budget_s: wall seconds, > 0. How many epochs fit into it is measured first, so that the result depends on the
+        budget_s: wall seconds, > 0. How many steps fit into it is measured first, so that the result depends on the
             machine's speed; give ``options`` with the epochs to fix it.
         seed: of all that is drawn.
         count: most architectures; those after the first are what earlier epochs would have given.
@@ -100,12 +116,20 @@ def derive_architectures(
         SearchError: no architecture keeps the limits.
     """
     set_ = replace(options or Options(), seed=seed, wrap=task.normalised, input_dtype=task.input_dtype)
-    found = search_task(task, space, method, set_, budget_s=budget_s, fits=options is None)
+    own = options is None
+    found = search_task(task, space, method, set_, budget_s=budget_s, fits=own, travels=own)
     return architectures_of(found, set_, count)
 
 
 def search_task(
-    task: Task, space: SearchSpace, method: str, options: Options, *, budget_s: float, fits: bool = True
+    task: Task,
+    space: SearchSpace,
+    method: str,
+    options: Options,
+    *,
+    budget_s: float,
+    fits: bool = True,
+    travels: bool = True,
 ) -> Found:
     """Search with half of the training examples for the weights and half for the architecture.
 
@@ -115,7 +139,10 @@ def search_task(
         method: a key of `METHODS`.
         options: those of the method.
         budget_s: wall seconds, > 0.
-        fits: as many epochs as fit into the time, at most `MOST_EPOCHS`; False: those of the options.
+        fits: as many steps as fit into the time, in `LEAST_EPOCHS` to `MOST_EPOCHS` epochs. An epoch is a part of the
+            examples where fewer passes over them fit than the least; others come in the next, as they are drawn anew.
+            False: the epochs of the options, each over all examples.
+        travels: raise the rate of the architecture weights where there are few steps, see `travelling`.
 
     Raises:
         UsageError: the method is not known, or a number cannot be.
@@ -141,16 +168,85 @@ def search_task(
     train, valid = _halves(task, options.seed)
     if fits:
         probe = _halves(task, options.seed, most=_TRIED)
-        METHODS[method](space, *probe, replace(options, epochs=1, limits=(), penalty=None))
+        whole = replace(options, epochs=2, alarm=replace(options.alarm, stop=False), deadline_s=None)
+        METHODS[method](space, *probe, replace(whole, limits=(), penalty=None))
         ended_s = time.monotonic()
-        step_s = float(np.diff(probe[0].read_s[-_TRIED - 1 :])[1:].mean()) if len(probe[0]) == _TRIED else 0.0
-        end_s = ended_s - probe[0].read_s[-1]  # of what follows the last step
-        left_s = (budget_s - (ended_s - began_s) - end_s) / _CAUTION
-        steps = max(1, int(left_s / step_s)) if step_s else MOST_EPOCHS * len(train)
-        epochs = int(min(MOST_EPOCHS, max(1, steps // len(train))))
-        options = replace(options, epochs=epochs, deadline_s=began_s + budget_s - end_s)
-        train.most = min(len(train), steps)
+        pace = Pace.of(probe[0].read_s[-2 * (len(probe[0]) + 1) :], ended_s)
+        left_s = (budget_s - (ended_s - began_s) - pace.end_s) / _CAUTION
+        epochs, train.most = pace.planned(left_s, len(train))
+        options = replace(options, epochs=epochs, deadline_s=began_s + budget_s - pace.end_s)
+    if travels:
+        options = travelling(options, options.epochs * len(train))
     return METHODS[method](space, train, valid, options)
+
+
+def travelling(options: Options, steps: int) -> Options:
+    """Options with a rate by which the architecture weights can come as far as in a search as long as DARTS' own.
+
+    With its rate a search of minutes ends with weights that hardly differ, so that what it takes is chance.
+
+    Args:
+        options: of a search; a larger rate stays.
+        steps: that it makes.
+
+    Example:
+        >>> [travelling(Options(), steps).arch_learning_rate for steps in (100, 1170, 10**6)]
+        [0.05, 0.005, 0.0003]
+    """
+    rate = min(MOST_RATE, TRAVEL / max(1, steps))
+    return replace(options, arch_learning_rate=max(options.arch_learning_rate, rate))
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Wall seconds of the parts of a search.
+
+    Args:
+        step_s: of a step of the weights and what goes with it.
+        epoch_s: of what follows the last step of an epoch, before the next.
+        end_s: of what follows the last step of the search.
+    """
+
+    step_s: float
+    epoch_s: float
+    end_s: float
+
+    @classmethod
+    def of(cls, read_s: Sequence[float], ended_s: float) -> Pace:
+        """That of two epochs of so many steps each.
+
+        Args:
+            read_s: when each batch was read, and the end of each epoch.
+            ended_s: when the search had ended.
+        """
+        first, second = read_s[: len(read_s) // 2], read_s[len(read_s) // 2 :]
+        steps = [*np.diff(first)[1:], *np.diff(second)]
+        return cls(float(np.mean(steps)), second[0] - first[-1], ended_s - second[-1])
+
+    def planned(self, left_s: float, batches: int) -> tuple[int, int]:
+        """Epochs of a search, and batches of each.
+
+        Args:
+            left_s: for all of them.
+            batches: that there are.
+
+        Example:
+            >>> pace = Pace(step_s=1.0, epoch_s=0.0, end_s=0.0)
+            >>> [pace.planned(left_s, 130) for left_s in (7, 195, 4000, 10**6)]
+            [(7, 1), (10, 19), (30, 130), (50, 130)]
+        """
+        most = min(MOST_EPOCHS, left_s / (2 * self.epoch_s)) if self.epoch_s else MOST_EPOCHS
+        steps = max(1, int(left_s / self.step_s))
+        for _ in range(2):  # what follows each epoch takes time from the steps
+            epochs = max(1, int(min(most, max(LEAST_EPOCHS, steps // batches), steps)))
+            steps = max(1, int((left_s - epochs * self.epoch_s) / self.step_s))
+        return epochs, min(batches, max(1, steps // epochs))
+
+
+def passes(found: Found, task: Task) -> float:
+    """How often a search of `search_task` ran through its half of the examples."""
+    half = len(task.train()[1]) // 2
+    return sum(record.steps for record in found.history) * min(BATCH_SIZE, half) / half
 
 
 def _halves(task: Task, seed: int, most: int | None = None) -> tuple[InMemory, InMemory]:

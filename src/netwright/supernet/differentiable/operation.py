@@ -25,6 +25,7 @@ from netwright.supernet.differentiable.modules import instantiate_code
 from netwright.supernet.differentiable.soft import NUM_PARTS, Soft, padded, zeros
 
 _TINY = 1e-30
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,17 @@ class Store:
     Args:
         tensors: one for each place, as large as the largest form.
         runs: which parts of a network have a layer at a place, and by which name.
+        fixed: places whose tensors are not trained: gains and shifts of norms in mixtures, and what an operation of
+            one's own has frozen.
     """
 
     tensors: dict[Place, nn.Parameter] = field(default_factory=dict)
     runs: dict[Place, list[tuple[Run, str]]] = field(default_factory=dict)
+    fixed: set[Place] = field(default_factory=set)
+
+    def trained(self) -> list[nn.Parameter]:
+        """The tensors that are trained."""
+        return [tensor for place, tensor in self.tensors.items() if place not in self.fixed]
 
     def bind(self) -> None:
         """Give every place one tensor: a module's own where it alone has the place, else one that all take parts of."""
@@ -68,10 +76,12 @@ class Store:
             own = [run.parameter(name) for run, name in users]
             shape = largest([tuple(tensor.shape) for tensor in own], place)
             first = next((tensor for tensor in own if tuple(tensor.shape) == shape), None)
+            is_trained = place not in self.fixed
             if len(users) == 1 and first is not None:
-                self.tensors[place] = first
+                self.tensors[place] = first.requires_grad_(is_trained)  # type: ignore[assignment]
                 continue
-            shared = nn.Parameter(first.detach().clone() if first is not None else _grown(own, shape, place))
+            values = first.detach().clone() if first is not None else _grown(own, shape, place)
+            shared = nn.Parameter(values, requires_grad=is_trained)
             self.tensors[place] = shared
             for run, name in users:
                 run.borrow(name, place, shared)
@@ -94,9 +104,10 @@ class Run(nn.Module):
     Args:
         forms: of one kind.
         store: gets to know its layers.
+        affine: whether its batch norms have a gain and a shift that are trained; without, these stay 1 and 0.
     """
 
-    def __init__(self, forms: Sequence[Form], store: Store) -> None:
+    def __init__(self, forms: Sequence[Form], store: Store, *, affine: bool = True) -> None:
         super().__init__()
         code: Code = forms[0].code.code if len(forms) == 1 else largest_code([form.code for form in forms])
         self.module, self._places = instantiate_code(code)
@@ -106,10 +117,13 @@ class Run(nn.Module):
         self.events = [form.event for form in forms]
         self._borrowed: dict[str, tuple[Place, nn.Parameter, Shape]] = {}
         self._prefixes = _prefixes(self.module, forms)
-        for name, _ in self.module.named_parameters():
+        for name, parameter in self.module.named_parameters():
             store.runs.setdefault(self._places[name], []).append((self, name))
+            if not parameter.requires_grad:
+                store.fixed.add(self._places[name])
+        store.fixed |= set() if affine else {self._places[name] for name in _unscaled(self.module)}
         steps = list(self.module) if isinstance(self.module, nn.Sequential) else [self.module]
-        ends_in_norm = isinstance(steps[-1], (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d))
+        ends_in_norm = isinstance(steps[-1], _NORMS)
         self._norm_path = ("" if len(steps) == 1 else f"{len(steps) - 1}") if ends_in_norm else None
 
     @property
@@ -149,7 +163,7 @@ class Run(nn.Module):
         """The batch norm at its end."""
         assert self._norm_path is not None
         norm = self.module.get_submodule(self._norm_path) if self._norm_path else self.module
-        assert isinstance(norm, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d))
+        assert isinstance(norm, _NORMS)
         return norm  # type: ignore[return-value]  # of any number of dimensions
 
     def _weights(self, mix: Mixing) -> dict[str, Tensor]:
@@ -170,6 +184,17 @@ class Run(nn.Module):
         """How likely each form is, given that it is one of these, shape (F,)."""
         chances = torch.stack([mix.zeros() + 1.0 if e.certain else mix.case_weights(e).sum() for e in self.events])
         return chances / chances.sum().clamp_min(_TINY)
+
+
+def _unscaled(module: nn.Module) -> list[str]:
+    """Names of the gains and shifts of all batch norms, which become 1 and 0."""
+    names = []
+    for path, norm in module.named_modules():
+        if isinstance(norm, _NORMS) and norm.affine:
+            nn.init.ones_(norm.weight)
+            nn.init.zeros_(norm.bias)
+            names += [f"{path}.{name}" if path else name for name in ("weight", "bias")]
+    return names
 
 
 def scaled_norm(norm: nn.BatchNorm2d, x: Tensor, scale: Tensor) -> Tensor:

@@ -112,8 +112,12 @@ class Options:
         weight_decay: of the weights.
         clip_norm: largest norm of a gradient of the weights; None for any.
         arch_learning_rate: of the architecture weights (Adam).
-        arch_betas: of Adam.
+        arch_betas: of Adam, two numbers in [0, 1).
         arch_weight_decay: of the architecture weights.
+        affine: whether batch norms inside mixtures of operations have a gain and a shift that are trained. By default
+            these stay 1 and 0, so that no operation can be scaled against its weight (Liu et al. 2019, appendix A.1.1,
+            for all batch norms; the authors' codes of GDAS, PC-DARTS and DrNAS for those inside cells). What is found
+            has them as any network. ENAS mixes nothing and always trains them.
         seed: of all that is drawn.
         limits: what the architecture that is found must keep: ``params``, ``macs``, or what ``measure`` gives.
         measure: metrics of an architecture for limits on others than ``params`` and ``macs``.
@@ -142,6 +146,7 @@ class Options:
     arch_learning_rate: float = 3e-4
     arch_betas: tuple[float, float] = (0.5, 0.999)
     arch_weight_decay: float = 1e-3
+    affine: bool = False
     seed: int = 0
     limits: tuple[Constraint, ...] = ()
     measure: Measure | None = None
@@ -166,6 +171,8 @@ class Options:
         for name in ("last_learning_rate", "momentum", "weight_decay", "arch_weight_decay"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise UsageError(wrong(name, getattr(self, name), ">= 0"))
+        if len(self.arch_betas) != 2 or not all(0 <= beta < 1 for beta in self.arch_betas):
+            raise UsageError(wrong("arch_betas", self.arch_betas, "two numbers in [0, 1)"))
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise UsageError(wrong("clip_norm", self.clip_norm, "> 0 or None"))
         known = {"params", "macs", *(p.metric for p in self.penalties if p.measure is not None)}

@@ -31,11 +31,13 @@ class Partial(Soft):
         mixture: of a part of the channels.
         partial: one channel in so many.
         halves: whether the mixture halves the extent.
+        whole: the mixture of all channels, which has no layers: what it costs is what networks of the space cost.
     """
 
-    def __init__(self, mixture: Soft, partial: int, *, halves: bool) -> None:
+    def __init__(self, mixture: Soft, partial: int, *, halves: bool, whole: Soft) -> None:
         super().__init__()
         self.mixture, self.partial, self.halves = mixture, partial, halves
+        self._whole = (whole,)  # in a tuple it is no part of the network that runs
 
     def forward(self, x: Tensor, mix: Mixing, scale: Tensor | None = None) -> Tensor:
         few = x.shape[1] // self.partial
@@ -46,7 +48,7 @@ class Partial(Soft):
         return out if scale is None else out * scale
 
     def expected(self, mix: Mixing) -> Tensor:
-        return self.mixture.expected(mix)
+        return self._whole[0].expected(mix)
 
 
 def shuffled(x: Tensor, partial: int) -> Tensor:
@@ -70,11 +72,13 @@ def partial_mixture(compiler: Compiler, node: Node, flows: Flows, where: Where) 
     few = flow.with_channels(flow.channels // partial)
     width = None if where.width is None else where.width // partial
     mixture, out = compiler.node(node, Flows.fixed(few), replace(where, width=width))
+    whole, full = compiler.counting().node(node, flows, where)
     halves = out.largest.spatial == tuple(e // 2 for e in flow.spatial) and out.largest.spatial != flow.spatial
-    if out.names or out.largest.channels != few.channels or not (halves or out.largest.spatial == flow.spatial):
+    kept = out.largest.channels == few.channels and full.largest.channels == flow.channels
+    if out.names or full.names or not kept or not (halves or out.largest.spatial == flow.spatial):
         raise SpaceError(
             f"{where.path}: a mixture of part of the channels must keep their number ({few.channels}), gives "
             f"{out.largest.shape}; let the width be nn.stage_width(), or take partial=1"
         )
     done = flow.with_channels(flow.channels, out.largest.spatial)
-    return Partial(mixture, partial, halves=halves), Flows.fixed(done)
+    return Partial(mixture, partial, halves=halves, whole=whole), Flows.fixed(done)

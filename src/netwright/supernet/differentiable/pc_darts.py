@@ -29,7 +29,9 @@ def pc_darts(
     """Search by PC-DARTS.
 
     Args:
-        space: where to search; its cells' edges hold choices among operations that keep the channels.
+        space: where to search. Where edges of its cells are choices among operations, these must keep the channels, of
+            which a part is mixed; choices elsewhere are mixed whole, as by DARTS, and where there are no others a
+            remark says so.
         train: batches for the network's weights.
         valid: batches for the architecture weights.
         options: rates, lengths, limits, alarm.
@@ -55,5 +57,5 @@ def pc_darts(
                     course.architecture_step(loss)
             fixed = {name: weight.detach() for name, weight in course.softmax().items()}
             course.weight_step(course.loss(course.mixing(fixed), batch))
-        course.end_epoch(course.softmax())
+        course.end_epoch(course.softmax)
     return course.result()

@@ -24,6 +24,7 @@ from netwright.supernet.differentiable.cells import RelaxedNode
 from netwright.supernet.differentiable.compiling import Compiler, Where
 from netwright.supernet.differentiable.mixing import Mixing
 from netwright.supernet.differentiable.operation import Store
+from netwright.supernet.differentiable.partial import Partial
 from netwright.supernet.differentiable.soft import Apart, Chain, Flows, Soft
 from netwright.types import Architecture
 
@@ -45,8 +46,10 @@ class RelaxedNetwork(nn.Module):
         seed: of the initial weights.
         partial: in mixtures on the edges of cells, one channel in so many is mixed (PC-DARTS).
         apart: choices that change the extent of what flows: the network is run once for each of their values.
+        affine: whether batch norms inside mixtures of operations have a trained gain and shift; see `Options`.
 
     Attributes:
+        is_partial: whether any mixture sees part of the channels.
         universe: the choices that have weights, and their values.
         free: of choices among operations of which some have weights: the values whose operation has none.
 
@@ -73,13 +76,14 @@ class RelaxedNetwork(nn.Module):
         seed: int = 0,
         partial: int = 1,
         apart: Iterable[str] = (),
+        affine: bool = False,
     ) -> None:
         super().__init__()
         if space.root is None:
             raise SpaceError("the space has no network, only choices of its training; search it by sampling")
         if isinstance(partial, bool) or not isinstance(partial, int) or partial < 1:
             raise SpaceError(wrong("partial", partial, "a whole number >= 1"))
-        self.space, self.partial = space, partial
+        self.space, self.partial, self.affine = space, partial, affine
         self.networks = Networks(space, input_shape=input_shape, input_dtype=input_dtype, wrap=wrap, seed=seed)
         self.universe = Universe(space)
         self.free: dict[str, tuple[Value, ...]] = {}
@@ -88,6 +92,7 @@ class RelaxedNetwork(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.body = self._compiled(flow, wrap, tuple(apart))
+        self.is_partial = any(isinstance(module, Partial) for module in self.modules())
         self._store.bind()
         self._shared = nn.ParameterList(t for t in self._store.tensors.values())
         for module in self.modules():
@@ -115,7 +120,7 @@ class RelaxedNetwork(nn.Module):
         return Apart(networks)
 
     def _network(self, universe: Universe, flow: Flow, wrap: Wrap | None) -> tuple[Soft, Flows]:
-        compiler = Compiler(universe, self._store, self.partial)
+        compiler = Compiler(universe, self._store, self.partial, affine=self.affine)
         assert self.space.root is not None
         before: list[Soft] = []
         if wrap is not None:
@@ -145,7 +150,8 @@ class RelaxedNetwork(nn.Module):
     def expected(self, mix: Mixing) -> Tensor:
         """Parameters and multiply-accumulates to be expected under the weights, shape (2,); differentiable.
 
-        What an architecture of its own has where the weights are 1 for its decisions, but for `partial` > 1.
+        What an architecture of its own has where the weights are 1 for its decisions; with `partial`, too, all
+        channels of its network are counted.
         """
         return self.parts(mix)[:2]
 
@@ -159,8 +165,8 @@ class RelaxedNetwork(nn.Module):
             return np.array(self.parts(Mixing.of(self.universe, architecture)).tolist())
 
     def weights(self) -> list[nn.Parameter]:
-        """The weights of the network: each tensor once."""
-        return list(self._store.tensors.values())
+        """The weights of the network that are trained: each tensor once."""
+        return self._store.trained()
 
     def edge_counts(self) -> dict[str, int]:
         """By site of a cell's node whose edges are always there: their number (for the edge weights of PC-DARTS)."""
@@ -178,7 +184,7 @@ class RelaxedNetwork(nn.Module):
             SpaceError: mixtures saw part of the channels, so that there are no weights for a whole network.
             BuildError: it cannot be built.
         """
-        if self.partial > 1:
+        if self.is_partial:
             raise SpaceError("the weights of partial channels are those of no whole network; train it anew")
         network = self.networks.make(architecture)
         with torch.no_grad():

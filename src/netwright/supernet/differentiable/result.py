@@ -27,6 +27,7 @@ class EpochRecord:
         weights: of the values of each choice.
         architecture: what would be taken now, without limits.
         signs: what the alarm looked at.
+        steps: of the weights in it.
     """
 
     epoch: int
@@ -36,6 +37,7 @@ class EpochRecord:
     weights: Weights
     architecture: Architecture
     signs: Signs
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class Sampled(Found):
 
     Args:
         supernet: the shared weights as they were trained.
-        others: architectures that were sampled at the end besides the one that is taken, the best first.
+        others: architectures that were sampled at the end besides the one that is taken, the best first. The one that
+            is taken is better than these, but where a collapse stopped the search: then it is from before.
         scores: of the one that is taken and of these, on validation batches, with shared weights.
         policy_entropy: of the policy over architectures, divided by that of the uniform one.
     """

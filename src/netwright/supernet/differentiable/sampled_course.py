@@ -10,19 +10,21 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import combinations, islice
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from netwright.errors import BuildError, SearchError, TrialError
 from netwright.policies.controller import Controller, Episode
 from netwright.space import SearchSpace
+from netwright.supernet.differentiable import memory
 from netwright.supernet.differentiable.alarm import CollapseAlarm, signs_of
 from netwright.supernet.differentiable.derive import Excess
-from netwright.supernet.differentiable.examples import Batch, Batches, first_of, noise, on, paired
+from netwright.supernet.differentiable.examples import Batch, Batches, Endless, first_of, noise, on, paired
+from netwright.supernet.differentiable.losses import answered, loss_of, share_right
 from netwright.supernet.differentiable.measured import MeasuredCost
 from netwright.supernet.differentiable.options import Options, Penalty
 from netwright.supernet.differentiable.result import EpochRecord, Sampled, Weights
@@ -40,8 +42,14 @@ TRIES = 100
 ASKED = 64
 """Draws after an epoch, by which the policy is described."""
 
+LOOKED_AT = 16
+"""Random architectures by which it is seen whether the choices of a space change anything."""
+
 UNDECIDED = 0.98
 """Entropy from which on the policy is said to have learned little."""
+
+TRIED = 32
+"""Random networks, of which the one whose layers give most tells how much memory a step takes."""
 
 
 class SampledCourse:
@@ -65,7 +73,7 @@ class SampledCourse:
 
     def __init__(self, method: str, space: SearchSpace, train: Batches, options: Options, policy: Controller) -> None:
         self.method, self.space, self.options, self.policy = method, space, options, policy
-        x, _ = first_of(train, "train")
+        x, y = first_of(train, "train")
         self.supernet = Supernet(
             space,
             input_shape=tuple(x.shape[1:]),
@@ -82,14 +90,42 @@ class SampledCourse:
             for p in options.penalties
             if p.measure is not None
         }
-        self._excess = Excess(self.supernet.networks, options.limits, self._measure)
+        if options.memory_bytes is not None:
+            self._require_memory((x, y), options.memory_bytes)
+        self._excess = Excess(space, self.supernet.networks, options.limits, self._measure)
         self._optimizer = PlacedSgd(self.supernet.bank, options.momentum, options.weight_decay)
         self._alarm = CollapseAlarm(options.alarm)
         self._history: list[EpochRecord] = []
         self._losses: list[float] = []
         self._others: list[tuple[float, float]] = []
         self._num_drawn = self._num_over = 0
+        self._others_left: Endless | None = None
         self._first_other: Batch | None = None
+
+    def _require_memory(self, batch: Batch, most: int) -> None:
+        """Refuse a search whose steps need too much memory: a step of a large network on few examples tells of a batch.
+
+        Raises:
+            SpaceError: they need more.
+        """
+        rng, networks = np.random.default_rng(self.options.seed), self.supernet.networks
+        sizes: dict[Architecture, int] = {}
+        for architecture in (self.space.sample(rng) for _ in range(TRIED)):
+            with suppress(BuildError):
+                sizes[architecture] = networks.profile(architecture).activation_bytes
+        if not sizes:
+            return
+        model = networks.make(max(sizes, key=sizes.__getitem__)).model.train()
+
+        def kept(count: int) -> int:
+            x, y = on((batch[0][:count], batch[1][:count]), self.options.device)
+            with noise(self.options.seed, 0, 0, self.options.device):
+                return memory.kept_bytes(lambda: self._loss(answered(model, x), y), model.parameters())
+
+        weights = memory.COPIES * self.supernet.bank.num_bytes
+        cure = "give smaller batches, make the widest choices smaller, or allow more memory"
+        needed = weights + memory.of_batch(kept, len(batch[0]))
+        memory.require(needed, most, f"{self.method} with batches of {len(batch[0])}", cure)
 
     # --- architectures ---
 
@@ -114,7 +150,7 @@ class SampledCourse:
         raise SearchError(self._excess.message(min(drawn, key=self._excess)))
 
     def _may_be(self, architecture: Architecture) -> bool:
-        return self._excess(architecture) == 0 and self.space.admits(architecture)
+        return self._excess(architecture) == 0
 
     def _measure(self, architecture: Architecture) -> dict[str, float]:
         known = {} if self.options.measure is None else dict(self.options.measure(architecture))
@@ -141,9 +177,9 @@ class SampledCourse:
         return self._alarm.alarm is not None and self.options.alarm.stop
 
     def pairs(self, train: Batches, valid: Batches) -> Iterator[tuple[Batch, Batch]]:
-        """Each training batch once, beside a validation batch."""
-        self._first_other = None
-        for batch, other in paired(train, valid, self.options):
+        """Each training batch once, beside the next validation batch; these begin anew when all were used."""
+        self._first_other, self._others_left = None, self._others_left or Endless(valid, "valid")
+        for batch, other in paired(train, self._others_left, self.options):
             self._first_other = self._first_other or other
             yield batch, other
 
@@ -156,7 +192,7 @@ class SampledCourse:
         subnet = self.supernet.subnet(architecture)
         subnet.model.train()
         with noise(self.options.seed, self.step, 2, self.options.device):
-            loss = self._loss(subnet(batch[0]), batch[1])
+            loss = self._loss(answered(subnet, batch[0]), batch[1])
         self._losses.append(self._finite(loss, "training", architecture))
         torch.autograd.backward(loss)
         if self.options.clip_norm is not None:
@@ -188,13 +224,12 @@ class SampledCourse:
         subnet = self.supernet.subnet(architecture)
         _only_norms_train(subnet.model)
         x, y = batch
-        out = subnet(x)
+        out = answered(subnet, x)
         loss = self._finite(self._loss(out, y), "validation", architecture)
-        labelled = out.dim() == 2 and y.dim() == 1 and not y.is_floating_point()
-        return loss, float((out.argmax(dim=1) == y).float().mean()) if labelled else math.nan, out
+        return loss, share_right(out, y), out
 
     def _loss(self, out: Tensor, y: Tensor) -> Tensor:
-        return F.cross_entropy(out, y) if self.options.loss is None else self.options.loss(out, y)
+        return loss_of(out, y, self.options.loss)
 
     def _finite(self, loss: Tensor, what: str, architecture: Architecture) -> float:
         number = float(loss.detach())
@@ -223,11 +258,12 @@ class SampledCourse:
             float(np.mean(own)) if own else math.nan
             for own in (self._losses, [a for a, _ in self._others], [b for _, b in self._others])
         )
+        steps = len(self._losses)
         if last and self._history:
             now = self._history.pop()
-            train, valid, right = now.train_loss, now.valid_loss, now.valid_accuracy
+            train, valid, right, steps = now.train_loss, now.valid_loss, now.valid_accuracy, now.steps
         self._losses, self._others = [], []
-        self._history.append(EpochRecord(self.epoch, train, valid, right, weights, architecture, signs))
+        self._history.append(EpochRecord(self.epoch, train, valid, right, weights, architecture, signs, steps))
         alarm = self._alarm.see(self.epoch, signs, last=last)
         if alarm is not None and alarm.epoch == self.epoch:
             _log.warning("%s collapses in epoch %d: %s", self.method, self.epoch, alarm.reason)
@@ -246,6 +282,8 @@ class SampledCourse:
     def result(self, drawn: Sequence[Architecture], valid: Batches, judged_on: int) -> Sampled:
         """The best of some draws by shared weights, of equals the one of least loss; measured limits are measured.
 
+        Where a collapse stopped the search, what its policy took most often before comes first.
+
         Args:
             drawn: architectures, some of them the same.
             valid: batches on which they are scored.
@@ -254,31 +292,54 @@ class SampledCourse:
         Raises:
             TrialError: all of several different networks answer the same.
             SearchError: none keeps the measured limits.
+            UsageError: there are no batches, as of a generator that is used up.
         """
-        stopped = self.is_stopped
+        stopped, safe = self.is_stopped, self._safe
         batches = [on(batch, self.options.device) for batch in islice(valid, judged_on)]
+        if not batches:
+            first_of((), "valid")
         scores: dict[Architecture, float] = {}
         losses: dict[Architecture, float] = {}
-        answers: list[Tensor] = []
-        for architecture in dict.fromkeys(drawn):
+        answers: dict[str, Tensor] = {}  # of each network once: some architectures are known to be the same one
+        for architecture in dict.fromkeys([*([] if safe is None else [safe.architecture]), *drawn]):
             told = [self._answer(architecture, batch) for batch in batches]
             right = float(np.mean([-loss if math.isnan(right) else right for loss, right, _ in told]))
             scores[architecture] = right - sum(self._penalty(p, architecture) for p in self.options.penalties)
             losses[architecture] = float(np.mean([loss for loss, _, _ in told]))
-            answers.append(torch.cat([out for _, _, out in told]))
-        ranked = [a for a in sorted(scores, key=lambda a: (-scores[a], losses[a])) if self._keeps_measured(a)]
+            answers[self.space.canonical_id(architecture)] = torch.cat([out for _, _, out in told])
+        best = sorted(scores, key=lambda a: (-scores[a], losses[a]))
+        if safe is not None:
+            best = [safe.architecture, *(a for a in best if a != safe.architecture)]
+        ranked = [a for a in best if self._keeps_measured(a)]
         if not ranked:
             limits = ", ".join(map(str, self.options.limits))
             raise SearchError(f"none of {len(scores)} networks that were measured keeps {limits}; relax the limit")
         last = self._history[-1]
-        self._record(ranked[0], last.weights, last=True)
+        if safe is None:
+            self._record(ranked[0], last.weights, last=True)
         entropy = self._entropy(drawn)
-        remarks = tuple(self._remarks(entropy, answers, scores, batches))
+        remarks = [*self._remarks(entropy, [*answers.values()], scores, batches)]
+        if stopped and safe is None:
+            remarks.append("the search collapsed in its first epoch, so that there is no architecture from before")
+        weights, ordered = (safe or last).weights, tuple(scores[a] for a in ranked)
         return Sampled(
-            self.method, ranked[0], last.weights, dict(self.values), tuple(self._history), last.valid_accuracy,
-            self._alarm.alarm, stopped, remarks, self.supernet, tuple(ranked[1:]), tuple(scores[a] for a in ranked),
-            entropy,
+            self.method, ranked[0], weights, dict(self.values), tuple(self._history), last.valid_accuracy,
+            self._alarm.alarm, stopped, tuple(remarks), self.supernet, tuple(ranked[1:]), ordered, entropy,
         )  # fmt: skip
+
+    @property
+    def _safe(self) -> EpochRecord | None:
+        """The last epoch before a collapse that stopped the search; None where there is none."""
+        alarm = self._alarm.alarm
+        is_there = alarm is not None and self.is_stopped and alarm.safe_epoch >= 0
+        return self._history[alarm.safe_epoch] if alarm is not None and is_there else None
+
+    @property
+    def _changes_nothing(self) -> bool:
+        """Whether random architectures are all known to be the same network."""
+        rng = np.random.default_rng(self.options.seed)
+        drawn = {self.space.sample(rng) for _ in range(LOOKED_AT)}
+        return len(drawn) > 2 and len({self.space.canonical_id(architecture) for architecture in drawn}) == 1
 
     def _keeps_measured(self, architecture: Architecture) -> bool:
         limits = [limit for limit in self.options.limits if limit.metric in self.costs]
@@ -306,9 +367,9 @@ class SampledCourse:
             yield f"the policy is hardly sure of anything (entropy {entropy:.3f} of 1): search longer"
         pairs = list(combinations(answers, 2))
         equal = sum(torch.equal(a, b) for a, b in pairs)
-        if len(answers) > 2 and equal == len(pairs):
+        if (len(answers) > 2 and equal == len(pairs)) or self._changes_nothing:
             raise TrialError(
-                f"{self.method}: {len(answers)} different networks give the same outputs with shared weights; train "
+                f"{self.method}: {len(scores)} different networks give the same outputs with shared weights; train "
                 "longer, or look whether the choices of the space change the network"
             )
         if equal:

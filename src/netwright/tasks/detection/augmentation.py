@@ -1,4 +1,4 @@
-"""Random scaling, shifts and mirroring of images and their boxes, and changes of brightness and contrast.
+"""Random scaling, shifts and mirroring of images and their boxes, and changes of brightness, contrast and colour.
 
 All randomness comes from a numpy generator that is passed in.
 """
@@ -29,13 +29,15 @@ class BoxAugmentation:
         mirror: left and right, with probability 1/2.
         flip: up and down, with probability 1/2.
         light: brightness and contrast change by up to this share.
+        gain: each channel by itself becomes lighter or darker by up to this share.
     """
 
-    scale: float = 1.25
+    scale: float = 1.6
     shift: float = 0.1
     mirror: bool = True
     flip: bool = False
     light: float = 0.15
+    gain: float = 0.1
 
     def apply(self, stored: Tensor, targets: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Augment a batch, each image on its own.
@@ -50,14 +52,15 @@ class BoxAugmentation:
         """
         import torch
 
-        batch, _, height, width = stored.shape
+        batch, channels, height, width = stored.shape
         zoom = np.exp(rng.uniform(-np.log(self.scale), np.log(self.scale), batch))
         moved = rng.uniform(-self.shift, self.shift, (batch, 2))
         signs = np.where(rng.random((batch, 2)) < [0.5 * self.mirror, 0.5 * self.flip], -1.0, 1.0)
         light = rng.uniform(-self.light, self.light, (batch, 2))
+        gain = 1 + rng.uniform(-self.gain, self.gain, (batch, channels))
         move = torch.from_numpy(np.concatenate([zoom[:, None] * signs, moved], 1)).to(stored.device, torch.float32)
         look = torch.from_numpy(light).to(stored.device, torch.float32)
-        pixels = _moved_pixels(stored, move)
+        pixels = _moved_pixels(stored, move) * torch.from_numpy(gain).to(stored.device, torch.float32)[..., None, None]
         pixels = (pixels * (1 + look[:, 0, None, None, None]) + 128 * look[:, 1, None, None, None]).clamp(0, 255)
         return pixels, _moved_boxes(targets, move, (height, width))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ STEP = 32
 GREY = 114
 _LONGEST = 256
 _LARGEST = 1024
+_MOST_THREADS = 4
 
 
 def canvas_size(sizes: Sequence[tuple[int, int]], wanted: int | str | Sequence[int] | None) -> tuple[int, int]:
@@ -82,7 +84,8 @@ def load_images(
         height, width = (max(1, min(limit, round(scale * side))) for side, limit in zip(size, canvas, strict=True))
         for start in range(0, len(rows), 256):
             part = rows[start : start + 256]
-            pixels[part, :, :height, :width] = decode_all([files[r] for r in part], ImageForm(channels, height, width))
+            form = ImageForm(channels, height, width)
+            pixels[part, :, :height, :width] = decode_all([files[r] for r in part], form, _threads())
     return pixels
 
 
@@ -106,6 +109,12 @@ def box_targets(
         for place, box in enumerate(image.boxes):
             targets[row, place] = (*(scale * c for c in box.corners), numbers[box.label])
     return targets
+
+
+def _threads() -> int:
+    """How many decode at once: as many as there are cores, a few at most."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(_MOST_THREADS, cores)
 
 
 def _check_memory(count: int, canvas: tuple[int, int], channels: int) -> None:

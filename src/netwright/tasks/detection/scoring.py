@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 LEAST_SCORE = 0.01
 OVERLAP = 0.6
-MOST_BEFORE, MOST_BOXES = 300, 100
+MOST_BEFORE, MOST_BOXES = 2000, 100
+"""Boxes that suppression looks at and leaves. About ten points answer for each object: with fewer, images that are full
+of objects would lose some before it."""
+
 Floats = NDArray[np.float64]
 
 
@@ -41,13 +44,19 @@ class Detections:
     labels: NDArray[np.int64]
 
 
-def detections(outputs: NDArray[np.floating], least: float = LEAST_SCORE, overlap: float = OVERLAP) -> Detections:
+def detections(
+    outputs: NDArray[np.floating],
+    least: float = LEAST_SCORE,
+    overlap: float = OVERLAP,
+    canvas: tuple[int, int] | None = None,
+) -> Detections:
     """The boxes of an image, class by class without those that a surer one covers.
 
     Args:
         outputs: (P, 4 + C): boxes and logits.
         least: lowest score.
         overlap: least intersection over union at which the less sure of two boxes of a class is dropped.
+        canvas: height and width in pixels, to which boxes are clipped; None to leave them.
 
     Returns:
         At most `MOST_BOXES`, out of the `MOST_BEFORE` surest.
@@ -57,22 +66,25 @@ def detections(outputs: NDArray[np.floating], least: float = LEAST_SCORE, overla
     flat = scores[points, labels]
     order = np.argsort(-flat, kind="stable")[:MOST_BEFORE]
     boxes, flat, labels = outputs[points[order], :4].astype(np.float64), flat[order], labels[order]
-    kept = suppress(boxes, labels, overlap)[:MOST_BOXES]
-    return Detections(boxes[kept], flat[kept], labels[kept].astype(np.int64))
+    kept = suppress(boxes, labels, overlap)
+    found = boxes[kept]
+    if canvas is not None:
+        found = np.clip(found, 0, [canvas[1], canvas[0], canvas[1], canvas[0]])
+    return Detections(found, flat[kept], labels[kept].astype(np.int64))
 
 
-def suppress(boxes: Floats, labels: NDArray[np.int64], overlap: float) -> NDArray[np.int64]:
-    """Rows that no earlier kept row of the same class overlaps; rows come the surest first."""
-    low, high = np.maximum(boxes[:, None, :2], boxes[None, :, :2]), np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    inner = np.clip(high - low, 0, None).prod(-1)
+def suppress(boxes: Floats, labels: NDArray[np.int64], overlap: float, most: int = MOST_BOXES) -> NDArray[np.int64]:
+    """The first ``most`` rows that no earlier kept row of the same class overlaps; rows come the surest first."""
     areas = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1)
-    covers = inner >= overlap * np.maximum(areas[:, None] + areas[None] - inner, 1e-9)
-    covers &= labels[:, None] == labels[None]
-    alive = np.ones(len(boxes), bool)
-    for row in range(len(boxes)):
-        if alive[row]:
-            alive[row + 1 :] &= ~covers[row, row + 1 :]
-    return np.flatnonzero(alive)
+    left, kept = np.arange(len(boxes)), list[int]()
+    while len(left) and len(kept) < most:
+        row, left = left[0], left[1:]
+        kept.append(int(row))
+        low, high = np.maximum(boxes[row, :2], boxes[left, :2]), np.minimum(boxes[row, 2:], boxes[left, 2:])
+        inner = np.clip(high - low, 0, None).prod(-1)
+        covered = inner >= overlap * np.maximum(areas[row] + areas[left] - inner, 1e-9)
+        left = left[~(covered & (labels[left] == labels[row]))]
+    return np.array(kept, dtype=np.int64)
 
 
 @dataclass
@@ -92,7 +104,7 @@ class Scorer:
     def add(self, outputs: Tensor, targets: Tensor) -> None:
         """Add the outputs (B, P, 4 + C) and the boxes (B, M, 5) of a batch."""
         for answer, boxes in zip(outputs.detach().cpu().numpy(), targets.cpu().numpy(), strict=True):
-            self._found.append(detections(answer))
+            self._found.append(detections(answer, canvas=self.canvas))
             self._truth.append(boxes[boxes[:, 4] >= 0])
 
     def scores(self) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from netwright.errors import DataError, SpecError, one_line, wrong
 from netwright.space import SearchSpace
 from netwright.space.terms import OpTerm
 from netwright.tasks.base import Direction, Examples, ExportInfo, Reference
+from netwright.tasks.batch_size import fitting_batch_size
 from netwright.tasks.detection.annotations import Annotated, Repairs, class_names, repaired
 from netwright.tasks.detection.augmentation import BoxAugmentation
 from netwright.tasks.detection.letterbox import GREY, box_targets, canvas_size, load_images
@@ -23,7 +25,7 @@ from netwright.tasks.detection.references import detection_references, narrowed_
 from netwright.tasks.detection.scoring import Scorer, require_evaluator
 from netwright.tasks.detection.space import STRIDES, detection_space, map_extents
 from netwright.tasks.detection.splitting import split_images
-from netwright.tasks.formats.image_files import read_headers
+from netwright.tasks.formats.image_files import read_headers, require_depth
 from netwright.tasks.learning import LearningTask
 from netwright.tasks.pixels import moments
 from netwright.tasks.splits import TEST_SHARE, SplitOptions
@@ -36,6 +38,9 @@ _log = logging.getLogger(__name__)
 _FLIPS = ("horizontal", "both", "none")
 _FULL_IMAGES, _FULL_EPOCHS = 30_000, (12, 150)
 """Images that a full training shows, in so many passes: COCO's usual schedule has 12, small sets gain from many."""
+
+_LEAST_STEPS = 100
+"""Below which detectors find nothing yet, and all are alike."""
 
 
 class ObjectDetection(LearningTask):
@@ -135,6 +140,7 @@ class ObjectDetection(LearningTask):
         repairs = Repairs()
         images = read_annotations(data, repairs)
         headers = read_headers([image.file for image in images])
+        require_depth([image.file for image, header in zip(images, headers, strict=True) if header.deep])
         sizes = [(header.height, header.width) for header in headers]
         images = repaired(images, sizes, repairs)
         parts, told = split_images(images, split)
@@ -163,6 +169,12 @@ class ObjectDetection(LearningTask):
     def output_shape(self) -> tuple[int, ...]:
         """A box and logits for each point of all maps."""
         return (sum(height * width for height, width in self.extents), 4 + self.num_classes)
+
+    @property
+    def least_epochs(self) -> float:  # type: ignore[override]  # it depends on the number of images here
+        """As many as make `_LEAST_STEPS`."""
+        count = len(self._train[1])
+        return min(self.full_epochs or math.inf, round(_LEAST_STEPS * fitting_batch_size(count) / count, 2))
 
     @property
     def work(self) -> float:

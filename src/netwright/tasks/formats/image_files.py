@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,25 +64,27 @@ def read_headers(files: Sequence[Path]) -> list[ImageHeader]:
     """
     headers: list[ImageHeader] = []
     bad: list[str] = []
-    for file in files:
-        try:
-            with _opened(file) as image:
-                turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-                width, height = reversed(image.size) if turned else image.size
-                headers.append(ImageHeader(height, width, image.mode in _GREY, image.mode.startswith("I")))
-        except _Unreadable as error:
-            bad.append(f"{str(file)!r} ({error})")
+    with _quiet():
+        for file in files:
+            try:
+                with _opened(file) as image:
+                    turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+                    width, height = reversed(image.size) if turned else image.size
+                    headers.append(ImageHeader(height, width, image.mode in _GREY, image.mode.startswith("I")))
+            except _Unreadable as error:
+                bad.append(f"{str(file)!r} ({error})")
     _refuse(bad)
     return headers
 
 
-def decode_all(files: Sequence[Path], form: ImageForm) -> Array:
+def decode_all(files: Sequence[Path], form: ImageForm, threads: int = 1) -> Array:
     """Decode image files.
 
     Args:
         files: N paths.
         form: channels and size; an image of another size is resized (bilinear, with antialiasing), one of another kind
             converted. The rotation that a camera recorded is applied; transparency is dropped.
+        threads: that decode, >= 1; all have ended when this returns, so that processes may be forked.
 
     Returns:
         (N, C, H, W) ``uint8``.
@@ -91,16 +94,24 @@ def decode_all(files: Sequence[Path], form: ImageForm) -> Array:
         MissingDependencyError: Pillow is not installed.
     """
     pixels = np.empty((len(files), form.channels, form.height, form.width), np.uint8)
-    bad: list[str] = []
-    for row, file in enumerate(files):
+
+    def decode(row: int) -> str:
+        """Fill a row; says what is wrong with its file."""
         try:
-            with _opened(file) as image:
+            with _opened(files[row]) as image:
                 decoded = np.asarray(_convert(image, form))
         except _Unreadable as error:
-            bad.append(f"{str(file)!r} ({error})")
-            continue
+            return f"{str(files[row])!r} ({error})"
         pixels[row] = decoded[None] if decoded.ndim == 2 else decoded.transpose(2, 0, 1)
-    _refuse(bad)
+        return ""
+
+    with _quiet():
+        if threads > 1:
+            with ThreadPoolExecutor(threads) as pool:
+                said = list(pool.map(decode, range(len(files))))
+        else:
+            said = [decode(row) for row in range(len(files))]
+    _refuse([text for text in said if text])
     return pixels
 
 
@@ -115,12 +126,13 @@ def require_depth(files: Sequence[Path]) -> None:
     """
     peak = 0
     bad: list[str] = []
-    for file in files:
-        try:
-            with _opened(file) as image:
-                peak = max(peak, int(np.asarray(image).max()))
-        except _Unreadable as error:
-            bad.append(f"{str(file)!r} ({error})")
+    with _quiet():
+        for file in files:
+            try:
+                with _opened(file) as image:
+                    peak = max(peak, int(np.asarray(image).max()))
+            except _Unreadable as error:
+                bad.append(f"{str(file)!r} ({error})")
     _refuse(bad)
     if files and peak < _SHALLOW:
         raise DataError(
@@ -134,6 +146,14 @@ class _Unreadable(Exception):
 
 
 @contextmanager
+def _quiet() -> Iterator[None]:
+    """Show no warnings of Pillow; around all threads, since what is shown is no matter of one of them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
 def _opened(file: Path) -> Iterator[Image]:
     """Open an image; any damage found, then or while it is used, becomes `_Unreadable`."""
     try:
@@ -143,12 +163,10 @@ def _opened(file: Path) -> Iterator[Image]:
     if not file.is_file():
         raise _Unreadable("no regular file, or a broken link")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(file, formats=_FORMATS) as image:
-                if image.width * image.height > _MOST_PIXELS:
-                    raise _Unreadable(f"{image.width} x {image.height} pixels are too many")
-                yield image
+        with Image.open(file, formats=_FORMATS) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise _Unreadable(f"{image.width} x {image.height} pixels are too many")
+            yield image
     except UnidentifiedImageError as error:
         raise _Unreadable(f"not a {', '.join(_FORMATS)} image") from error
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:

@@ -14,6 +14,7 @@ from netwright.tasks.graphs.data import PARTS, Features, Graph, Ints, tidy_edges
 from netwright.tasks.graphs.reading import NUMBER, Place, RawGraph
 from netwright.tasks.labels import Classes
 from netwright.tasks.splits import TEST_SEED, SplitOptions, stratified_split
+from netwright.tasks.tabular.label_texts import label_array
 
 _WORDS = {"train": "training", "val": "validation", "test": "test"}
 _MOST_A_NODE, _ALWAYS = 10, 1000
@@ -53,7 +54,7 @@ def checked_graph(raw: RawGraph, options: SplitOptions, *, directed: bool, train
     Raises:
         DataError: it cannot be used; names file and line.
     """
-    notes: list[str] = []
+    notes = list(raw.notes)
     num_nodes = _num_nodes(raw)
     features = raw.features
     if features is None:
@@ -124,9 +125,8 @@ def _labels(raw: RawGraph, num_nodes: int) -> _Labels:
         node = int(numbers[counts > 1][0])
         again = int(np.flatnonzero(raw.label_nodes == node)[1])
         raise DataError(f"{place(again)}: node {node} has a class already; give each node one")
-    if labels.dtype.kind == "f" or (labels.dtype.kind == "U" and all(_is_whole(label) for label in labels if label)):
-        labels = np.array([-1 if label in ("", "nan") else int(float(label)) for label in map(str, labels.tolist())])
-    found = labels != "" if labels.dtype.kind in "US" else labels >= 0
+    labels = _numbers_or_texts(labels, place)
+    found = labels != "" if labels.dtype.kind == "U" else labels >= 0
     known = np.zeros(num_nodes, dtype=np.bool_)
     known[raw.label_nodes] = found
     filled = np.zeros(num_nodes, dtype=labels.dtype)
@@ -136,8 +136,33 @@ def _labels(raw: RawGraph, num_nodes: int) -> _Labels:
     return _Labels(known, filled, entries, place)
 
 
-def _is_whole(label: object) -> bool:
-    return NUMBER.fullmatch(str(label)) is not None
+def _numbers_or_texts(labels: NDArray[Any], place: Place) -> NDArray[Any]:
+    """Labels as whole numbers, -1 where none is known, where all are such; else as texts, empty where none is known.
+
+    Raises:
+        DataError: a number is not whole.
+    """
+    if labels.dtype.kind == "S":
+        labels = np.char.decode(labels, "utf-8", "surrogateescape")  # different bytes stay different classes
+    if labels.dtype.kind == "f":
+        given = ~np.isnan(labels)
+        broken = np.flatnonzero(given & ((labels != np.rint(labels)) | (np.abs(labels) > 2**53)))
+        if len(broken):
+            row = int(broken[0])
+            raise DataError(
+                f"{place(row)}: the class {labels[row]} is no whole number ({len(broken)} such nodes); give class "
+                "numbers or names"
+            )
+        return np.where(given, labels, -1.0).astype(np.int64)
+    if labels.dtype.kind != "U":
+        return labels
+    given = labels != ""
+    if all(NUMBER.fullmatch(label) for label in labels[given].tolist()):
+        given &= ~np.char.startswith(labels, "-")
+    values = label_array(labels[given].tolist())
+    found = np.full(len(labels), -1) if values.dtype.kind == "i" else np.zeros(len(labels), dtype=values.dtype)
+    found[given] = values
+    return found
 
 
 def _parts(

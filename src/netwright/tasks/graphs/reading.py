@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from netwright.errors import DataError, one_line, shorten
 from netwright.tasks.formats.parts import file_error
 from netwright.tasks.graphs.data import PARTS, Features, Ints
+from netwright.tasks.tabular.parts import INDEX_NAMES, without_index
 from netwright.tasks.tabular.reading import Table, numbers_of, read_table
 
 _UNREADABLE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, KeyError, NotImplementedError)
@@ -27,6 +28,7 @@ _SCIPY = ("indptr", "indices", "data", "shape")
 _PART_WORDS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 NUMBER = re.compile("-?[0-9]+")
 _NO_PART = ("", "none", "unused")
+_NODE_NAMES = INDEX_NAMES | {"node", "nodeid", "nodes"}
 _FILES = "features.npz or features.csv, edges.csv, labels.csv and split.csv"
 
 Place = Callable[[int], str]
@@ -43,6 +45,7 @@ class RawGraph:
         edges: (2, E), and where each stands.
         labels: (N or fewer,) of the nodes below, and where each stands; empty strings and negative numbers are unknown.
         parts: nodes of each part, and where each stands; empty to be split.
+        notes: what was left out.
     """
 
     name: str
@@ -51,6 +54,7 @@ class RawGraph:
     label_nodes: Ints
     labels: tuple[NDArray[Any], Place]
     parts: Mapping[str, tuple[Ints, Place]]
+    notes: tuple[str, ...] = ()
 
 
 def read_graph(data: str | Path) -> RawGraph:
@@ -196,14 +200,26 @@ def _read_folder(path: Path) -> RawGraph:
     labels = _table(path, "labels", 2)
     assert labels is not None
     split = _table(path, "split", 2, needed=False)
+    features, notes = _folder_features(path)
     return RawGraph(
         path.name,
-        _folder_features(path),
+        features,
         (np.stack([sources, targets]), edges_table.place),
         _whole(labels, 0),
         (np.array(labels.columns[1]), labels.place),
         {} if split is None else _folder_parts(split),
+        (*notes, *_words_note(labels)),
     )
+
+
+def _words_note(labels: Table) -> tuple[str, ...]:
+    """That words such as none stand for no class, where there are some."""
+    pairs = zip(labels.columns[1], labels.written(labels.names[1]), strict=True)
+    words = [word for cell, word in pairs if word and not cell]
+    if not words:
+        return ()
+    shown = ", ".join(shorten(word, 40) for word in sorted(set(words))[:5])
+    return (f"{labels.where}: {len(words)} node(s) whose class is written {shown} count as nodes without a class",)
 
 
 def _table(path: Path, name: str, columns: int, *, needed: bool = True) -> Table | None:
@@ -247,7 +263,8 @@ def _rows_place(table: Table, rows: list[int]) -> Place:
     return lambda index: table.place(rows[index])
 
 
-def _folder_features(path: Path) -> Features | None:
+def _folder_features(path: Path) -> tuple[Features | None, tuple[str, ...]]:
+    """Features, and notes on what was left out of their table."""
     packed = path / "features.npz"
     if packed.is_file():
         found = _npz_features(_arrays(packed), packed.name)
@@ -255,11 +272,11 @@ def _folder_features(path: Path) -> Features | None:
             raise DataError(
                 f"{packed.name}: no features; save a sparse matrix with scipy.sparse.save_npz, or an array x"
             )
-        return found
+        return found, ()
     given = [path / f"features{end}" for end in (".csv", ".csv.gz", ".tsv") if (path / f"features{end}").is_file()]
     if not given:
-        return None
-    table = read_table(given[0], header="auto")
+        return None, ()
+    table, notes = without_index(read_table(given[0], header="auto"), ordered=True, names=_NODE_NAMES)
     columns = [numbers_of(column) for column in table.columns]
     for name, column, cells in zip(table.names, columns, table.columns, strict=True):
         strange = np.flatnonzero(~np.isfinite(column))
@@ -269,4 +286,4 @@ def _folder_features(path: Path) -> Features | None:
                 f"{table.place(row)}: {shorten(cells[row], 40)} in column {shorten(name, 40)} is no finite number; "
                 f"{len(strange)} such cell(s) in this column; a line holds the features of one node"
             )
-    return _dense(np.stack(columns, axis=1), table.where)
+    return _dense(np.stack(columns, axis=1), table.where), notes

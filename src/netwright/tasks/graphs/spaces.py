@@ -1,8 +1,9 @@
 """The default search space of graphs, and the hand-made networks it contains.
 
 A network makes the features of each node into ``width`` numbers, heard by its neighbours or not; runs up to three
-layers, each of one of eight kinds; joins what the layers gave (the last, all side by side, or the greatest); and makes
-logits that may spread over the graph once more. Widths and depth are elastic. Knows neither data nor training.
+layers, each of one of eight kinds; joins what the layers gave (the last, all side by side, or the greatest), or runs a
+deep stack of alike layers in their place; and makes logits that may spread over the graph once more. Widths and depth
+are elastic. Knows neither data nor training.
 
 References:
     Kipf and Welling (2017), Semi-Supervised Classification with Graph Convolutional Networks.
@@ -13,6 +14,7 @@ References:
     normalised adjacency, in the place of ChebNet's in the Laplacian).
     Gasteiger, Bojchevski, Günnemann (2019), Predict then Propagate (APPNP).
     Xu et al. (2018), Representation Learning on Graphs with Jumping Knowledge Networks.
+    Chen, Wei, Huang, Ding, Li (2020), Simple and Deep Graph Convolutional Networks (GCNII, ``deep``).
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ STARTS = ("linear", "gcn", "attention", "mean")
 LAYERS = ("gcn", "mean", "max", "attention", "gin", "powers", "linear", "identity")
 ENDS = ("none", "gcn", "attention", "appnp")
 JOINS = ("last", "concat", "max")
+DEEP = "deep"
+"""In the place of a join: the layers of GCNII."""
+
 MOST_LAYERS = 3
 DENSE = 0.2
 """Features of which at least this share is not 0 are kept as a matrix."""
@@ -105,6 +110,12 @@ def graph_space(sizes: GraphSizes, classes: int) -> SearchSpace:
 
     bodies: dict[Value, Node] = {"last": nn.repeat(depth, layer)}
     bodies |= {join: onward(join, 0) for join in JOINS[1:]}
+    bodies[DEEP] = nn.gcnii(
+        choice("deep.layers", [4, 8, 16]),
+        edges=sizes.edges,
+        restart=choice("deep.restart", [0.1, 0.2]),
+        dropout=shared.dropout,
+    )
     return SearchSpace(nn.seq(_start(sizes, shared), nn.one_of("join", bodies), _end(sizes, shared, classes)))
 
 
@@ -120,7 +131,7 @@ def _start(sizes: GraphSizes, shared: _Shared) -> Node:
     starts: dict[Value, Node] = {
         "linear": own,
         "gcn": nn.seq(own, nn.propagate("gcn", edges=edges)),
-        "attention": nn.seq(own, nn.graph_attention(shared.heads, edges=edges)),
+        "attention": nn.seq(own, nn.graph_attention(shared.heads, edges=edges, dropout=shared.dropout)),
         "mean": nn.add(own, nn.seq(own, nn.propagate("mean", edges=edges))),
     }
     return nn.seq(nn.one_of("start", starts), nn.activation(shared.activation))
@@ -140,7 +151,7 @@ def _layer(kind: Choice, sizes: GraphSizes, shared: _Shared) -> Node:
         "gcn": nn.seq(linear(), heard("gcn")),
         "mean": nn.add(linear(), nn.seq(heard("mean"), linear())),
         "max": nn.add(linear(), nn.seq(heard("max"), linear())),
-        "attention": nn.seq(linear(), nn.graph_attention(shared.heads, edges=edges)),
+        "attention": nn.seq(linear(), nn.graph_attention(shared.heads, edges=edges, dropout=shared.dropout)),
         "gin": gin,
         "powers": nn.add(linear(), nn.seq(heard("gcn"), linear()), nn.seq(heard("gcn", 2), linear())),
         "linear": linear(),
@@ -156,7 +167,7 @@ def _end(sizes: GraphSizes, shared: _Shared, classes: int) -> Node:
     ends: dict[Value, Node] = {
         "none": nn.identity(),
         "gcn": nn.propagate("gcn", edges=sizes.edges),
-        "attention": nn.graph_attention(1, edges=sizes.edges),
+        "attention": nn.graph_attention(1, edges=sizes.edges, dropout=shared.dropout),
         "appnp": nn.propagate("gcn", edges=sizes.edges, hops=hops, restart=restart),
     }
     return nn.seq(nn.dropout(shared.dropout), nn.linear(classes), nn.one_of("end", ends))
@@ -215,6 +226,8 @@ _DEFAULTS: Mapping[str, Value] = {
     **{f"layer{place}": "gcn" for place in range(MOST_LAYERS)},
     "appnp.hops": 10,
     "appnp.restart": 0.1,
+    "deep.layers": 8,
+    "deep.restart": 0.1,
 }
 
 _REFERENCES: Mapping[str, Mapping[str, Value]] = {

@@ -113,6 +113,11 @@ class NodeClassification(ClassifyingTask):
         """Steps after which networks gain little: an epoch is one."""
         return 200.0
 
+    @property
+    def scored_at_once(self) -> int:
+        """All nodes: one pass over the graph answers for all of them."""
+        return self.graph.num_nodes
+
     @cached_property
     def _fingerprint(self) -> str:
         import hashlib
@@ -124,12 +129,17 @@ class NodeClassification(ClassifyingTask):
         return state.hexdigest()
 
     def recipe(self) -> Mapping[str, Value]:
-        """Adam with all training nodes in each step; much decay, and no smoothing, as few labels need."""
+        """That of the papers: Adam with all training nodes in each step, a decay of 5e-4 in the gradient, no smoothing.
+
+        References:
+            Kipf and Welling (2017), section 5.2; Klicpera et al. (2019), PPNP, section 5. Ours decays all matrices, not
+            the first one alone.
+        """
         return {
-            "optimizer": "adamw",
+            "optimizer": "adam",
             "learning_rate": 0.01,
             "side_learning_rate": 0.01,
-            "weight_decay": 0.5,
+            "weight_decay": 5e-4,
             "batch_size": len(self._train[1]),
             "shards": 1,
             "label_smoothing": 0.0,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 from netwright.errors import DataError, one_line, shorten
 from netwright.tasks.formats.parts import file_error
 from netwright.tasks.labels import Classes
+from netwright.tasks.series.times import course_of_numbers, course_of_texts
+from netwright.tasks.tabular.label_texts import label_array
 from netwright.tasks.tabular.parts import read_parts
 from netwright.tasks.tabular.reading import Table, is_number, numbers_of
 
@@ -74,7 +77,7 @@ def read_labelled(data: str | Path) -> LabelledParts:
     else:
         tables = read_parts(path, "no")
         found = (tables.train, tables.validation, tables.test)
-        train, validation, test = (None if t is None else _rows_part(t, notes) for t in found)
+        train, validation, test = _with_labels([None if t is None else _rows_part(t, notes) for t in found])
         name = tables.name
     assert train is not None
     for part in (validation, test):
@@ -124,17 +127,22 @@ def _rows_part(table: Table, notes: list[str]) -> Labelled:
     if wrong:
         row, cell = min(wrong)
         raise DataError(f"{table.place(row)}: {shorten(cell, 40)} is no number; a line is a class and its values")
-    empty = [row for row, cell in enumerate(table.columns[0]) if not cell]
+    labels = table.columns[0]
+    if not all(map(is_number, set(labels) - {""})):  # among texts a word such as none is a class, too
+        labels = table.written(table.names[0])
+    empty = [row for row, cell in enumerate(labels) if not cell]
     if empty:
         raise DataError(f"{table.place(empty[0])}: no class; a line is a class and its values")
     series = np.stack([numbers_of(column) for column in table.columns[1:]], axis=1)[:, None]
-    return Labelled(table.where, _filled(series, table.where, notes), _labels(table.columns[0]))
+    return Labelled(table.where, _filled(series, table.where, notes), np.array(labels))
 
 
-def _labels(cells: tuple[str, ...]) -> NDArray[Any]:
-    if all(is_number(cell) and float(cell).is_integer() for cell in cells):
-        return np.array([int(float(cell)) for cell in cells])
-    return np.array(cells)
+def _with_labels(parts: Sequence[Labelled | None]) -> list[Labelled | None]:
+    """Parts whose labels are whole numbers, where those of all parts are written as such."""
+    there = [part for part in parts if part is not None]
+    labels = label_array([label for part in there for label in part.labels.tolist()])
+    pieces = iter(np.split(labels, np.cumsum([len(part.labels) for part in there])[:-1]))
+    return [None if part is None else replace(part, labels=next(pieces)) for part in parts]
 
 
 def _filled(series: NDArray[np.float64], where: str, notes: list[str]) -> Floats:
@@ -200,36 +208,60 @@ def read_timeline(data: str | Path | Any, targets: str = "") -> Timeline:
     """Read a table whose rows are in the order of time.
 
     Args:
-        data: a CSV or Parquet file, or a data frame; columns that hold no numbers, such as dates, are left out.
-        targets: names of the columns that are told in advance, between commas; empty for all.
+        data: a CSV or Parquet file, or a data frame; columns that hold no numbers, such as dates, are left out, and so
+            are those that tell the time in numbers (`netwright.tasks.series.times`).
+        targets: names of the columns that are told in advance, between commas; empty for all. What is named here is no
+            time.
 
     Raises:
-        DataError: it cannot be used; names the column or line.
+        DataError: it cannot be used, or its rows run backwards in time; names the column or line.
     """
-    parts = read_parts(data)
+    wanted = list(dict.fromkeys(name.strip() for name in targets.split(",") if name.strip()))
+    parts = read_parts(data, keep=wanted, ordered=True)
     if parts.test is not None or parts.validation is not None:
         raise DataError("a forecast takes one table in the order of time; its last rows are the test part")
     table, notes = parts.train, list(parts.notes)
     kept: dict[str, NDArray[np.float64]] = {}
     for name, cells in zip(table.names, table.columns, strict=True):
-        given = [cell for cell in cells if cell]
-        strange = [row for row, cell in enumerate(cells) if cell and not is_number(cell)]
-        if not given or len(strange) > len(given) // 2:
-            notes.append(f"column {shorten(name, 60)} holds no numbers and is left out")
-        elif strange:
-            raise DataError(
-                f"{table.place(strange[0])}: {shorten(cells[strange[0]], 40)} in {shorten(name, 60)}; mend it"
-            )
-        else:
-            kept[name] = numbers_of(cells)
-    wanted = [name.strip() for name in targets.split(",") if name.strip()] or list(kept)
+        found = _channel(table, name, cells, name in wanted, notes)
+        if found is not None:
+            kept[name] = found
     for name in wanted:
         if name not in kept:
             raise DataError(
                 f"{table.where} has no column of numbers {shorten(name, 60)}; it has {', '.join(kept)[:200]}"
             )
-    order = [*wanted, *(name for name in kept if name not in wanted)]
+    order = list(dict.fromkeys([*wanted, *kept]))
     if not order:
-        raise DataError(f"{table.where} has no column of numbers")
+        raise DataError(f"{table.where} has no column to forecast: {'; '.join(notes)[:400]}; name one (targets)")
     values = np.stack([kept[name] for name in order]).astype(np.float32)
-    return Timeline(parts.name, tuple(order), values, len(wanted), tuple(notes), table.header)
+    return Timeline(parts.name, tuple(order), values, len(wanted or kept), tuple(notes), table.header)
+
+
+def _channel(
+    table: Table, name: str, cells: Sequence[str], is_wanted: bool, notes: list[str]
+) -> NDArray[np.float64] | None:
+    """The numbers of a column, NaN where one is missing; None and a note where it is no channel."""
+    given = [cell for cell in cells if cell]
+    strange = [row for row, cell in enumerate(cells) if cell and not is_number(cell)]
+    if not given or len(strange) > len(given) // 2:
+        _require_forwards(table, name, course_of_texts(cells))
+        notes.append(f"column {shorten(name, 60)} holds no numbers and is left out")
+        return None
+    if strange:
+        raise DataError(f"{table.place(strange[0])}: {shorten(cells[strange[0]], 40)} in {shorten(name, 60)}; mend it")
+    values = numbers_of(cells)
+    course = "" if is_wanted else course_of_numbers(name, values)
+    _require_forwards(table, name, course)
+    if course:
+        notes.append(f"column {shorten(name, 60)} rises as time does and is left out; name it to forecast it (targets)")
+        return None
+    return values
+
+
+def _require_forwards(table: Table, name: str, course: str) -> None:
+    if course == "falls":
+        raise DataError(
+            f"{table.where}: column {shorten(name, 60)} falls from the first row to the last, so that the newest row "
+            "comes first; sort the rows by it, the oldest first, or take it out if it tells no time"
+        )

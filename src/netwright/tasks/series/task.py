@@ -6,8 +6,11 @@ stored, (channels, length), and brings it to a common scale itself, so that expo
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -18,6 +21,7 @@ from numpy.typing import NDArray
 from netwright.errors import DataError, SpecError, wrong
 from netwright.space.terms import OpTerm, Term
 from netwright.tasks.base import Direction, Examples, ExportInfo, Reference
+from netwright.tasks.batch_size import fitting_batch_size
 from netwright.tasks.finishing import Rival
 from netwright.tasks.learning import ClassifyingTask, LearningTask, cost_in_pixels
 from netwright.tasks.narrowing import narrowed
@@ -40,21 +44,48 @@ _VALUES_AT_ONCE = 1 << 18
 _WORK_A_VALUE = 4.0
 """What a step of a series costs beside a pixel."""
 
+_FULL_STEPS = 1500
+"""Of a training on few series, after which networks gain little."""
+
+_LEAST_STEPS = 150
+"""Of a training on series with classes: with fewer networks are ranked badly."""
+
+_HALVED = 64
+"""Examples of a step from which on it is made in two parts: parts of 8 are slower, and noisy in batch norm."""
+
 
 def _moments(series: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel of (N, channels, length), in float64 without a copy of all."""
     mean = series.mean(axis=(0, 2), dtype=np.float64)
     squares = np.zeros(series.shape[1])
-    step = max(1, _VALUES_AT_ONCE // (series.shape[1] * series.shape[2]))
-    for start in range(0, len(series), step):
-        squares += ((series[start : start + step] - mean[:, None]) ** 2).sum(axis=(0, 2))
+    for part in _parts_of(series):
+        squares += ((part - mean[:, None]) ** 2).sum(axis=(0, 2))
     std = np.sqrt(squares / (series.shape[0] * series.shape[2]))
     return tuple(mean.tolist()), tuple(float(s) if s > _SMALLEST_STD else 1.0 for s in std)
 
 
+def _parts_of(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """An array (N, ...) in pieces that lie in memory as they are read; of views each is a copy."""
+    step = max(1, _VALUES_AT_ONCE // max(1, math.prod(array.shape[1:])))
+    for start in range(0, len(array), step):
+        yield np.ascontiguousarray(array[start : start + step])
+
+
 def _epochs(count: int) -> float:
-    """Passes after which networks gain little: more of few series."""
-    return float(min(200, max(30, round(2.5e5 / count))))
+    """Passes after which networks gain little: more of few series, and of very few as many as `_FULL_STEPS` take."""
+    most = max(200, round(_FULL_STEPS * fitting_batch_size(count) / count))
+    return float(min(most, max(30, round(2.5e5 / count))))
+
+
+def _recipe(count: int, learning_rate: float) -> dict[str, Value]:
+    """Adam suits recurrent layers and attention; small steps are made in one part."""
+    return {
+        "optimizer": "adamw",
+        "learning_rate": learning_rate,
+        "side_learning_rate": learning_rate,
+        "clip_norm": 1.0,
+        "shards": 1 if fitting_batch_size(count) < _HALVED else 2,
+    }
 
 
 class SeriesClassification(ClassifyingTask):
@@ -135,9 +166,15 @@ class SeriesClassification(ClassifyingTask):
         """Passes after which networks gain little."""
         return _epochs(len(self._train[1]))
 
+    @property
+    def least_epochs(self) -> float:  # type: ignore[override]  # it depends on the number of series here
+        """Passes below which networks are ranked badly."""
+        count = len(self._train[1])
+        return round(_LEAST_STEPS * fitting_batch_size(count) / count, 2)
+
     def recipe(self) -> Mapping[str, Value]:
-        """Adam suits recurrent layers and attention; a little smoothing helps where series are few."""
-        return {"optimizer": "adamw", "learning_rate": 0.003, "side_learning_rate": 0.003, "clip_norm": 1.0}
+        """Of all series; a little label smoothing helps where they are few."""
+        return _recipe(len(self._train[1]), 0.003)
 
     def front(self) -> OpTerm | None:
         """The normalisation."""
@@ -251,7 +288,8 @@ class SeriesForecasting(LearningTask):
             seed: for the fingerprint; parts follow each other in time.
             targets: columns that are told in advance, between commas; empty for all.
             horizon: steps that are told.
-            window: steps that a forecast sees; 0 for four horizons.
+            window: steps that a forecast sees; 0 for four horizons, or a season and a horizon where that is more and no
+                more than half of the training part.
             season: steps after which the series repeats, for the naive forecast and MASE; 0 to find it in the training
                 part.
             normalisation: ``window`` or ``channel``.
@@ -269,7 +307,7 @@ class SeriesForecasting(LearningTask):
             raise SpecError(wrong("normalisation", normalisation, "window or channel"))
         SplitOptions(seed, validation_share, test_share)
         line = read_timeline(data, targets)
-        found = cut(line, horizon, window or max(4, 4 * horizon), season, (validation_share, test_share))
+        found = cut(line, horizon, window, season, (validation_share, test_share))
         told = f"season of {found.season} steps" + ("" if season else ", found in the training part")
         return cls(
             found,
@@ -303,7 +341,22 @@ class SeriesForecasting(LearningTask):
 
     def recipe(self) -> Mapping[str, Value]:
         """As for series with classes, with a lower rate."""
-        return {"optimizer": "adamw", "learning_rate": 0.001, "side_learning_rate": 0.001, "clip_norm": 1.0}
+        return _recipe(len(self._train[1]), 0.001)
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        """That of `LearningTask`, to the last bit, without a copy of all windows."""
+        parts = (*self._train, *self._validation)
+        shapes = [[str(array.dtype), list(array.shape)] for array in parts]
+        state = hashlib.blake2b(json.dumps([self.name, shapes, self.seed]).encode(), digest_size=16)
+        for array in parts:
+            for piece in _parts_of(array):
+                state.update(piece.data)
+        return state.hexdigest()
+
+    def to_input(self, stored: Tensor) -> Tensor:
+        """A batch of windows (B, channels, window) as float32, in memory as it is read."""
+        return super().to_input(stored).contiguous()
 
     def normalised(self, network: Term) -> Term:
         """A network between the scale of the data and its own."""

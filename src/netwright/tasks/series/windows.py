@@ -40,7 +40,8 @@ class Windows:
     """Windows of the three parts, which follow each other in time.
 
     Args:
-        train: inputs (N, channels, window) and targets (N, targets, horizon).
+        train: inputs (N, channels, window) and targets (N, targets, horizon). Where windows begin in equal distances
+            they are views of the series, which cannot be written to; else they are copies.
         validation: the same; windows may begin in the training part, what they are asked for does not.
         test: the same.
         season: steps after which the series repeats; 1 for none.
@@ -66,7 +67,8 @@ def cut(line: Timeline, horizon: int, window: int, season: int, shares: tuple[fl
     Args:
         line: what is cut.
         horizon: steps that are asked for.
-        window: steps that are seen.
+        window: steps that are seen; 0 for four horizons, or a season and a horizon where that is more and no more than
+            half of the training part.
         season: 0 to find it.
         shares: of the steps, for validation and test.
 
@@ -77,6 +79,9 @@ def cut(line: Timeline, horizon: int, window: int, season: int, shares: tuple[fl
     steps = line.values.shape[1]
     num_test, num_validation = max(horizon, round(shares[1] * steps)), max(horizon, round(shares[0] * steps))
     num_train = steps - num_test - num_validation
+    targets = line.values[: line.num_targets].astype(np.float64)
+    if not window:
+        window, season = _default_window(targets[:, : max(0, num_train)], horizon, season)
     needed = window + horizon + _FEWEST_WINDOWS - 1
     if num_train < needed:
         raise DataError(
@@ -90,9 +95,8 @@ def cut(line: Timeline, horizon: int, window: int, season: int, shares: tuple[fl
     lost = [len(one) - len(other) for one, other in zip(possible, origins, strict=True)]
     _check_left(line, origins, lost)
     origins[0] = origins[0][:: 1 + (len(origins[0]) - 1) // MOST_WINDOWS]
-    _check_memory(line, [len(at) for at in origins], window, horizon)
+    _check_memory(line, origins, window, horizon)
 
-    targets = line.values[: line.num_targets].astype(np.float64)
     season = season or found_season(targets[:, :num_train])
     if season >= num_train:
         raise DataError(f"{line.name}: a season of {season} steps is longer than the training part ({num_train})")
@@ -103,10 +107,39 @@ def cut(line: Timeline, horizon: int, window: int, season: int, shares: tuple[fl
     return Windows(train, validation, test, season, scale, naive[0], naive[1], _notes(line, lost))
 
 
+def _default_window(targets: NDArray[np.float64], horizon: int, season: int) -> tuple[int, int]:
+    """What a forecast sees where nothing is said, and the season, found where it is 0 and can be.
+
+    Args:
+        targets: (T, steps) of the training part, NaN where a value is missing.
+        horizon: steps that are asked for.
+        season: 0 to find it.
+    """
+    least, steps = max(4, 4 * horizon), targets.shape[1]
+    if not season:
+        if steps < least + horizon or (~np.isnan(targets)).sum(axis=1).min() < 2:
+            return least, 0
+        season = found_season(targets)
+    return max(least, season + horizon if season + horizon <= steps // 2 else 0), season
+
+
 def _windows(values: Floats, origins: NDArray[np.int64], window: int, horizon: int, num_targets: int) -> Examples:
-    inputs = np.stack([values[:, at - window : at] for at in origins.tolist()])
-    targets = np.stack([values[:num_targets, at : at + horizon] for at in origins.tolist()])
-    return inputs, targets
+    return _pieces(values, origins - window, window), _pieces(values[:num_targets], origins, horizon)
+
+
+def _pieces(values: Floats, starts: NDArray[np.int64], length: int) -> Floats:
+    """(N, channels, length) of the series from each start on; nothing is copied where these lie in equal distances."""
+    every = np.lib.stride_tricks.sliding_window_view(values, length, axis=1).transpose(1, 0, 2)
+    step = _distance(starts)
+    return every[starts[0] : starts[-1] + 1 : step] if step else every[starts]
+
+
+def _distance(starts: NDArray[np.int64]) -> int:
+    """The distance of neighbours, where all are equal; else 0."""
+    steps = np.diff(starts)
+    if len(steps) == 0:
+        return 1
+    return int(steps[0]) if (steps == steps[0]).all() else 0
 
 
 def _scale(targets: NDArray[np.float64], season: int) -> NDArray[np.float64]:
@@ -140,13 +173,18 @@ def _check_left(line: Timeline, origins: Sequence[NDArray[np.int64]], lost: Sequ
             )
 
 
-def _check_memory(line: Timeline, counts: Sequence[int], window: int, horizon: int) -> None:
-    """Refuse windows that would fill the memory, before any is cut."""
+def _check_memory(line: Timeline, origins: Sequence[NDArray[np.int64]], window: int, horizon: int) -> None:
+    """Refuse windows that would fill the memory, before any is cut.
+
+    Those of the training part take some only where they must be copied; the others are written out in the end.
+    """
+    counts = [len(at) for at in origins]
+    copied = sum(counts[1:]) + (0 if _distance(origins[0]) else counts[0])
     inputs, targets = len(line.values) * window, line.num_targets * horizon
-    needed = line.values.itemsize * (sum(counts) * (inputs + targets) + sum(counts[1:]) * targets)
+    needed = line.values.itemsize * (copied * (inputs + targets) + sum(counts[1:]) * targets)
     size = f"{len(line.values)} channels x {window} steps, each with {horizon} steps to tell,"
     cure = "give a shorter window (window, horizon), fewer columns, or fewer rows"
-    require_room(needed, f"{line.name}: {sum(counts)} windows of {size}", cure)
+    require_room(needed, f"{line.name}: {copied} windows of {size}", cure)
 
 
 def _notes(line: Timeline, lost: Sequence[int]) -> tuple[str, ...]:

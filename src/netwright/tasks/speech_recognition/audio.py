@@ -94,7 +94,7 @@ def _is_plain_wav(path: Path, where: str) -> bool:
         with wave.open(str(path), "rb") as file:
             return file.getsampwidth() in (1, 2, 3, 4) and file.getnchannels() >= 1
     except (wave.Error, EOFError, OSError) as error:
-        if "unknown format" in str(error):
+        if "unknown" in str(error) and "format" in str(error):  # "unknown format: 3", "unknown extended format"
             return False
         what = one_line(error) or "it ends within its header"
         raise DataError(f"{where}: {path}: no wav file, or a damaged one: {what}") from error

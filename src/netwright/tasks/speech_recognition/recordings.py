@@ -1,7 +1,7 @@
 """What people have of speech: a manifest of audio files, or an npz file of samples or of frames.
 
-* ``.csv`` with a header line, or ``.jsonl`` with an object a line: ``audio`` (a path, relative to the manifest) and
-  ``text``; ``split`` and ``speaker`` if there are.
+* ``.csv`` or ``.tsv`` with a header line, or ``.jsonl`` with an object a line: ``audio`` (a path, relative to the
+  manifest, or to ``clips`` beside it, as in Common Voice) and ``text``; ``split`` and ``speaker`` if there are.
 * ``.npz`` with ``offsets`` (N + 1,), ``texts`` (N,), and either ``audio`` (samples, whole numbers or in [-1, 1]) with
   ``sample_rate``, or ``frames`` (rows, bands); ``splits`` (N,) and ``speakers`` (N,) if there are.
 
@@ -14,6 +14,7 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,12 @@ from numpy.typing import NDArray
 from netwright.errors import DataError, one_line, shorten
 from netwright.tasks.speech_recognition.audio import Sound, length_of, read_sound
 from netwright.tasks.speech_recognition.units import tidy
+from netwright.tasks.text_files import read_records
 
 AUDIO = ("audio", "path", "file", "audio_path", "wav", "filename")
 TEXT = ("text", "transcript", "transcription", "sentence")
+SPEAKER = ("speaker", "speaker_id", "client_id")
+CLIPS = "clips"
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation"}
 SPLITS |= {"dev": "validation", "test": "test"}
 
@@ -55,15 +59,25 @@ class Recording:
     audio: Path | None = None
 
 
-def read_recordings(path: Path) -> list[Recording]:
+def read_recordings(path: Path, notes: list[str] | None = None) -> list[Recording]:
     """Read a manifest or an npz file.
+
+    Args:
+        path: of it.
+        notes: gets how quotes were read, where a person may have meant it otherwise.
 
     Raises:
         DataError: names the file, the line and what is wrong with it.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; speech is read from a .csv or .jsonl manifest, or from a .npz file")
-    readers = {".csv": _from_csv, ".tsv": _from_csv, ".jsonl": _from_lines, ".json": _from_lines, ".npz": _from_npz}
+    tabs = partial(_from_tsv, notes=[] if notes is None else notes)
+    readers: Mapping[str, Callable[[Path], Iterator[Recording]]] = {
+        ".csv": _from_csv,
+        ".tsv": tabs,
+        **dict.fromkeys((".jsonl", ".json"), _from_lines),
+        ".npz": _from_npz,
+    }
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise DataError(f"{path}: a manifest ends in .csv, .tsv or .jsonl, arrays in .npz")
@@ -91,16 +105,32 @@ def _require_once(recordings: Iterable[Recording]) -> None:
 
 def _from_csv(path: Path) -> Iterator[Recording]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", strict=True)
+        reader = csv.DictReader(file, strict=True)
         try:
             for row in reader:
                 where = f"{path}:{reader.line_num}"
                 if None in row or None in row.values():
-                    count = len(reader.fieldnames or ())
-                    raise DataError(f"{where}: has another number of values than the {count} columns of the header")
+                    raise DataError(_other_number(where, len(reader.fieldnames or ())))
                 yield _listed(row, path, where)
         except (csv.Error, UnicodeDecodeError) as error:
             raise DataError(f"{path}:{reader.line_num}: no CSV in UTF-8: {one_line(error)}") from error
+
+
+def _from_tsv(path: Path, notes: list[str]) -> Iterator[Recording]:
+    """Rows between whose cells are tabs; quotes may be signs of a sentence."""
+    names: list[str] = []
+    for record in read_records(path, notes):
+        where = f"{path}:{record.line}"
+        if not names:
+            names = record.cells
+        elif len(record.cells) != len(names):
+            raise DataError(_other_number(where, len(names)))
+        else:
+            yield _listed(dict(zip(names, record.cells, strict=True)), path, where)
+
+
+def _other_number(where: str, columns: int) -> str:
+    return f"{where}: has another number of values than the {columns} columns of the header"
 
 
 def _from_lines(path: Path) -> Iterator[Recording]:
@@ -120,13 +150,7 @@ def _from_lines(path: Path) -> Iterator[Recording]:
 def _listed(row: Mapping[str, Any], path: Path, where: str) -> Recording:
     named = {str(key).strip().lower(): value for key, value in row.items()}
     audio, text = (_value(named, names, where) for names in (AUDIO, TEXT))
-    file = path.parent / audio
-    try:
-        there = "\0" not in audio and file.is_file()
-    except OSError as error:
-        raise DataError(f"{where}: cannot look for the audio file {shorten(audio)}: {error.strerror}") from error
-    if not there:
-        raise DataError(f"{where}: no such audio file: {one_line(audio)}")
+    file = _audio_file(path.parent, audio, where)
     samples, rate = length_of(file, where)
     return Recording(
         where,
@@ -135,9 +159,19 @@ def _listed(row: Mapping[str, Any], path: Path, where: str) -> Recording:
         rate,
         lambda: read_sound(file, where),
         _split(named.get("split"), where),
-        str(named.get("speaker", named.get("speaker_id", "")) or ""),
+        next((str(named[name]) for name in SPEAKER if named.get(name) not in (None, "")), ""),
         file,
     )
+
+
+def _audio_file(folder: Path, name: str, where: str) -> Path:
+    try:
+        found = [file for file in (folder / name, folder / CLIPS / name) if "\0" not in name and file.is_file()]
+    except OSError as error:
+        raise DataError(f"{where}: cannot look for the audio file {shorten(name)}: {error.strerror}") from error
+    if not found:
+        raise DataError(f"{where}: no such audio file: {one_line(name)}")
+    return found[0]
 
 
 def _value(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:

@@ -37,7 +37,7 @@ def speech_space(input_shape: tuple[int, ...], stride: int, num_units: int) -> S
         stride: input frames for a frame of the output: 1, 2, 4 or 8.
         num_units: logits of each frame.
     """
-    width, dropout = choice("width", WIDTHS), choice("dropout", [0.0, 0.1, 0.2])
+    width, dropout = choice("width", WIDTHS), choice("dropout", [0.1, 0.2, 0.3])
     shared = _Shared(width, dropout, choice("heads", [2, 4, 8]), choice("expand", [1, 2, 4]))
     stem = nn.one_of("stem", {"conv1d": _stem_1d(shared, stride), "conv2d": _stem_2d(shared, input_shape, stride)})
     blocks = nn.repeat("depth", lambda i: nn.one_of(f"block{i}", _kinds(shared, i)), 1, MOST_BLOCKS)
@@ -156,7 +156,7 @@ class _Design:
         """The architecture of a default space."""
         decisions: dict[str, Value] = {
             "width": self.width,
-            "dropout": 0.1,
+            "dropout": 0.2,
             "heads": 4,
             "expand": 2,
             "stem": self.stem,

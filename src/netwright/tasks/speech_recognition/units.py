@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +20,12 @@ from netwright.errors import DataError, MissingDependencyError, SpecError, short
 
 Kind = Literal["characters", "words", "subwords"]
 KINDS: tuple[Kind, ...] = ("characters", "words", "subwords")
+AUTO = "auto"
+"""Words where they are few and each is heard often, else characters."""
+
+MOST_WORDS, OFTEN = 200, 20
+"""Words that may be units of themselves, and how often each must be said in the training transcripts."""
+
 SPACE = "\N{LOWER ONE EIGHTH BLOCK}"
 BLANK, UNKNOWN = 0, 1 << 20
 _UNKNOWN_TEXT = "\N{REPLACEMENT CHARACTER}"
@@ -57,7 +64,7 @@ class Units:
         """Find the units of the training transcripts.
 
         Args:
-            kind: one of `KINDS`.
+            kind: one of `KINDS`, or `AUTO`.
             transcripts: tidy.
             size: most subwords, the single characters included.
 
@@ -66,10 +73,12 @@ class Units:
             DataError: there are more units than a network can tell apart from so few transcripts.
             MissingDependencyError: subwords need the package tokenizers.
         """
+        if kind == AUTO:
+            kind = fitting_kind(transcripts)
         if kind == "subwords":
             return _learn_subwords(transcripts, size)
         if kind not in KINDS:
-            raise SpecError(wrong("units", kind, f"one of {', '.join(KINDS)}"))
+            raise SpecError(wrong("units", kind, f"one of {', '.join((AUTO, *KINDS))}"))
         parts = (text.replace(" ", SPACE) if kind == "characters" else _words(text) for text in transcripts)
         always = {SPACE} if kind == "characters" else set()  # transcripts of one word each are followed by others
         found = sorted(always.union(*parts))
@@ -116,6 +125,18 @@ class Units:
             return words
         rank = {pair: number for number, pair in enumerate(self.merges)}
         return [part for word in words for part in _merge(list(word), rank)]
+
+
+def fitting_kind(transcripts: Iterable[str]) -> Kind:
+    """What `AUTO` stands for.
+
+    Example:
+        >>> fitting_kind(["one two"] * 20), fitting_kind(["one two"] * 20 + ["three"])
+        ('words', 'characters')
+    """
+    counts = Counter(word for text in transcripts for word in text.split())
+    often = min(counts.values(), default=0) >= OFTEN
+    return "words" if often and len(counts) <= MOST_WORDS else "characters"
 
 
 def _words(text: str) -> list[str]:

@@ -7,7 +7,7 @@ part.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,25 @@ from netwright.errors import DataError, shorten
 from netwright.tasks.base import Examples
 from netwright.tasks.splits import TEST_SEED, SplitOptions, stratified_split
 from netwright.tasks.tabular.encoding import Encoded, Encoding, EncodingOptions
-from netwright.tasks.tabular.parts import Parts, drop_column, read_parts, target_name, without_missing
+from netwright.tasks.tabular.label_texts import one_way, usual
+from netwright.tasks.tabular.parts import (
+    class_words,
+    drop_column,
+    read_parts,
+    target_name,
+    with_words,
+    without_missing,
+)
 from netwright.tasks.tabular.reading import Header, Table, is_number
 from netwright.types import Value
 
 _SHOWN = 5
 _BINS = 10
 MOST_CLASSES = 1000
+
+_MERGED, _BLURRED, _USELESS = 0.01, 1e-3, 0.05
+"""Where float32 merges more than this part of a target's different values, and moves one by more than this part of
+their standard deviation, that is told, and refused from the third number on."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,7 @@ class Rows:
             "TARGET": self.target,
             "HEADER": self.header,
             "NUMBERS": tuple((c.name, _row(c.values), _row(c.mapped), c.indicated) for c in self.encoding.numbers),
+            "DATES": tuple(c.name for c in self.encoding.numbers if c.dates),
             "CATEGORIES": tuple((c.name, c.values) for c in self.encoding.categories),
         }
 
@@ -96,15 +109,17 @@ def load_rows(data: str | Path | Any, options: TabularOptions, *, classes: bool)
         DataError: the data cannot be used; names file and line, or the column.
         SpecError: an option is wrong.
     """
-    parts = read_parts(data, options.header)
+    named = (str(options.target), *options.encoding.categorical, *options.encoding.ignored)
+    parts = read_parts(data, options.header, keep=named)
     target = target_name(parts.train, options.target)
     notes = list(parts.notes)
-    tables = [_clean(table, target, notes) for table in (parts.train, parts.validation, parts.test)]
+    words = class_words(parts.train, target) if classes else frozenset[str]()
+    tables = [_clean(table, target, words, notes) for table in (parts.train, parts.validation, parts.test)]
     train = tables[0]
     assert train is not None
-    learn = _Classes.learn(train, target) if classes else _Values.learn(train, target)
+    learn = _Classes.learn(train, target) if classes else _Values.learn(train, target, notes)
     targets = [None if table is None else learn.encode(table, notes) for table in tables]
-    split = _split(parts, tables, targets, options.split, classes)
+    split = _split(tables, targets, options.split, classes)
     inputs = [drop_column(table, target) for table, _ in split]
     encoding = Encoding.learn(inputs[0], options.encoding)
     encoded = [encoding.encode(table) for table in inputs]
@@ -126,16 +141,22 @@ def load_rows(data: str | Path | Any, options: TabularOptions, *, classes: bool)
 
 
 def _row(values: Sequence[float]) -> str:
-    """Numbers as one text, which stays on a line."""
-    return " ".join(f"{value:.9g}" for value in values)
+    """Numbers as one text, which stays on a line; each to the last bit."""
+    return " ".join(map(repr, values))
 
 
-def _clean(table: Table | None, target: str, notes: list[str]) -> Table | None:
+def _clean(table: Table | None, target: str, words: Collection[str], notes: list[str]) -> Table | None:
     if table is None:
         return None
-    kept, lost = without_missing(table, target)
+    restored = with_words(table, target, words)
+    kept, lost = without_missing(restored, target)
     if lost:
         notes.append(f"{lost} row(s) of {table.where} without a target ({shorten(target, 40)}) are left out")
+    for word, count in sorted(Counter(word for word in restored.column(target) if word in words).items()):
+        notes.append(
+            f"{shorten(word, 40)}, which stands in {count} row(s) of {table.where}, counts as a class of "
+            f"{shorten(target, 40)}, not as a missing value; leave the cell empty where a class is not known"
+        )
     return kept
 
 
@@ -159,14 +180,15 @@ def _counts(counts: Counter[str]) -> str:
 
 @dataclass(frozen=True)
 class _Classes:
-    """Class names of the training part, numbers in numeric order."""
+    """Class names of the training part, numbers in numeric order and each written in one way."""
 
     target: str
     names: tuple[str, ...]
+    numeric: bool
 
     @classmethod
     def learn(cls, table: Table, target: str) -> _Classes:
-        cells = table.column(target)
+        cells = one_way(table.column(target))
         different = set(cells)
         if len(different) < 2:
             raise DataError(
@@ -179,12 +201,16 @@ class _Classes:
                 f"{len(cells)} rows; name another (target), or use tabular-regression for numbers"
             )
         numeric = all(map(is_number, different))
-        return cls(target, tuple(sorted(different, key=lambda c: (float(c), c)) if numeric else sorted(different)))
+        names = sorted(different, key=lambda c: (float(c), c)) if numeric else sorted(different)
+        return cls(target, tuple(names), numeric)
 
     def encode(self, table: Table, notes: list[str]) -> NDArray[np.int64]:
         """Class numbers; a label that differs by a full stop at its end only is mended, as in UCI's adult."""
         places = {name: place for place, name in enumerate(self.names)}
-        cells = table.column(self.target)
+        written = table.column(self.target)
+        cells = tuple(map(usual, written)) if self.numeric else written
+        if len(set(cells)) < len(set(written)):
+            notes.append(f"{table.where}: classes that are one number in several ways, such as 1 and 1.0, are one")
         mended = [cell if cell in places else cell.rstrip(".").strip() for cell in cells]
         strange = [row for row, cell in enumerate(mended) if cell not in places]
         if strange:
@@ -206,15 +232,19 @@ class _Values:
     names: tuple[str, ...] = ()
 
     @classmethod
-    def learn(cls, table: Table, target: str) -> _Values:
+    def learn(cls, table: Table, target: str, notes: list[str]) -> _Values:
         found = cls(target)
-        values = found.encode(table, [])
-        if float(values.min()) == float(values.max()):
+        exact = found._numbers(table)
+        if float(exact.min()) == float(exact.max()):
             shown = shorten(target, 60)
             raise DataError(f"{table.where}: all values of the target {shown} are {table.column(target)[0]}")
+        found._check_resolution(exact, table.where, notes)
         return found
 
     def encode(self, table: Table, notes: list[str]) -> NDArray[np.float32]:
+        return self._kept(self._numbers(table), table.where)
+
+    def _numbers(self, table: Table) -> NDArray[np.float64]:
         cells = table.column(self.target)
         strange = [row for row, cell in enumerate(cells) if not is_number(cell)]
         if strange:
@@ -222,10 +252,33 @@ class _Values:
                 f"{table.place(strange[0])}: {shorten(cells[strange[0]], 40)} in column {shorten(self.target, 60)}, "
                 f"the target, is no number ({len(strange)} such row(s)); mend it, or use tabular-classification"
             )
-        values = np.array([[float(cell)] for cell in cells], dtype=np.float32)
+        return np.array([[float(cell)] for cell in cells], dtype=np.float64)
+
+    def _kept(self, exact: NDArray[np.float64], where: str) -> NDArray[np.float32]:
+        with np.errstate(over="ignore"):
+            values = exact.astype(np.float32)
         if not np.isfinite(values).all():
-            raise DataError(f"{table.where}: the target has numbers beyond float32 (3.4e38); scale it")
+            raise DataError(f"{where}: the target has numbers beyond float32 (3.4e38); scale it")
         return values
+
+    def _check_resolution(self, exact: NDArray[np.float64], where: str, notes: list[str]) -> None:
+        """Tell where float32, which networks see and give, merges values; refuse where little is left of them.
+
+        Subtracting the mean here would not do: outputs are in the unit of the target.
+        """
+        kept = self._kept(exact, where)
+        merged = 1 - len(np.unique(kept)) / len(np.unique(exact))
+        blur = float(np.abs(exact - kept).max() / exact.std())
+        if merged <= _MERGED or blur <= _BLURRED:
+            return
+        said = (
+            f"{where}: numbers of the target {shorten(self.target, 60)} reach {np.abs(exact).max():.3g} with a "
+            f"deviation of {exact.std():.3g}, so that float32 merges {merged:.0%} of their values; subtract a number "
+            "such as their mean from the column"
+        )
+        if blur > _USELESS:
+            raise DataError(said)
+        notes.append(said)
 
 
 # --- splits ------------------------------------------------------------------------------------------------------
@@ -234,7 +287,6 @@ _Part = tuple[Table, NDArray[Any]]
 
 
 def _split(
-    parts: Parts,
     tables: Sequence[Table | None],
     targets: Sequence[NDArray[Any] | None],
     options: SplitOptions,

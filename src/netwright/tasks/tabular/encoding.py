@@ -2,8 +2,8 @@
 
 A row is a float32 vector: the numbers of the table, mapped to about [-3, 3] and 0 where missing; a 1 for each number
 that is missing, of columns that lack some in the training part; and the categories as class numbers, 0 being 'other':
-rare ones, and those that the training part does not have. All that is needed to do it again is plain values, which are
-written into an exported ``model.py``. Knows neither targets nor networks.
+rare ones, and those that the training part does not have. A date is a number of days. All that is needed to do it again
+is plain values, which are written into an exported ``model.py``. Knows neither targets nor networks.
 
 References:
     Gorishniy, Rubachev, Khrulkov, Babenko (2021), Revisiting Deep Learning Models for Tabular Data, section 4.2
@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netwright.errors import DataError, shorten
+from netwright.tasks.tabular.dates import all_days_of, holds_dates
 from netwright.tasks.tabular.reading import Table, is_number, numbers_of
 
 KNOTS = 128
@@ -45,7 +46,7 @@ class EncodingOptions:
     Args:
         scaling: of numbers: ``quantile`` maps them to a normal distribution by their ranks, ``standard`` subtracts the
             mean and divides by the standard deviation.
-        categorical: names of columns that hold categories though they look like numbers.
+        categorical: names of columns that hold categories though they look like numbers or dates.
         ignored: names of columns that are left out.
         most_categories: of a column; the rarest above it are 'other'.
         fewest: times a category must occur in the training part, else it is 'other'.
@@ -67,12 +68,14 @@ class NumberColumn:
         values: at the knots, ascending.
         mapped: what the network sees there.
         indicated: whether the network is told where the number is missing.
+        dates: whether its cells are dates, whose numbers are days (`netwright.tasks.tabular.dates`).
     """
 
     name: str
     values: tuple[float, ...]
     mapped: tuple[float, ...]
     indicated: bool
+    dates: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,8 @@ class Encoding:
             found = _learn_column(name, cells, options)
             if isinstance(found, NumberColumn):
                 numbers.append(found)
+                if found.dates:
+                    notes.append(f"column {shorten(name, 60)} holds dates and is read as days since the start of 1970")
             elif isinstance(found, CategoryColumn):
                 categories.append(found)
             else:
@@ -172,22 +177,23 @@ class Encoding:
             raise DataError(f"{table.where} lacks {len(missing)} column(s) of the training part: {shown}; add them")
         unknown: Counter[str] = Counter()
         no_numbers: Counter[str] = Counter()
-        values, indicators, codes = [], [], []
-        for number in self.numbers:
+        width = self.num_numbers + len(self.categories)
+        rows, place = np.empty((len(table), width), dtype=np.float32), len(self.numbers)
+        for column, number in enumerate(self.numbers):
             cells = table.column(number.name)
-            known = numbers_of(cells)
+            known = all_days_of(cells) if number.dates else numbers_of(cells)
             absent = np.isnan(known)
             no_numbers[number.name] += int(absent.sum()) - sum(not cell for cell in cells)
-            values.append(np.where(absent, 0.0, np.interp(known, number.values, number.mapped)))
+            rows[:, column] = np.where(absent, 0.0, np.interp(known, number.values, number.mapped))
             if number.indicated:
-                indicators.append(absent.astype(np.float64))
-        for category in self.categories:
+                rows[:, place] = absent
+                place += 1
+        for column, category in enumerate(self.categories, start=place):
             cells = table.column(category.name)
-            places = {value: place for place, value in enumerate(category.values, start=1)}
-            found = [places.get(cell, 0) for cell in cells]
+            codes = {value: code for code, value in enumerate(category.values, start=1)}
+            found = [codes.get(cell, 0) for cell in cells]
             unknown[category.name] += found.count(0)
-            codes.append(np.array(found, dtype=np.float64))
-        rows = np.stack([*values, *indicators, *codes], axis=1).astype(np.float32)
+            rows[:, column] = found
         return Encoded(rows, +unknown, +no_numbers)
 
 
@@ -202,6 +208,9 @@ def _learn_column(name: str, cells: Sequence[str], options: EncodingOptions) -> 
     if name not in options.categorical and _share_of_numbers(counts) >= _NUMERIC_SHARE:
         values = numbers_of(cells)
         return _learn_number(name, values, len(given) < len(cells), options.scaling)
+    if name not in options.categorical and holds_dates(cells):
+        dates = _learn_number(name, all_days_of(cells), len(given) < len(cells), options.scaling)
+        return replace(dates, dates=True) if isinstance(dates, NumberColumn) else dates
     if len(counts) > options.most_categories and len(counts) > IDENTIFIER_SHARE * len(cells):
         return f"its {len(counts)} different texts in {len(cells)} rows name rows; make it numbers, or fewer categories"
     return _learn_category(name, counts, options)
@@ -227,13 +236,13 @@ def _learn_number(name: str, column: NDArray[np.float64], indicated: bool, scali
     if len(different) == 1:
         if not indicated:
             return f"all its numbers are {different[0]:g}"
-        return NumberColumn(name, _plain(different), (0.0,), True)
+        return NumberColumn(name, _exact(different), (0.0,), True)
     if scaling == "standard":
         mean, std = float(known.mean()), float(known.std())
         ends = (float(different[0]), float(different[-1]))
         reach = 2 * (ends[1] - ends[0])
         knots = np.array([ends[0] - reach, ends[1] + reach])
-        return NumberColumn(name, _plain(knots), _plain((knots - mean) / std), indicated)
+        return NumberColumn(name, _exact(knots), _exact((knots - mean) / std), indicated)
     values, mapped = _quantiles(known, different)
     return NumberColumn(name, values, mapped, indicated)
 
@@ -254,9 +263,9 @@ def _quantiles(
         rows = np.unique(np.concatenate([[0], rows, [len(different) - 1]]))
         different, ranks = different[rows], ranks[rows]
     mapped = np.clip(ndtri(ranks), -FARTHEST, FARTHEST)
-    return _plain(different), _plain(mapped)
+    return _exact(different), tuple(float(f"{value:.9g}") for value in mapped.tolist())
 
 
-def _plain(values: NDArray[np.float64]) -> tuple[float, ...]:
-    """Nine digits, as they are written into model.py."""
-    return tuple(float(f"{value:.9g}") for value in values.tolist())
+def _exact(values: NDArray[np.float64]) -> tuple[float, ...]:
+    """To the last bit, as they are written into model.py: identifiers and times in nanoseconds have many digits."""
+    return tuple(values.tolist())

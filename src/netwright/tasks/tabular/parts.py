@@ -6,17 +6,24 @@ Knows no encodings and no networks.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from netwright.errors import DataError, SpecError, one_line, shorten, unknown, wrong
 from netwright.tasks.formats.parts import file_error
-from netwright.tasks.tabular.reading import SUFFIXES, Header, Table, read_table, table_of
+from netwright.tasks.tabular.reading import SUFFIXES, Header, Table, is_number, read_table, table_of
 
 TARGET_NAMES = ("target", "label", "class", "y")
 """Names of columns that are taken for the target where none is given, in this order; else the last column is."""
+
+INDEX_NAMES = frozenset({"index", "id", "idx", "row", "rowid", "rowindex", "rownumber", "level0", "unnamed0"})
+"""Names, without all but letters and digits, of columns that are left out where they only count the rows."""
+
+FEWEST_OF_A_WORD = 3
+"""Times that a word for a missing value must stand in a target of texts to be one of its classes."""
 
 _PARTS = {"train": ("train", "training"), "validation": ("validation", "val", "valid", "dev"), "test": ("test",)}
 _SHOWN = 6
@@ -41,12 +48,16 @@ class Parts:
     notes: tuple[str, ...] = ()
 
 
-def read_parts(data: str | Path | Any, header: Header = "auto") -> Parts:
+def read_parts(
+    data: str | Path | Any, header: Header = "auto", *, keep: Collection[str] = (), ordered: bool = False
+) -> Parts:
     """Read a file, a folder, or a data frame.
 
     Args:
         data: path, or a data frame.
         header: as of `read_table`.
+        keep: columns that are no index, whatever they hold.
+        ordered: as of `without_index`.
 
     Raises:
         DataError: it is not there, or no table.
@@ -55,7 +66,7 @@ def read_parts(data: str | Path | Any, header: Header = "auto") -> Parts:
     if header not in ("auto", "yes", "no"):
         raise SpecError(wrong("header", header, "auto, yes or no"))
     if not isinstance(data, (str, Path)):
-        frame, notes = without_index(table_of(data))
+        frame, notes = without_index(table_of(data), keep, ordered=ordered)
         return Parts("data frame", frame, notes=notes)
     path = Path(data)
     try:
@@ -63,14 +74,14 @@ def read_parts(data: str | Path | Any, header: Header = "auto") -> Parts:
     except (OSError, ValueError) as error:
         raise file_error(path, error) from error
     if is_folder:
-        return _read_folder(path, header)
+        return _read_folder(path, header, keep, ordered)
     if not is_file:
         raise DataError(f"data {shorten(str(path))} does not exist; give a file ({', '.join(SUFFIXES)}) or a folder")
-    table, notes = without_index(read_table(path, header=header))
+    table, notes = without_index(read_table(path, header=header), keep, ordered=ordered)
     return Parts(_stem(path), table, notes=(*_header_note(table), *notes))
 
 
-def _read_folder(path: Path, header: Header) -> Parts:
+def _read_folder(path: Path, header: Header, keep: Collection[str], ordered: bool) -> Parts:
     files = [f for f in sorted(path.iterdir()) if f.is_file() and f.name.lower().endswith(SUFFIXES)]
     found: dict[str, Path] = {}
     for part, words in _PARTS.items():
@@ -87,7 +98,7 @@ def _read_folder(path: Path, header: Header) -> Parts:
         raise DataError(
             f"{shorten(str(path))} has no file with 'train' in its name (such as train.csv, test.csv); tables: {listed}"
         )
-    train, notes = without_index(read_table(found["train"], header=header))
+    train, notes = without_index(read_table(found["train"], header=header), keep, ordered=ordered)
     wanted: Header = "yes" if train.header else "no"
     rest = {p: _like(read_table(found[p], header=wanted), train) for p in ("validation", "test") if p in found}
     return Parts(path.name or "folder", train, rest.get("validation"), rest.get("test"), (*_header_note(train), *notes))
@@ -103,7 +114,7 @@ def _like(table: Table, train: Table) -> Table:
     if missing:
         shown = ", ".join(shorten(name, 60) for name in missing[:_SHOWN])
         raise DataError(f"{table.where} lacks {len(missing)} column(s) of {train.where}: {shown}; add them")
-    return replace(table, names=train.names, columns=tuple(table.column(name) for name in train.names))
+    return table.select([table.names.index(name) for name in train.names])
 
 
 def _stem(path: Path) -> str:
@@ -116,16 +127,52 @@ def _header_note(table: Table) -> tuple[str, ...]:
     return ()
 
 
-def without_index(table: Table) -> tuple[Table, tuple[str, ...]]:
-    """A table without a first column that has no name and counts the rows, as pandas writes its index; and notes."""
-    if not table.unnamed:
-        return table, ()
-    name = shorten(table.names[0], 60)
-    counts = [tuple(map(str, range(first, first + len(table)))) for first in (0, 1)]
-    if len(table.names) == 1 or table.columns[0] not in counts:
-        return table, (f"the first column of {table.where} has no name of its own and is called {name}",)
-    kept = replace(drop_column(table, table.names[0]), unnamed=False)
-    return kept, (f"the first column of {table.where} has no name, only counts the rows, and is left out",)
+def without_index(
+    table: Table, keep: Collection[str] = (), *, ordered: bool = False, names: Collection[str] = INDEX_NAMES
+) -> tuple[Table, tuple[str, ...]]:
+    """A table without columns that only count its rows from 0 or 1, in any order, as an index of pandas; and notes.
+
+    Args:
+        table: any.
+        keep: columns that stay, whatever they hold.
+        ordered: whether the order of the rows has a meaning, so that an index that counts them in another is an error.
+        names: of a column that may be an index; a first column without a name of its own may be one, too.
+
+    Raises:
+        DataError: an index counts the rows in another order, and that has a meaning.
+    """
+    notes: list[str] = []
+    for name in table.names:
+        unnamed = table.unnamed and name == table.names[0]
+        if name in keep or not (unnamed or re.sub("[^a-z0-9]", "", name.lower()) in names):
+            continue
+        which = f"the first column of {table.where} has no name" if unnamed else f"column {shorten(name, 60)}"
+        order = _counted(table.column(name)) if len(table.names) > 1 else ""
+        if order == "another" and ordered:
+            raise DataError(
+                f"{table.where}: column {shorten(name, 60)} counts the rows in another order than they have; sort the "
+                "rows by it (of a forecast the oldest first), or take it out"
+            )
+        if order:
+            how = "only counts the rows" + (" in another order" if order == "another" else "")
+            notes.append(f"{which}, {how}, and is left out" if unnamed else f"{which} {how} and is left out")
+            table = replace(drop_column(table, name), unnamed=table.unnamed and not unnamed)
+        elif unnamed:
+            notes.append(f"{which} of its own and is called {shorten(name, 60)}")
+    return table, tuple(notes)
+
+
+def _counted(cells: Sequence[str]) -> str:
+    """Whether cells count the rows from 0 or 1: in ``the same`` order or ``another``; empty where they do not."""
+    if not cells or not cells[0].isdecimal():
+        return ""
+    for first in (0, 1):
+        counted = tuple(map(str, range(first, first + len(cells))))
+        if counted == tuple(cells):
+            return "the same"
+        if set(counted) == set(cells):
+            return "another"
+    return ""
 
 
 def target_name(table: Table, target: str | int) -> str:
@@ -143,14 +190,39 @@ def target_name(table: Table, target: str | int) -> str:
     if target == "":
         lower = {name.lower(): name for name in reversed(names)}
         return next((lower[name] for name in TARGET_NAMES if name in lower), names[-1])
-    if isinstance(target, str) and target in names:
-        return target
-    number = int(target) if isinstance(target, int) or re.fullmatch(r"-?\d{1,6}", target) else 0
+    if str(target) in names:
+        return str(target)
+    number = int(target) if isinstance(target, int) or re.fullmatch("-?[1-9][0-9]{0,5}", target) else 0
     if 1 <= abs(number) <= len(names):
         return names[number - 1 if number > 0 else number]
     if number:
         raise SpecError(wrong("target", target, f"a column from 1 to {len(names)}, or from -{len(names)} to -1"))
     raise SpecError(unknown("column as target", str(target), names))
+
+
+def class_words(table: Table, target: str) -> frozenset[str]:
+    """Words such as none and NA that are classes of a target of texts, and no missing values.
+
+    These are the words that stand there `FEWEST_OF_A_WORD` times at least. In a target of numbers there are none.
+
+    Args:
+        table: of the training part.
+        target: name of the column.
+    """
+    cells = table.column(target)
+    given = set(cells) - {""}
+    if not given or all(map(is_number, given)):
+        return frozenset()
+    counts = Counter(word for word, cell in zip(table.written(target), cells, strict=True) if word and not cell)
+    return frozenset(word for word, count in counts.items() if count >= FEWEST_OF_A_WORD)
+
+
+def with_words(table: Table, target: str, words: Collection[str]) -> Table:
+    """A table whose target holds these words as they are written, and not as missing values."""
+    if not words:
+        return table
+    pairs = zip(table.column(target), table.written(target), strict=True)
+    return table.with_column(target, tuple(word if word in words else cell for cell, word in pairs))
 
 
 def without_missing(table: Table, target: str) -> tuple[Table, int]:
@@ -168,9 +240,7 @@ def without_missing(table: Table, target: str) -> tuple[Table, int]:
 
 def drop_column(table: Table, name: str) -> Table:
     """A table without a column."""
-    kept = [number for number, other in enumerate(table.names) if other != name]
-    names = tuple(table.names[number] for number in kept)
-    return replace(table, names=names, columns=tuple(table.columns[number] for number in kept))
+    return table.select([number for number, other in enumerate(table.names) if other != name])
 
 
 def names_in(text: str | Sequence[str]) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Tables as people have them: CSV (also gzipped), Parquet, data frames; read into columns of texts.
 
-A cell is a text without blanks around it; a missing one is the empty text, whatever it was written as (`MISSING`).
-Knows neither targets nor encodings.
+A cell is a text without blanks around it; a missing one is the empty text, whatever it was written as (`MISSING`), and
+a table still knows as what. Knows neither targets nor encodings.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 
 from netwright.errors import DataError, MissingDependencyError, one_line, shorten
+from netwright.machine_memory import require_room
 from netwright.tasks.formats.parts import file_error
 
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "nat"})
@@ -32,8 +33,10 @@ _UNNAMED = ("", "Unnamed: 0")
 """How the first column is called in files that pandas wrote with its index."""
 
 _MOST_SHOWN = 5
+_SAMPLE = 1000
 _NUMERIC_SHARE = 0.9
-_LONGEST_CELL = 1 << 20
+_BYTES_A_CELL = 32
+"""What a cell takes at least until it is encoded: its places in a row and in a column, and its number."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Table:
         lines: line of each row in the file; empty where it has none.
         header: whether the names stood in the file.
         unnamed: whether the first column alone has none there, or the one that pandas gives to a column without.
+        as_written: the same columns with the words that stand for missing values; empty where no cell has one.
     """
 
     where: str
@@ -55,6 +59,7 @@ class Table:
     lines: tuple[int, ...] = ()
     header: bool = True
     unnamed: bool = False
+    as_written: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
@@ -63,6 +68,10 @@ class Table:
         """Cells of a column."""
         return self.columns[self.names.index(name)]
 
+    def written(self, name: str) -> tuple[str, ...]:
+        """Cells of a column, those that hold a word for a missing value as they are written."""
+        return (self.as_written or self.columns)[self.names.index(name)]
+
     def place(self, row: int) -> str:
         """Where a row stands, for messages."""
         return f"{self.where}, line {self.lines[row]}" if self.lines else f"{self.where}, row {row}"
@@ -70,7 +79,30 @@ class Table:
     def take(self, rows: Sequence[int]) -> Table:
         """Some of the rows."""
         columns = tuple(tuple(column[i] for i in rows) for column in self.columns)
-        return replace(self, columns=columns, lines=tuple(self.lines[i] for i in rows) if self.lines else ())
+        written = tuple(
+            new if old is one else tuple(old[i] for i in rows)
+            for new, one, old in zip(columns, self.columns, self.as_written, strict=False)
+        )
+        lines = tuple(self.lines[i] for i in rows) if self.lines else ()
+        return replace(self, columns=columns, as_written=written, lines=lines)
+
+    def select(self, numbers: Sequence[int]) -> Table:
+        """Some of the columns, in that order."""
+        return replace(
+            self,
+            names=tuple(self.names[n] for n in numbers),
+            columns=tuple(self.columns[n] for n in numbers),
+            as_written=tuple(self.as_written[n] for n in numbers) if self.as_written else (),
+        )
+
+    def with_column(self, name: str, cells: tuple[str, ...]) -> Table:
+        """The table with other cells in a column."""
+        place = self.names.index(name)
+        columns, written = list(self.columns), list(self.as_written)
+        columns[place] = cells
+        if written:
+            written[place] = cells
+        return replace(self, columns=tuple(columns), as_written=tuple(written))
 
 
 def is_number(cell: str) -> bool:
@@ -100,18 +132,22 @@ def read_table(path: Path, *, header: Header = "auto", names: tuple[str, ...] = 
     """
     if path.suffix.lower() in (".parquet", ".pq"):
         return _read_parquet(path)
-    first, rows, lines = _read_csv(path)
+    rows, lines = _read_csv(path)
     where = one_line(path.name)
     if not rows:
         raise DataError(f"{where} is empty; give a table with a line for each example")
-    has_names = header == "yes" or (header == "auto" and looks_like_names(first, rows[1:]))
+    first = rows[0]
+    has_names = header == "yes" or (
+        header == "auto" and looks_like_names(first, [list(map(_known, row)) for row in rows[1 : 1 + _SAMPLE]])
+    )
     head = first if has_names else list(names) or [f"column{i + 1}" for i in range(len(first))]
     rows, lines = (rows[1:], lines[1:]) if has_names else (rows, lines)
     if not rows:
         raise DataError(f"{where} has names of columns, and no rows; give a line for each example")
     _check_ragged(rows, lines, len(head), where)
     unnamed = has_names and head[0] in _UNNAMED
-    return Table(where, _names(head, where), tuple(zip(*rows, strict=True)), tuple(lines), has_names, unnamed)
+    columns, written = _without_words(list(zip(*rows, strict=True)))
+    return Table(where, _names(head, where), columns, tuple(lines), has_names, unnamed, written)
 
 
 def table_of(frame: Any, where: str = "the data frame") -> Table:
@@ -122,17 +158,20 @@ def table_of(frame: Any, where: str = "the data frame") -> Table:
     """
     names = _names([str(name) for name in frame.columns], where)
     listed = [frame[name] for name in frame.columns]
-    columns = tuple(tuple(map(_cell, c.tolist() if hasattr(c, "tolist") else c.to_list())) for c in listed)
+    columns, written = _without_words(
+        [tuple(map(_cell, c.tolist() if hasattr(c, "tolist") else c.to_list())) for c in listed]
+    )
     if not columns or not columns[0]:
         raise DataError(f"{where} has no rows; give one for each example")
-    return Table(where, names, columns, unnamed=str(frame.columns[0]) in _UNNAMED)
+    return Table(where, names, columns, unnamed=str(frame.columns[0]) in _UNNAMED, as_written=written)
 
 
 def looks_like_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     """Whether a first line holds names: no cell is a number or empty, and what is below is different.
 
     Below a name stand numbers, in one column at least; or, where all columns hold texts, all names differ and none is
-    seen again. A word such as ``NA``, which may be a name or a missing value, proves nothing.
+    seen again. A word such as ``NA``, which may be a name or a missing value, proves nothing. Nothing and then 0, 1, 2
+    and so on are the names that pandas writes where columns have none.
 
     Args:
         first: cells as they are written.
@@ -142,10 +181,12 @@ def looks_like_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> boo
         >>> looks_like_names(["age", "job"], [["3", "cook"]]), looks_like_names(["3", "cook"], [["4", "cook"]])
         (True, False)
     """
+    if _names_of_pandas(first, rest):
+        return True
     unnamed_index = len(first) > 1 and not first[0]  # as pandas writes it
     if any(is_number(c) or not c for c in first[unnamed_index:]):
         return False
-    sample = [row for row in rest[:1000] if len(row) == len(first)]
+    sample = [row for row in rest[:_SAMPLE] if len(row) == len(first)]
     doubtful = [bool(name) and not clean(name) for name in first]
     for number in range(len(first)):
         cells = [row[number] for row in sample if row[number]]
@@ -153,6 +194,12 @@ def looks_like_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> boo
             return True
     different = len(set(first)) == len(first) and not any(doubtful)
     return different and all(name not in {row[number] for row in sample} for number, name in enumerate(first))
+
+
+def _names_of_pandas(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether a line is the header of a frame with an index and numbered columns."""
+    numbered = len(first) > 1 and list(first) == ["", *map(str, range(len(first) - 1))]
+    return numbered and bool(rest) and all(row[:1] and row[0].isdecimal() for row in rest[:_SAMPLE])
 
 
 def _cell(value: object) -> str:
@@ -163,13 +210,29 @@ def _cell(value: object) -> str:
         return str(value)
     if isinstance(value, float):
         return repr(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    return clean(str(value))
+    return plain(value) if isinstance(value, str) else clean(str(value))
 
 
 def clean(cell: str) -> str:
     """A cell without blanks and single quotes around it; empty where it stands for a missing value."""
-    bare = plain(cell)
+    return _known(plain(cell))
+
+
+def _known(bare: str) -> str:
+    """A cell, empty where it stands for a missing value."""
     return "" if bare.lower() in MISSING else bare
+
+
+def _without_words(
+    written: Sequence[tuple[str, ...]],
+) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, ...], ...]]:
+    """Columns whose missing cells are empty, and the columns as written where a word stands in one of these cells."""
+    found = []
+    for cells in written:
+        words = {cell for cell in set(cells) if cell and not _known(cell)}
+        found.append(tuple("" if cell in words else cell for cell in cells) if words else cells)
+    is_same = all(one is other for one, other in zip(found, written, strict=True))
+    return tuple(found), () if is_same else tuple(written)
 
 
 def plain(cell: str) -> str:
@@ -178,16 +241,18 @@ def plain(cell: str) -> str:
     return bare[1:-1].strip() if len(bare) > 1 and bare[0] == bare[-1] == "'" else bare
 
 
-def _read_csv(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
-    """The first row as it is written, all rows of cells, and the line each of them begins on; no empty lines."""
-    text = _text(path)
-    where = one_line(path.name)
-    first = next((line for line in text.splitlines() if line.strip()), "")
+def _read_csv(path: Path) -> tuple[list[list[str]], list[int]]:
+    """All rows of cells as they are written, and the line each of them begins on; no empty lines."""
+    text, where = _text(path), one_line(path.name)
+    file = io.StringIO(text, newline="")
+    first = next((line for line in file if line.strip()), "")
+    file.seek(0)
     delimiter = max(_DELIMITERS, key=first.count) if any(d in first for d in _DELIMITERS) else ","
-    head: list[str] = []
+    _require_room(text.count(delimiter) + text.count("\n") + 1, where)
+    del text
     rows: list[list[str]] = []
     lines: list[int] = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+    reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
     begins = 1
     known: dict[str, str] = {}
     try:
@@ -195,14 +260,18 @@ def _read_csv(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
             if row and not (len(row) == 1 and not row[0].strip()):
                 for cell in row:
                     if cell not in known:
-                        known[cell] = clean(cell)
-                head = head or [plain(cell) for cell in row]
+                        known[cell] = plain(cell)
                 rows.append([known[cell] for cell in row])
                 lines.append(begins)
             begins = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{where}, line {reader.line_num}: no CSV: {error}; mend the quotes of this line") from None
-    return head, rows, lines
+    return rows, lines
+
+
+def _require_room(num_cells: int, where: str) -> None:
+    """Refuse a table that would fill the memory, before its cells are read."""
+    require_room(_BYTES_A_CELL * num_cells, f"{where}: {num_cells} cells", "leave out rows or columns")
 
 
 def _text(path: Path) -> str:
@@ -264,10 +333,11 @@ def _read_parquet(path: Path) -> Table:
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{where}: no Parquet file: {one_line(error)[:200]}") from None
     names = _names(found.column_names, where)
-    columns = tuple(tuple(map(_cell, column.to_pylist())) for column in found.columns)
+    _require_room(found.num_rows * found.num_columns, where)
+    columns, written = _without_words([tuple(map(_cell, column.to_pylist())) for column in found.columns])
     if not columns or not columns[0]:
         raise DataError(f"{where} has no rows; give one for each example")
-    return Table(where, names, columns)
+    return Table(where, names, columns, as_written=written)
 
 
 def numbers_of(cells: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -43,7 +43,7 @@ def translation_space(source_length: int, source_tokens: int, target_tokens: int
         >>> translation_space(40, 4000, 4000).count() > 10**20
         True
     """
-    every = {"activation": choice("activation", ["relu", "gelu"]), "dropout": choice("dropout", [0.0, 0.1, 0.2])}
+    every = {"activation": choice("activation", ["relu", "gelu"]), "dropout": choice("dropout", [0.1, 0.2, 0.3])}
     return SearchSpace(
         nn.encoder_decoder(
             nn.repeat(integer("encoder.depth", 1, MOST_LAYERS), partial(_encoder_layer, every)),
@@ -98,7 +98,7 @@ class _Design:
     mixers: tuple[str, str] = ("attention", "attention")
     heads: int = 4
     kernel: int = 5
-    dropout: float = 0.1
+    dropout: float = 0.2
 
     def of(self, space: SearchSpace) -> Architecture:
         decisions: dict[str, Value] = {

@@ -1,0 +1,40 @@
+"""``netwright transfer`` and options of tasks on the command line: what reaches the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_helpers import Answer, make_trial
+
+from netwright.cli.searching import task_options
+from netwright.study import transfer as module
+
+Cli = Callable[..., Answer]
+
+
+def test_a_number_with_a_zero_before_it_is_a_name() -> None:
+    """As of a column, a label or a phone; other numbers are numbers."""
+    given = ["a=007", "b=7", "c=0.5", "d=-0", "e=-012", "f=true", "g=0", "h="]
+    found = {"a": "007", "b": 7, "c": 0.5, "d": 0, "e": "-012", "f": True, "g": 0, "h": ""}
+    assert task_options(given) == found
+
+
+def test_options_of_the_other_data_are_given(
+    cli: Cli, make_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name and value, as of a search."""
+    calls: list[dict[str, Any]] = []
+
+    def carried(run: Path, data: str, out: Path, **options: Any) -> list[object]:
+        calls.append({"run": run, "data": data, "out": out, **options})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "transfer", carried)
+    run = make_run(make_trial(0, accuracy=0.5))
+    argv = ("--data", "other.csv", "--out", "there", "--task-option", "target=pay", "--task-option", "header=yes")
+    cli("transfer", run, *argv)
+    assert [call["task_options"] for call in calls] == [{"target": "pay", "header": "yes"}]
+    assert (calls[0]["run"], calls[0]["data"]) == (run, "other.csv")
