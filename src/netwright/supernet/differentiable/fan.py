@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from netwright.nn.code import flat
+from netwright.supernet.differentiable.box import FEW, averaged, is_box
 from netwright.supernet.differentiable.combine import combine
 from netwright.supernet.differentiable.mixing import Factors, Mixing
 from netwright.supernet.differentiable.modules import steps_of
@@ -162,7 +163,7 @@ class Fan:
         known: dict[str, Tensor] = {}
         sums: dict[tuple[tuple[int, ...], torch.Size], Tensor] = {}
         for stack in self.stacks:
-            out = stack(_shared(x, stack.strands[0], known), mix)
+            out = stack(self._shared(x, stack.strands[0], known), mix)
             key = stack.nodes, out.shape
             sums[key] = sums[key].add_(out) if key in sums else out  # what a norm gives is not needed by its backward
         for (nodes, _), out in sums.items():
@@ -170,24 +171,27 @@ class Fan:
                 mixed[node].add(part)
         for strand in self.rest:
             if strand.soft is None:
-                _add(mixed[strand.node], _shared(x, strand, known), strand.factors, mix)
+                _add(mixed[strand.node], self._shared(x, strand, known), strand.factors, mix)
             else:
                 mixed[strand.node].add(strand.soft(x, mix, mix.product(strand.factors)))
+
+    def _shared(self, x: Tensor, strand: Strand, known: dict[str, Tensor]) -> Tensor:
+        """The value after the steps without weights, each of which runs once.
+
+        Of part of the channels there is no plain network whose bits are to be met.
+        """
+        key = ""
+        for text, module in strand.shared:
+            key = f"{key} {text}"
+            if key not in known:
+                quick = self.partial > 1 and x.shape[1] < FEW and is_box(module)
+                known[key] = averaged(x) if quick else module(x)
+            x = known[key]
+        return x
 
 
 def _add(arriving: Arriving, value: Tensor, factors: Factors, mix: Mixing) -> None:
     arriving.add(value, None if mix.product(factors) is None else factors)
-
-
-def _shared(x: Tensor, strand: Strand, known: dict[str, Tensor]) -> Tensor:
-    """The value after the steps without weights, each of which runs once."""
-    key = ""
-    for text, module in strand.shared:
-        key = f"{key} {text}"
-        if key not in known:
-            known[key] = module(x)
-        x = known[key]
-    return x
 
 
 class FannedCell:
@@ -237,7 +241,7 @@ class FannedCell:
             others = passed.total(mix)
             few = others.shape[1] // (partial - 1)
             sum_ = mixed.total(mix) if mixed.values else zeros(others, (few, *others.shape[2:]))
-            out = shuffled(torch.cat([sum_, others], dim=1), partial)
+            out = shuffled(sum_, others)
         elif not mixed.values:
             out = zeros(like, node.shape)
         else:

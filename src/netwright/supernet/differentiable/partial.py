@@ -44,17 +44,33 @@ class Partial(Soft):
         mixed, passed = self.mixture(x[:, :few], mix), x[:, few:]
         if self.halves:
             passed = F.max_pool2d(passed, 2)
-        out = shuffled(torch.cat([mixed, passed], dim=1), self.partial)
+        out = shuffled(mixed, passed)
         return out if scale is None else out * scale
 
     def expected(self, mix: Mixing) -> Tensor:
         return self._whole[0].expected(mix)
 
 
-def shuffled(x: Tensor, partial: int) -> Tensor:
-    """Channels in another order, so that the next mixture sees others: the first of each part, the second of each..."""
-    batch, channels, *extent = x.shape
-    return x.reshape(batch, partial, channels // partial, *extent).transpose(1, 2).reshape(batch, channels, *extent)
+def shuffled(mixed: Tensor, passed: Tensor) -> Tensor:
+    """All channels, in another order, so that the next mixture sees others: the first of each part, the second of each.
+
+    Written once, channels last, as whatever comes next wants them.
+
+    Args:
+        mixed: the first part of the channels, shape (B, C / K, H, W).
+        passed: the other parts, shape (B, C - C / K, H, W).
+
+    Returns:
+        Shape (B, C, H, W).
+
+    Example:
+        >>> x = torch.arange(6.0).reshape(1, 6, 1, 1)
+        >>> shuffled(x[:, :2], x[:, 2:]).flatten().tolist()
+        [0.0, 2.0, 4.0, 1.0, 3.0, 5.0]
+    """
+    last = passed.permute(0, 2, 3, 1)
+    parts = last.reshape(*last.shape[:3], -1, mixed.shape[1]).transpose(3, 4)
+    return torch.cat([mixed.permute(0, 2, 3, 1).unsqueeze(4), parts], dim=4).flatten(3).permute(0, 3, 1, 2)
 
 
 def partial_mixture(compiler: Compiler, node: Node, flows: Flows, where: Where) -> Part:
