@@ -182,8 +182,8 @@ def _chosen_together(rows: Sequence[Labelled], order: Sequence[int]) -> set[int]
     """Which texts are split off, as `_chosen`, those that are the same together; of each class some are left.
 
     Example:
-        >>> sorted(_chosen_together([("a", "x"), *[(f"{n}", "x") for n in range(5)], ("a", "x")], range(7)))
-        [0, 6]
+        >>> sorted(_chosen_together([("a", "x"), *[(f"{n}", "x") for n in range(12)], ("a", "x")], range(14)))
+        [0, 13]
     """
     alike: dict[str, list[int]] = {}
     for i, (text, _) in enumerate(rows):
@@ -208,7 +208,7 @@ def _chosen(labels: Sequence[str], order: Sequence[int], weights: Mapping[int, i
         >>> len(_chosen(["a"] * 20 + ["b", "b", "c", "c", "d", "d", "e", "e"], range(28)))
         4
         >>> sorted(_chosen(["a"] * 20, range(20), {0: 9} | dict.fromkeys(range(1, 20), 1)))
-        [1, 2, 3]
+        [1, 2, 3, 4]
     """
     members: dict[str, list[int]] = {}
     for i in order:
