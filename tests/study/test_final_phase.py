@@ -172,10 +172,10 @@ def test_the_pace_of_a_network_is_its_slowest() -> None:
 def test_time_is_divided_among_as_many_as_gain_by_it() -> None:
     """Two where both gain; else the best one that gains alone; else none."""
     two = [trial(0, "a"), trial(1, "b")]
-    assert [0, 1] == [t.id for t in share_time(two, lambda t, n: True)]
-    assert [0] == [t.id for t in share_time(two, lambda t, n: n == 1)]
-    assert [1] == [t.id for t in share_time(two, lambda t, n: n == 1 and t.id == 1)]
-    assert [] == share_time(two, lambda t, n: False)
+    assert [0, 1] == [t.id for t in share_time(two, lambda t, those: True)]
+    assert [0] == [t.id for t in share_time(two, lambda t, those: len(those) == 1)]
+    assert [1] == [t.id for t in share_time(two, lambda t, those: len(those) == 1 and t.id == 1)]
+    assert [] == share_time(two, lambda t, those: False)
 
 
 @pytest.mark.parametrize(

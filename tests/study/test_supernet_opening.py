@@ -263,6 +263,8 @@ def test_a_small_network_without_shared_weights_is_trained_from_nothing_at_last(
     assert shared
     assert {*shared} <= {t.id for t in scored}
     assert sum(len(ids) for ids, _ in machine.made) == 1 + len(shared)
+    (mixed, *rest) = final._groups([small, *scored[:3]])  # each of a kind, two at most
+    assert [[t.id for t in mixed], *([t.id for t in group] for group in rest)] == [[small.id], [50, 51], [52]]
 
 
 @pytest.mark.slow

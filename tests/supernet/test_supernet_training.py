@@ -212,12 +212,9 @@ def test_a_training_stops_where_a_listener_says_so_and_goes_on(task: ImageClassi
     assert not all(torch.equal(state[key], tensor) for key, tensor in supernets[1].state_dict().items())
 
 
-def test_a_loss_that_is_not_finite_goes_back_once_then_stops(
-    task: ImageClassification, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The first time the rate falls and the training ends; where it happens again there is a clear end."""
-    supernet = supernet_of(task, space())
-    batches, shard, poisoned = batches_of(task), Batches.shard, [5]
+def poisoned_steps(monkeypatch: pytest.MonkeyPatch, *steps: int) -> list[int]:
+    """Let the batches of these steps hold NaN, each once; more may be added."""
+    shard, poisoned = Batches.shard, list(steps)
 
     def poison(self: Batches, step: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
         x, y = shard(self, step, number)
@@ -227,6 +224,15 @@ def test_a_loss_that_is_not_finite_goes_back_once_then_stops(
         return x, y
 
     monkeypatch.setattr(Batches, "shard", poison)
+    return poisoned
+
+
+def test_a_loss_that_is_not_finite_goes_back_once_then_stops(
+    task: ImageClassification, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first time the rate falls and the training ends; where it happens again there is a clear end."""
+    supernet = supernet_of(task, space())
+    batches, poisoned = batches_of(task), poisoned_steps(monkeypatch, 5)
     train_supernet(supernet, batches, Recipe(), Uniform(supernet.networks), epochs=1.0)
     assert "back to step 0, at 0.3 of the rate" in caplog.text
     assert all(torch.isfinite(tensor).all() for tensor in supernet.parameters())
@@ -243,16 +249,7 @@ def test_a_loss_that_is_not_finite_after_the_tensors_have_grown_goes_back_all_th
     monkeypatch.setattr("netwright.supernet.supernet._survey", lambda space, rng: [smallest])
     supernet = supernet_of(task, space())
     surveyed = {key: tuple(tensor.shape) for key, tensor in supernet.state_dict().items()}
-    shard, poisoned = Batches.shard, [5]
-
-    def poison(self: Batches, step: int, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        x, y = shard(self, step, number)
-        if step in poisoned:
-            poisoned.remove(step)
-            return x * float("nan"), y
-        return x, y
-
-    monkeypatch.setattr(Batches, "shard", poison)
+    poisoned_steps(monkeypatch, 5)
     train_supernet(supernet, batches_of(task), Recipe(), Sandwich(supernet.networks), epochs=1.0)
     assert "back to step 0, at 0.3 of the rate" in caplog.text
     assert {key: tuple(tensor.shape) for key, tensor in supernet.state_dict().items()} != surveyed

@@ -6,10 +6,10 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -76,13 +76,7 @@ def search(
     as_json: AsJson = False,
 ) -> int:
     """Search for a network: data and limits in; source, weights, ONNX and the evidence out."""
-    options = {key: value for key, value in locals().items() if key not in ("spec", "quiet", "as_json")}
-    options |= {key: _number(options[key]) for key in NUMBERS}
-    if latency_device_command is not None and latency_runtime is None:
-        options["latency_runtime"] = "device"
-    options["warm_start"] = options.pop("warm_start") or None
-    options["task_options"] = task_options(options.pop("task_option") or ()) or None
-    options["constraints"], options["objectives"] = options.pop("constraint") or None, options.pop("objective") or None
+    options = _options({key: value for key, value in locals().items() if key not in ("spec", "quiet", "as_json")})
 
     from netwright.run_folders import require_free
     from netwright.spec import SearchSpec, load_spec
@@ -93,6 +87,17 @@ def search(
     from netwright.search import search as run
 
     return _run(lambda display: run(resolved, listener=display), Path(resolved.out), quiet=quiet, as_json=as_json)
+
+
+def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a specification by those of the command line."""
+    options = {**given, **{key: _number(given[key]) for key in NUMBERS}}
+    if options["latency_device_command"] is not None and options["latency_runtime"] is None:
+        options["latency_runtime"] = "device"
+    options["warm_start"] = options.pop("warm_start") or None
+    options["task_options"] = task_options(options.pop("task_option") or ()) or None
+    options["constraints"], options["objectives"] = options.pop("constraint") or None, options.pop("objective") or None
+    return options
 
 
 def resume(

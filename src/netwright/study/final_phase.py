@@ -8,7 +8,6 @@ Knows nothing of strategies; what is trained and in which order are pure functio
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import cast
 
@@ -85,7 +84,7 @@ class FinalPhase:
         tried: set[Architecture] = set()
         while waiting := [t for t in self.waiting() if t.architecture not in tried] or self._some_more(tried):
             going_on = [t for t in waiting if t.architecture in cut]
-            chosen = going_on or share_time(waiting, self.gains)
+            chosen = going_on or share_time(waiting, self._gains)
             if not chosen:
                 return
             now = self._alike(chosen)[: self.width]
@@ -142,23 +141,19 @@ class FinalPhase:
             return min(self.plan.num_finalists, len(ranked))
         return min(self.plan.num_finalists, max(2, len(ranked) // self.plan.eta))
 
-    def gains(self, trial: Trial, num_parts: int = 1) -> bool:
-        """Whether a last training is longer than those that it goes on from, in one of so many parts of the time."""
+    def _gains(self, trial: Trial, finalists: Sequence[Trial]) -> bool:
+        """Whether a last training is longer than those that it goes on from, where all of these have one."""
         theirs = [t for t in self.trials if t.architecture == trial.architecture and t.state is TrialState.FINISHED]
         longest, expected = longest_training(from_nothing(theirs)), self.plan.final_epochs
         if any(t.fidelity.epochs is not None and t.fidelity.epochs >= expected for t in from_nothing(theirs)):
             return False
         left_s = self._left_s(trial)
         if left_s is not None:
-            part_s = left_s / self._rounds(num_parts)
-            speed = shared_speed(self._processes(min(num_parts, self.width)))
+            part_s = left_s / len(self._groups(finalists))
+            speed = shared_speed(self._processes(min(len(finalists), self.width)))
             expected = min(expected, expected_epochs(theirs, part_s, speed, self._kept(trial)))
             return part_s >= LEAST_S and expected > longest
         return True
-
-    def _rounds(self, num_trainings: int) -> int:
-        """How many times one after the other so many trainings are made, as many at once as may be."""
-        return math.ceil(num_trainings / self.width)
 
     def _processes(self, at_once: int) -> int:
         """Processes that share a step, with so many trainings at once; no more than a step has parts."""

@@ -158,18 +158,17 @@ def longest_training(trials: Iterable[Trial]) -> float:
     return max((_epochs(trial) or 0.0 for trial in trials if trial.state is TrialState.FINISHED), default=0.0)
 
 
-def share_time(finalists: Sequence[Trial], gains: Callable[[Trial, int], bool]) -> list[Trial]:
+def share_time(finalists: Sequence[Trial], gains: Callable[[Trial, Sequence[Trial]], bool]) -> list[Trial]:
     """Those of the finalists that what is left is divided among, so that each gets more than it had in the search.
 
     Args:
         finalists: best first.
-        gains: whether a network will have been trained longer than before when it gets one of so many parts of the
-            time.
+        gains: whether a network will have been trained longer than before when all of these, itself among them, are.
     """
     for count in range(len(finalists), 1, -1):
-        if all(gains(trial, count) for trial in finalists[:count]):
+        if all(gains(trial, finalists[:count]) for trial in finalists[:count]):
             return list(finalists[:count])
-    return [trial for trial in finalists if gains(trial, 1)][:1]
+    return [trial for trial in finalists if gains(trial, [trial])][:1]
 
 
 def pareto_front(trials: Sequence[Trial], objectives: Sequence[Objective]) -> tuple[Trial, ...]:
