@@ -18,6 +18,7 @@ from torch import nn
 from netwright.errors import TrialError
 from netwright.evaluation.batches import Batches, Images
 from netwright.evaluation.gradients import Gradients, SharedGradients, seed_noise
+from netwright.evaluation.orthogonal import divided, orthogonalise_all
 from netwright.tasks.augmentation import Augmentation
 
 
@@ -59,6 +60,33 @@ def test_helpers_give_the_same_bits(shards: int) -> None:
                     for p in model.parameters():
                         p.sub_(p.grad, alpha=0.1)
     assert all(torch.equal(a, b) for a, b in zip(alone.model.buffers(), other.model.buffers(), strict=True))
+
+
+def test_helpers_orthogonalise_the_same_bits() -> None:
+    """Matrices divided among processes come back in order, as one process gives them; so do later gradients."""
+    shapes = [(128, 32), (3,), (128, 128), (128, 128), (64, 16, 3, 3), (2, 128)]
+    alone, other = parts(2), parts(2)
+    for gradients in (alone, other):
+        gradients.model[0].more = nn.ParameterList(nn.Parameter(torch.zeros(shape)) for shape in shapes)
+    noise = torch.Generator().manual_seed(5)
+    matrices = [torch.randn(shape, generator=noise) for shape in shapes if len(shape) > 1]
+    assert all(divided([m.shape for m in matrices], 2))
+    with SharedGradients(other, processes=2) as shared:
+        for step in range(2):
+            found = shared.orthogonalised(matrices)
+            assert all(torch.equal(a, b) for a, b in zip(found, orthogonalise_all(matrices), strict=True))
+            assert float(alone(step)) == float(shared(step))
+            assert torch.equal(flat(alone.model), flat(other.model))
+
+
+def test_a_helper_that_dies_at_the_optimiser_fails_the_trial() -> None:
+    """Also while matrices are orthogonalised, a killed helper is an error with its number."""
+    gradients = parts(2)
+    gradients.model[0].more = nn.ParameterList(nn.Parameter(torch.zeros(256, 256)) for _ in range(2))
+    with SharedGradients(gradients, processes=2) as shared:
+        os.kill(shared.helpers[0].pid, signal.SIGKILL)
+        with pytest.raises(TrialError, match=rf"helper process {shared.helpers[0].pid} of the training died"):
+            shared.orthogonalised([torch.ones(256, 256), torch.ones(256, 256)])
 
 
 def test_parts_average_to_the_gradient_of_the_batch() -> None:

@@ -157,7 +157,7 @@ def test_a_deadline_is_kept_with_a_whole_decay(monkeypatch: pytest.MonkeyPatch) 
     from netwright.evaluation.optimizers import Optimizer
 
     step = Optimizer.step
-    monkeypatch.setattr(Optimizer, "step", lambda self, n, f: (rates.append(f), step(self, n, f))[1])
+    monkeypatch.setattr(Optimizer, "step", lambda self, n, f, *more: (rates.append(f), step(self, n, f, *more))[1])
     model = network()
     at_s = time.monotonic() + 3.0
     report = train(model, batches(), RECIPE, epochs=10_000, options=TrainingOptions(deadline=Deadline(at_s)))

@@ -6,7 +6,8 @@ bits are equal. Buffers (the running statistics of batch norm) follow the first 
 
 Two single-threaded processes use two cores better than two threads of one process do: see
 ``benchmarks/recipe_two_cores.py``. Helpers are forked, read the weights from shared memory, hand their gradients over
-in shared memory, and end when this process ends, however it ends. Knows no optimiser, schedule or checkpoint.
+in shared memory, and end when this process ends, however it ends. In the same memory they orthogonalise matrices for
+the optimiser, which is otherwise up to half of a step. Knows no optimiser, schedule or checkpoint.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import mmap
 import os
 import signal
 import sys
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
@@ -27,10 +29,12 @@ from torch import Tensor, nn
 
 from netwright.errors import TrialError
 from netwright.evaluation.batches import Batches
+from netwright.evaluation.orthogonal import divided, orthogonalise_all
 from netwright.tasks.losses import class_loss, joined
 
 Loss = Callable[[Tensor, Tensor, float], Tensor]
 _ALIGN = 64
+_ORTHOGONALISE = -1  # where a step's number would be in a message
 
 
 class Gradients:
@@ -82,6 +86,10 @@ class Gradients:
                 buffer.copy_(before)
             total += loss.detach()
         return total
+
+    def orthogonalised(self, matrices: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Orthogonalise tensors that have the shapes of some of the parameters."""
+        return orthogonalise_all(matrices)
 
     def _loss(self, x: Tensor, y: Tensor) -> Tensor:
         logits: Tensor = self.model(x)
@@ -152,21 +160,43 @@ class SharedGradients:
         """
         own = self.alone.batches.shards - self.num_helpers
         for helper in self.helpers:
-            try:
-                helper.pipe.send_bytes(step.to_bytes(8, "little"))
-            except OSError as error:
-                raise _dead(helper) from error
+            _send(helper, [step])
         self.alone.model.zero_grad(set_to_none=True)
         total = self.alone.add(step, range(own))
         for helper in self.helpers:
             total += self._collect(helper)
         return total
 
+    def orthogonalised(self, matrices: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Orthogonalise tensors with the helpers, in whose gradients they are handed over and come back.
+
+        Args:
+            matrices: of the shapes of some of the parameters, in their order.
+
+        Raises:
+            TrialError: a helper died.
+        """
+        own, *others = (sorted(numbers) for numbers in divided([m.shape for m in matrices], self.num_helpers + 1))
+        found: dict[int, Tensor] = {}
+        for helper, numbers in zip(self.helpers, others, strict=True):
+            slots = self._slots([matrices[number] for number in numbers])
+            for number, slot in zip(numbers, slots, strict=True):
+                found[number] = helper.gradients[slot].copy_(matrices[number])
+            if slots:
+                _send(helper, [_ORTHOGONALISE, *slots])
+        found |= zip(own, self.alone.orthogonalised([matrices[number] for number in own]), strict=True)
+        for helper, numbers in zip(self.helpers, others, strict=True):
+            if numbers:
+                _receive(helper)
+        return [found[number] for number in range(len(matrices))]
+
+    def _slots(self, matrices: Sequence[Tensor]) -> list[int]:
+        """Numbers of parameters of the same shapes, each used once."""
+        free = iter(enumerate(self.params))
+        return [next(number for number, p in free if p.shape == matrix.shape) for matrix in matrices]
+
     def _collect(self, helper: Helper) -> float:
-        try:
-            loss = float.fromhex(helper.pipe.recv_bytes().decode())
-        except (EOFError, OSError) as error:
-            raise _dead(helper) from error
+        loss = float.fromhex(_receive(helper).decode())
         for p, gradient in zip(self.params, helper.gradients, strict=True):
             if p.grad is not None:
                 p.grad.add_(gradient)
@@ -199,15 +229,40 @@ class SharedGradients:
         """Answer steps until the pipe closes."""
         while True:
             try:
-                step = int.from_bytes(pipe.recv_bytes(), "little")
+                first, *slots = array("q", pipe.recv_bytes())
             except EOFError:
                 return
-            self.alone.model.zero_grad(set_to_none=True)
-            loss = self.alone.add(step, [shard])
-            for p, gradient in zip(self.params, gradients, strict=True):
-                if p.grad is not None:
-                    gradient.copy_(p.grad)
-            pipe.send_bytes(float(loss).hex().encode())
+            if first == _ORTHOGONALISE:
+                for slot, found in zip(slots, orthogonalise_all([gradients[slot] for slot in slots]), strict=True):
+                    gradients[slot].copy_(found)
+                pipe.send_bytes(b"")
+            else:
+                pipe.send_bytes(self._add(first, shard, gradients).hex().encode())
+
+    def _add(self, step: int, shard: int, gradients: Sequence[Tensor]) -> float:
+        """Hand the gradients of a part of a step over; returns its share of the loss."""
+        self.alone.model.zero_grad(set_to_none=True)
+        loss = self.alone.add(step, [shard])
+        for p, gradient in zip(self.params, gradients, strict=True):
+            if p.grad is None:
+                gradient.zero_()
+            else:
+                gradient.copy_(p.grad)
+        return float(loss)
+
+
+def _send(helper: Helper, numbers: Sequence[int]) -> None:
+    try:
+        helper.pipe.send_bytes(array("q", numbers).tobytes())
+    except OSError as error:
+        raise _dead(helper) from error
+
+
+def _receive(helper: Helper) -> bytes:
+    try:
+        return helper.pipe.recv_bytes()
+    except (EOFError, OSError) as error:
+        raise _dead(helper) from error
 
 
 def _cores() -> list[int]:

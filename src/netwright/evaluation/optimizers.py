@@ -13,36 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from netwright.evaluation.orthogonal import OrthogonaliseAll, orthogonalise_all
 from netwright.evaluation.recipe import Recipe
 
-_NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 _ADAM_BETAS = (0.9, 0.99)
 _ADAM_EPSILON = 1e-8
-
-
-def orthogonalise(matrix: Tensor, steps: int = 3) -> Tensor:
-    """Replace the singular values of a matrix by values near 1.
-
-    Args:
-        matrix: (M, N).
-        steps: Newton-Schulz iterations.
-
-    Returns:
-        (M, N).
-
-    References:
-        Jordan et al. (2024), *Muon*: the quintic iteration and its coefficients. We iterate 3 instead of 5 times
-        (as its CIFAR-10 record does) and stay in float32.
-    """
-    a, b, c = _NEWTON_SCHULZ
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix
-    x = x / (torch.linalg.matrix_norm(x) + 1e-7)
-    for _ in range(steps):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * (gram @ gram)) @ x
-    result: Tensor = x.T if tall else x
-    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +39,16 @@ Moments = Callable[[str], Tensor]
 """Gives the moment of that name of a parameter, zeros at first."""
 
 
-def muon(p: Tensor, gradient: Tensor, moments: Moments, update: Update) -> None:
-    """Nesterov momentum whose update is orthogonalised; a convolution is seen as a matrix of out x rest.
+def muon(p: Tensor, direction: Tensor, update: Update) -> None:
+    """Go in a direction that is orthogonalised already; a convolution is seen as a matrix of out x rest.
 
     References:
         Jordan et al. (2024), *Muon: an optimizer for hidden layers in neural networks*; we deviate as `orthogonalise`
         says.
     """
-    direction = _nesterov(gradient, moments, update).reshape(p.shape[0], -1)
-    scale = math.sqrt(max(1.0, direction.shape[0] / direction.shape[1]))
-    p.add_(orthogonalise(direction).reshape(p.shape), alpha=-update.learning_rate * scale)
+    rows = p.shape[0]
+    scale = math.sqrt(max(1.0, rows * rows / p.numel()))
+    p.add_(direction, alpha=-update.learning_rate * scale)
 
 
 def sgd(p: Tensor, gradient: Tensor, moments: Moments, update: Update) -> None:
@@ -101,7 +76,7 @@ class _Trained:
 
     name: str
     tensor: nn.Parameter
-    rule: Callable[[Tensor, Tensor, Moments, Update], None]
+    rule: Callable[[Tensor, Tensor, Moments, Update], None] | None  # None for Muon
     learning_rate: float
     weight_decay: float
     coupled: bool = False  # whether the decay is a part of the gradient
@@ -125,23 +100,31 @@ class Optimizer:
         )
 
     @torch.no_grad()
-    def step(self, number: int, factor: float) -> None:
+    def step(self, number: int, factor: float, orthogonalised: OrthogonaliseAll = orthogonalise_all) -> None:
         """Update every parameter that has a gradient.
 
         Args:
             number: of the step, from 0.
             factor: what the learning rates are multiplied with.
+            orthogonalised: what orthogonalises the directions of Muon, all of a step at once.
         """
+        hidden: list[tuple[nn.Parameter, Update, Tensor]] = []
         for how in self.params:
             p, gradient = how.tensor, how.tensor.grad
             if gradient is None:
                 continue
-            learning_rate = how.learning_rate * factor
+            update = Update(how.learning_rate * factor, self.momentum, number)
             if how.weight_decay and how.coupled:
                 gradient = gradient.add(p, alpha=how.weight_decay)
             elif how.weight_decay:
-                p.mul_(1 - learning_rate * how.weight_decay)
-            how.rule(p, gradient, self._moments(how), Update(learning_rate, self.momentum, number))
+                p.mul_(1 - update.learning_rate * how.weight_decay)
+            if how.rule is None:
+                hidden.append((p, update, _nesterov(gradient, self._moments(how), update)))
+            else:
+                how.rule(p, gradient, self._moments(how), update)
+        directions = orthogonalised([direction for _, _, direction in hidden])
+        for (p, update, _), direction in zip(hidden, directions, strict=True):
+            muon(p, direction, update)
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Put back a copy of `state`."""
@@ -182,7 +165,7 @@ def _how(name: str, p: nn.Parameter, recipe: Recipe, outer: bool) -> _Trained:
         hidden = p.ndim > 2 or (recipe.optimizer == "muon-all" and p.ndim == 2 and not outer)
         decay = recipe.weight_decay if hidden else 0.0
         rate = recipe.learning_rate if hidden else recipe.side_learning_rate
-        return _Trained(name, p, muon if hidden else adam, rate, decay)
+        return _Trained(name, p, None if hidden else adam, rate, decay)
     rule = sgd if recipe.optimizer == "sgd" else adam
     if p.ndim > 1:
         return _Trained(name, p, rule, recipe.learning_rate, recipe.weight_decay, recipe.optimizer == "adam")

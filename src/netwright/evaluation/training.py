@@ -174,7 +174,7 @@ class _Run:
         loss = gradients(self.step)
         if self.recipe.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
-        self.optimizer.step(self.step, self.schedule.factor(self.step))
+        self.optimizer.step(self.step, self.schedule.factor(self.step), gradients.orthogonalised)
         self.step += 1
         if self.step % _CHECK_EVERY == 0 or self.step == self.schedule.total:
             self._check(float(loss))
