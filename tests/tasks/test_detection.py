@@ -12,6 +12,7 @@ from netwright.export.runtimes import detection as runtime
 from netwright.supernet import Supernet
 from netwright.tasks.detection import losses
 from netwright.tasks.detection.augmentation import BoxAugmentation
+from netwright.tasks.detection.letterbox import CROWD
 from netwright.tasks.detection.losses import assign, detection_loss, map_points, overlaps
 from netwright.tasks.detection.references import detection_references, narrowed_detectors
 from netwright.tasks.detection.scoring import Scorer, detections, suppress
@@ -61,6 +62,13 @@ def test_a_box_that_holds_no_point_is_not_lost() -> None:
     """The nearest point of the finest map answers."""
     found = assign(outputs_at(torch.tensor([[12.0, 12, 18, 18]])), targets_of((14, 14, 17, 17, 0)), POINTS)
     assert int((found.weights > 0).sum()) >= 1
+
+
+def test_a_small_box_is_learned_as_surely_as_it_overlaps() -> None:
+    """The surest point of a box of three pixels should be as sure as its overlap, however small its sixth power is."""
+    boxes = torch.cat([POINTS[:, :2] - 16, POINTS[:, :2] + 16], 1)
+    found = assign(outputs_at(boxes), targets_of((14, 14, 17, 17, 0)), POINTS)
+    assert float(found.weights.max()) == pytest.approx(9 / 1024, rel=1e-4)
 
 
 def test_rows_that_no_image_of_a_batch_has_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,6 +158,25 @@ def test_images_full_of_objects_lose_none_before_suppression() -> None:
     assert len(ours.boxes) == len(theirs) == 60
 
 
+def test_a_batch_full_of_boxes_is_assigned_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that memory does not grow with images x boxes x points; loss and gradients stay the same bits."""
+    generator = torch.Generator().manual_seed(0)
+    boxes = torch.cat([POINTS[:, :2] - 20, POINTS[:, :2] + 20], 1) + torch.rand(len(POINTS), 4, generator=generator)
+    outputs = torch.cat([boxes, torch.randn(len(POINTS), 2, generator=generator)], 1).expand(5, -1, -1).clone()
+    corners = torch.rand(5, 40, 2, generator=generator) * 40
+    targets = torch.cat([corners, corners + 20, torch.ones(5, 40, 1)], 2)
+    seen, found = [], []
+    monkeypatch.setattr(losses, "assign", lambda *given: seen.append(len(given[0])) or assign(*given))
+    for pairs in (1 << 22, 2 * 40 * len(POINTS)):
+        monkeypatch.setattr(losses, "_MOST_PAIRS", pairs)
+        leaf = outputs.clone().requires_grad_()
+        loss = detection_loss(leaf, targets, POINTS)
+        loss.backward()
+        found.append((loss.detach(), leaf.grad))
+    assert seen == [5, 2, 2, 1]
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
 def _suppressed(boxes: np.ndarray, labels: np.ndarray, overlap: float) -> list[int]:
     """What is kept, by its definition."""
     kept: list[int] = []
@@ -199,6 +226,32 @@ def test_scores_are_those_of_the_coco_evaluator() -> None:
     assert scores[0] == pytest.approx({"map": 1.0, "map50": 1.0}, abs=1e-6)
     assert scores[1] == pytest.approx({"map": 0.5, "map50": 1.0}, abs=1e-6)
     assert scores[2] == {"map": 0.0, "map50": 0.0}
+
+
+def test_what_is_found_in_a_crowd_counts_neither_way() -> None:
+    """A box within it is no mistake, where it would be one without; nothing is lost that is not found in it."""
+    pytest.importorskip("faster_coco_eval")
+    outputs = torch.full((1, 3, 5), -9.0)
+    outputs[0, 0, :] = torch.tensor([8.0, 8, 40, 40, 5])
+    outputs[0, 1, :] = torch.tensor([60.0, 20, 80, 60, 6])
+    scores = []
+    for others in ((), ((50, 10, 96, 64, CROWD),), ((50, 10, 96, 64, CROWD - 1),)):
+        scorer = Scorer(("a", "b"), CANVAS)
+        padded = torch.cat([outputs, torch.full((1, 3, 1), -9.0)], 2)
+        scorer.add(padded, targets_of((8, 8, 40, 40, 0), *others))
+        scores.append(scorer.scores()["map50"])
+    assert scores == pytest.approx([0.5, 1.0, 0.5], abs=1e-6)
+
+
+def test_crowds_are_not_learned() -> None:
+    """Neither loss nor augmentation sees them."""
+    boxes = torch.cat([POINTS[:, :2] - 16, POINTS[:, :2] + 16], 1)
+    alone, beside = targets_of((8, 8, 40, 40, 1)), targets_of((8, 8, 40, 40, 1), (50, 10, 90, 60, CROWD))
+    losses_ = [detection_loss(outputs_at(boxes), targets, POINTS) for targets in (alone, beside)]
+    assert torch.equal(losses_[0], losses_[1])
+    pixels = torch.zeros((1, 3, *CANVAS), dtype=torch.uint8)
+    _, moved = BoxAugmentation(scale=1.0, shift=0.0, mirror=False).apply(pixels, beside, np.random.default_rng(0))
+    assert (moved[0, 1] == -1).all()
 
 
 def test_the_exported_runtime_suppresses_as_the_task_does() -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import threading
 import warnings
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,10 +19,10 @@ from netwright.errors import DataError, MissingDependencyError, SpecError
 from netwright.tasks import load_task
 from netwright.tasks.detection import letterbox
 from netwright.tasks.detection.annotations import MOST_BROKEN, Annotated, Box
-from netwright.tasks.detection.letterbox import GREY, canvas_size
+from netwright.tasks.detection.letterbox import CROWD, GREY, canvas_size, load_images
 from netwright.tasks.detection.splitting import split_images
 from netwright.tasks.detection.task import ObjectDetection
-from netwright.tasks.formats.image_files import ImageForm, decode_all
+from netwright.tasks.formats.image_files import ImageForm, decode_all, read_headers
 from netwright.tasks.splits import SplitOptions
 
 pytest.importorskip("PIL")
@@ -185,13 +186,130 @@ def test_bad_coco_is_refused(
         load(folder, json.dumps(content), "boxes.json")
 
 
-def test_crowds_are_left_out_and_text_that_is_no_json_is_refused(folder: Path) -> None:
-    """A crowd is no object; a truncated file is named with its line."""
+def test_crowds_are_no_boxes_and_are_kept_for_the_score(folder: Path) -> None:
+    """They are counted, clipped, and marked by a number below -1; of a class that is not learned none is kept."""
     content = coco()
-    content["annotations"].append({"id": 50, "image_id": 0, "category_id": 7, "bbox": [0, 0, 40, 40], "iscrowd": 1})
-    assert "1 crowd(s) were left out" in load(folder, json.dumps(content), "boxes.json").notes[0]
+    content["annotations"].append({"id": 50, "image_id": 0, "category_id": 7, "bbox": [0, 0, 400, 40], "iscrowd": 1})
+    content["annotations"].append({"id": 51, "image_id": 1, "category_id": 11, "bbox": [0, 0, 40, 40], "iscrowd": 1})
+    content["categories"].append({"id": 11, "name": "c"})
+    task = load(folder, json.dumps(content), "boxes.json")
+    assert task.notes[0].startswith("2 crowd(s) were left out of training; what is found in them does not count")
+    assert task.class_names == ("a", "b")
+    targets = np.concatenate([part[1] for part in (task.train(), task.validation(), task.test())])
+    crowds = targets[targets[..., 4] <= CROWD]
+    assert (targets[..., 4] >= 0).sum() == 12
+    assert crowds[:, 4].tolist() == [CROWD]
+    assert crowds[0, 2] <= task.canvas[1]
+
+
+@pytest.mark.parametrize("number", ["1" * 5000, "NaN, nothing"], ids=["digits", "word"])
+def test_text_that_is_no_json_is_refused(folder: Path, number: str) -> None:
+    """A truncated file is named with its line; a number of thousands of digits is no reason for a traceback."""
     with pytest.raises(DataError, match=r"boxes.json line 1: no JSON"):
-        load(folder, json.dumps(content)[:-9], "boxes.json")
+        load(folder, json.dumps(coco())[:-9], "boxes.json")
+    with pytest.raises(DataError, match=r"no JSON"):
+        load(folder, '{"images": [' + number + "]}", "boxes.json")
+
+
+def test_ids_that_were_written_as_real_numbers_are_read(folder: Path) -> None:
+    """As pandas writes a column of whole numbers in which one was missing; 1.5 is none."""
+    content = coco()
+    for entry in content["annotations"]:
+        entry["image_id"] = float(str(entry["image_id"]))
+    assert sum(counts_of(load(folder, json.dumps(content), "boxes.json"))) == 12
+    content["annotations"][3]["image_id"] = 1.5
+    with pytest.raises(DataError, match=r"annotations\[3\]: image_id is 1.5, no whole number"):
+        load(folder, json.dumps(content), "boxes.json")
+
+
+def test_the_folders_of_coco_itself_are_read(folder: Path) -> None:
+    """annotations/instances_train2017.json, images in train2017 beside it; key points and captions are left alone."""
+    content = coco()
+    (folder / "annotations").mkdir()
+    for part, rows_ in (("train2017", slice(8)), ("val2017", slice(8, 12))):
+        (folder / part).mkdir()
+        for n in range(12)[rows_]:
+            (folder / "images" / f"{n}.png").rename(folder / part / f"{n}.png")
+        some = {**content, "images": content["images"][rows_], "annotations": content["annotations"][rows_]}
+        (folder / "annotations" / f"instances_{part}.json").write_text(json.dumps(some), encoding="utf-8")
+        (folder / "annotations" / f"captions_{part}.json").write_text("{}", encoding="utf-8")
+    counts = counts_of(ObjectDetection.load(folder, image_size=64))
+    assert (counts[1], sum(counts)) == (4, 12)
+
+
+@pytest.mark.parametrize(
+    ("file", "place", "named"),
+    [
+        ("annotations/train.json", "images/train", ""),
+        ("annotations/boxes.json", "photos", "photos/"),
+        ("boxes_train.csv", "train", ""),
+        ("labels.json", "data", ""),
+    ],
+)
+def test_images_are_found_where_tools_put_them(folder: Path, file: str, place: str, named: str) -> None:
+    """In a folder of their part, in ``data``, and below the folder that holds ``annotations``."""
+    (folder / "annotations").mkdir()
+    (folder / place).mkdir(parents=True, exist_ok=True)
+    content = coco()
+    for n, entry in enumerate(content["images"]):
+        (folder / "images" / f"{n}.png").rename(folder / place / f"{n}.png")
+        entry["file_name"] = f"{named}{n}.png"
+    task = load(folder, rows() if file.endswith(".csv") else json.dumps(content), file)
+    assert sum(counts_of(task)) == 12
+
+
+def test_parts_may_have_folders_of_annotations(folder: Path) -> None:
+    """train/annotations/*.xml beside train/images, and the like."""
+    write_voc(folder)
+    for part, numbers in (("train", range(8)), ("valid", range(8, 10)), ("test", range(10, 12))):
+        for name in ("annotations", "images"):
+            (folder / part / name).mkdir(parents=True)
+        for n in numbers:
+            (folder / "Annotations" / f"{n}.xml").rename(folder / part / "annotations" / f"{n}.xml")
+            (folder / "images" / f"{n}.png").rename(folder / part / "images" / f"{n}.png")
+    (folder / "Annotations").rmdir()
+    assert counts_of(ObjectDetection.load(folder, image_size=64)) == [8, 2, 2]
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_cells_may_be_parted_by_semicolons_or_tabs(folder: Path, delimiter: str) -> None:
+    """With a mark of byte order, too; the boxes are the same."""
+    wanted = load(folder, rows())
+    found = load(folder, "\ufeff" + rows().replace(",", delimiter))
+    assert found.fingerprint() == wanted.fingerprint()
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["path,x1,y1,x2,y2,class_name", "File_Name,X_min,Y_min,X_max,Y_max,Category", "filename,xmin,ymin,xmax,ymax,class"],
+)
+def test_columns_may_have_the_names_of_other_tools(folder: Path, header: str) -> None:
+    """In any case of letters; of two that could be meant the first known one counts, and one that is doubled none."""
+    text = rows().replace(HEADER.strip(), header)
+    assert sum(counts_of(load(folder, text))) == 12
+    both = "\n".join(f"{line},{'nothing' if n else 'PATH'}" for n, line in enumerate(rows().splitlines()))
+    assert sum(counts_of(load(folder, both.replace("image,", "filename,")))) == 12
+    with pytest.raises(DataError, match="line 1: the column label stands there twice"):
+        load(folder, "class,file,xmin,ymin,xmax,ymax,class\n")
+
+
+def test_images_of_different_sizes_that_fit_alike_are_decoded_together(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that several threads have something to do where hardly two images have one size."""
+    from PIL import Image
+
+    Image.open(folder / "images" / "1.png").resize((160, 120), Image.Resampling.NEAREST).save(folder / "large.png")
+    calls: list[int] = []
+
+    def decode(files: list[Path], form: ImageForm, threads: int) -> np.ndarray:
+        calls.append(len(files))
+        return decode_all(files, form, threads)
+
+    monkeypatch.setattr(letterbox, "decode_all", decode)
+    pixels = load_images([folder / "images" / "1.png", folder / "large.png"], [(60, 80), (120, 160)], (64, 64), 3)
+    assert calls == [2]
+    assert np.abs(pixels[0].astype(int) - pixels[1]).mean() < 3
 
 
 @pytest.mark.parametrize(
@@ -210,6 +328,30 @@ def test_bad_voc_is_refused(folder: Path, old: str, new: str, says: str) -> None
     path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     with pytest.raises(DataError, match=says):
         ObjectDetection.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "declared", "says"),
+    [
+        ("utf-16", "utf-16", "has a document type; annotations need none"),
+        ("utf-8", "gb2312", "is in an encoding that cannot be read .*; save it as UTF-8"),
+        ("utf-8", "nothing", "is in an encoding that cannot be read .*; save it as UTF-8"),
+    ],
+)
+def test_encodings_of_voc_files(folder: Path, encoding: str, declared: str, says: str) -> None:
+    """A document type is seen in any of them; those that cannot be read are named."""
+    path = write_voc(folder) / "Annotations" / "3.xml"
+    kind = "<!DOCTYPE annotation [<!ENTITY a 'b'>]>" if encoding == "utf-16" else ""
+    text = f"<?xml version='1.0' encoding='{declared}'?>{kind}{path.read_text(encoding='utf-8')}"
+    path.write_bytes(text.encode(encoding))
+    with pytest.raises(DataError, match=rf"3\.xml' {says}"):
+        ObjectDetection.load(folder)
+
+
+def test_an_image_whose_ending_is_in_capitals_is_found(folder: Path) -> None:
+    """The annotation names it in small letters."""
+    (folder / "images" / "3.png").rename(folder / "images" / "3.PNG")
+    assert sum(counts_of(ObjectDetection.load(write_voc(folder), image_size=64))) == 12
 
 
 def test_voc_parts_are_those_of_its_image_sets(folder: Path) -> None:
@@ -404,6 +546,32 @@ def test_images_of_16_bits_whose_upper_ones_are_unused_are_refused(folder: Path)
         load(folder, rows())
     Image.fromarray(np.full((60, 80), 48_000, np.uint16)).save(folder / "images" / "0.png")
     assert load(folder, rows()).input_shape[0] == 1
+
+
+def _with_exif_behind(content: bytes, exif: bytes) -> bytes:
+    """A PNG file whose EXIF stands behind its pixels, as exiftool writes it."""
+    chunk = b"eXIf" + exif
+    end = content.rindex(b"IEND") - 4
+    size, check = len(exif).to_bytes(4, "big"), zlib.crc32(chunk).to_bytes(4, "big")
+    return content[:end] + size + chunk + check + content[end:]
+
+
+def test_headers_of_png_files_are_read_without_their_pixels(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But where EXIF stands behind these, or where a file has no end, which is told before anything is decoded."""
+    from PIL import Image, PngImagePlugin
+
+    files = [folder / "images" / f"{n}.png" for n in range(3)]
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    files[1].write_bytes(_with_exif_behind(files[1].read_bytes(), turned.tobytes().removeprefix(b"Exif\0\0")))
+    loaded: list[object] = []
+    load_ = PngImagePlugin.PngImageFile.load
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", lambda image: loaded.append(image) or load_(image))
+    assert [(h.height, h.width) for h in read_headers(files)] == [(90, 50), (80, 60), (90, 50)]
+    assert len(loaded) == 1
+    files[2].write_bytes(files[2].read_bytes()[:-40])
+    with pytest.raises(DataError, match=r"1 image file\(s\) cannot be read: .*2\.png"):
+        read_headers(files)
 
 
 def test_several_threads_decode_the_same_pixels_and_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from speech_files import RATE, arrays, manifest, texts, tone, write_rows, write_
 from netwright.errors import DataError, SpecError
 from netwright.tasks import load_task
 from netwright.tasks.speech_recognition import SpeechRecognition
-from netwright.tasks.speech_recognition.audio import Sound, read_sound
+from netwright.tasks.speech_recognition.audio import Sound, length_of, read_sound
 from netwright.tasks.speech_recognition.ctc import COUNT, FRAMES, UNITS
 from netwright.tasks.speech_recognition.features import ZERO_CODE
 from netwright.tasks.speech_recognition.recordings import Recording
@@ -141,6 +141,115 @@ def test_what_newer_versions_say_of_floating_point_wav(
     assert np.abs(read_sound(tmp_path / "x.wav", "here").samples - sound).max() < 1e-6
 
 
+def test_wav_files_of_other_kinds_are_read_by_soundfile(tmp_path: Path) -> None:
+    """NIST's SPHERE files, as TIMIT has them, are called .wav, too."""
+    soundfile = pytest.importorskip("soundfile")
+    sound = tone("ab", np.random.default_rng(0))
+    soundfile.write(tmp_path / "x.wav", sound, RATE, format="NIST", subtype="PCM_16")
+    assert length_of(tmp_path / "x.wav", "here") == (len(sound), RATE)
+    assert np.abs(read_sound(tmp_path / "x.wav", "here").samples - sound / 32768).max() < 1e-6
+
+
+@pytest.mark.parametrize("promised", [0xFFFFFFFF, 0x7FFFFFFF])
+def test_a_wav_file_that_was_written_to_a_pipe_has_its_true_length(tmp_path: Path, promised: int) -> None:
+    """Its header promises gigabytes."""
+    pytest.importorskip("soundfile")
+    sound = tone("ab", np.random.default_rng(0))
+    write_wav(tmp_path / "x.wav", sound)
+    content = bytearray((tmp_path / "x.wav").read_bytes())
+    content[4:8] = content[40:44] = promised.to_bytes(4, "little")
+    (tmp_path / "x.wav").write_bytes(content)
+    assert length_of(tmp_path / "x.wav", "here") == (len(sound), RATE)
+    assert len(read_sound(tmp_path / "x.wav", "here").samples) == len(sound)
+
+
+@pytest.mark.parametrize(
+    ("names", "delimiter"),
+    [
+        (("audio_filepath", "text", "subset", "spk_id"), ","),
+        (("file_name", "transcription", "split", "speaker"), ";"),
+        (("wav_filename", "transcript", "split", "client_id"), "\t"),
+    ],
+)
+def test_a_manifest_may_have_the_columns_of_other_tools(tmp_path: Path, names: tuple[str, ...], delimiter: str) -> None:
+    """And semicolons or tabs between them, and paths as Windows writes them."""
+    path = manifest(tmp_path)
+    wanted = SpeechRecognition.load(path).fingerprint()
+    (tmp_path / "wavs").mkdir()
+    for file in tmp_path.glob("*.wav"):
+        file.rename(tmp_path / "wavs" / file.name)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    text = "\n".join([",".join(names), *("wavs\\" + line for line in lines[1:])]).replace(",", delimiter)
+    path.write_text(text, encoding="utf-8-sig")
+    found = SpeechRecognition.load(path)
+    assert found.fingerprint() == wanted
+    assert any("3 speakers" in note for note in found.notes)
+
+
+def test_a_transcript_may_be_a_whole_number(tmp_path: Path) -> None:
+    """In JSON, where digits are read aloud; true is none."""
+    manifest(tmp_path)
+    rows = [{"audio": f"{n}.wav", "text": 10 + n % 3} for n in range(30)]
+    (tmp_path / "all.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert SpeechRecognition.load(tmp_path / "all.jsonl").units.texts == ("", "0", "1", "2", "▁")
+    (tmp_path / "all.jsonl").write_text(json.dumps({"audio": "0.wav", "text": True}), encoding="utf-8")
+    with pytest.raises(DataError, match="has no 'text'"):
+        SpeechRecognition.load(tmp_path / "all.jsonl")
+
+
+def _divided(folder: Path) -> dict[str, Path]:
+    """A folder with a manifest for each part, as Common Voice has it, and one of all recordings."""
+    path = manifest(folder)
+    lines = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+    path.unlink()
+    files = {}
+    for part in ("train", "dev", "test", "validated"):
+        rows = [line[:2] for line in lines if line[2] == part or part == "validated"]
+        files[part] = folder / f"{part}.tsv"
+        files[part].write_text("path\tsentence\n" + "".join(f"{a}\t{b}\n" for a, b in rows), encoding="utf-8")
+    return files
+
+
+def test_a_folder_with_a_manifest_a_part_is_read(tmp_path: Path) -> None:
+    """Each goes to the part that its name says; a manifest of another name is left alone."""
+    wanted = SpeechRecognition.load(manifest(tmp_path / "one"))
+    _divided(tmp_path / "two")
+    found = SpeechRecognition.load(tmp_path / "two")
+    assert found.fingerprint() == wanted.fingerprint()
+    assert len(found.test()[1]) == 5
+    assert found.data_name == "two"
+
+
+def test_folders_that_cannot_be_read_say_why(tmp_path: Path) -> None:
+    """Two files of one part, a recording in two, no training part."""
+    files = _divided(tmp_path / "data")
+    (tmp_path / "data" / "train_manifest.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(DataError, match=r"train\.tsv and train_manifest\.json are both the train part"):
+        SpeechRecognition.load(tmp_path / "data")
+    (tmp_path / "data" / "train_manifest.json").unlink()
+    text = files["test"].read_text(encoding="utf-8")
+    files["test"].write_text(text + "0.wav\tab\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"train\.tsv:2: names the audio file 0\.wav .*which is in test, not train"):
+        SpeechRecognition.load(tmp_path / "data")
+    files["train"].unlink()
+    with pytest.raises(DataError, match=r"is a folder without a training part; give a manifest"):
+        SpeechRecognition.load(tmp_path / "data")
+
+
+def test_data_that_is_not_there_is_answered_with_all_that_is_read(tmp_path: Path) -> None:
+    """Every kind of manifest, arrays, and a folder."""
+    with pytest.raises(DataError, match=r"nowhere: no such file or folder; .* \.tsv or \.jsonl .* \.npz .* a folder"):
+        SpeechRecognition.load(tmp_path / "nowhere")
+
+
+def test_a_part_with_the_split_of_another_is_refused(tmp_path: Path) -> None:
+    """Which of the two is meant nobody knows."""
+    files = _divided(tmp_path / "data")
+    files["test"].write_text("path\tsentence\tsplit\n25.wav\tab\ttrain\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"test\.tsv:2: has the split train in the file of the test part"):
+        SpeechRecognition.load(tmp_path / "data")
+
+
 def _spoken(counts: dict[str, int]) -> list[Recording]:
     """Recordings of some speakers; nothing of them is read."""
     return [
@@ -203,6 +312,14 @@ def test_frames_given_as_arrays(tmp_path: Path) -> None:
     assert task.export_info().constants["RATE"] == 0
     total = sum(int(part[1][:, FRAMES].sum()) for part in (task.train(), task.validation(), task.test()))
     assert total == lengths.sum()
+
+
+def test_frames_of_one_band_are_refused(tmp_path: Path) -> None:
+    """What lies between bands is made of two."""
+    frames = np.ones((600, 1), np.float32)
+    np.savez(tmp_path / "f.npz", frames=frames, offsets=np.arange(0, 601, 20), texts=np.array(texts(30)))
+    with pytest.raises(DataError, match=r"frames must be numbers \(rows, bands\), bands >= 2, got float32 \(600, 1\)"):
+        SpeechRecognition.load(tmp_path / "f.npz")
 
 
 @pytest.mark.parametrize(("units", "count"), [("characters", 4), ("words", 9), ("subwords", 11)])

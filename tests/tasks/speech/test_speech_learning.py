@@ -21,7 +21,15 @@ from netwright.space.terms import Term
 from netwright.tasks.speech_recognition import SpeechRecognition
 from netwright.tasks.speech_recognition.augmentation import SpeechAugmentation
 from netwright.tasks.speech_recognition.ctc import FRAMES, beam, ctc_loss, frames_needed, greedy
-from netwright.tasks.speech_recognition.features import ZERO_CODE, FrontEnd, normalise, resample, to_codes
+from netwright.tasks.speech_recognition.features import (
+    ZERO_CODE,
+    FrontEnd,
+    kernels_of,
+    normalise,
+    resample,
+    resampled_length,
+    to_codes,
+)
 from netwright.tasks.speech_recognition.spaces import speech_references, speech_space
 
 
@@ -54,6 +62,26 @@ def test_the_exported_beam_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(5):
         logs = np.log(rng.dirichlet(np.ones(6) / 2, 20))
         assert speech.beam(logs.tolist()) == beam(logs, 8)
+
+
+def test_the_exported_beam_looks_at_as_many_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the blank is among the least probable, and where several units are equally probable, too."""
+    monkeypatch.setattr(speech, "BEAM", 2)
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        logs = np.log(np.concatenate([np.full((5, 1), 1e-4), rng.integers(1, 4, (5, 5)) / 10], 1))
+        assert speech.beam(logs.tolist()) == beam(logs, 2)
+
+
+def test_words_are_apart_where_a_long_recording_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is cut in pauses, where a network that was trained on whole sentences writes no space."""
+    for name, value in {"INPUT_SHAPE": (2, 20), "STRIDE": 1, "UNITS": ("", "a", "▁"), "BEAM": 1}.items():
+        monkeypatch.setattr(speech, name, value)
+    codes = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 45)).astype(np.uint8))
+    said = torch.tensor([[0.0, 9, 0], *[[9.0, 0, 0]] * 19])
+    parts = speech.cut(codes)
+    assert len(parts) >= 3
+    assert speech.transcribe(lambda x: said.expand(len(x), -1, -1), codes) == " ".join("a" * len(parts))
 
 
 class _Said(torch.nn.Module):
@@ -129,7 +157,7 @@ def test_a_recording_that_is_too_short_for_its_transcript_has_no_gradient() -> N
 
 def test_model_py_hears_what_training_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames made with torch are those made with numpy, also at another rate and in stereo."""
-    for rate in (8000, 16000, 22050, 44100, 6000):
+    for rate in (8000, 16000, 22050, 44100, 6000, 7993):
         sound = tone("ab c", np.random.default_rng(0), rate)
         write_wav(tmp_path / "x.wav", sound, rate, channels=2)
         front = FrontEnd(RATE)
@@ -148,6 +176,18 @@ def test_resampling_keeps_a_tone_and_removes_what_is_too_high() -> None:
     wanted = np.sin(2 * np.pi * 1000 * np.arange(8000) / 8000)
     assert np.abs(resample(low, 16000, 8000)[100:-100] - wanted[100:-100]).max() < 0.02
     assert np.abs(resample(high, 16000, 8000)[100:-100]).max() < 0.02
+
+
+@pytest.mark.parametrize(("rate", "to"), [(15_999, 16_000), (44_101, 8000), (16_000, 11_127)])
+def test_rates_without_a_common_factor_take_no_more_memory(rate: int, to: int) -> None:
+    """Of the thousands of phases each sees the samples around it only, and a tone stays."""
+    kernels, starts, step = kernels_of(rate, to)
+    assert (kernels.shape[0], len(starts), step) == (to, to, rate)
+    assert kernels.shape[1] <= 2 + 2 * math.ceil(6 / 0.95 * max(1, rate / to))
+    sound, wanted = (np.sin(2 * np.pi * 1000 * np.arange(r // 2) / r).astype(np.float32) for r in (rate, to))
+    found = resample(sound, rate, to)
+    assert len(found) == resampled_length(len(sound), rate, to)
+    assert np.abs(found[100 : len(wanted) - 100] - wanted[100:-100]).max() < 0.02
 
 
 def test_augmentation_keeps_length_and_padding_true(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def read_sound(path: str | Path) -> tuple[torch.Tensor, int]:
     try:
         with wave.open(str(path), "rb") as file:
             channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
-            raw = file.readframes(file.getnframes())
+            raw = file.readframes(min(file.getnframes(), Path(path).stat().st_size))  # a pipe's header promises more
     except (wave.Error, EOFError):
         return read_with_soundfile(path)
     if not raw or len(raw) % (channels * width) or width not in (1, 2, 3, 4):
@@ -82,11 +82,14 @@ def resample(samples: torch.Tensor, rate: int) -> torch.Tensor:
     shared = math.gcd(rate, RATE)
     step, phases, cutoff = rate // shared, RATE // shared, 0.95 * min(1.0, RATE / rate)
     width, count = math.ceil(6 / cutoff), math.ceil(len(samples) * RATE / rate)
-    places = torch.arange(-width, width + step, dtype=torch.float64)
-    inside = (places[None, :] - torch.arange(phases)[:, None] * step / phases).mul(cutoff).clamp(-6, 6)
+    ahead, blocks = torch.arange(phases) * step, math.ceil(count / phases)
+    starts, places = ahead // phases, torch.arange(-width, width + 2, dtype=torch.float64)
+    inside = (places[None, :] - (ahead % phases).double()[:, None] / phases).mul(cutoff).clamp(-6, 6)
     kernels = (cutoff * torch.sinc(inside) * torch.cos(math.pi * inside / 12) ** 2).to(torch.float32)
-    padded = F.pad(samples, (width, width + step + len(places)))
-    return F.conv1d(padded[None, None], kernels[:, None], stride=step)[0].T.reshape(-1)[:count]
+    padded = F.pad(samples, (width, blocks * step + len(places) - width - len(samples)))
+    windows = padded.unfold(0, len(places), 1)
+    parts = [windows[start::step][:blocks] @ kernel for start, kernel in zip(starts.tolist(), kernels, strict=True)]
+    return torch.stack(parts, 1).reshape(-1)[:count]
 
 
 def log_mel(samples: torch.Tensor) -> torch.Tensor:
@@ -140,14 +143,15 @@ def cut(codes: torch.Tensor) -> list[torch.Tensor]:
 
 
 def transcribe(model: torch.nn.Module, codes: torch.Tensor) -> str:
-    """Write down what is said in a recording (bands, T)."""
-    found: list[int] = []
+    """Write down what is said in a recording (bands, T); where it is cut, in a pause, a word ends."""
+    said = ""
     for part in cut(codes):
         padded = F.pad(part, (0, INPUT_SHAPE[1] - part.shape[1]), value=ZERO_CODE)
         outputs = model(prepare(padded[None]))[0, : math.ceil(part.shape[1] / STRIDE)]
         path = outputs.argmax(dim=1).unique_consecutive().tolist()
-        found += beam(outputs.log_softmax(dim=1).tolist()) if BEAM > 1 else [unit for unit in path if unit]
-    return " ".join("".join(UNITS[unit] for unit in found).replace("\N{LOWER ONE EIGHTH BLOCK}", " ").split())
+        found = beam(outputs.log_softmax(dim=1).tolist()) if BEAM > 1 else [unit for unit in path if unit]
+        said += "".join(UNITS[unit] for unit in found) + " "
+    return " ".join(said.replace("\N{LOWER ONE EIGHTH BLOCK}", " ").split())
 
 
 def beam(frames: list[list[float]]) -> list[int]:

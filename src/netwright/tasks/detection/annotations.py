@@ -6,6 +6,7 @@ Corners are in pixels, from the left and the top, as the annotations say them. K
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -54,6 +55,7 @@ class Annotated:
         boxes: none for a background image.
         split: ``train``, ``val``, ``test``, or empty where the data does not say.
         size: height and width in pixels, as the annotations declare them; None where they do not.
+        crowds: boxes around many objects that are not told apart; what is found in them is neither right nor wrong.
     """
 
     file: Path
@@ -61,6 +63,7 @@ class Annotated:
     boxes: tuple[Box, ...] = ()
     split: str = ""
     size: tuple[float, float] | None = None
+    crowds: tuple[Box, ...] = ()
 
 
 @dataclass
@@ -84,26 +87,44 @@ DOUBLED = "duplicate annotation(s) were left out"
 JOINED = "image(s) that are named again were joined with what names them first"
 UNLISTED = "image(s) that no list in ImageSets/Main names were left out"
 
+_IMAGES = ("images", "JPEGImages", "data")
 
-def image_path(folder: Path, name: str, where: str) -> Path:
-    """The file an annotation means: below ``folder`` or its ``images``; names that lead out of it are refused.
+
+def image_folders(path: Path) -> list[Path]:
+    """Where the images of a file of annotations may lie, the likeliest first.
+
+    Beside it; in ``images``, ``JPEGImages`` or ``data`` there or one up; in a folder named like a word of its name, as
+    ``train2017`` is for ``annotations/instances_train2017.json``; one up, where its own folder is called annotations.
+    """
+    folder, up = path.parent, path.parent / ".."
+    places = [folder, *(top / name for top in (folder, up) for name in _IMAGES)]
+    for word in filter(None, re.split(r"[\s._-]+", path.stem)):
+        places += [top / name / word for top in (folder, up) for name in ("", *_IMAGES)]
+    if folder.resolve().name.lower() == "annotations":
+        places.append(up)
+    return [place for place in places if place.is_dir()]
+
+
+def image_path(folders: Sequence[Path], name: str, where: str) -> Path:
+    """The file an annotation means: below one of ``folders``; names that lead out of them are refused.
 
     Raises:
         DataError: the name leads elsewhere, or no such file is there.
     """
     inside = PurePosixPath(name.replace("\\", "/"))
     if not name.strip() or "\0" in name or inside.is_absolute() or ".." in inside.parts:
-        raise DataError(f"{where}: {shorten(name)} is no name of an image below {str(folder)!r}; give a relative name")
-    places = [folder, *(folder / place for place in ("images", "JPEGImages", "../images", "../JPEGImages"))]
-    for place in places:
+        beside = repr(str(folders[0]))
+        raise DataError(f"{where}: {shorten(name)} is no name of an image below {beside}; give a relative name")
+    for place in folders:
         try:
             if (place / inside).is_file():
                 return place / inside
         except OSError as error:
             raise DataError(f"{where}: cannot look for the image {shorten(name)}: {error.strerror}") from error
+    searched = ", ".join(repr(str(place)) for place in folders)
     raise DataError(
-        f"{where}: the image {shorten(name)} is not there; it was looked for in {str(folder)!r} and its folder "
-        "'images'; add the file or remove its annotations"
+        f"{where}: the image {shorten(name)} is not there; it was looked for in {searched}; add the file or remove its "
+        "annotations"
     )
 
 
@@ -159,7 +180,11 @@ def repaired(images: Sequence[Annotated], sizes: Sequence[tuple[int, int]], repa
     _require_sizes(images, sizes)
     _require_pixels(images)
     mended = [
-        replace(image, boxes=tuple(_mended(image.boxes, size, repairs)))
+        replace(
+            image,
+            boxes=tuple(_mended(image.boxes, size, repairs)),
+            crowds=tuple(_mended(image.crowds, size, Repairs())),  # they are no boxes to be counted
+        )
         for image, size in zip(images, sizes, strict=True)
     ]
     total = sum(len(image.boxes) for image in images)

@@ -1,6 +1,6 @@
 """Boxes in COCO's JSON: ``images``, ``annotations`` with ``bbox`` (left, top, width, height), ``categories``.
 
-Crowds (``iscrowd``) are left out, with a count: a training has no use for them, and a score ignores them.
+Crowds (``iscrowd``) are left out of training, with a count; the evaluator counts nothing that is found in them.
 
 References:
     Lin et al. (2014), Microsoft COCO; its data format as at cocodataset.org/#format-data.
@@ -15,10 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from netwright.errors import DataError, shorten
-from netwright.tasks.detection.annotations import Annotated, Box, Repairs, corner, declared_size, image_path
+from netwright.tasks.detection.annotations import (
+    Annotated,
+    Box,
+    Repairs,
+    corner,
+    declared_size,
+    image_folders,
+    image_path,
+)
 from netwright.tasks.formats.parts import file_error
 
-CROWDS = "crowd(s) were left out"
+CROWDS = "crowd(s) were left out of training; what is found in them does not count"
 _LISTS = ("images", "annotations", "categories")
 
 
@@ -26,7 +34,7 @@ def read_coco(path: Path, repairs: Repairs, split: str = "") -> list[Annotated]:
     """Read one file.
 
     Args:
-        path: of the file; images are looked for in its folder, in ``images`` there and beside it.
+        path: of the file; for where images are looked for, see `image_folders`.
         repairs: counts crowds.
         split: of all its images.
 
@@ -37,25 +45,30 @@ def read_coco(path: Path, repairs: Repairs, split: str = "") -> list[Annotated]:
     found = _load(path)
     categories = _entries(found, "categories", ("id", "name"), path)
     names = {entry["id"]: str(entry["name"]) for _, entry in categories}
+    folders = image_folders(path)
     images: dict[object, Annotated] = {}
     boxes: dict[object, list[Box]] = {}
+    crowds: dict[object, list[Box]] = {}
     for where, entry in _entries(found, "images", ("id", "file_name"), path):
         if entry["id"] in images:
             raise DataError(f"{where}: the id {shorten(entry['id'])} is given twice")
-        file = image_path(path.parent, str(entry["file_name"]), where)
+        file = image_path(folders, str(entry["file_name"]), where)
         size = declared_size(entry.get("height"), entry.get("width"), where)
-        images[entry["id"]], boxes[entry["id"]] = Annotated(file, where, split=split, size=size), []
+        images[entry["id"]] = Annotated(file, where, split=split, size=size)
     for where, entry in _entries(found, "annotations", ("image_id", "category_id", "bbox"), path):
         for key, known in (("image_id", images), ("category_id", names)):
             if entry[key] not in known:
                 raise DataError(f"{where}: {key} {shorten(entry[key])} is not among the {len(known)} that are declared")
+        box = _box(entry["bbox"], names[entry["category_id"]], where)
         if entry.get("iscrowd"):
             repairs.add(CROWDS, where)
-            continue
-        boxes[entry["image_id"]].append(_box(entry["bbox"], names[entry["category_id"]], where))
+        (crowds if entry.get("iscrowd") else boxes).setdefault(entry["image_id"], []).append(box)
     if not images:
         raise DataError(f"{str(path)!r} names no image")
-    return [replace(image, boxes=tuple(boxes[key])) for key, image in images.items()]
+    return [
+        replace(image, boxes=tuple(boxes.get(key, ())), crowds=tuple(crowds.get(key, ())))
+        for key, image in images.items()
+    ]
 
 
 def _box(bbox: object, label: str, where: str) -> Box:
@@ -70,7 +83,7 @@ def _load(path: Path) -> Mapping[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise DataError(f"{path.name} line {error.lineno}: no JSON: {error.msg}") from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, a number of thousands of digits, or nested too deeply
         raise DataError(f"{str(path)!r} is no JSON: {type(error).__name__}") from error
     except OSError as error:
         raise file_error(path, error) from error
@@ -89,6 +102,11 @@ def _entries(
         for key in keys:
             if not isinstance(entry, dict) or key not in entry:
                 raise DataError(f"{where} has no {key!r}; it is {shorten(entry)}")
-            if key.endswith("id") and not isinstance(entry[key], (int, str)):
-                raise DataError(f"{where}: {key} is {shorten(entry[key])}, no number")
+            if key.endswith("id") and not _is_id(entry[key]):
+                raise DataError(f"{where}: {key} is {shorten(entry[key])}, no whole number")
         yield where, entry
+
+
+def _is_id(value: object) -> bool:
+    """Whether something is a number, also one that was written as 3.0, or a text."""
+    return isinstance(value, (int, str)) or (isinstance(value, float) and value.is_integer())

@@ -1,7 +1,7 @@
 """Boxes in a CSV file: a line a box, ``image,xmin,ymin,xmax,ymax,label``, in any order and with further columns.
 
-A line with an image and nothing in the other five columns names a background image. A column ``split`` divides the
-images into train, val and test.
+Cells are parted by commas, semicolons or tabs, whichever the first line has most of. A line with an image and nothing
+in the other five columns names a background image. A column ``split`` divides the images into train, val and test.
 """
 
 from __future__ import annotations
@@ -11,19 +11,30 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from netwright.errors import DataError, shorten
-from netwright.tasks.detection.annotations import Annotated, Box, corner, image_path, split_named
+from netwright.tasks.detection.annotations import Annotated, Box, corner, image_folders, image_path, split_named
 from netwright.tasks.formats.parts import file_error
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 COLUMNS = ("image", *CORNERS, "label")
-_ALIASES: Mapping[str, str] = {"filename": "image", "file": "image", "class": "label", "subset": "split"}
+_ALIASES: Mapping[str, tuple[str, ...]] = {
+    "image": ("filename", "file", "file_name", "image_name", "image_path", "path"),
+    "xmin": ("x_min", "x1"),
+    "ymin": ("y_min", "y1"),
+    "xmax": ("x_max", "x2"),
+    "ymax": ("y_max", "y2"),
+    "label": ("class", "class_name", "category"),
+    "split": ("subset",),
+}
+"""What columns are called elsewhere; the first that is there counts, where none has the name itself."""
+
+_DELIMITERS = ",;\t"
 
 
 def read_csv(path: Path, split: str = "") -> list[Annotated]:
     """Read one file.
 
     Args:
-        path: of the file; images are looked for in its folder and in ``images`` there.
+        path: of the file; for where images are looked for, see `image_folders`.
         split: of all images, where the file has no column ``split``.
 
     Returns:
@@ -32,13 +43,14 @@ def read_csv(path: Path, split: str = "") -> list[Annotated]:
     Raises:
         DataError: no text, columns are missing, a line is damaged, an image is not there; names file and line.
     """
+    folders = image_folders(path)
     images: dict[str, Annotated] = {}
     boxes: dict[str, list[Box]] = {}
     for where, row in _rows(path):
         name = row["image"]
         part = split_named(row["split"], where) if "split" in row else split
         if name not in images:
-            images[name] = Annotated(image_path(path.parent, name, where), where, split=part)
+            images[name] = Annotated(image_path(folders, name, where), where, split=part)
             boxes[name] = []
         elif images[name].split != part:
             raise DataError(f"{where}: {shorten(name)} is in {part} here and in {images[name].split} before")
@@ -63,7 +75,9 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Lines by column, with where they stand."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
+            delimiter = max(_DELIMITERS, key=file.readline().count)
+            file.seek(0)
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
             header = _header(path, next(reader, []))
             for fields in reader:
                 where = f"{path.name} line {reader.line_num}"
@@ -81,9 +95,11 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _header(path: Path, fields: list[str]) -> list[str]:
-    plain = [text.strip().lower() for text in fields]
-    names = [name if name in plain and name != plain[i] else _ALIASES.get(name, name) for i, name in enumerate(plain)]
-    names = [plain[i] if names.count(name) > 1 and plain[i] != name else name for i, name in enumerate(names)]
+    names = [text.strip().lower() for text in fields]
+    for name, others in _ALIASES.items():
+        other = next((other for other in others if other in names), None)
+        if name not in names and other is not None:
+            names = [name if given == other else given for given in names]
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         cure = f"the first line must name the columns {','.join(COLUMNS)}"

@@ -18,6 +18,9 @@ STEP = 32
 """Sides of canvases are multiples of it: what the coarsest map halves to."""
 
 GREY = 114
+CROWD = -2
+"""A crowd of class n has this number less n among targets, where -1 is no box."""
+
 _LONGEST = 256
 _LARGEST = 1024
 _MOST_THREADS = 4
@@ -78,15 +81,20 @@ def load_images(
     pixels = np.full((len(files), channels, *canvas), GREY, np.uint8)
     by_size: dict[tuple[int, int], list[int]] = {}
     for row, size in enumerate(sizes):
-        by_size.setdefault(size, []).append(row)
-    for size, rows in by_size.items():
-        scale = scale_of(size, canvas)
-        height, width = (max(1, min(limit, round(scale * side))) for side, limit in zip(size, canvas, strict=True))
+        by_size.setdefault(_fitted(size, canvas), []).append(row)
+    for (height, width), rows in by_size.items():
         for start in range(0, len(rows), 256):
             part = rows[start : start + 256]
             form = ImageForm(channels, height, width)
             pixels[part, :, :height, :width] = decode_all([files[r] for r in part], form, _threads())
     return pixels
+
+
+def _fitted(size: tuple[int, int], canvas: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of an image on the canvas."""
+    scale = scale_of(size, canvas)
+    height, width = (max(1, min(limit, round(scale * side))) for side, limit in zip(size, canvas, strict=True))
+    return height, width
 
 
 def box_targets(
@@ -99,15 +107,17 @@ def box_targets(
     """Boxes on the canvases.
 
     Returns:
-        (N, ``most``, 5): left, top, right, bottom in pixels of the canvas, and the number of the class; rows of -1
-        where an image has fewer.
+        (N, ``most``, 5): left, top, right, bottom in pixels of the canvas, and the number of the class, for a crowd
+        `CROWD` less it; rows of -1 where an image has fewer. Crowds of classes that are not known are left out.
     """
     numbers = {name: number for number, name in enumerate(classes)}
     targets = np.full((len(images), most, 5), -1, np.float32)
     for row, (image, size) in enumerate(zip(images, sizes, strict=True)):
         scale = scale_of(size, canvas)
-        for place, box in enumerate(image.boxes):
-            targets[row, place] = (*(scale * c for c in box.corners), numbers[box.label])
+        found = [(box, numbers[box.label]) for box in image.boxes]
+        found += [(box, CROWD - numbers[box.label]) for box in image.crowds if box.label in numbers]
+        for place, (box, number) in enumerate(found):
+            targets[row, place] = (*(scale * c for c in box.corners), number)
     return targets
 
 

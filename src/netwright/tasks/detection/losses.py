@@ -24,6 +24,11 @@ SCORE_POWER, IOU_POWER = 0.5, 6.0
 FOCUS = 2.0
 BOX_WEIGHT = 2.0
 _TINY = 1e-9
+_MOST_PAIRS = 1 << 22
+"""Pairs of a box and a point that are looked at together."""
+
+_LEAST = torch.finfo(torch.float32).tiny
+"""Alignments are sixth powers: those of a box of three pixels are far below `_TINY`, and count all the same."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +87,22 @@ def assign(outputs: Tensor, targets: Tensor, points: Tensor) -> Assigned:
     owner = (iou * chosen).max(1).indices
     chosen &= F.one_hot(owner, wanted.shape[1]).transpose(1, 2).bool()  # a point answers for one box
     aligned, held = aligned * chosen, iou * chosen
-    sure = aligned / aligned.amax(-1, keepdim=True).clamp(min=_TINY) * held.amax(-1, keepdim=True)
+    sure = aligned / aligned.amax(-1, keepdim=True).clamp(min=_LEAST) * held.amax(-1, keepdim=True)
     weights = sure.sum(1)
     label = classes.clamp(min=0).gather(1, owner)
     scores = F.one_hot(label, logits.shape[-1]) * weights[..., None]
     return Assigned(scores, wanted.gather(1, owner[..., None].expand(-1, -1, 4)), weights)
+
+
+def _assigned(outputs: Tensor, targets: Tensor, points: Tensor) -> Assigned:
+    """As `assign`, of so few images at once that a batch full of boxes does not fill the memory."""
+    step = max(1, _MOST_PAIRS // (targets.shape[1] * len(points)))
+    parts = [assign(*few, points) for few in zip(torch.split(outputs, step), torch.split(targets, step), strict=True)]
+    return Assigned(
+        torch.cat([part.scores for part in parts]),
+        torch.cat([part.boxes for part in parts]),
+        torch.cat([part.weights for part in parts]),
+    )
 
 
 def _inside(wanted: Tensor, points: Tensor) -> Tensor:
@@ -110,7 +126,7 @@ def detection_loss(outputs: Tensor, targets: Tensor, points: Tensor, smoothing: 
     """
     held = (targets[..., 4] >= 0).any(0)
     held[0] = True
-    found = assign(outputs.detach(), targets[:, held], points)  # what no image of the batch has takes time and memory
+    found = _assigned(outputs.detach(), targets[:, held], points)  # what no image has would take time and memory
     wanted = found.scores * (1 - smoothing)
     logits = outputs[..., 4:]
     entropy = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")

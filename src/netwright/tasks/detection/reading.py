@@ -7,6 +7,9 @@
 | ``annotations/`` or in ``train/``, ``valid/``, ``test/``            |            |
 | a folder of ``.xml`` files, or with ``Annotations/``, or with       | Pascal VOC |
 | ``train/``, ``valid/``, ``test/`` of them                           |            |
+
+Folders of parts may have ``annotations/`` in them. Of several .json files those named ``instances_...`` are read, where
+there are such: beside them COCO has key points and captions.
 """
 
 from __future__ import annotations
@@ -76,7 +79,8 @@ def _joined(images: Iterable[Annotated], repairs: Repairs) -> list[Annotated]:
         if None not in (first.size, image.size) and first.size != image.size:
             raise DataError(f"{image.where}: {shorten(image.file.name)} has another size than in {first.where}")
         repairs.add(JOINED, image.where)
-        found[file] = replace(first, boxes=(*first.boxes, *image.boxes), size=first.size or image.size)
+        boxes, crowds = (*first.boxes, *image.boxes), (*first.crowds, *image.crowds)
+        found[file] = replace(first, boxes=boxes, crowds=crowds, size=first.size or image.size)
     return list(found.values())
 
 
@@ -86,7 +90,7 @@ def _several(folder: Path, files: list[Path], read: Callable[[Path, str], list[A
         return read(files[0], "")
     by_split: dict[str, Path] = {}
     for file in files:
-        words = re.split(r"[^a-z]+", f"{file.parent.name if file.parent != folder else ''} {file.stem}".lower())
+        words = re.split(r"[^a-z]+", str(file.relative_to(folder).with_suffix("")).lower())
         split = next((SPLITS[word] for word in words if word in SPLITS), None)
         if split is None or split in by_split:
             raise DataError(
@@ -100,22 +104,26 @@ def _several(folder: Path, files: list[Path], read: Callable[[Path, str], list[A
 
 
 def _files(folder: Path, suffix: str) -> list[Path]:
-    """Files of that kind in the folder, in ``annotations/`` or in the folders of the parts."""
-    places = [folder, folder / "annotations", *(folder / name for name in SPLITS)]
-    for group in (places[:1], places[1:2], places[2:]):
-        found = [f for place in group if place.is_dir() for f in sorted(place.iterdir()) if f.suffix.lower() == suffix]
+    """Files of that kind in the folder, or in the folders of the parts."""
+    found = _beside(folder, suffix) or [file for name in SPLITS for file in _beside(folder / name, suffix)]
+    return [file for file in found if file.stem.startswith("instances_")] or found
+
+
+def _beside(folder: Path, suffix: str) -> list[Path]:
+    """Files of that kind in a folder, else in ``annotations/`` there."""
+    for place in (folder, folder / "Annotations", folder / "annotations"):
+        found = [f for f in sorted(place.iterdir()) if f.suffix.lower() == suffix] if place.is_dir() else []
         if found:
             return found
     return []
 
 
 def _voc(folder: Path, repairs: Repairs) -> list[Annotated]:
-    for place in (folder, folder / "Annotations", folder / "annotations"):
-        files = sorted(place.glob("*.xml")) if place.is_dir() else []
-        if files:
-            return read_voc(folder, files, repairs)
+    files = _beside(folder, ".xml")
+    if files:
+        return read_voc(folder, files, repairs)
     found = []
     for name, split in SPLITS.items():
-        files = sorted((folder / name).glob("*.xml")) if (folder / name).is_dir() else []
+        files = _beside(folder / name, ".xml")
         found += read_voc(folder, files, repairs, split) if files else []
     return found

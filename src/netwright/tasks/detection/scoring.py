@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.errors import MissingDependencyError
+from netwright.tasks.detection.letterbox import CROWD
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -105,10 +106,12 @@ class Scorer:
         """Add the outputs (B, P, 4 + C) and the boxes (B, M, 5) of a batch."""
         for answer, boxes in zip(outputs.detach().cpu().numpy(), targets.cpu().numpy(), strict=True):
             self._found.append(detections(answer, canvas=self.canvas))
-            self._truth.append(boxes[boxes[:, 4] >= 0])
+            self._truth.append(boxes[boxes[:, 4] != -1])
 
     def scores(self) -> dict[str, float]:
         """``map``: mean average precision over overlaps .5 to .95; ``map50``: at .5. 0 where there are no boxes.
+
+        As COCO has it, what is found within a crowd of its class counts neither way.
 
         Raises:
             MissingDependencyError: faster-coco-eval is not installed.
@@ -139,10 +142,10 @@ class Scorer:
             {
                 "id": number,
                 "image_id": n,
-                "category_id": int(box[4]) + 1,
+                "category_id": 1 + int(box[4] if box[4] >= 0 else CROWD - box[4]),
                 "bbox": _corner_and_size(box),
                 "area": float((box[2] - box[0]) * (box[3] - box[1])),
-                "iscrowd": 0,
+                "iscrowd": int(box[4] < 0),
             }
             for number, (n, box) in enumerate(boxes, 1)
         ]

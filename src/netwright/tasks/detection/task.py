@@ -47,7 +47,8 @@ class ObjectDetection(LearningTask):
     """Images with boxes, split, and checked before anything is trained. Make one with `load`.
 
     Inputs are (N, C, H, W) ``uint8``; targets (N, M, 5): left, top, right, bottom in pixels of the canvas and the
-    number of the class, rows of -1 where an image has fewer than M boxes. A network gives (P, 4 + classes): a box and
+    number of the class (a crowd's is negative, see `netwright.tasks.detection.letterbox.box_targets`), rows of -1 where
+    an image has fewer than M. A network gives (P, 4 + classes): a box and
     logits for each point of its three maps, see `netwright.nn.decode_boxes`.
 
     Args:
@@ -84,7 +85,7 @@ class ObjectDetection(LearningTask):
             if not any(image.boxes for image in parts[part]):
                 raise DataError(f"none of the {len(parts[part])} images of the {part} part has a box to be scored by")
         self.canvas, self.flips = canvas, flips
-        most = max(len(image.boxes) for images in parts.values() for image in images)
+        most = max(len(image.boxes) + len(image.crowds) for images in parts.values() for image in images)
 
         def examples(part: str) -> Examples:
             files = [image.file for image in parts[part]]
@@ -192,7 +193,7 @@ class ObjectDetection(LearningTask):
         return BoxAugmentation(shift=shift, mirror=flip, flip=flip and self.flips == "both")
 
     def recipe(self) -> Mapping[str, Value]:
-        """Measured on bccd, see docs/tasks/detection.md."""
+        """By single trainings on bccd, see docs/tasks/detection.md."""
         return {"label_smoothing": 0.0, "shift": 0.1}
 
     @cached_property

@@ -1,8 +1,8 @@
 """Boxes in Pascal VOC's XML: a file an image, ``object`` with ``name`` and ``bndbox``.
 
 Images are looked for beside the XML files, in ``JPEGImages`` or in ``images``; ``ImageSets/Main/train.txt`` and so on
-divide them (``trainval.txt`` where there is no ``train.txt``). Corners are taken as they stand. Files with a document
-type are refused, since entities could be declared there.
+divide them (``trainval.txt`` where there is no ``train.txt``). Corners are taken as they stand, and objects marked as
+difficult or truncated as all others. Files with a document type are refused, since entities could be declared there.
 
 References:
     Everingham et al. (2010), The Pascal Visual Object Classes Challenge; annotations as in its development kit.
@@ -23,6 +23,7 @@ from netwright.tasks.detection.annotations import (
     Repairs,
     corner,
     declared_size,
+    image_folders,
     image_path,
 )
 from netwright.tasks.formats.image_files import SUFFIXES
@@ -75,12 +76,13 @@ def _read(path: Path, split: str) -> Annotated:
 
 def _image(path: Path, name: str) -> Path:
     """The image an XML file means: the one it names, else one of its own name."""
-    beside = [place / f"{path.stem}{suffix}" for place in _places(path) for suffix in SUFFIXES]
+    endings = [end for suffix in SUFFIXES for end in (suffix, suffix.upper())]
+    beside = [place / f"{path.stem}{end}" for place in _places(path) for end in endings]
     if not name or not any((place / Path(name).name).is_file() for place in _places(path)):
         found = next((file for file in beside if file.is_file()), None)
         if found is not None:
             return found
-    return image_path(path.parent, Path(name).name or f"{path.stem}.jpg", path.name)
+    return image_path(image_folders(path), Path(name).name or f"{path.stem}.jpg", path.name)
 
 
 def _places(path: Path) -> tuple[Path, ...]:
@@ -92,17 +94,29 @@ def _parse(path: Path) -> ElementTree.Element:
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise DataError(f"{str(path)!r} is too large for annotations of an image")
-        text = path.read_bytes()
-        if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-            raise DataError(f"{str(path)!r} has a document type; annotations need none: remove it")
-        root = ElementTree.fromstring(text)  # noqa: S314 - without document types there are no entities
+        parser = ElementTree.XMLParser(target=_Untyped(path))  # noqa: S314 - no document type, so no entities
+        root = ElementTree.fromstring(path.read_bytes(), parser)  # noqa: S314
     except ElementTree.ParseError as error:
         raise DataError(f"{path.name} line {error.position[0]}: no XML: {error}") from error
+    except (ValueError, LookupError) as error:
+        raise DataError(f"{str(path)!r} is in an encoding that cannot be read ({error}); save it as UTF-8") from error
     except OSError as error:
         raise file_error(path, error) from error
     if root.tag != "annotation":
         raise DataError(f"{path.name}: its root is {shorten(root.tag)}, not 'annotation' as in Pascal VOC")
     return root
+
+
+class _Untyped(ElementTree.TreeBuilder):
+    """Builds the tree of a file, and refuses a document type when it begins, whatever the file is encoded in."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def doctype(self, *_: object) -> None:
+        """Refuse it."""
+        raise DataError(f"{str(self.path)!r} has a document type; annotations need none: remove it")
 
 
 def _splits(folder: Path) -> dict[str, str]:

@@ -68,8 +68,7 @@ def read_headers(files: Sequence[Path]) -> list[ImageHeader]:
         for file in files:
             try:
                 with _opened(file) as image:
-                    turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-                    width, height = reversed(image.size) if turned else image.size
+                    width, height = reversed(image.size) if _lies_on_its_side(image, file) else image.size
                     headers.append(ImageHeader(height, width, image.mode in _GREY, image.mode.startswith("I")))
             except _Unreadable as error:
                 bad.append(f"{str(file)!r} ({error})")
@@ -139,6 +138,31 @@ def require_depth(files: Sequence[Path]) -> None:
             f"the {len(files)} image(s) of 16 bits, such as {str(files[0])!r}, reach {peak} of 65535, of which "
             f"a network sees {peak >> 8} of 255; save them with 8 bits, or multiply them so that they reach 65535"
         )
+
+
+def _lies_on_its_side(image: Image, file: Path) -> bool:
+    """Whether EXIF says so. Pillow decodes a whole PNG file to look behind its pixels, which only some need."""
+    from PIL import Image
+
+    complete = image.format != "PNG" or _tells_behind_pixels(file)
+    exif = image.getexif() if complete else Image.Image.getexif(image)
+    return exif.get(0x0112, 1) in (5, 6, 7, 8)
+
+
+def _tells_behind_pixels(file: Path) -> bool:
+    """Whether a PNG file has EXIF or texts behind its pixels, or no end; chunks are skipped, not read."""
+    behind = False
+    with file.open("rb") as stream:
+        stream.seek(8)
+        while len(head := stream.read(8)) == 8:
+            size, kind = int.from_bytes(head[:4], "big"), head[4:]
+            if kind == b"IEND":
+                return False
+            if behind and kind in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
+                return True
+            behind = behind or kind == b"IDAT"
+            stream.seek(size + 4, 1)
+    return True
 
 
 class _Unreadable(Exception):

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from netwright.errors import DataError, MissingDependencyError, one_line
 
+_STREAMED = 0x7FFF0000
+"""Bytes that a header promises at least where its length was not known when it was written."""
+
 
 class Sound(NamedTuple):
     """Samples (n,) in [-1, 1], their rate, and how many channels they were averaged from."""
@@ -87,14 +90,20 @@ def _whole_numbers(raw: bytes, width: int) -> NDArray[np.float32]:
 
 
 def _is_plain_wav(path: Path, where: str) -> bool:
-    """Whether the standard library can read it; it cannot read wav files of floating-point numbers."""
+    """Whether the standard library can read it.
+
+    It can read no wav files of floating-point numbers, none that were written to a pipe (their headers promise
+    gigabytes), and no files of other kinds that are called so, such as NIST's SPHERE files of TIMIT.
+    """
     if path.suffix.lower() not in (".wav", ".wave"):
         return False
     try:
         with wave.open(str(path), "rb") as file:
-            return file.getsampwidth() in (1, 2, 3, 4) and file.getnchannels() >= 1
+            frame_bytes = file.getsampwidth() * file.getnchannels()
+            return file.getsampwidth() in (1, 2, 3, 4) and frame_bytes * file.getnframes() < _STREAMED
     except (wave.Error, EOFError, OSError) as error:
-        if "unknown" in str(error) and "format" in str(error):  # "unknown format: 3", "unknown extended format"
+        said = str(error)  # such as "unknown format: 3", "unknown extended format", "file does not start with RIFF id"
+        if ("unknown" in said and "format" in said) or "RIFF" in said:
             return False
         what = one_line(error) or "it ends within its header"
         raise DataError(f"{where}: {path}: no wav file, or a damaged one: {what}") from error

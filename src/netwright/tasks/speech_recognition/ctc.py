@@ -103,7 +103,7 @@ def beam(log_probabilities: NDArray[np.floating], width: int = 8) -> list[int]:
     """
     beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -math.inf)}  # ends in blank, ends in its last unit
     for frame in log_probabilities:
-        likely = [int(u) for u in np.argsort(frame)[::-1][: width + 1] if u != BLANK]
+        likely = [int(u) for u in np.argsort(-frame, kind="stable")[: width + 1] if u != BLANK][:width]
         grown: dict[tuple[int, ...], tuple[float, float]] = {}
         for prefix, (blank, unit) in beams.items():
             both = _add(blank, unit)

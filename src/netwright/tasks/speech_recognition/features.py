@@ -137,22 +137,31 @@ def resample(samples: NDArray[Any], rate: int, to: int) -> NDArray[np.float32]:
     sound = samples.astype(np.float32)
     if rate == to:
         return sound
-    kernels, width, step = kernels_of(rate, to)
+    kernels, starts, step = kernels_of(rate, to)
+    phases, taps = kernels.shape
     count = resampled_length(len(sound), rate, to)
-    blocks = math.ceil(count / len(kernels))
-    padded = np.zeros((blocks - 1) * step + kernels.shape[1], np.float32)
-    padded[width : width + len(sound)] = sound[: len(padded) - width]
-    windows = np.lib.stride_tricks.sliding_window_view(padded, kernels.shape[1])[::step]
-    found: NDArray[np.float32] = (windows @ kernels.T).reshape(-1)[:count]
-    return found
+    blocks = math.ceil(count / phases)
+    padded = np.zeros(blocks * step + taps, np.float32)
+    before = taps // 2 - 1
+    padded[before : before + len(sound)] = sound
+    windows = np.lib.stride_tricks.sliding_window_view(padded, taps)
+    found = np.empty((blocks, phases), np.float32)
+    for phase, (start, kernel) in enumerate(zip(starts.tolist(), kernels, strict=True)):
+        found[:, phase] = windows[start::step][:blocks] @ kernel
+    return found.reshape(-1)[:count]
 
 
-def kernels_of(rate: int, to: int) -> tuple[NDArray[np.float32], int, int]:
-    """Weights (phases, samples) of a resampling, the samples before a block that they begin with, and its step."""
+def kernels_of(rate: int, to: int) -> tuple[NDArray[np.float32], NDArray[np.int64], int]:
+    """Weights (phases, taps) of a resampling, the sample of a block (phases,) at which each stands, and its step.
+
+    A block is the shortest time that holds whole numbers of samples of both rates; where these have no common factor it
+    is a second, of which a phase sees the few samples around it only. Of its taps one less than half lie before it.
+    """
     step, phases = rate // math.gcd(rate, to), to // math.gcd(rate, to)
     cutoff = _ROLLOFF * min(1.0, to / rate)
     width = math.ceil(_ZEROS / cutoff)
-    places = np.arange(-width, width + step)[None, :] - np.arange(phases)[:, None] * step / phases
+    starts, rest = np.divmod(np.arange(phases, dtype=np.int64) * step, phases)
+    places = np.arange(-width, width + 2)[None, :] - rest[:, None] / phases
     inside = np.clip(places * cutoff, -_ZEROS, _ZEROS)
     kernels = cutoff * np.sinc(inside) * np.cos(np.pi * inside / _ZEROS / 2) ** 2
-    return kernels.astype(np.float32), width, step
+    return kernels.astype(np.float32), starts, step

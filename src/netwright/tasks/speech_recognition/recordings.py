@@ -1,7 +1,9 @@
 """What people have of speech: a manifest of audio files, or an npz file of samples or of frames.
 
 * ``.csv`` or ``.tsv`` with a header line, or ``.jsonl`` with an object a line: ``audio`` (a path, relative to the
-  manifest, or to ``clips`` beside it, as in Common Voice) and ``text``; ``split`` and ``speaker`` if there are.
+  manifest, or to ``clips`` beside it, as in Common Voice) and ``text``; ``split`` and ``speaker`` if there are. Cells
+  of a ``.csv`` file are parted by commas, semicolons or tabs, whichever the header has most of.
+* a folder with such files, or arrays, one a part: ``train``, ``validation`` (or ``valid``, ``val``, ``dev``), ``test``.
 * ``.npz`` with ``offsets`` (N + 1,), ``texts`` (N,), and either ``audio`` (samples, whole numbers or in [-1, 1]) with
   ``sample_rate``, or ``frames`` (rows, bands); ``splits`` (N,) and ``speakers`` (N,) if there are.
 
@@ -13,7 +15,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,10 +28,14 @@ from netwright.tasks.speech_recognition.audio import Sound, length_of, read_soun
 from netwright.tasks.speech_recognition.units import tidy
 from netwright.tasks.text_files import read_records
 
-AUDIO = ("audio", "path", "file", "audio_path", "wav", "filename")
+AUDIO = ("audio", "path", "file", "audio_path", "wav", "filename", "audio_filepath", "file_name", "wav_filename")
 TEXT = ("text", "transcript", "transcription", "sentence")
-SPEAKER = ("speaker", "speaker_id", "client_id")
+SPEAKER = ("speaker", "speaker_id", "client_id", "spk_id")
 CLIPS = "clips"
+_DELIMITERS = ",;\t"
+_FEWEST_BANDS = 2
+"""What lies between bands is made of two."""
+
 SPLITS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation"}
 SPLITS |= {"dev": "validation", "test": "test"}
 
@@ -60,7 +66,7 @@ class Recording:
 
 
 def read_recordings(path: Path, notes: list[str] | None = None) -> list[Recording]:
-    """Read a manifest or an npz file.
+    """Read a manifest or an npz file, or a folder with one a part.
 
     Args:
         path: of it.
@@ -69,23 +75,61 @@ def read_recordings(path: Path, notes: list[str] | None = None) -> list[Recordin
     Raises:
         DataError: names the file, the line and what is wrong with it.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; speech is read from a .csv or .jsonl manifest, or from a .npz file")
-    tabs = partial(_from_tsv, notes=[] if notes is None else notes)
-    readers: Mapping[str, Callable[[Path], Iterator[Recording]]] = {
-        ".csv": _from_csv,
-        ".tsv": tabs,
-        **dict.fromkeys((".jsonl", ".json"), _from_lines),
-        ".npz": _from_npz,
-    }
-    reader = readers.get(path.suffix.lower())
+    notes = [] if notes is None else notes
+    if path.is_dir():
+        found = [r for part, file in _files(path).items() for r in _of_part(part, _read(file, notes))]
+    elif path.is_file():
+        found = _read(path, notes)
+    else:
+        forms = "a .csv, .tsv or .jsonl manifest, a .npz file, or a folder with one a part (train.csv, ...)"
+        raise DataError(f"{path}: no such file or folder; speech is read from {forms}")
+    _require_once(found)
+    return found
+
+
+def _read(path: Path, notes: list[str]) -> list[Recording]:
+    """The recordings of one file."""
+    reader = _readers(notes).get(path.suffix.lower())
     if reader is None:
         raise DataError(f"{path}: a manifest ends in .csv, .tsv or .jsonl, arrays in .npz")
     found = list(reader(path))
     if not found:
         raise DataError(f"{path}: has no recordings")
-    _require_once(found)
     return found
+
+
+def _readers(notes: list[str]) -> Mapping[str, Callable[[Path], Iterator[Recording]]]:
+    """What reads a file, by the end of its name."""
+    return {
+        ".csv": _from_csv,
+        ".tsv": partial(_from_tsv, notes=notes),
+        **dict.fromkeys((".jsonl", ".json"), _from_lines),
+        ".npz": _from_npz,
+    }
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """The file of each part, by name: ``train.tsv``, ``dev_manifest.json`` and the like; others are left alone."""
+    found: dict[str, Path] = {}
+    for file in sorted(folder.iterdir()):
+        part = SPLITS.get(file.stem.lower().removesuffix("_manifest"))
+        if part is None or file.suffix.lower() not in _readers([]) or not file.is_file():
+            continue
+        if part in found:
+            raise DataError(f"{folder}: {found[part].name} and {file.name} are both the {part} part; leave one")
+        found[part] = file
+    if "train" not in found:
+        cure = "give a manifest, or a folder with train.csv (.tsv, .jsonl, .npz) and files of other parts so named"
+        raise DataError(f"{folder}: is a folder without a training part; {cure}")
+    return found
+
+
+def _of_part(part: str, recordings: Iterable[Recording]) -> Iterator[Recording]:
+    """Recordings of a file that is a part."""
+    for recording in recordings:
+        if recording.split not in ("", part):
+            raise DataError(f"{recording.where}: has the split {recording.split} in the file of the {part} part")
+        yield replace(recording, split=part)
 
 
 def _require_once(recordings: Iterable[Recording]) -> None:
@@ -105,7 +149,7 @@ def _require_once(recordings: Iterable[Recording]) -> None:
 
 def _from_csv(path: Path) -> Iterator[Recording]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
+        reader = csv.DictReader(file, delimiter=_delimiter(path), strict=True)
         try:
             for row in reader:
                 where = f"{path}:{reader.line_num}"
@@ -114,6 +158,12 @@ def _from_csv(path: Path) -> Iterator[Recording]:
                 yield _listed(row, path, where)
         except (csv.Error, UnicodeDecodeError) as error:
             raise DataError(f"{path}:{reader.line_num}: no CSV in UTF-8: {one_line(error)}") from error
+
+
+def _delimiter(path: Path) -> str:
+    """What the header has most of; a comma where it has none of them."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return max(_DELIMITERS, key=file.readline().count)
 
 
 def _from_tsv(path: Path, notes: list[str]) -> Iterator[Recording]:
@@ -158,25 +208,28 @@ def _listed(row: Mapping[str, Any], path: Path, where: str) -> Recording:
         samples,
         rate,
         lambda: read_sound(file, where),
-        _split(named.get("split"), where),
+        _split(named.get("split") or named.get("subset"), where),
         next((str(named[name]) for name in SPEAKER if named.get(name) not in (None, "")), ""),
         file,
     )
 
 
 def _audio_file(folder: Path, name: str, where: str) -> Path:
+    names = dict.fromkeys((name.strip(), name.strip().replace("\\", "/")))  # as Windows writes paths, too
+    places = [place / one for one in names for place in (folder, folder / CLIPS)]
     try:
-        found = [file for file in (folder / name, folder / CLIPS / name) if "\0" not in name and file.is_file()]
+        found = [file for file in places if "\0" not in name and file.is_file()]
     except OSError as error:
         raise DataError(f"{where}: cannot look for the audio file {shorten(name)}: {error.strerror}") from error
     if not found:
-        raise DataError(f"{where}: no such audio file: {one_line(name)}")
+        raise DataError(f"{where}: no such audio file: {one_line(name)}; it was looked for in {shorten(str(folder))}")
     return found[0]
 
 
 def _value(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
+    """The text of a column; a whole number is one, too."""
     for name in names:
-        if isinstance(row.get(name), str):
+        if isinstance(row.get(name), (str, int)) and not isinstance(row[name], bool):
             return str(row[name])
     raise DataError(f"{where}: has no {names[0]!r}; it has {', '.join(map(shorten, row)) or 'nothing'}")
 
@@ -234,8 +287,9 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _check_arrays(path: Path, key: str, data: NDArray[Any], offsets: NDArray[Any], texts: NDArray[Any]) -> None:
-    if data.ndim != (1 if key == "audio" else 2) or data.dtype.kind not in "iuf":
-        form = "(samples,)" if key == "audio" else "(rows, bands)"
+    axes_fit = data.ndim == 1 if key == "audio" else data.ndim == 2 and data.shape[1] >= _FEWEST_BANDS
+    if not axes_fit or data.dtype.kind not in "iuf":
+        form = "(samples,)" if key == "audio" else f"(rows, bands), bands >= {_FEWEST_BANDS}"
         raise DataError(f"{path}: {key} must be numbers {form}, got {data.dtype} {data.shape}")
     if texts.ndim != 1 or texts.dtype.kind != "U":
         raise DataError(f"{path}: texts must be a row of strings, got {texts.dtype} {texts.shape}")

@@ -95,7 +95,8 @@ class SpeechRecognition(LearningTask):
         """Load and check recordings.
 
         Args:
-            data: a manifest (.csv, .tsv, .jsonl) or a .npz file, see `netwright.tasks.speech_recognition.recordings`.
+            data: a manifest (.csv, .tsv, .jsonl), a .npz file, or a folder with one a part, see
+                `netwright.tasks.speech_recognition.recordings`.
             seed: of the validation split, where the data has none.
             units: ``characters``, ``words``, ``subwords`` learned from the training transcripts, or ``auto``: words
                 where these have few and each often, else characters.
@@ -133,7 +134,7 @@ class SpeechRecognition(LearningTask):
             stride=loader.stride,
             beam_width=beam,
             augmentation=SpeechAugmentation() if augment else None,
-            data_name=path.name,
+            data_name=path.absolute().name,
             seed=seed,
             notes=tuple(loader.notes),
         )
