@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import netwright as nw
 from netwright import nn
 from netwright.errors import CapabilityError, DataError, SpecError
 from netwright.evaluation.trainer import TrainingEvaluator, scored_at_once
@@ -96,6 +97,38 @@ def test_parts_that_are_missing_are_split_off(tmp_path: Path) -> None:
     assert "no split is given" in "\n".join(none.notes)
     some = load(tmp_path, {"val_idx": None, "train_idx": np.arange(4, 20), "test_idx": np.arange(4)})
     assert "validation nodes: 4 of the training nodes are taken" in "\n".join(some.notes)
+
+
+@pytest.mark.parametrize(
+    ("options", "sizes"),
+    [
+        ({}, [120, 40, 40]),
+        ({"train_share": 0.3}, [60, 100, 40]),
+        ({"train_share": 0.3, "test_share": 0.5}, [60, 40, 100]),
+        ({"validation_share": 0.25, "train_share": 0.9}, [120, 40, 40]),
+    ],
+)
+def test_the_training_part_has_the_share_that_is_named(
+    tmp_path: Path, options: dict[str, float], sizes: list[int]
+) -> None:
+    """Of all nodes with a class; validation gets what training and test leave, unless it has a share of its own."""
+    task = load(tmp_path, {**ring(200), "train_idx": None, "val_idx": None, "test_idx": None}, **options)
+    assert [len(part[1]) for part in (task.train(), task.validation(), task.test())] == sizes
+
+
+def test_the_training_share_is_of_the_nodes_that_are_not_given_for_testing(tmp_path: Path) -> None:
+    """Which may be more than 1 - `train_share` of all."""
+    given = {**ring(200), "train_idx": None, "val_idx": None, "test_idx": np.arange(0, 200, 2)}
+    task = load(tmp_path, given)
+    assert [len(part[1]) for part in (task.train(), task.validation(), task.test())] == [60, 40, 100]
+
+
+def test_shares_that_leave_nothing_to_validate_on_are_refused(tmp_path: Path) -> None:
+    """With the cure; where the data has parts no share is used."""
+    says = r"train_share must be < 1 - test_share \(0\.8\), got 0\.8; lower one of them"
+    with pytest.raises(SpecError, match=says):
+        load(tmp_path, {"train_idx": None, "val_idx": None, "test_idx": None}, train_share=0.8)
+    assert len(load(tmp_path, train_share=0.8).train()[1]) == 8
 
 
 def test_nodes_without_features_are_told_apart_by_number(tmp_path: Path) -> None:
@@ -269,11 +302,20 @@ def test_a_search_never_compares_after_a_few_steps(tmp_path: Path) -> None:
         assert first_plan(SearchSpec.from_options(**asked, **given), task).min_epochs == least
 
 
-def test_differentiable_methods_are_refused(tmp_path: Path) -> None:
-    """At once: a relaxed network would not hold the graph."""
+def test_networks_that_are_mixed_are_refused_and_single_ones_searched(tmp_path: Path) -> None:
+    """At once, before anything is written: a relaxed network would not hold the graph; those of a supernet do."""
     task = load(tmp_path)
-    with pytest.raises(CapabilityError, match="differentiable methods know no networks"):
+    says = "darts cannot search networks of the task node-classification.*take enas"
+    with pytest.raises(CapabilityError, match=says):
         search_task(task, task.default_space(), "darts", Options(), budget_s=1.0)
+    given = {"task": "node-classification", "data": str(tmp_path / "ring.npz"), "out": str(tmp_path / "run")}
+    with pytest.raises(CapabilityError, match=says):
+        nw.search(**given, strategy="darts", budget="2 trials")
+    assert not (tmp_path / "run").exists()
+    options = Options(epochs=3, wrap=task.normalised, input_dtype=task.input_dtype)
+    found = search_task(task, task.default_space(), "enas", options, budget_s=1.0, fits=False)
+    assert task.default_space().contains(found.architecture)
+    assert 0.0 <= found.accuracy <= 1.0
 
 
 @pytest.mark.parametrize(

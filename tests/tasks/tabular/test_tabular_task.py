@@ -19,14 +19,18 @@ from netwright.tasks import load_task
 from netwright.tasks.tabular import TabularClassification
 
 
-def table(path: Path, count: int = 240, *, regression: bool = False) -> Path:
-    """Ages, jobs and pays, some missing; a class or a value that follows from them."""
+def table(path: Path, count: int = 240, *, regression: bool = False, wrong: int = 0) -> Path:
+    """Ages, jobs and pays, some missing; a class or a value that follows from them; every so many classes are wrong."""
     rng = np.random.default_rng(0)
     rows = ["age,job,pay,target"]
-    for _ in range(count):
+    for row in range(count):
         age, job, pay = int(rng.integers(20, 60)), ["cook", "clerk", "smith"][rng.integers(3)], rng.normal()
         value = age / 10 + 2 * (job == "smith") + 0.5 * pay
-        wanted = f"{1000 + 100 * value:.1f}" if regression else ("high" if value > 4.6 else "low")
+        wanted = (
+            f"{1000 + 100 * value:.1f}"
+            if regression
+            else ("high" if (value > 4.6) != (wrong and row % wrong == 0) else "low")
+        )
         rows.append(f"{age},{job},{'' if rng.random() < 0.1 else f'{pay:.3f}'},{wanted}")
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return path
@@ -41,7 +45,7 @@ def run_model(folder: Path, text: str, tmp_path: Path) -> subprocess.CompletedPr
 
 def test_a_classification_from_data_to_file(tmp_path: Path) -> None:
     """Searched, calibrated, verified, beside a forest; model.py says what it mended."""
-    data = table(tmp_path / "a.csv")
+    data = table(tmp_path / "a.csv", wrong=12)
     out = tmp_path / "run"
     result = nw.search(task="tabular-classification", data=str(data), budget="3 trials", max_epochs=6, out=out)
     assert result.verified

@@ -32,6 +32,14 @@ class Runtime:
     reads_images: bool = False
 
 
+_CELLS = (
+    "tasks/tabular/missing.py",
+    "tasks/tabular/delimiters.py",
+    "tasks/tabular/amounts.py",
+    "export/runtimes/delimited.py",
+)
+"""What reads tables of cells."""
+
 RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
     {
         "image": Runtime(
@@ -76,12 +84,12 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
         "table": Runtime(
             "runtimes/table.py",
             "``python model.py FILE.csv`` prints what it says of each row of a table.",
-            also=("export/runtimes/delimited.py", "tasks/tabular/days.py"),
+            also=(*_CELLS, "tasks/tabular/days.py", "tasks/tabular/categories.py"),
         ),
         "series": Runtime(
             "runtimes/series.py",
             "``python model.py FILE.npy`` (or FILE.csv) prints the classes of series, or a forecast.",
-            also=("export/runtimes/delimited.py",),
+            also=_CELLS,
         ),
         "nodes": Runtime(
             "runtimes/nodes.py",

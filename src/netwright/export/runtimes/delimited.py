@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from netwright.export.runtime import one_line
+from netwright.tasks.tabular.delimiters import delimiter_of
 
 # ---------------------------------------------------------------- copied where the network takes cells of a file
-
-MISSING = ("", "?", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "nat")
 
 
 def read_cells(path: str | Path) -> Iterator[tuple[int, list[str]]]:
@@ -27,10 +26,7 @@ def read_cells(path: str | Path) -> Iterator[tuple[int, list[str]]]:
     except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path}: no CSV file in UTF-8: {one_line(error)}") from None
     file = io.StringIO(text, newline="")
-    first = next((line for line in file if line.strip()), "")
-    file.seek(0)
-    delimiter = max(",;\t|", key=first.count) if any(d in first for d in ",;\t|") else ","
-    reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader(file, delimiter=delimiter_of(file), skipinitialspace=True, strict=True)
     try:
         for cells in reader:
             if len(cells) > 1 or any(map(str.strip, cells)):

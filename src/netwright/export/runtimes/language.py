@@ -39,10 +39,12 @@ def vocabulary() -> Characters | Subwords:
 
 
 def measure(model: torch.nn.Module, text: str) -> tuple[float, float]:
-    """Bits a character and perplexity of a token; each token is seen once, most with half a window before them."""
-    tokens = torch.tensor(vocabulary().encode(text))
-    if len(tokens) < 2:
-        raise ValueError("the text is too short: at least two tokens are needed")
+    """Bits a character and perplexity of a token; each but the first is scored once, most after half a window."""
+    known = vocabulary()
+    tokens = torch.tensor(known.encode(text), dtype=torch.int64)
+    characters = sum(known.num_characters(token) for token in tokens[1:].tolist())
+    if not characters:
+        raise ValueError("the text is too short: at least two characters are needed")
     padded = torch.cat([tokens, torch.zeros(max(0, CONTEXT + 1 - len(tokens)), dtype=torch.int64)])
     step, last = CONTEXT // 2, len(padded) - 1 - CONTEXT
     starts = [*range(0, last, step), last]
@@ -55,7 +57,7 @@ def measure(model: torch.nn.Module, text: str) -> tuple[float, float]:
             wanted = tokens[done + 1 : end + 1]
             nats += float(torch.nn.functional.cross_entropy(row[done - start : end - start], wanted, reduction="sum"))
             done = end
-    return nats / len(text) / math.log(2), math.exp(min(50.0, nats / done))
+    return nats / characters / math.log(2), math.exp(min(50.0, nats / done))
 
 
 def write_on(model: torch.nn.Module, text: str, count: int = WRITTEN, temperature: float = 0.8) -> str:

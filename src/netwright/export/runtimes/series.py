@@ -13,13 +13,16 @@ from pathlib import Path
 import torch
 
 from netwright.export.runtime import load, one_line
-from netwright.export.runtimes.delimited import MISSING, plain, read_cells
+from netwright.export.runtimes.delimited import plain, read_cells
+from netwright.tasks.tabular.amounts import plain_number
+from netwright.tasks.tabular.missing import MISSING
 
 INPUT_SHAPE: tuple[int, ...] = (1, 8)
 CLASS_NAMES: tuple[str, ...] = ()
 CHANNELS: tuple[str, ...] = ()
 TARGETS: int = 0
 HEADER: bool = True
+MARKS: tuple[tuple[str, str], ...] = ()
 
 # ---------------------------------------------------------------- copied where the network takes series
 
@@ -54,6 +57,7 @@ def from_array(path: str | Path) -> tuple[torch.Tensor, int]:
         raise ValueError(f"{path}: no numpy array: {one_line(error)}") from None
     if not isinstance(stored, np.ndarray) or stored.dtype.kind not in "buif" or np.isinf(stored).any():
         raise ValueError(f"{path}: give one numpy array of finite numbers")
+    stored = stored.astype(np.float64)  # in which gaps are filled, of whatever type and order of bytes it was
     if stored.shape[-1:] == INPUT_SHAPE[1:] and stored.ndim < 3 and INPUT_SHAPE[0] == 1:
         stored = stored.reshape(-1, *INPUT_SHAPE)
     if tuple(stored.shape) == INPUT_SHAPE:
@@ -93,10 +97,10 @@ def from_table(rows: list[list[str]], path: str | Path) -> tuple[torch.Tensor, i
     first = len(rows) - INPUT_SHAPE[1]
     if first < HEADER:
         raise ValueError(f"{path}: {len(rows) - HEADER} rows, a window has {INPUT_SHAPE[1]}")
-    values, gaps = [], 0
+    values, gaps, marks = [], 0, dict(MARKS)
     for name in CHANNELS:
         place = names.index(name)
-        cells = [row[place] for row in rows]
+        cells = [plain_number(row[place], marks[name]) if name in marks else row[place] for row in rows]
         start = next((at for at in range(first, HEADER - 1, -1) if cells[at].lower() not in MISSING), first)
         numbers = [number(cells[at], f"{path}, row {at + 1}, {name}") for at in range(start, len(rows))]
         gaps += sum(map(math.isnan, numbers[first - start :]))

@@ -13,15 +13,19 @@ from pathlib import Path
 import torch
 
 from netwright.export.runtime import load, one_line
-from netwright.export.runtimes.delimited import MISSING, plain, read_cells
+from netwright.export.runtimes.delimited import plain, read_cells
+from netwright.tasks.tabular.amounts import plain_number
+from netwright.tasks.tabular.categories import code_of, codes_of
 from netwright.tasks.tabular.days import days_of
+from netwright.tasks.tabular.missing import MISSING
 
 CLASS_NAMES: tuple[str, ...] = ()
 COLUMNS: tuple[str, ...] = ()
 TARGET: str = ""
 HEADER: bool = True
 NUMBERS: tuple[tuple[str, str, str, bool], ...] = ()
-DATES: tuple[str, ...] = ()
+DATES: tuple[tuple[str, str], ...] = ()
+MARKS: tuple[tuple[str, str], ...] = ()
 CATEGORIES: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 # ---------------------------------------------------------------- copied where the network takes rows of a table
@@ -78,7 +82,7 @@ def mapped(value: float, knots: list[float], heights: list[float]) -> float:
     if place in (0, len(knots)):
         return heights[0 if place == 0 else -1]
     low, high = knots[place - 1], knots[place]
-    return heights[place - 1] + (heights[place] - heights[place - 1]) * (value - low) / (high - low)
+    return (heights[place] - heights[place - 1]) / (high - low) * (value - low) + heights[place - 1]
 
 
 def encode(names: list[str], rows: list[list[str]], path: str | Path) -> tuple[torch.Tensor, list[str]]:
@@ -89,21 +93,23 @@ def encode(names: list[str], rows: list[list[str]], path: str | Path) -> tuple[t
     if not rows:
         raise ValueError(f"{path}: no rows")
     values, indicators, codes, notes = [], [], [], []
-    columns = list(zip(*rows, strict=True))
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+    columns |= {name: tuple(plain_number(cell, mark) for cell in columns[name]) for name, mark in MARKS}
+    orders = dict(DATES)
     for name, at, high, indicated in NUMBERS:
         knots, heights = ([float(part) for part in text.split()] for text in (at, high))
-        cells = columns[names.index(name)]
-        known = [days_of(cell) if name in DATES else number_of(cell) for cell in cells]
+        cells = columns[name]
+        known = [days_of(cell, orders[name]) if name in orders else number_of(cell) for cell in cells]
         strange = sum(math.isnan(value) and cell != "" for value, cell in zip(known, cells, strict=True))
         if strange:
-            what = "dates" if name in DATES else "numbers"
+            what = "dates" if name in orders else "numbers"
             notes.append(f"{name}: {strange} cell(s) are no {what} and count as missing")
         values.append([mapped(value, knots, heights) for value in known])
         if indicated:
             indicators.append([float(math.isnan(value)) for value in known])
     for name, categories in CATEGORIES:
-        places = {value: place for place, value in enumerate(categories, start=1)}
-        found = [places.get(cell, 0) for cell in columns[names.index(name)]]
+        places = codes_of(categories)
+        found = [code_of(cell, places) for cell in columns[name]]
         if 0 in found:
             notes.append(f"{name}: {found.count(0)} unknown or rare categories count as 'other'")
         codes.append([float(place) for place in found])

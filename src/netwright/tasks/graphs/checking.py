@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.errors import DataError, shorten
+from netwright.errors import DataError, SpecError, shorten, wrong
 from netwright.tasks.graphs.data import PARTS, Features, Graph, Ints, tidy_edges
 from netwright.tasks.graphs.reading import NUMBER, Place, RawGraph
 from netwright.tasks.labels import Classes
@@ -49,10 +49,12 @@ def checked_graph(raw: RawGraph, options: SplitOptions, *, directed: bool, train
         raw: what was read.
         options: of parts that the data does not have.
         directed: whether edges lead one way only.
-        train_share: part of the nodes with classes that is learned from, where the data has no parts.
+        train_share: part of the nodes with classes (of those in no part) that is learned from, where the data has
+            neither training nor validation nodes and no validation share is given.
 
     Raises:
         DataError: it cannot be used; names file and line.
+        SpecError: the shares leave nothing to validate on.
     """
     notes = list(raw.notes)
     num_nodes = _num_nodes(raw)
@@ -214,14 +216,31 @@ def _split(
 ) -> dict[str, Ints]:
     """Split nodes that are in no part: a test part, then a validation part, the rest is learned from."""
     parts = dict(found)
+    num_trained = train_share * len(free)
     if "test" not in parts:
+        if "val" not in parts and options.validation_share is None:
+            _require_room(train_share, options.test_share)
         free, parts["test"] = _taken(free, labels, options.test_share, TEST_SEED, 2 if "val" in parts else 3)
     if "val" not in parts:
-        free, parts["val"] = _taken(free, labels, options.validation_share or (1 - train_share) / 2, options.seed, 2)
+        share = options.validation_share or max(0.0, 1 - num_trained / max(1, len(free)))
+        free, parts["val"] = _taken(free, labels, share, options.seed, 2)
     parts["train"] = free
     counts = ", ".join(f"{len(parts[part])} {_WORDS[part]}" for part in PARTS)
     notes.append(f"no split is given: nodes are split at random, by class: {counts}")
     return parts
+
+
+def _require_room(train_share: float, test_share: float) -> None:
+    """Refuse shares that leave nothing to validate on."""
+    if train_share + test_share >= 1:
+        raise SpecError(
+            wrong(
+                "train_share",
+                train_share,
+                f"< 1 - test_share ({1 - test_share:g})",
+                "lower one of them: validation gets what both leave",
+            )
+        )
 
 
 def _taken(nodes: Ints, labels: _Labels, share: float, seed: int, least: int) -> tuple[Ints, Ints]:

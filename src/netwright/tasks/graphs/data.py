@@ -65,10 +65,13 @@ class Features:
         return Features(self.num_nodes, self.count, self.rows, self.columns, (self.values / scale).astype(np.float32))
 
     def standardised(self, nodes: Ints) -> Features:
-        """Columns brought to mean 0 and deviation 1, by all nodes or some of them."""
+        """Columns brought to mean 0 and deviation 1, by all nodes or some of them, in whichever unit they are."""
         matrix = self.matrix()
-        mean, std = matrix[nodes].mean(0), matrix[nodes].std(0)
-        return Features.of_matrix((matrix - mean) / np.where(std > 1e-6, std, 1.0))
+        mean = matrix[nodes].mean(0, dtype=np.float64)
+        std = matrix[nodes].std(0, dtype=np.float64)
+        least = np.maximum(1e-7 * np.abs(mean), np.finfo(np.float32).tiny)  # what is less, float32 does not show
+        scale = np.where(std > least, std, 1.0)
+        return Features.of_matrix((matrix - mean.astype(np.float32)) / scale.astype(np.float32))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,10 @@ from netwright.tasks.tabular.reading import Table, numbers_of, read_table
 _UNREADABLE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, KeyError, NotImplementedError)
 _CSR = ("feat_indptr", "feat_indices", "feat_data", "feat_shape")
 _SCIPY = ("indptr", "indices", "data", "shape")
+_DENSE = ("x", "features")
+_OF_PARTS = tuple(f"{part}_{kind}" for part in PARTS for kind in ("idx", "mask"))
+_READ = frozenset((*_CSR, *_SCIPY, *_DENSE, "format", "edge_index", "y", *_OF_PARTS))
+_UNREAD = np.empty(0)
 _PART_WORDS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 NUMBER = re.compile("-?[0-9]+")
 _NO_PART = ("", "none", "unused")
@@ -80,9 +84,10 @@ def read_graph(data: str | Path) -> RawGraph:
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a file; what is not known here is not read, and may be anything."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+            return {name: file[name] if name in _READ else _UNREAD for name in file.files}
     except _UNREADABLE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise file_error(path, error) from error
@@ -108,7 +113,7 @@ def _read_npz(path: Path) -> RawGraph:
     labels = arrays["y"]
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    if labels.ndim != 1 or labels.dtype.kind not in "iuUSf":
+    if labels.ndim != 1 or labels.dtype.kind not in "biuUSf":
         raise DataError(f"{where}: y is {labels.dtype} {labels.shape}; give one class a node")
     parts = {part: found for part in PARTS if (found := _npz_part(arrays, part, where)) is not None}
     return RawGraph(
@@ -122,6 +127,11 @@ def _read_npz(path: Path) -> RawGraph:
 
 
 def _npz_features(arrays: Mapping[str, NDArray[Any]], where: str) -> Features | None:
+    kind = arrays["format"].item() if "format" in arrays and arrays["format"].size == 1 else ""
+    kind = kind.decode("ascii", "replace") if isinstance(kind, bytes) else str(kind)
+    if kind not in ("", "csr"):
+        shown = one_line(kind)[:20]
+        raise DataError(f"{where}: a sparse matrix in the form {shown}; save its rows: save_npz(path, matrix.tocsr())")
     for names in (_CSR, _SCIPY):
         if all(name in arrays for name in names):
             starts, columns, values, shape = (arrays[name] for name in names)
@@ -129,7 +139,7 @@ def _npz_features(arrays: Mapping[str, NDArray[Any]], where: str) -> Features | 
     given = [name for name in _CSR if name in arrays]
     if given:
         raise DataError(f"{where}: sparse features are {', '.join(_CSR)}; it has only {', '.join(given)}")
-    for name in ("x", "features"):
+    for name in _DENSE:
         if name in arrays:
             return _dense(arrays[name], f"{where}: {name}")
     return None

@@ -78,7 +78,8 @@ class NodeClassification(ClassifyingTask):
             scaling: of features: ``rows`` divides each node's by their sum, ``columns`` brings each feature to mean 0
                 and deviation 1, ``none``; ``auto``: rows where no value is negative and most are 0, else columns.
             directed: whether edges lead one way only; else the other direction of each is added.
-            train_share: of the nodes with a class, where the data has no split; validation gets half of the rest.
+            train_share: of the nodes with a class that are not given as test nodes, where the data has no others and
+                there is no ``validation_share``; validation gets what training and test leave.
             validation_share: where the data has no validation nodes.
             test_share: where the data has no test nodes.
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,18 @@ from numpy.typing import NDArray
 from netwright.errors import DataError, one_line, shorten
 from netwright.tasks.formats.parts import file_error
 from netwright.tasks.labels import Classes
-from netwright.tasks.series.times import course_of_numbers, course_of_texts
+from netwright.tasks.series.times import Course, course_of_numbers, course_of_texts, telling_apart, unevenness
 from netwright.tasks.tabular.label_texts import label_array
+from netwright.tasks.tabular.marks import made_plain, marks_of, notes_on
 from netwright.tasks.tabular.parts import read_parts
-from netwright.tasks.tabular.reading import Table, is_number, numbers_of
+from netwright.tasks.tabular.reading import Table, cell_of, is_number, numbers_of
+from netwright.tasks.tabular.resolution import blurred
 
 Floats = NDArray[np.float32]
 _UNREADABLE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, KeyError, NotImplementedError)
 _NPZ = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
+_NAMES = "classes"
+"""Names of the classes 0, 1, 2, ..., where an npz file has them."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +51,14 @@ class Labelled:
 
 @dataclass(frozen=True)
 class LabelledParts:
-    """The parts of a set; those that it does not have are None."""
+    """The parts of a set; those that it does not have are None. Names are those of the labels 0, 1, 2, ..., if any."""
 
     name: str
     train: Labelled
     validation: Labelled | None
     test: Labelled | None
     notes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def read_labelled(data: str | Path) -> LabelledParts:
@@ -60,7 +66,8 @@ def read_labelled(data: str | Path) -> LabelledParts:
 
     Args:
         data: a ``.npz`` file (``x_train`` (N, channels, length) or (N, length), ``y_train``, the same of ``val``
-            and ``test``), or a CSV file or folder of such: a line a series, its class first, as in UCR's archive.
+            and ``test``; perhaps ``classes``, names of the labels 0, 1, 2, ...), or a CSV file or folder of such: a
+            line a series, its class first, as in UCR's archive.
 
     Raises:
         DataError: it is not there or cannot be used; names the file, the line or the example.
@@ -69,8 +76,10 @@ def read_labelled(data: str | Path) -> LabelledParts:
     if not path.exists():
         raise DataError(f"data {shorten(str(path))} does not exist; give a .npz file, a CSV file or a folder")
     notes: list[str] = []
+    names: tuple[str, ...] = ()
     if path.suffix.lower() == ".npz":
         arrays = _npz(path)
+        names = tuple(arrays.pop(_NAMES, np.empty(0)).ravel().astype(np.str_).tolist())
         parts = {part: _npz_part(path, arrays, part, notes) for part in ("train", "val", "test")}
         train, validation, test = parts["train"], parts["val"], parts["test"]
         name = path.stem
@@ -86,13 +95,22 @@ def read_labelled(data: str | Path) -> LabelledParts:
                 f"{part.where}: series of {_by(part.series)} (channels x length), {train.where}: {_by(train.series)}; "
                 "cut or fill them to one length"
             )
-    return LabelledParts(one_line(name), train, validation, test, tuple(notes))
+    return LabelledParts(one_line(name), train, validation, test, tuple(notes), names)
+
+
+def _without_numbered_names(table: Table, notes: list[str]) -> Table:
+    """A table without a first line 0, 1, 2, ..., which pandas writes where columns have no names."""
+    if len(table) < 2 or [column[0] for column in table.columns] != list(map(str, range(len(table.columns)))):
+        return table
+    notes.append(f"{table.where}: the first line only numbers the columns and is left out")
+    return table.take(range(1, len(table)))
 
 
 def _npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files if name in _NPZ}
+            there = file.files
+            arrays = {name: file[name] for name in there if name in (*_NPZ, _NAMES)}
     except _UNREADABLE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise file_error(path, error) from error
@@ -102,6 +120,14 @@ def _npz(path: Path) -> dict[str, NDArray[Any]]:
             raise DataError(f"{one_line(path.name)} has only one of x_{part} and y_{part}; give both")
     if "x_train" not in arrays:
         raise DataError(f"{one_line(path.name)} has no x_train and y_train; name its arrays {', '.join(_NPZ)}")
+    for name in sorted(set(there) - set(arrays)):
+        near = get_close_matches(name.lower(), _NPZ, n=1, cutoff=0.8)
+        near = near or [known for known in _NPZ if name.lower().startswith(known)]
+        if near and near[0] not in arrays:
+            raise DataError(
+                f"{one_line(path.name)} has an array {shorten(name, 40)}; did you mean {near[0]}? it reads "
+                f"{', '.join(_NPZ)}"
+            )
     return arrays
 
 
@@ -115,10 +141,16 @@ def _npz_part(path: Path, arrays: dict[str, NDArray[Any]], part: str, notes: lis
     if labels.shape[:1] != series.shape[:1]:
         raise DataError(f"{where}: {len(series)} series, but labels of shape {labels.shape}; one label a series")
     wide = series if series.ndim == 3 else series[:, None]
+    if part == "train" and wide.shape[1] > wide.shape[2]:
+        notes.append(
+            f"{where}: {wide.shape[1]} channels of {wide.shape[2]} steps; arrays are (N, channels, length), so turn "
+            "them if these are steps and channels: x.transpose(0, 2, 1)"
+        )
     return Labelled(where, _filled(wide.astype(np.float64), where, notes), labels)
 
 
 def _rows_part(table: Table, notes: list[str]) -> Labelled:
+    table = _without_numbered_names(table, notes)
     if len(table.names) < 5:
         raise DataError(f"{table.where}: lines of {len(table.names)} cells; give a class and at least four values each")
     wrong = [
@@ -171,6 +203,19 @@ def _by(series: Floats) -> str:
     return " x ".join(map(str, series.shape[1:]))
 
 
+def names_of(classes: Classes, names: Sequence[str]) -> tuple[str, ...]:
+    """Names of classes: those that the data gives to the labels 0, 1, 2, ..., else the labels themselves.
+
+    Example:
+        >>> names_of(Classes((0, 1)), ("run", "walk")), names_of(Classes((1, 2)), ("1", "2"))
+        (('run', 'walk'), ('1', '2'))
+    """
+    if set(classes.names) <= set(names):
+        return classes.names
+    found = tuple(names[v] for v in classes.values if isinstance(v, int) and 0 <= v < len(names))
+    return found if len(set(found)) == len(classes.values) else classes.names
+
+
 def classes_of(parts: LabelledParts) -> tuple[Classes, dict[str, NDArray[np.int64]]]:
     """Classes of the training part, and class numbers of each part that there is."""
     found = {"train": parts.train, "validation": parts.validation, "test": parts.test}
@@ -194,6 +239,7 @@ class Timeline:
         num_targets: channels that are told in advance.
         notes: what was mended.
         header: whether the names stood in the file.
+        marks: the decimal mark of each channel whose numbers programs cannot read.
     """
 
     name: str
@@ -202,6 +248,7 @@ class Timeline:
     num_targets: int
     notes: tuple[str, ...]
     header: bool = True
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_timeline(data: str | Path | Any, targets: str = "") -> Timeline:
@@ -209,18 +256,20 @@ def read_timeline(data: str | Path | Any, targets: str = "") -> Timeline:
 
     Args:
         data: a CSV or Parquet file, or a data frame; columns that hold no numbers, such as dates, are left out, and so
-            are those that tell the time in numbers (`netwright.tasks.series.times`).
+            are those that tell the time in numbers (`netwright.tasks.series.times`), or always the same.
         targets: names of the columns that are told in advance, between commas; empty for all. What is named here is no
             time.
 
     Raises:
-        DataError: it cannot be used, or its rows run backwards in time; names the column or line.
+        DataError: it cannot be used, or its rows are not in the order of time; names the column or line.
     """
     wanted = list(dict.fromkeys(name.strip() for name in targets.split(",") if name.strip()))
     parts = read_parts(data, keep=wanted, ordered=True)
     if parts.test is not None or parts.validation is not None:
         raise DataError("a forecast takes one table in the order of time; its last rows are the test part")
-    table, notes = parts.train, list(parts.notes)
+    marks = marks_of(parts.train)
+    table, notes = made_plain(parts.train, marks), [*parts.notes, *notes_on(parts.train, marks)]
+    _require_order(table, _courses(table, data, wanted), notes)
     kept: dict[str, NDArray[np.float64]] = {}
     for name, cells in zip(table.names, table.columns, strict=True):
         found = _channel(table, name, cells, name in wanted, notes)
@@ -234,34 +283,102 @@ def read_timeline(data: str | Path | Any, targets: str = "") -> Timeline:
     order = list(dict.fromkeys([*wanted, *kept]))
     if not order:
         raise DataError(f"{table.where} has no column to forecast: {'; '.join(notes)[:400]}; name one (targets)")
+    num_targets = len(wanted or kept)
+    for place, name in enumerate(order):
+        _check_resolution(table.where, name, kept[name], notes if place < num_targets else None)
     values = np.stack([kept[name] for name in order]).astype(np.float32)
-    return Timeline(parts.name, tuple(order), values, len(wanted or kept), tuple(notes), table.header)
+    told = {name: mark for name, mark in marks.items() if name in order}
+    return Timeline(parts.name, tuple(order), values, num_targets, tuple(notes), table.header, told)
 
 
 def _channel(
     table: Table, name: str, cells: Sequence[str], is_wanted: bool, notes: list[str]
 ) -> NDArray[np.float64] | None:
     """The numbers of a column, NaN where one is missing; None and a note where it is no channel."""
-    given = [cell for cell in cells if cell]
+    shown = shorten(name, 60)
+    if _holds_no_numbers(cells):
+        notes.append(f"column {shown} holds no numbers and is left out")
+        return None
     strange = [row for row, cell in enumerate(cells) if cell and not is_number(cell)]
-    if not given or len(strange) > len(given) // 2:
-        _require_forwards(table, name, course_of_texts(cells))
-        notes.append(f"column {shorten(name, 60)} holds no numbers and is left out")
-        return None
     if strange:
-        raise DataError(f"{table.place(strange[0])}: {shorten(cells[strange[0]], 40)} in {shorten(name, 60)}; mend it")
+        raise DataError(f"{table.place(strange[0])}: {shorten(cells[strange[0]], 40)} in {shown}; mend it")
     values = numbers_of(cells)
-    course = "" if is_wanted else course_of_numbers(name, values)
-    _require_forwards(table, name, course)
-    if course:
-        notes.append(f"column {shorten(name, 60)} rises as time does and is left out; name it to forecast it (targets)")
+    different = np.unique(values[~np.isnan(values)])
+    if not is_wanted and course_of_numbers(name, values):
+        notes.append(f"column {shown} rises as time does and is left out; name it to forecast it (targets)")
         return None
-    return values
+    if len(different) > 1:
+        return values
+    if is_wanted:
+        raise DataError(f"{table.where}: all values of the column {shown} are {different[0]:g}; name another (targets)")
+    notes.append(f"column {shown} is left out: all its values are {different[0]:g}")
+    return None
 
 
-def _require_forwards(table: Table, name: str, course: str) -> None:
-    if course == "falls":
+def _holds_no_numbers(cells: Sequence[str]) -> bool:
+    given = [cell for cell in cells if cell]
+    return sum(map(is_number, given)) < len(given) / 2 or not given
+
+
+def _check_resolution(where: str, name: str, values: NDArray[np.float64], notes: list[str] | None) -> None:
+    """Refuse numbers beyond float32; of a target tell where float32 merges some, and refuse where little is left."""
+    known = values[~np.isnan(values)]
+    if np.abs(known).max() > np.finfo(np.float32).max:
+        raise DataError(f"{where}: column {shorten(name, 60)} has numbers beyond float32 (3.4e38); scale it")
+    said, is_useless = blurred(known) if notes is not None else ("", False)
+    if said and notes is not None:
+        told = f"{where}: numbers of the column {shorten(name, 60)} {said}"
+        if is_useless:
+            raise DataError(f"{told}, or forecast others (targets)")
+        notes.append(told)
+
+
+# --- the order of time -------------------------------------------------------------------------------------------
+
+
+def _courses(table: Table, data: object, wanted: Sequence[str]) -> dict[str, Course]:
+    """How the columns run that tell the time, those named as targets aside; and the index of a data frame."""
+    found: dict[str, Course] = {}
+    for name, cells in zip(table.names, table.columns, strict=True):
+        if _holds_no_numbers(cells):
+            found[name] = course_of_texts(cells)
+        elif name not in wanted:
+            found[name] = course_of_numbers(name, numbers_of(cells))
+    index: Any = getattr(data, "index", None)
+    if hasattr(index, "tolist"):
+        found["the index"] = course_of_texts(tuple(map(cell_of, index.tolist())))
+    return {name: course for name, course in found.items() if course}
+
+
+def _require_order(table: Table, courses: Mapping[str, Course], notes: list[str]) -> None:
+    """Refuse rows whose times fall or go up and down, and those of several series below each other; tell of others.
+
+    Raises:
+        DataError: the rows are not those of one series in the order of time.
+    """
+    for name, course in courses.items():
+        if course == "falls":
+            raise DataError(
+                f"{table.where}: column {shorten(name, 60)} falls from the first row to the last, so that the newest "
+                "row comes first; sort the rows by it, the oldest first, or take it out if it tells no time"
+            )
+    rising = [name for name, course in courses.items() if course == "rises"]
+    jumping = next((name for name, course in courses.items() if course == "jumps"), "")
+    if jumping and not rising:
         raise DataError(
-            f"{table.where}: column {shorten(name, 60)} falls from the first row to the last, so that the newest row "
-            "comes first; sort the rows by it, the oldest first, or take it out if it tells no time"
+            f"{table.where}: column {shorten(jumping, 60)} goes up and down, so that the rows are not in the order of "
+            "time, or are those of several series; sort them by it, and give each series a column of its own (in "
+            "pandas: frame.pivot), or take it out if it tells no time"
         )
+    for name in [name for name in rising if name in table.names]:
+        others = [(n, c) for n, c in zip(table.names, table.columns, strict=True) if n != name]
+        which = telling_apart(table.column(name), others)
+        if which:
+            raise DataError(
+                f"{table.where}: column {shorten(which, 60)} tells several series apart, which have rows of one "
+                f"{shorten(name, 60)}; give each series a column of its own (in pandas: frame.pivot)"
+            )
+        notes += [
+            f"column {shorten(name, 60)}: {said}; rows are taken for equally far apart"
+            for said in unevenness(table.column(name))
+        ]

@@ -25,7 +25,7 @@ from netwright.tasks.batch_size import fitting_batch_size
 from netwright.tasks.finishing import Rival
 from netwright.tasks.learning import ClassifyingTask, LearningTask, cost_in_pixels
 from netwright.tasks.narrowing import narrowed
-from netwright.tasks.series.reading import Floats, Labelled, classes_of, read_labelled, read_timeline
+from netwright.tasks.series.reading import Floats, Labelled, classes_of, names_of, read_labelled, read_timeline
 from netwright.tasks.series.windows import Windows, cut
 from netwright.tasks.splits import TEST_SEED, TEST_SHARE, SplitOptions, stratified_split
 from netwright.types import Architecture, Objective, Value
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 Normalisation = Literal["channel", "series", "none"]
 _ENDLESS = (0.0, float("inf"))
-_SMALLEST_STD = 1e-6
+_SMALLEST_STD = 1e-7
+"""Of a channel, as part of its mean: what is less, float32 does not show."""
+
 _VALUES_AT_ONCE = 1 << 18
 """Of a series array, as float64 numbers beside it."""
 
@@ -61,7 +63,8 @@ def _moments(series: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
     for part in _parts_of(series):
         squares += ((part - mean[:, None]) ** 2).sum(axis=(0, 2))
     std = np.sqrt(squares / (series.shape[0] * series.shape[2]))
-    return tuple(mean.tolist()), tuple(float(s) if s > _SMALLEST_STD else 1.0 for s in std)
+    least = np.maximum(_SMALLEST_STD * np.abs(mean), np.finfo(np.float32).tiny)
+    return tuple(mean.tolist()), tuple(np.where(std > least, std, 1.0).tolist())
 
 
 def _parts_of(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
@@ -140,7 +143,8 @@ class SeriesClassification(ClassifyingTask):
         given: dict[str, Labelled | None] = {"validation": parts.validation, "test": parts.test}
         found: dict[str, Examples] = {n: (p.series, numbers[n]) for n, p in given.items() if p is not None}
         train: Examples = (parts.train.series, numbers["train"])
-        _check_enough(train[1], classes.names, 3 - len(found), parts.train.where)
+        names = names_of(classes, parts.names)
+        _check_enough(train[1], names, 3 - len(found), parts.train.where)
         if "test" not in found:
             train, found["test"] = _split(train, split.test_share, TEST_SEED)
         if "validation" not in found:
@@ -149,7 +153,7 @@ class SeriesClassification(ClassifyingTask):
             train,
             found["validation"],
             found["test"],
-            classes.names,
+            names,
             normalisation=normalisation,
             data_name=parts.name,
             seed=seed,
@@ -177,12 +181,13 @@ class SeriesClassification(ClassifyingTask):
         return _recipe(len(self._train[1]), 0.003)
 
     def front(self) -> OpTerm | None:
-        """The normalisation."""
+        """The normalisation; each series by itself after that of channels, so that the unit does not matter."""
         if self.normalisation == "none":
             return None
+        by_channel = OpTerm("normalize", (("mean", self.mean), ("std", self.std)))
         if self.normalisation == "series":
-            return OpTerm("series_norm")
-        return OpTerm("normalize", (("mean", self.mean), ("std", self.std)))
+            return OpTerm("seq", children=(by_channel, OpTerm("series_norm")))
+        return by_channel
 
     def default_space(self) -> SearchSpace:
         from netwright.tasks.series.spaces import classification_space
@@ -211,7 +216,7 @@ class SeriesClassification(ClassifyingTask):
             class_names=self.class_names,
             output_shape=self.output_shape,
             runtime="series",
-            constants={"CHANNELS": (), "TARGETS": 0, "HEADER": False},
+            constants={"CHANNELS": (), "TARGETS": 0, "HEADER": False, "MARKS": ()},
         )
 
 
@@ -239,6 +244,7 @@ class SeriesForecasting(LearningTask):
         normalisation: ``window``: the level and spread of a window are taken out and put back; ``channel``: by the
             training part's moments alone.
         header: whether the names stood in the file.
+        marks: the decimal mark of each channel whose numbers programs cannot read.
         data_name: for people.
         seed: for the fingerprint; the parts follow each other in time.
         notes: what a person should know.
@@ -258,13 +264,15 @@ class SeriesForecasting(LearningTask):
         *,
         normalisation: Literal["window", "channel"] = "window",
         header: bool = True,
+        marks: Mapping[str, str] = MappingProxyType({}),
         data_name: str = "series",
         seed: int = 0,
         notes: tuple[str, ...] = (),
     ) -> None:
         parts = (windows.train, windows.validation, windows.test)
         super().__init__(*parts, data_name=data_name, seed=seed, notes=notes)
-        self.windows, self.names, self.normalisation, self.header = windows, names, normalisation, header
+        self.windows, self.names, self.normalisation = windows, names, normalisation
+        self.header, self.marks = header, marks
         self.mean, self.std = _moments(windows.train[0])
 
     @classmethod
@@ -314,6 +322,7 @@ class SeriesForecasting(LearningTask):
             line.names,
             normalisation=normalisation,
             header=line.header,
+            marks=line.marks,
             data_name=line.name,
             seed=seed,
             notes=(*line.notes, *found.notes, told),
@@ -435,5 +444,10 @@ class SeriesForecasting(LearningTask):
             input_shape=self.input_shape,
             output_shape=self.output_shape,
             runtime="series",
-            constants={"CHANNELS": self.names, "TARGETS": self.num_targets, "HEADER": self.header},
+            constants={
+                "CHANNELS": self.names,
+                "TARGETS": self.num_targets,
+                "HEADER": self.header,
+                "MARKS": tuple(self.marks.items()),
+            },
         )

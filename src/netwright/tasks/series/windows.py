@@ -73,8 +73,8 @@ def cut(line: Timeline, horizon: int, window: int, season: int, shares: tuple[fl
         shares: of the steps, for validation and test.
 
     Raises:
-        DataError: there are too few steps, too few windows without gaps in what they are asked for, or more windows
-            than a quarter of the memory holds.
+        DataError: there are too few steps, too few windows without gaps in what they are asked for, a target that does
+            not change in the training part, or more windows than a quarter of the memory holds.
     """
     steps = line.values.shape[1]
     num_test, num_validation = max(horizon, round(shares[1] * steps)), max(horizon, round(shares[0] * steps))
@@ -94,6 +94,7 @@ def cut(line: Timeline, horizon: int, window: int, season: int, shares: tuple[fl
     origins = [at[usable[at]] for at in possible]
     lost = [len(one) - len(other) for one, other in zip(possible, origins, strict=True)]
     _check_left(line, origins, lost)
+    _check_changes(line, targets[:, :num_train])
     origins[0] = origins[0][:: 1 + (len(origins[0]) - 1) // MOST_WINDOWS]
     _check_memory(line, origins, window, horizon)
 
@@ -149,7 +150,7 @@ def _scale(targets: NDArray[np.float64], season: int) -> NDArray[np.float64]:
         changes = np.abs(row[season:] - row[:-season])
         changes = changes[~np.isnan(changes)]
         mean = float(changes.mean()) if len(changes) else 0.0
-        found.append(mean if mean > 0 else max(float(row[~np.isnan(row)].std()), 1e-12))
+        found.append(mean if mean > 0 else float(row[~np.isnan(row)].std()))
     return np.array(found)
 
 
@@ -170,6 +171,17 @@ def _check_left(line: Timeline, origins: Sequence[NDArray[np.int64]], lost: Sequ
                 f"{line.name}: {without} of {without + len(at)} {part} windows are asked for missing values, or end "
                 f"before each channel has begun ({late} is the last to), and {fewest} must be left; mend the gaps, ask "
                 "for fewer columns (targets) or steps (horizon), or take out a column"
+            )
+
+
+def _check_changes(line: Timeline, targets: NDArray[np.float64]) -> None:
+    """Refuse a target (T, steps) of the training part that is always the same: errors have no scale there."""
+    for name, row in zip(line.names, targets, strict=False):
+        known = row[~np.isnan(row)]
+        if (known == known[0]).all():
+            raise DataError(
+                f"{line.name}: all values of {shorten(name, 60)} in the training part (the first {len(row)} steps) are "
+                f"{known[0]:g}; ask for other columns (targets), or give more rows"
             )
 
 

@@ -7,7 +7,7 @@ part.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from netwright.tasks.base import Examples
 from netwright.tasks.splits import TEST_SEED, SplitOptions, stratified_split
 from netwright.tasks.tabular.encoding import Encoded, Encoding, EncodingOptions
 from netwright.tasks.tabular.label_texts import one_way, usual
+from netwright.tasks.tabular.marks import made_plain, marks_of, notes_on
 from netwright.tasks.tabular.parts import (
     class_words,
     drop_column,
@@ -29,15 +30,12 @@ from netwright.tasks.tabular.parts import (
     without_missing,
 )
 from netwright.tasks.tabular.reading import Header, Table, is_number
+from netwright.tasks.tabular.resolution import blurred
 from netwright.types import Value
 
 _SHOWN = 5
 _BINS = 10
 MOST_CLASSES = 1000
-
-_MERGED, _BLURRED, _USELESS = 0.01, 1e-3, 0.05
-"""Where float32 merges more than this part of a target's different values, and moves one by more than this part of
-their standard deviation, that is told, and refused from the third number on."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +70,7 @@ class Rows:
         header: whether the names stood in the file.
         class_names: of the classes, where targets are class numbers.
         notes: what a person should know.
+        marks: the decimal mark of each column whose numbers programs cannot read (`netwright.tasks.tabular.marks`).
     """
 
     name: str
@@ -84,6 +83,7 @@ class Rows:
     header: bool
     class_names: tuple[str, ...]
     notes: tuple[str, ...]
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     def constants(self) -> dict[str, Value]:
         """What an exported ``model.py`` must know to read a table."""
@@ -92,7 +92,8 @@ class Rows:
             "TARGET": self.target,
             "HEADER": self.header,
             "NUMBERS": tuple((c.name, _row(c.values), _row(c.mapped), c.indicated) for c in self.encoding.numbers),
-            "DATES": tuple(c.name for c in self.encoding.numbers if c.dates),
+            "DATES": tuple((c.name, c.order) for c in self.encoding.numbers if c.dates),
+            "MARKS": tuple((name, mark) for name, mark in self.marks.items() if name in self.encoding.needed),
             "CATEGORIES": tuple((c.name, c.values) for c in self.encoding.categories),
         }
 
@@ -112,14 +113,17 @@ def load_rows(data: str | Path | Any, options: TabularOptions, *, classes: bool)
     named = (str(options.target), *options.encoding.categorical, *options.encoding.ignored)
     parts = read_parts(data, options.header, keep=named)
     target = target_name(parts.train, options.target)
-    notes = list(parts.notes)
+    as_they_are = options.encoding.categorical | options.encoding.ignored | ({target} if classes else set())
+    marks = marks_of(parts.train, keep=as_they_are)
+    notes = [*parts.notes, *notes_on(parts.train, marks)]
     words = class_words(parts.train, target) if classes else frozenset[str]()
-    tables = [_clean(table, target, words, notes) for table in (parts.train, parts.validation, parts.test)]
+    given = [None if t is None else made_plain(t, marks) for t in (parts.train, parts.validation, parts.test)]
+    tables = [_clean(table, target, words, notes) for table in given]
     train = tables[0]
     assert train is not None
     learn = _Classes.learn(train, target) if classes else _Values.learn(train, target, notes)
     targets = [None if table is None else learn.encode(table, notes) for table in tables]
-    split = _split(tables, targets, options.split, classes)
+    split = _split(tables, targets, options.split, learn.names)
     inputs = [drop_column(table, target) for table, _ in split]
     encoding = Encoding.learn(inputs[0], options.encoding)
     encoded = [encoding.encode(table) for table in inputs]
@@ -137,6 +141,7 @@ def load_rows(data: str | Path | Any, options: TabularOptions, *, classes: bool)
         header=train.header,
         class_names=learn.names,
         notes=tuple(notes),
+        marks=marks,
     )
 
 
@@ -266,19 +271,13 @@ class _Values:
 
         Subtracting the mean here would not do: outputs are in the unit of the target.
         """
-        kept = self._kept(exact, where)
-        merged = 1 - len(np.unique(kept)) / len(np.unique(exact))
-        blur = float(np.abs(exact - kept).max() / exact.std())
-        if merged <= _MERGED or blur <= _BLURRED:
-            return
-        said = (
-            f"{where}: numbers of the target {shorten(self.target, 60)} reach {np.abs(exact).max():.3g} with a "
-            f"deviation of {exact.std():.3g}, so that float32 merges {merged:.0%} of their values; subtract a number "
-            "such as their mean from the column"
-        )
-        if blur > _USELESS:
-            raise DataError(said)
-        notes.append(said)
+        self._kept(exact, where)
+        said, is_useless = blurred(exact)
+        if said:
+            told = f"{where}: numbers of the target {shorten(self.target, 60)} {said}"
+            if is_useless:
+                raise DataError(told)
+            notes.append(told)
 
 
 # --- splits ------------------------------------------------------------------------------------------------------
@@ -290,7 +289,7 @@ def _split(
     tables: Sequence[Table | None],
     targets: Sequence[NDArray[Any] | None],
     options: SplitOptions,
-    classes: bool,
+    classes: tuple[str, ...],
 ) -> tuple[_Part, _Part, _Part]:
     """Training, validation and test; what is not given is split off, with the same mix of targets."""
     found = [None if t is None or y is None else (t, y) for t, y in zip(tables, targets, strict=True)]
@@ -304,18 +303,19 @@ def _split(
     return train, validation, test
 
 
-def _check_enough(part: _Part, needed: int, classes: bool) -> None:
+def _check_enough(part: _Part, needed: int, classes: tuple[str, ...]) -> None:
     table, targets = part
     if not classes:
         if len(targets) < 10:
             raise DataError(f"{table.where}: {len(targets)} rows are too few to learn from; give at least 10")
         return
-    counts = np.bincount(targets)
-    few = [str(number) for number in np.flatnonzero(counts < needed)]
+    counts = np.bincount(targets, minlength=len(classes)).tolist()
+    few = [f"{shorten(name, 40)} has {count}" for name, count in zip(classes, counts, strict=True) if count < needed]
     if few:
+        shown = ", ".join(few[:_SHOWN]) + (", ..." if len(few) > _SHOWN else "")
         raise DataError(
-            f"{table.where}: {len(few)} class(es) have fewer than the {needed} rows that splitting needs; add rows, "
-            "leave these classes out, or give a folder with train, validation and test files"
+            f"{table.where}: {len(few)} class(es) have fewer than the {needed} rows that splitting needs: {shown}; add "
+            "rows, leave these classes out, or give a folder with train, validation and test files"
         )
 
 

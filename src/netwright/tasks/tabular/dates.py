@@ -13,25 +13,51 @@ from netwright.tasks.tabular.days import days_of
 DATES_SHARE = 0.98
 """A column holds dates where at least this part of its cells does, missing ones aside."""
 
+ORDERS = ("ymd", "dmy", "mdy")
+"""In which the parts of a date may stand: ISO, then day or month first."""
 
-def all_days_of(cells: Sequence[str]) -> NDArray[np.float64]:
+_FIRST = 100
+
+
+def all_days_of(cells: Sequence[str], order: str = "ymd") -> NDArray[np.float64]:
     """(N,) days of each cell, as `days_of`."""
-    known = {cell: days_of(cell) for cell in set(cells)}
+    known = {cell: days_of(cell, order) for cell in set(cells)}
     return np.array([known[cell] for cell in cells], dtype=np.float64)
 
 
-def holds_dates(cells: Sequence[str]) -> bool:
-    """Whether a column holds dates.
+def date_orders(cells: Sequence[str]) -> tuple[str, ...]:
+    """The orders of `ORDERS` in which the cells of a column are dates; two of these where all days are 12 at most.
 
     Args:
         cells: of it; missing ones are empty.
 
     Example:
-        >>> holds_dates(["2024-01-31", "", "2024-02-01"]), holds_dates(["31.1.2024"])
-        (True, False)
+        >>> date_orders(["2024-01-31", "", "2024-02-01"]), date_orders(["1/31/2024"]), date_orders(["1/2/2024"])
+        (('ymd',), ('mdy',), ('dmy', 'mdy'))
     """
-    first = next((cell for cell in cells if cell), "")
-    if not first or (math.isnan(days_of(first)) and all(map(math.isnan, map(days_of, cells[:100])))):
-        return False
+    first = [cell for cell in cells[:_FIRST] if cell] or [next((cell for cell in cells if cell), "")]
     given = sum(map(bool, cells))
-    return int(np.isfinite(all_days_of(cells)).sum()) >= DATES_SHARE * given
+    found = {}
+    for order in ORDERS:
+        if not all(math.isnan(days_of(cell, order)) for cell in first):
+            found[order] = int(np.isfinite(all_days_of(cells, order)).sum())
+    most = max(found.values(), default=0)
+    return tuple(order for order, count in found.items() if count == most >= DATES_SHARE * given)
+
+
+def date_order(cells: Sequence[str]) -> str:
+    """The order of the dates of a column; empty where it holds none, or may be read in two ways.
+
+    A date with points has the day first.
+
+    Args:
+        cells: of it; missing ones are empty.
+
+    Example:
+        >>> date_order(["2024-01-31"]), date_order(["1.2.2024"]), date_order(["1/2/2024"]), date_order(["soon"])
+        ('ymd', 'dmy', '', '')
+    """
+    orders = date_orders(cells)
+    if len(orders) == 2 and all("." in cell for cell in cells if cell):
+        return "dmy"
+    return orders[0] if len(orders) == 1 else ""

@@ -13,6 +13,7 @@ References:
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,8 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.errors import DataError, shorten
-from netwright.tasks.tabular.dates import all_days_of, holds_dates
-from netwright.tasks.tabular.reading import Table, is_number, numbers_of
+from netwright.tasks.tabular.categories import code_of, codes_of
+from netwright.tasks.tabular.dates import all_days_of, date_order
+from netwright.tasks.tabular.parts import INDEX_NAMES, bare_name
+from netwright.tasks.tabular.reading import Table, numbers_of
 
 KNOTS = 128
 """Most points of the map of a number."""
@@ -35,6 +38,10 @@ IDENTIFIER_SHARE = 0.5
 """A column of texts with more different values than this part of its rows names rows, and is left out."""
 
 _NUMERIC_SHARE = 0.98
+_MANY_NUMBERS = 20
+"""Different numbers of a column from which on a word beside them stands for what is missing, and is no category."""
+
+_IDENTIFIER = re.compile(r"(?:.*[^A-Za-z0-9])?(?:id|ID|Id|uuid|guid)|.*[a-z]I[dD]")
 _SHOWN = 8
 Scaling = Literal["quantile", "standard"]
 
@@ -69,6 +76,7 @@ class NumberColumn:
         mapped: what the network sees there.
         indicated: whether the network is told where the number is missing.
         dates: whether its cells are dates, whose numbers are days (`netwright.tasks.tabular.dates`).
+        order: of the parts of these dates.
     """
 
     name: str
@@ -76,11 +84,15 @@ class NumberColumn:
     mapped: tuple[float, ...]
     indicated: bool
     dates: bool = False
+    order: str = "ymd"
 
 
 @dataclass(frozen=True)
 class CategoryColumn:
-    """A column of categories; number i is ``values[i - 1]``, and 0 is 'other'. A missing value is a value, too."""
+    """A column of categories; number i is ``values[i - 1]``, and 0 is 'other'. A missing value is a value, too.
+
+    A file that has 1.0 or TRUE where the training part has 1 or True means the same.
+    """
 
     name: str
     values: tuple[str, ...]
@@ -155,8 +167,7 @@ class Encoding:
             found = _learn_column(name, cells, options)
             if isinstance(found, NumberColumn):
                 numbers.append(found)
-                if found.dates:
-                    notes.append(f"column {shorten(name, 60)} holds dates and is read as days since the start of 1970")
+                notes += _number_notes(found, cells)
             elif isinstance(found, CategoryColumn):
                 categories.append(found)
             else:
@@ -181,7 +192,7 @@ class Encoding:
         rows, place = np.empty((len(table), width), dtype=np.float32), len(self.numbers)
         for column, number in enumerate(self.numbers):
             cells = table.column(number.name)
-            known = all_days_of(cells) if number.dates else numbers_of(cells)
+            known = all_days_of(cells, number.order) if number.dates else numbers_of(cells)
             absent = np.isnan(known)
             no_numbers[number.name] += int(absent.sum()) - sum(not cell for cell in cells)
             rows[:, column] = np.where(absent, 0.0, np.interp(known, number.values, number.mapped))
@@ -190,11 +201,24 @@ class Encoding:
                 place += 1
         for column, category in enumerate(self.categories, start=place):
             cells = table.column(category.name)
-            codes = {value: code for code, value in enumerate(category.values, start=1)}
-            found = [codes.get(cell, 0) for cell in cells]
+            codes = codes_of(category.values)
+            numbers = {cell: code_of(cell, codes) for cell in set(cells)}
+            found = [numbers[cell] for cell in cells]
             unknown[category.name] += found.count(0)
             rows[:, column] = found
         return Encoded(rows, +unknown, +no_numbers)
+
+
+def _number_notes(column: NumberColumn, cells: Sequence[str]) -> list[str]:
+    """What a person should know of a column that was taken for numbers."""
+    shown = shorten(column.name, 60)
+    if column.dates:
+        first = {"ymd": "", "dmy": ", the day first,", "mdy": ", the month first,"}[column.order]
+        return [f"column {shown} holds dates{first} and is read as days since the start of 1970"]
+    named = _IDENTIFIER.fullmatch(column.name) is not None or bare_name(column.name) in INDEX_NAMES
+    if named and len(set(cells)) == len(cells) and all(map(str.isdecimal, cells)):
+        return [f"column {shown} has another whole number in each row; if it only names rows, leave it out (ignored)"]
+    return []
 
 
 def _learn_column(name: str, cells: Sequence[str], options: EncodingOptions) -> NumberColumn | CategoryColumn | str:
@@ -205,21 +229,37 @@ def _learn_column(name: str, cells: Sequence[str], options: EncodingOptions) -> 
         return "all its values are missing"
     if len(counts) == 1:
         return f"all its values are {shorten(given[0], 40)}"
-    if name not in options.categorical and _share_of_numbers(counts) >= _NUMERIC_SHARE:
-        values = numbers_of(cells)
-        return _learn_number(name, values, len(given) < len(cells), options.scaling)
-    if name not in options.categorical and holds_dates(cells):
-        dates = _learn_number(name, all_days_of(cells), len(given) < len(cells), options.scaling)
-        return replace(dates, dates=True) if isinstance(dates, NumberColumn) else dates
+    if name not in options.categorical and _holds_numbers(counts):
+        return _learn_number(name, numbers_of(cells), options.scaling)
+    order = "" if name in options.categorical else date_order(cells)
+    if order:
+        dates = _learn_number(name, all_days_of(cells, order), options.scaling)
+        return replace(dates, dates=True, order=order) if isinstance(dates, NumberColumn) else dates
     if len(counts) > options.most_categories and len(counts) > IDENTIFIER_SHARE * len(cells):
         return f"its {len(counts)} different texts in {len(cells)} rows name rows; make it numbers, or fewer categories"
     return _learn_category(name, counts, options)
 
 
-def _share_of_numbers(counts: Counter[str]) -> float:
-    """Of the cells that are not missing."""
-    given = sum(count for cell, count in counts.items() if cell)
-    return sum(count for cell, count in counts.items() if cell and is_number(cell)) / given
+def _holds_numbers(counts: Counter[str]) -> bool:
+    """Whether what is not missing are numbers, infinite ones among them.
+
+    Beside many different numbers one word, such as ``unknown`` or ``-``, stands for what is missing.
+    """
+    given = Counter({cell: count for cell, count in counts.items() if cell})
+    numbers = {cell for cell in given if _is_number_or_infinite(cell)}
+    num_cells = sum(given[cell] for cell in numbers)
+    word = max((count for cell, count in given.items() if cell not in numbers), default=0)
+    said = given.total() - (word if len(numbers) >= _MANY_NUMBERS else 0)
+    return num_cells >= max(_NUMERIC_SHARE * said, given.total() / 2)
+
+
+def _is_number_or_infinite(cell: str) -> bool:
+    """Whether a cell is a number, be it infinite."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell
 
 
 def _learn_category(name: str, counts: Counter[str], options: EncodingOptions) -> CategoryColumn | str:
@@ -230,9 +270,12 @@ def _learn_category(name: str, counts: Counter[str], options: EncodingOptions) -
     return CategoryColumn(name, tuple(sorted(kept)))
 
 
-def _learn_number(name: str, column: NDArray[np.float64], indicated: bool, scaling: Scaling) -> NumberColumn | str:
+def _learn_number(name: str, column: NDArray[np.float64], scaling: Scaling) -> NumberColumn | str:
     known = column[np.isfinite(column)]
+    indicated = len(known) < len(column)
     different = np.unique(known)
+    if len(different) == 0:
+        return "it has no finite number"
     if len(different) == 1:
         if not indicated:
             return f"all its numbers are {different[0]:g}"

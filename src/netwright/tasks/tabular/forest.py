@@ -35,12 +35,14 @@ class Forest:
         num_classes: 0 for values.
         seed: of the fit.
         learning_rate: of boosting.
+        class_weights: of each class in the loss, as that of the networks weighs them; empty where all weigh 1.
     """
 
     encoding: Encoding
     num_classes: int
     seed: int = 0
     learning_rate: float = 0.1
+    class_weights: tuple[float, ...] = ()
 
     def rival(self, train: Examples, validation: Examples, test: Examples) -> Rival | None:
         """Fit on the training part, choose the number of trees on validation, score both others.
@@ -62,7 +64,7 @@ class Forest:
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model.fit(self._rows(train[0]), train[1].ravel())
+            model.fit(self._rows(train[0]), train[1].ravel(), sample_weight=self._weights(train[1]))
             trees = self._best(model, validation)
             metrics = {
                 f"{split}_{name}": value
@@ -85,6 +87,10 @@ class Forest:
                 place += 1
         return found
 
+    def _weights(self, targets: NDArray[Any]) -> Floats | None:
+        """Of examples; None where all weigh the same."""
+        return np.array(self.class_weights)[targets] if self.class_weights else None
+
     def _staged(self, model: Any, inputs: Floats) -> Any:
         staged: Callable[[Floats], Any] = model.staged_predict_proba if self.num_classes else model.staged_predict
         return staged(inputs)
@@ -92,11 +98,11 @@ class Forest:
     def _best(self, model: Any, validation: Examples) -> int:
         """Number of trees (a class) with the least loss on validation."""
         inputs, targets = self._rows(validation[0]), validation[1].ravel()
-        losses = []
+        losses, weights = [], self._weights(validation[1])
         for predicted in self._staged(model, inputs):
             if self.num_classes:
                 chosen = self._whole(model, predicted)[np.arange(len(targets)), targets]
-                losses.append(-np.log(np.maximum(chosen, 1e-15)).mean())
+                losses.append(np.average(-np.log(np.maximum(chosen, 1e-15)), weights=weights))
             else:
                 losses.append(((predicted - targets) ** 2).mean())
         return 1 + int(np.argmin(losses))

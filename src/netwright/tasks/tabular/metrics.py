@@ -104,16 +104,22 @@ def value_metrics(predicted: Floats, targets: Floats) -> dict[str, float]:
 def fitted_temperature(logits: Floats, targets: NDArray[np.int64]) -> float:
     """The number to divide logits by so that their log loss is least, in [0.1, 10].
 
+    Where all N answers are right the loss falls without end as confidence rises. It then rises to (N + 1) / (N + 2) at
+    most, of two classes, by the rule of succession; a network that is surer stays as it is.
+
     Args:
         logits: (N, C) of examples that were not trained on.
         targets: (N,) class numbers.
 
     References:
         Guo, Pleiss, Sun, Weinberger (2017), section 4.2; found by bisection of the slope, since the loss is convex in
-        the inverse of the temperature.
+        the inverse of the temperature. Targets that are not quite sure: Platt (1999), Probabilistic Outputs for Support
+        Vector Machines, section 2.2; here only where all answers are right.
     """
     low, high = 0.1, 10.0  # of the inverse
-    chosen = logits[np.arange(len(targets)), targets]
+    all_right = bool((logits.argmax(1) == targets).all())
+    spread = logits.shape[1] / sum(logits.shape) if all_right else 0.0  # part of a target that all classes share
+    chosen = (1 - spread) * logits[np.arange(len(targets)), targets] + spread * logits.mean(1)
     for _ in range(60):
         inverse = float(np.sqrt(low * high))
         scaled = logits * inverse
@@ -123,4 +129,5 @@ def fitted_temperature(logits: Floats, targets: NDArray[np.int64]) -> float:
             high = inverse
         else:
             low = inverse
-    return float(1 / np.sqrt(low * high))
+    found = float(1 / np.sqrt(low * high))
+    return min(1.0, found) if all_right else found

@@ -22,6 +22,9 @@ TARGET_NAMES = ("target", "label", "class", "y")
 INDEX_NAMES = frozenset({"index", "id", "idx", "row", "rowid", "rowindex", "rownumber", "level0", "unnamed0"})
 """Names, without all but letters and digits, of columns that are left out where they only count the rows."""
 
+_FRAME_INDEX = re.compile("__index_level_[0-9]+__")
+"""How pandas calls an index in a Parquet file."""
+
 FEWEST_OF_A_WORD = 3
 """Times that a word for a missing value must stand in a target of texts to be one of its classes."""
 
@@ -113,7 +116,10 @@ def _like(table: Table, train: Table) -> Table:
     missing = [name for name in train.names if name not in table.names]
     if missing:
         shown = ", ".join(shorten(name, 60) for name in missing[:_SHOWN])
-        raise DataError(f"{table.where} lacks {len(missing)} column(s) of {train.where}: {shown}; add them")
+        raise DataError(
+            f"{table.where} lacks {len(missing)} column(s) of {train.where}: {shown}; add them, or take the file "
+            "out of the folder (one without targets is for model.py)"
+        )
     return table.select([table.names.index(name) for name in train.names])
 
 
@@ -132,6 +138,9 @@ def without_index(
 ) -> tuple[Table, tuple[str, ...]]:
     """A table without columns that only count its rows from 0 or 1, in any order, as an index of pandas; and notes.
 
+    A first column without a name that holds another whole number in each row is one, too: the index of a part of a
+    frame. What pandas itself calls an index in a Parquet file is one whatever it holds, unless rows are in an order.
+
     Args:
         table: any.
         keep: columns that stay, whatever they hold.
@@ -144,22 +153,38 @@ def without_index(
     notes: list[str] = []
     for name in table.names:
         unnamed = table.unnamed and name == table.names[0]
-        if name in keep or not (unnamed or re.sub("[^a-z0-9]", "", name.lower()) in names):
+        of_frame = _FRAME_INDEX.fullmatch(name) is not None
+        if name in keep or not (unnamed or of_frame or bare_name(name) in names):
             continue
         which = f"the first column of {table.where} has no name" if unnamed else f"column {shorten(name, 60)}"
-        order = _counted(table.column(name)) if len(table.names) > 1 else ""
-        if order == "another" and ordered:
+        kind = _counted(table.column(name)) if len(table.names) > 1 else ""
+        if kind == "another" and ordered:
             raise DataError(
                 f"{table.where}: column {shorten(name, 60)} counts the rows in another order than they have; sort the "
                 "rows by it (of a forecast the oldest first), or take it out"
             )
-        if order:
-            how = "only counts the rows" + (" in another order" if order == "another" else "")
-            notes.append(f"{which}, {how}, and is left out" if unnamed else f"{which} {how} and is left out")
+        if not kind and (unnamed or of_frame) and len(table.names) > 1:
+            kind = "index" if of_frame and not ordered else _numbered(table.column(name), ordered)
+        if kind:
+            comma = "," if unnamed else ""
+            notes.append(f"{which}{comma} {_SAID[kind]}{comma} and is left out")
             table = replace(drop_column(table, name), unnamed=table.unnamed and not unnamed)
         elif unnamed:
             notes.append(f"{which} of its own and is called {shorten(name, 60)}")
     return table, tuple(notes)
+
+
+_SAID = {
+    "the same": "only counts the rows",
+    "another": "only counts the rows in another order",
+    "numbers": "only numbers the rows",
+    "index": "is the index of a data frame",
+}
+
+
+def bare_name(name: str) -> str:
+    """A name in small letters, without all but letters and digits."""
+    return re.sub("[^a-z0-9]", "", name.lower())
 
 
 def _counted(cells: Sequence[str]) -> str:
@@ -173,6 +198,19 @@ def _counted(cells: Sequence[str]) -> str:
         if set(counted) == set(cells):
             return "another"
     return ""
+
+
+def _numbered(cells: Sequence[str], ordered: bool) -> str:
+    """``numbers`` where there is another whole number in each row, as in an index of a part of a frame; else empty.
+
+    Args:
+        cells: of a column without a name of its own.
+        ordered: whether the order of the rows has a meaning; the numbers must then rise.
+    """
+    if not all(map(str.isdecimal, cells)) or len(set(cells)) < len(cells):
+        return ""
+    numbers = list(map(int, cells)) if ordered else []
+    return "numbers" if numbers == sorted(numbers) else ""
 
 
 def target_name(table: Table, target: str | int) -> str:

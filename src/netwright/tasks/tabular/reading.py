@@ -10,6 +10,7 @@ import csv
 import gzip
 import io
 import math
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -22,16 +23,19 @@ import numpy as np
 from netwright.errors import DataError, MissingDependencyError, one_line, shorten
 from netwright.machine_memory import require_room
 from netwright.tasks.formats.parts import file_error
-
-MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "nat"})
-"""What stands for no value, in any case of letters."""
+from netwright.tasks.tabular.delimiters import delimiter_of
+from netwright.tasks.tabular.missing import MISSING
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".data", ".parquet", ".pq")
 Header = Literal["auto", "yes", "no"]
-_DELIMITERS = ",;\t|"
 _UNNAMED = ("", "Unnamed: 0")
 """How the first column is called in files that pandas wrote with its index."""
 
+_FEWEST_NUMBERED = 4
+"""Cells of a first line that are 0, 1, 2 and so on from which on they are names, not values."""
+
+_PACKED = {b"PK\x03\x04": "a zip or an Excel file", b"\xd0\xcf\x11\xe0": "an Excel file"}
+_DIGITS = re.compile(r"[-+]?[0-9]+(?:[., '][0-9]+)*")
 _MOST_SHOWN = 5
 _SAMPLE = 1000
 _NUMERIC_SHARE = 0.9
@@ -136,12 +140,13 @@ def read_table(path: Path, *, header: Header = "auto", names: tuple[str, ...] = 
     where = one_line(path.name)
     if not rows:
         raise DataError(f"{where} is empty; give a table with a line for each example")
-    first = rows[0]
+    trimmed = _without_empty_end(rows)
+    first = trimmed[0]
     has_names = header == "yes" or (
-        header == "auto" and looks_like_names(first, [list(map(_known, row)) for row in rows[1 : 1 + _SAMPLE]])
+        header == "auto" and looks_like_names(first, [list(map(_known, row)) for row in trimmed[1 : 1 + _SAMPLE]])
     )
-    head = first if has_names else list(names) or [f"column{i + 1}" for i in range(len(first))]
-    rows, lines = (rows[1:], lines[1:]) if has_names else (rows, lines)
+    head = first if has_names else list(names) or [f"column{i + 1}" for i in range(len(rows[0]))]
+    rows, lines = (trimmed[1:], lines[1:]) if has_names else (rows, lines)
     if not rows:
         raise DataError(f"{where} has names of columns, and no rows; give a line for each example")
     _check_ragged(rows, lines, len(head), where)
@@ -154,12 +159,14 @@ def table_of(frame: Any, where: str = "the data frame") -> Table:
     """Read a data frame: anything with ``columns`` whose items have ``tolist()``, such as pandas' and polars' frames.
 
     Raises:
-        DataError: it has no rows, or two columns have one name.
+        DataError: it is no frame, it has no rows, or two columns have one name.
     """
+    if not hasattr(frame, "columns"):
+        raise DataError(f"data must be a path or a data frame, got {type(frame).__name__}; give one with named columns")
     names = _names([str(name) for name in frame.columns], where)
     listed = [frame[name] for name in frame.columns]
     columns, written = _without_words(
-        [tuple(map(_cell, c.tolist() if hasattr(c, "tolist") else c.to_list())) for c in listed]
+        [tuple(map(cell_of, c.tolist() if hasattr(c, "tolist") else c.to_list())) for c in listed]
     )
     if not columns or not columns[0]:
         raise DataError(f"{where} has no rows; give one for each example")
@@ -170,8 +177,8 @@ def looks_like_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> boo
     """Whether a first line holds names: no cell is a number or empty, and what is below is different.
 
     Below a name stand numbers, in one column at least; or, where all columns hold texts, all names differ and none is
-    seen again. A word such as ``NA``, which may be a name or a missing value, proves nothing. Nothing and then 0, 1, 2
-    and so on are the names that pandas writes where columns have none.
+    seen again. A word such as ``NA``, which may be a name or a missing value, proves nothing. 0, 1, 2 and so on, behind
+    nothing or at least four of them, are the names that pandas writes where columns have none.
 
     Args:
         first: cells as they are written.
@@ -184,7 +191,7 @@ def looks_like_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> boo
     if _names_of_pandas(first, rest):
         return True
     unnamed_index = len(first) > 1 and not first[0]  # as pandas writes it
-    if any(is_number(c) or not c for c in first[unnamed_index:]):
+    if any(_is_written_number(c) or not c for c in first[unnamed_index:]):
         return False
     sample = [row for row in rest[:_SAMPLE] if len(row) == len(first)]
     doubtful = [bool(name) and not clean(name) for name in first]
@@ -197,17 +204,35 @@ def looks_like_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> boo
 
 
 def _names_of_pandas(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Whether a line is the header of a frame with an index and numbered columns."""
+    """Whether a line is the header of a frame with numbered columns, with an index before them or without."""
+    if len(first) >= _FEWEST_NUMBERED and list(first) == list(map(str, range(len(first)))):
+        return bool(rest)
     numbered = len(first) > 1 and list(first) == ["", *map(str, range(len(first) - 1))]
     return numbered and bool(rest) and all(row[:1] and row[0].isdecimal() for row in rest[:_SAMPLE])
 
 
-def _cell(value: object) -> str:
+def _is_written_number(cell: str) -> bool:
+    """Whether a cell is a number, also with a decimal comma or groups of thousands."""
+    return is_number(cell) or _DIGITS.fullmatch(cell) is not None
+
+
+def _without_empty_end(rows: list[list[str]]) -> list[list[str]]:
+    """Rows without the columns at their end that are empty in every row: what a delimiter at each line's end makes."""
+    width = len(rows[0])
+    if rows[0][-1] or any(len(row) != width for row in rows):
+        return rows
+    kept = max((place for row in rows for place in range(width, 0, -1) if row[place - 1]), default=width)
+    return [row[:kept] for row in rows]
+
+
+def cell_of(value: object) -> str:
     """A value as a text; whole floats without their point, so that files of either kind say the same."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     if isinstance(value, bool):
         return str(value)
+    if isinstance(value, bytes):  # how some programs write texts into Parquet
+        value = value.decode("utf-8", "replace")
     if isinstance(value, float):
         return repr(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
     return plain(value) if isinstance(value, str) else clean(str(value))
@@ -245,9 +270,7 @@ def _read_csv(path: Path) -> tuple[list[list[str]], list[int]]:
     """All rows of cells as they are written, and the line each of them begins on; no empty lines."""
     text, where = _text(path), one_line(path.name)
     file = io.StringIO(text, newline="")
-    first = next((line for line in file if line.strip()), "")
-    file.seek(0)
-    delimiter = max(_DELIMITERS, key=first.count) if any(d in first for d in _DELIMITERS) else ","
+    delimiter = delimiter_of(file)
     _require_room(text.count(delimiter) + text.count("\n") + 1, where)
     del text
     rows: list[list[str]] = []
@@ -284,15 +307,18 @@ def _text(path: Path) -> str:
         if isinstance(error, OSError) and error.errno is not None:
             raise file_error(path, error) from error
         raise DataError(f"{where}: damaged gzip file: {one_line(error)}; write it again") from None
+    if data[:4] in _PACKED:
+        raise DataError(f"{where} is {_PACKED[data[:4]]}, no text; save the table as CSV in UTF-8")
     if data[:4] == b"PAR1":
         raise DataError(f"{where} is a Parquet file; name it {Path(where).stem}.parquet")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
+        code = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin1"
         raise DataError(
             f"{where}, line {line}: byte {data[error.start]:#04x} is no UTF-8; save the file as UTF-8 "
-            "(such as: iconv -f latin1 -t utf-8)"
+            f"(such as: iconv -f {code} -t utf-8)"
         ) from None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
@@ -334,10 +360,24 @@ def _read_parquet(path: Path) -> Table:
         raise DataError(f"{where}: no Parquet file: {one_line(error)[:200]}") from None
     names = _names(found.column_names, where)
     _require_room(found.num_rows * found.num_columns, where)
-    columns, written = _without_words([tuple(map(_cell, column.to_pylist())) for column in found.columns])
+    pairs = zip(names, found.columns, strict=True)
+    columns, written = _without_words([_parquet_cells(c, f"{where}: column {shorten(n, 60)}") for n, c in pairs])
     if not columns or not columns[0]:
         raise DataError(f"{where} has no rows; give one for each example")
     return Table(where, names, columns, as_written=written)
+
+
+def _parquet_cells(column: Any, where: str) -> tuple[str, ...]:
+    """Cells of a column of Parquet; times to the microsecond."""
+    import pyarrow as pa
+
+    kind = column.type
+    try:
+        if pa.types.is_timestamp(kind) and kind.unit == "ns":  # more is read where pandas is installed only
+            column = column.cast(pa.timestamp("us", kind.tz), safe=False)
+        return tuple(map(cell_of, column.to_pylist()))
+    except (ValueError, OverflowError, LookupError, NotImplementedError, pa.ArrowException) as error:
+        raise DataError(f"{where}, {kind}, cannot be read: {one_line(error)[:200]}; save it as texts") from None
 
 
 def numbers_of(cells: Sequence[str]) -> np.ndarray[Any, np.dtype[np.float64]]:

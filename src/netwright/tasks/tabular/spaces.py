@@ -27,6 +27,9 @@ INPUTS = ("plain", "tokens", "periodic", "bins")
 BINS = 48
 """Of piecewise-linear embeddings: TabM has 48 by default."""
 
+MOST_TOKENS = 512
+"""Columns up to which there are transformers over them, whose cost grows with their square."""
+
 Tokens = Callable[[nn.Size, str], Node]
 
 _MOST_FLAT = 4096
@@ -73,8 +76,9 @@ def tabular_space(numbers: int, categories: Sequence[int], outputs: int, *, clas
     bodies: dict[Value, Node] = {
         "mlp": nn.seq(vector, _mlp(activation, dropout)),
         "resnet": nn.seq(vector, _resnet(activation, dropout)),
-        "transformer": _transformer(tokens, dropout, count, bool(numbers)),
     }
+    if columns <= MOST_TOKENS:
+        bodies["transformer"] = _transformer(tokens, dropout, count, bool(numbers))
     head = nn.seq(nn.member_linear(outputs), nn.combine_members("classes" if classes else "values"))
     training = {"learning_rate": choice("learning_rate", [0.0007, 0.002, 0.004])}
     return SearchSpace(nn.seq(nn.one_of("body", bodies), head), training=training)
@@ -119,12 +123,14 @@ def _transformer(tokens: Tokens, dropout: Choice, count: Choice, has_numbers: bo
 
 
 def tabular_references(space: SearchSpace) -> tuple[Reference, ...]:
-    """What a person who knows the field would write down: an MLP, a ResNet, an FT-Transformer.
+    """What a person who knows the field would write down: an MLP, a ResNet, and an FT-Transformer if the space has it.
 
     Args:
         space: what `tabular_space` gave.
     """
-    return tuple(Reference(name, _design(space, values)) for name, values in _REFERENCES.items())
+    bodies = getattr(space.choices["body"].domain, "values", ())
+    there = {name: values for name, values in _REFERENCES.items() if values["body"] in bodies}
+    return tuple(Reference(name, _design(space, values)) for name, values in there.items())
 
 
 def tabular_portfolio(space: SearchSpace) -> tuple[Architecture, ...]:

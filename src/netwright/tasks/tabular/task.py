@@ -195,6 +195,9 @@ class TabularClassification(_TabularTask):
         weights = len(rows.train[1]) / (len(counts) * np.maximum(counts, 1))
         self._weights = tuple(float(w) for w in weights) if balanced else ()
 
+    def _forest(self) -> Forest:
+        return Forest(self.rows.encoding, len(self.class_names), self.seed, class_weights=self._weights)
+
     @classmethod
     def load(
         cls,
