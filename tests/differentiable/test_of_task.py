@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import time
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import netwright as nw
 from netwright import nn
-from netwright.errors import UsageError
-from netwright.space import SearchSpace, choice
+from netwright.errors import SpaceError, SpecError, UsageError
+from netwright.space import OpTerm, SearchSpace, choice
+from netwright.space.terms import Term
 from netwright.supernet.differentiable import AlarmOptions, Batches, EpochRecord, Found, Options, Signs, of_task
+from netwright.supernet.differentiable.losses import share_right
 from netwright.supernet.differentiable.of_task import derive_architectures
+from netwright.supernet.differentiable.relaxed import around
 from netwright.tasks.image_classification import ImageClassification
-from netwright.types import Architecture, Constraint
+from netwright.tasks.learning import ClassifyingTask, LearningTask
+from netwright.tasks.losses import Answers
+from netwright.types import Architecture, Constraint, Objective
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +104,113 @@ def test_no_examples_are_refused() -> None:
     nothing = np.zeros((0, 8, 8, 1), dtype=np.uint8)
     with pytest.raises(UsageError, match="training examples of a half must be >= 1, got 0; give at least two"):
         of_task.InMemory(nothing, np.zeros(0, dtype=np.int64), torch.Tensor.float, 0)
+
+
+class Sines(LearningTask):
+    """Values of a curve, in a unit of their own, from where they are on it."""
+
+    name, objective, directions = "sines", Objective("rmse", "min"), {"rmse": "min"}
+
+    @classmethod
+    def made(cls) -> Sines:
+        x = np.linspace(-1, 1, 96, dtype=np.float32)[:, None]
+        y = 500 + 100 * np.sin(3 * x)
+        return cls((x, y), (x, y), (x, y), data_name="curve")
+
+    def normalised(self, network: Term) -> Term:
+        """In the unit of the values: what stands behind a network counts."""
+        return OpTerm("seq", children=(network, OpTerm("normalize", (("mean", -5.0), ("std", 0.01)))))
+
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:
+        return ((outputs - targets) / 100).square().mean()
+
+    def scores(self, answers: Answers) -> dict[str, float]:
+        errors = torch.cat([(outputs - targets).square().flatten() for outputs, targets in answers])
+        return {"rmse": float(errors.mean().sqrt()), "loss": float(errors.mean()) / 1e4}
+
+    def default_space(self) -> SearchSpace:
+        width = choice("width", [8, 16])
+        kinds = {"curved": nn.seq(nn.linear(width), nn.tanh()), "zero": nn.seq(nn.linear(width), nn.zero())}
+        return SearchSpace(nn.seq(nn.one_of("kind", kinds), nn.linear(1)))
+
+
+@pytest.mark.parametrize("method", ["darts", "enas"])
+def test_a_task_without_classes_is_searched_by_its_own_loss(method: str) -> None:
+    """With what stands behind its networks, and with no share of right answers."""
+    task = Sines.made()
+    options = Options(epochs=12, arch_learning_rate=0.1, wrap=task.normalised)
+    found = of_task.search_task(task, task.default_space(), method, options, budget_s=1.0, fits=False, travels=False)
+    assert found.architecture["kind"] == "curved"
+    assert math.isnan(found.accuracy)
+    assert found.history[-1].valid_loss < 1.0  # the deviation is 70, the mean 500
+    steps = len(task.train()[1]) // 2 // 16
+    assert found.history[0].steps == steps
+    assert of_task.passes(found, task) == pytest.approx(12)
+
+
+def test_a_search_of_a_task_without_classes_says_nothing_of_accuracy(tmp_path: Path) -> None:
+    """Its networks are trained and compared by the task's own metric; another one alone is refused."""
+    task = Sines.made()
+    given = {"task": task, "strategy": "darts", "budget": "2 trials", "max_epochs": 2.0}
+    result = nw.search(**given, out=tmp_path / "run")
+    assert [goal.metric for goal in result.objectives] == ["rmse"]
+    assert math.isfinite(result.best.metrics["rmse"])
+    with pytest.raises(SpecError, match="rmse alone with the strategy darts"):
+        nw.search(**given, objectives=["params:min"], out=tmp_path / "other")
+
+
+def test_the_loss_of_the_task_weighs_what_it_weighs(task: ImageClassification) -> None:
+    """Not the plain cross entropy, where the task has another loss."""
+    seen: list[float] = []
+
+    class Weighted:
+        def __getattr__(self, name: str) -> object:
+            return getattr(task, name)
+
+        def loss(self, outputs: torch.Tensor, targets: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:
+            found = task.loss(outputs, targets) * 3
+            seen.append(float(found.detach()))
+            return found
+
+    options = Options(epochs=1, wrap=task.normalised)
+    of_task.search_task(Weighted(), space(), "darts", options, budget_s=1.0, fits=False)  # type: ignore[arg-type]
+    assert seen
+
+
+def test_members_of_an_ensemble_answer_together() -> None:
+    """What they say in training has a dimension more; without labels there is no share."""
+    one = torch.tensor([[2.0, 0.0], [0.0, 2.0]])
+    assert share_right(one, torch.tensor([0, 0])) == 0.5
+    members = torch.stack([one, torch.tensor([[-9.0, 9.0], [0.0, 2.0]])], dim=1)
+    assert share_right(members, torch.tensor([1, 1])) == 1.0
+    assert math.isnan(share_right(one, torch.zeros(2)))
+    assert math.isnan(share_right(members, torch.zeros(2, 2, dtype=torch.int64)))
+
+
+def test_latency_is_measured_on_networks_of_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are built for whole numbers, as they are trained."""
+    from netwright.evaluation.differentiable_job import DifferentiableJob
+    from netwright.evaluation.trainer import TrainingEvaluator
+
+    class Words(ClassifyingTask):
+        name, input_dtype = "words", "int64"
+
+        def default_space(self) -> SearchSpace:
+            return SearchSpace(nn.seq(nn.embedding(9, choice("width", [4, 8])), nn.global_pool(), nn.linear(2)))
+
+    part = np.arange(24).reshape(8, 3) % 9, np.arange(8) % 2
+    words = Words(part, part, part, ("a", "b"))
+    evaluator = TrainingEvaluator(words, words.default_space(), work_dir=tmp_path)
+    monkeypatch.setattr(evaluator, "measure_latencies", lambda model: {"latency_ms": float(len(list(model.modules())))})
+    job = DifferentiableJob(evaluator, evaluator.space, "darts", path=tmp_path / "found.json", budget_s=None)
+    assert job._latency(evaluator.space.architecture({"width": 4})) > 1
+
+
+def test_a_network_within_something_is_not_mixed() -> None:
+    """What is put before it and behind it is; a window that is brought to a scale and back is around it."""
+    inner = OpTerm("relu")
+    before, behind = around(lambda network: OpTerm("seq", children=(inner, network, inner, inner)))
+    assert (len(before), len(behind)) == (1, 2)
+    assert around(lambda network: network) == ((), ())
+    with pytest.raises(SpaceError, match="not within something"):
+        around(lambda network: OpTerm("reversible_norm", children=(network,)))

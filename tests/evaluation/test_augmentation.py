@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -61,6 +63,21 @@ def test_symmetric_classes_are_mirrored() -> None:
     x = rng.integers(0, 60, (400, 1, 8, 8))
     x[np.arange(400), 0, 2 * y] += 150
     assert mirroring_helps(x.astype(np.uint8), y, 4) is True
+
+
+def test_large_images_are_looked_at_in_little_memory() -> None:
+    """Less than these take as float32, and with the same finding as for small ones."""
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 4
+    x = rng.integers(0, 60, (200, 1, 320, 300), dtype=np.uint8)
+    for image, number in zip(x, y.tolist(), strict=True):
+        image[0, 80 * number : 80 * number + 40] += 150
+    tracemalloc.start()
+    helps = mirroring_helps(x, y, 4)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert helps is True
+    assert peak_bytes < 2 * x.nbytes
 
 
 def test_too_few_images_are_not_mirrored() -> None:

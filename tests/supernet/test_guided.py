@@ -47,6 +47,18 @@ def test_the_space_opens_as_the_training_goes_on() -> None:
     assert [space.count() for space in progressive.stages] == sorted(space.count() for space in progressive.stages)
 
 
+def test_a_long_range_opens_by_a_bound() -> None:
+    """Not by a constraint for each of its numbers, which would take ages; whichever end is the larger network."""
+    wide, stride = integer("width", 4, 102), integer("stride", 1, 3)
+    root = nn.seq(nn.conv(wide, stride=stride), nn.flatten(), nn.linear(2))
+    progressive = Progressive(Networks(SearchSpace(root), input_shape=(1, 8, 8)), total=40)
+    assert [len(space.constraints) for space in progressive.stages] == [2, 2, 2, 0]
+    assert {(a["width"], a["stride"]) for step in range(5) for a in progressive(step)} == {(102, 1)}
+    second = [a for step in range(5, 10) for a in progressive(step)]
+    assert 69 <= min(a["width"] for a in second) < 102  # a third of the rest
+    assert {a["stride"] for a in second} == {1, 2}
+
+
 def test_the_largest_comes_first_and_a_sandwich_follows() -> None:
     """Alone for its part of the steps as planned by now; then with two random networks and the smallest."""
     sampler = LargestFirst(networks(), total=100)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from supernet_helpers import buildable, unequal
 from torch import nn as torch_nn
 from torch.nn.functional import cross_entropy
 
@@ -18,7 +19,6 @@ from netwright.nn.spaces import SPACES
 from netwright.space import SearchSpace, choice, flag
 from netwright.supernet import Supernet
 from netwright.tasks.image_spaces import image_space
-from netwright.types import Architecture
 
 SMALL: dict[str, Callable[[], SearchSpace]] = {
     "darts": lambda: SPACES["darts"]((3, 8, 8), 4, channels=4, num_cells=3),  # type: ignore[call-arg]
@@ -72,41 +72,25 @@ def images() -> SearchSpace:
     return SearchSpace(nn.seq(parts, nn.global_pool(), nn.linear(4)))
 
 
-def buildable(supernet: Supernet, count: int, seed: int = 1) -> list[Architecture]:
-    """Random architectures whose networks can be built."""
-    rng, found = np.random.default_rng(seed), list[Architecture]()
-    for _ in range(50 * count):
-        architecture = supernet.space.sample(rng)
-        try:
-            supernet.networks(architecture)
-        except BuildError:
-            continue
-        found.append(architecture)
-        if len(found) == count:
-            break
-    assert len(found) == count
-    return found
+def extents() -> SearchSpace:
+    """Resolutions by stride, pooling and patches; groups; heads."""
+    image = nn.seq(
+        nn.conv_norm_act(8, stride=choice("stride", [1, 2])),
+        nn.conv(choice("wide", [8, 16]), 3, groups=choice("groups", [1, 2, 4])),
+        nn.adaptive_pool(choice("side", [2, 4])),
+    )
+    tokens = nn.seq(
+        nn.patch_embedding(choice("features", [8, 16]), choice("patch", [1, 2])),
+        nn.positional_embedding(),
+        nn.attention(choice("heads", [2, 4])),
+    )
+    return SearchSpace(nn.seq(image, tokens, nn.global_pool(), nn.linear(4)))
 
 
-def unequal(supernet: Supernet, architecture: Architecture, x: torch.Tensor, y: torch.Tensor) -> list[str]:
-    """What differs between a subnet and the network that was taken out: outputs, and weights after a step."""
-    plain, subnet = supernet.extract(architecture), supernet.subnet(architecture)
-    subnet.model.load_state_dict(plain.state_dict())  # the statistics of its norms; its weights are not used
-    for model in (plain, subnet.model):
-        model.train()
-    rule = {"lr": 1e-3, "momentum": 0.9, "weight_decay": 1e-2}
-    outputs = []
-    for forward, parameters in ((plain, list(plain.parameters())), (subnet, supernet.parameters())):
-        optimiser = torch.optim.SGD(parameters, **rule)
-        optimiser.zero_grad()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            out = forward(x)
-        cross_entropy(out, y).backward()
-        optimiser.step()
-        outputs.append(out)
-    names = [name for name, own in plain.named_parameters() if not torch.equal(own, subnet.weight(name))]
-    return names if torch.equal(*outputs) else ["outputs", *names]
+def vocabularies() -> SearchSpace:
+    """Embeddings of more or fewer tokens, of more or fewer features."""
+    embedding = nn.embedding(choice("tokens", [11, 13]), choice("features", [4, 8]))
+    return SearchSpace(nn.seq(embedding, nn.gru(choice("units", [3, 5]), returns="last"), nn.linear(4)))
 
 
 def compared(make: Callable[[], SearchSpace], x: torch.Tensor, count: int, dtype: str = "float32") -> int:
@@ -114,7 +98,7 @@ def compared(make: Callable[[], SearchSpace], x: torch.Tensor, count: int, dtype
     supernet = Supernet(make(), input_shape=tuple(x.shape[1:]), input_dtype=dtype)
     y = torch.arange(len(x)) % 4
     for architecture in buildable(supernet, count):
-        assert unequal(supernet, architecture, x, y) == [], architecture
+        assert unequal(supernet, architecture, x, lambda out: cross_entropy(out, y)) == [], architecture
     assert all(torch.isfinite(weight).all() for weight in supernet.parameters())  # so that numbers were compared
     return count
 
@@ -139,6 +123,8 @@ def test_every_kind_of_layer_is_shared() -> None:
     """Recurrent, attention, norms, groups and a class of one's own: their parts are what layers of that size have."""
     compared(sequences, torch.randint(0, 11, (6, 5)), 12, "int64")
     compared(images, torch.rand(6, 3, 8, 8), 24)
+    compared(extents, torch.rand(6, 3, 8, 8), 12)
+    compared(vocabularies, torch.randint(0, 11, (6, 5)), 4, "int64")
 
 
 def test_every_shipped_space_is_here() -> None:
@@ -208,6 +194,39 @@ def test_what_cannot_be_shared_is_named() -> None:
         Supernet(images(), input_shape=(3, 8, 8), memory_bytes=100)
     with pytest.raises(SpaceError, match="no network of the space can be built"):
         Supernet(SearchSpace(nn.seq(nn.linear(choice("width", [2, 3])), nn.conv(3))), input_shape=(3,))
+
+
+def test_memory_is_that_of_the_machine_where_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too large a supernet is refused before a weight of it is made, from Python, too."""
+    assert Supernet(images(), input_shape=(3, 8, 8)).memory_bytes > 2**20
+    monkeypatch.setattr("netwright.machine_memory.memory_bytes", lambda: 100)
+    with pytest.raises(SpaceError, match=r"memory of the supernet must be <= 9\.537e-05 MiB"):
+        images().supernet(input_shape=(3, 8, 8))
+
+
+def test_networks_that_cannot_be_built_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Operations of different output shapes in a sum: how many, why, and what to do; the others share weights."""
+    kinds = nn.one_of("kind", {"fits": nn.conv(4), "clashes": nn.conv(6)})
+    root = nn.seq(nn.conv(4), nn.add(nn.identity(), kinds), nn.global_pool(), nn.linear(2))
+    supernet = Supernet(SearchSpace(root), input_shape=(3, 4, 4))
+    assert supernet.remark.startswith("1 of 2 networks that were looked at cannot be built, and are passed over (")
+    assert "cannot sum branches of shapes" in supernet.remark
+    assert "one output shape, or exclude them by a constraint" in supernet.remark
+    assert supernet.remark in caplog.text
+    assert Supernet(images(), input_shape=(3, 8, 8)).remark == ""
+
+
+def test_tensors_of_another_space_are_refused() -> None:
+    """Where they are given to a new supernet, too; those of the same space are taken."""
+    one = Supernet(images(), input_shape=(3, 8, 8), seed=3)
+    again = Supernet(images(), input_shape=(3, 8, 8), seed=3, state=one.state_dict())
+    assert again.state_dict().keys() == one.state_dict().keys()
+    narrow = Supernet(SearchSpace(nn.seq(nn.linear(4), nn.relu(), nn.linear(2))), input_shape=(3,)).state_dict()
+    wide = SearchSpace(nn.seq(nn.linear(8), nn.relu(), nn.linear(2)))
+    with pytest.raises(SpaceError, match=r"those of another space: there is no weight of Linear at net\.0:linear"):
+        Supernet(wide, input_shape=(3,), state=narrow)
+    with pytest.raises(SpaceError, match="those of another space"):
+        Supernet(images(), input_shape=(3, 8, 8), state=narrow)
 
 
 def test_a_network_without_sites_has_no_places() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -339,15 +340,12 @@ def test_helpers_make_the_networks_of_the_next_step_while_they_would_wait(task: 
 
 
 def test_samplers_draw_what_they_say() -> None:
-    """A function of seed and step; fair ones use all values alike; a sandwich has the two ends outside."""
+    """A function of seed and step; a sandwich has the two ends outside."""
     supernet = Supernet(space(), input_shape=(1, 8, 8))
     for make in (Uniform, Fair, Sandwich):
         one, two = make(supernet.networks, 3), make(supernet.networks, 3)
         assert [one(step) for step in range(9)] == [two(step) for step in reversed(range(9))][::-1]
         assert any(make(supernet.networks, 4)(step) != one(step) for step in range(9))
-    fair = Fair(supernet.networks, cycle=30)
-    widths = [fair(step)[0]["width"] for step in range(30)]
-    assert {widths.count(width) for width in (4, 8, 16)} <= {8, 9, 10, 11, 12}
     sandwich = Sandwich(supernet.networks)
     macs = [profile(supernet.networks.term(a), input_shape=(1, 8, 8)).macs for a in sandwich(0)]
     assert len(macs) == 4
@@ -357,6 +355,34 @@ def test_samplers_draw_what_they_say() -> None:
     ]
     assert macs[0] >= max(drawn)
     assert macs[-1] <= min(drawn)
+
+
+def test_fair_sampling_uses_each_value_once_before_one_is_used_again() -> None:
+    """Of choices that all networks have exactly; of nested ones as often as the others in a cycle, give or take one."""
+    networks = Supernet(space(), input_shape=(1, 8, 8)).networks
+    fair = Fair(networks)
+    drawn = [fair(step)[0] for step in range(24)]  # a cycle: eight times the three widths
+    for begin in range(0, 24, 3):
+        assert {a["width"] for a in drawn[begin : begin + 3]} == {4, 8, 16}
+    for begin in range(0, 24, 2):
+        assert {a["depth"] for a in drawn[begin : begin + 2]} == {1, 2}
+        assert {a["kind0"] for a in drawn[begin : begin + 2]} == {"conv", "pool"}
+    for name in ("kind1", "kernel"):
+        counts = Counter(a[name] for a in drawn if name in a)
+        assert max(counts.values()) - min(counts.values()) <= 1
+    assert [fair(step)[0] for step in (30, 7, 25)] == [Fair(networks)(step)[0] for step in (30, 7, 25)]
+    assert Fair(networks, cycle=7)(3) == Fair(networks, cycle=7)(3)
+
+
+def test_fair_sampling_knows_all_numbers_of_a_range() -> None:
+    """Each depth once in five steps; of a range that is too long to count any."""
+    deep = nn.repeat(integer("depth", 1, 5), lambda i: nn.linear(4))
+    networks = Supernet(SearchSpace(nn.seq(deep, nn.linear(2))), input_shape=(3,)).networks
+    fair = Fair(networks)
+    assert {fair(step)[0]["depth"] for step in range(5)} == {1, 2, 3, 4, 5}
+    wide = SearchSpace(nn.seq(nn.linear(integer("width", 1, 2000)), nn.linear(2)))
+    fair = Fair(Supernet(wide, input_shape=(3,)).networks)
+    assert len({fair(step)[0]["width"] for step in range(20)}) > 15
 
 
 @pytest.mark.parametrize(

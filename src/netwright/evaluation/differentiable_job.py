@@ -8,11 +8,13 @@ from __future__ import annotations
 import importlib
 import json
 import math
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from netwright.errors import SpecError, wrong
+from netwright.errors import SpaceError, SpecError, wrong
 from netwright.machine_memory import memory_bytes
 from netwright.space.expressions import Categorical
 from netwright.types import Architecture, Constraint, Fidelity, Metrics
@@ -20,7 +22,7 @@ from netwright.types import Architecture, Constraint, Fidelity, Metrics
 if TYPE_CHECKING:
     from netwright.evaluation.trainer import TrainingEvaluator
     from netwright.space import SearchSpace
-    from netwright.supernet.differentiable import Penalty
+    from netwright.supernet.differentiable import Found, Options, Penalty
 
 FILE = "differentiable.json"
 
@@ -43,7 +45,7 @@ class Derived:
     Args:
         architectures: the best guess first.
         epochs: of the search.
-        accuracy: of the mixture of all networks, on half of the training images.
+        accuracy: of the mixture of all networks, on half of the training images; NaN where outputs are no classes.
         alarm: the collapse that was seen; empty for none.
         remarks: other things worth knowing.
         passes: over its half of the training images; NaN where that was not kept. Less than the epochs in a time that
@@ -121,7 +123,7 @@ class DifferentiableJob:
         """Search, and write what was found.
 
         Returns:
-            epochs, and the accuracy of the mixture of all networks.
+            epochs, and the accuracy of the mixture of all networks, where outputs are classes.
 
         Raises:
             SpaceError: the space cannot be relaxed, or its search needs more memory than there is.
@@ -129,7 +131,7 @@ class DifferentiableJob:
             SearchError: no architecture keeps the limits.
         """
         from netwright.supernet.differentiable import Options
-        from netwright.supernet.differentiable.of_task import architectures_of, passes, search_task
+        from netwright.supernet.differentiable.of_task import architectures_of, passes
 
         del arch, fidelity
         task = self.evaluator.task
@@ -145,18 +147,38 @@ class DifferentiableJob:
             device=self.evaluator.options.device,
             memory_bytes=self.evaluator.options.memory_bytes or memory_bytes(),
         )
-        fits = self.budget_s is not None
-        found = search_task(task, self.space, self.method, options, budget_s=self.budget_s or 1.0, fits=fits)
+        options, found = self._searched(options)
         derived = Derived(
             tuple(architectures_of(found, options, MOST_DERIVED)),
             len(found.history),
             found.accuracy,
             "" if found.alarm is None else f"after epoch {found.alarm.epoch + 1}: {found.alarm.reason}",
-            found.remarks,
+            (*found.remarks, *_apart_remark(options.apart)),
             passes(found, task),
         )
         derived.write(self.path)
-        return {"epochs": float(derived.epochs), "accuracy": derived.accuracy}
+        told = {} if math.isnan(derived.accuracy) else {"accuracy": derived.accuracy}
+        return {"epochs": float(derived.epochs), **told}
+
+    def _searched(self, options: Options) -> tuple[Options, Found]:
+        """Search, and tell with which options: choices that change an extent are kept apart as they come to be known.
+
+        Raises:
+            SpaceError: something else cannot be mixed, or they have too many values together.
+        """
+        from netwright.supernet.differentiable.of_task import search_task
+        from netwright.supernet.differentiable.soft import ExtentError
+
+        task, began_s, fits = self.evaluator.task, time.monotonic(), self.budget_s is not None
+        while True:
+            left_s = 1.0 if self.budget_s is None else max(1.0, self.budget_s - (time.monotonic() - began_s))
+            try:
+                return options, search_task(task, self.space, self.method, options, budget_s=left_s, fits=fits)
+            except ExtentError as error:
+                new = [name for name in error.names if name not in options.apart]
+                if not new:
+                    raise SpaceError(str(error)) from error
+                options = replace(options, apart=(*options.apart, *new))
 
     def _limits(self) -> tuple[Constraint, ...]:
         """Those that are known without a training; the others decide later."""
@@ -180,14 +202,28 @@ class DifferentiableJob:
         from netwright.nn.building import build
 
         task = self.evaluator.task
-        model = build(task.network(self.space, architecture), input_shape=task.input_shape)
+        term = task.network(self.space, architecture)
+        model = build(term, input_shape=task.input_shape, input_dtype=task.input_dtype)
         return self.evaluator.measure_latencies(model)[LATENCY]
 
     def _measure(self, architecture: Architecture) -> Metrics:
         return self.evaluator.measure_sizes(self.evaluator.task.network(self.space, architecture))
 
 
+DEFAULT_EXTENTS = ("stem.stride",)
+"""Choices of the default space that change the extent of what flows, which a relaxed network keeps apart."""
+
+
 def _extents(space: SearchSpace) -> tuple[str, ...]:
-    """Choices of the default space that change the extent of what flows, which a relaxed network keeps apart."""
+    """Those of them that a space has."""
     listed = {name: domain.values for name, c in space.choices.items() if isinstance(domain := c.domain, Categorical)}
-    return tuple(name for name in ("stem.stride",) if len(listed.get(name, ())) > 1)
+    return tuple(name for name in DEFAULT_EXTENTS if len(listed.get(name, ())) > 1)
+
+
+def _apart_remark(names: Sequence[str]) -> tuple[str, ...]:
+    """What is said where choices of a space of one's own were kept apart."""
+    own = [name for name in names if name not in DEFAULT_EXTENTS]
+    if not own:
+        return ()
+    named = ", ".join(map(repr, own))
+    return (f"{named}: changes the extent, so that the whole network was run once for each value, which takes longer",)

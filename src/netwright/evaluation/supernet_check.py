@@ -1,8 +1,8 @@
 """Do different subnets say different things? Where weights are shared wrongly, or not learned, all score the same.
 
 References:
-    The symptom in public tools is a search in which every network has the same accuracy; see the catalogue of faults in
-    ``docs/supernet.md``.
+    The symptom in public tools is a search in which every network has the same accuracy; see ``docs/supernet.md``,
+    "What shared weights are worth is measured".
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from netwright.errors import SpecError, wrong
 from netwright.evaluation.recipe import Recipe
-from netwright.evaluation.supernet_files import load_supernet, supernet_of
+from netwright.evaluation.supernet_files import load_supernet, require_classes, supernet_of
 from netwright.evaluation.trainer import TrainerOptions, TrainingEvaluator, _threads, scored_at_once
 from netwright.space import SearchSpace
 from netwright.supernet import Supernet
@@ -57,7 +57,7 @@ class SupernetEvaluator(TrainingEvaluator):
         tuning_rate: times the recipe's learning rates, for such a training; > 0.
 
     Raises:
-        SpecError: the supernet takes other inputs than the task gives.
+        SpecError: the supernet takes other inputs than the task gives, or has no answers to teach.
     """
 
     num_shards = 32
@@ -84,6 +84,8 @@ class SupernetEvaluator(TrainingEvaluator):
         if isinstance(supernet, Supernet) and supernet.networks.input_shape != tuple(task.input_shape):
             got, allowed = supernet.networks.input_shape, f"that of the task, {tuple(task.input_shape)}"
             raise SpecError(wrong("input_shape of the supernet", got, allowed, "make it for this data"))
+        if teacher:
+            require_classes(task, "teacher", teacher)
         if not (math.isfinite(tuning_rate) and tuning_rate > 0):
             raise SpecError(wrong("tuning_rate", tuning_rate, "> 0"))
         self._shared, self.tunes, self.teacher, self.tuning_rate = supernet, tunes, teacher, tuning_rate

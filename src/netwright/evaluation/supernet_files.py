@@ -28,7 +28,9 @@ AGAIN = "train it again in another folder (netwright supernet train --out)"
 """What is done about a file that cannot be used."""
 
 
-def supernet_of(task: Task, space: SearchSpace, *, seed: int = 0, memory_bytes: int | None = None) -> Supernet:
+def supernet_of(
+    task: Task, space: SearchSpace, *, seed: int = 0, memory_bytes: int | None = None, device: str = "cpu"
+) -> Supernet:
     """The supernet of a task's networks in a space, not trained.
 
     Args:
@@ -36,6 +38,7 @@ def supernet_of(task: Task, space: SearchSpace, *, seed: int = 0, memory_bytes: 
         space: which architectures there are.
         seed: of the initial weights.
         memory_bytes: most memory that it may take.
+        device: where its tensors are.
 
     Raises:
         SpaceError: the networks cannot share weights, or need more memory.
@@ -47,6 +50,7 @@ def supernet_of(task: Task, space: SearchSpace, *, seed: int = 0, memory_bytes: 
         wrap=task.normalised,
         seed=seed,
         memory_bytes=memory_bytes,
+        device=device,
     )
 
 
@@ -85,6 +89,22 @@ def require_new_weights(task: Task) -> None:
     if given is not None:
         cure = "leave it out, or search with --evaluator training"
         raise SpecError(wrong("pretrained", str(given), "left out where networks share weights", cure))
+
+
+def require_classes(task: Task, name: str, value: object) -> None:
+    """Check that networks of a task can learn from the answers of another one: their outputs are classes.
+
+    Args:
+        task: whose.
+        name: of the option that asks for it.
+        value: of it.
+
+    Raises:
+        SpecError: they are boxes, sequences or numbers.
+    """
+    if not task.classifies:
+        allowed = f"left out for the task {task.name}: networks teach each other classes only"
+        raise SpecError(wrong(name, value, allowed, "without it all networks learn from the data alone"))
 
 
 def held_by(task: Task, space: SearchSpace, largest: Architecture | None) -> SearchSpace:
@@ -132,7 +152,9 @@ def require_whole(path: Path, digest: str) -> None:
         raise SpecError(f"{one_line(path)}: is damaged, or not the file that the training wrote; {AGAIN}")
 
 
-def load_supernet(path: Path, task: Task, space: SearchSpace, *, digest: str | None = None) -> Supernet:
+def load_supernet(
+    path: Path, task: Task, space: SearchSpace, *, digest: str | None = None, device: str = "cpu"
+) -> Supernet:
     """Read the shared weights that `save_supernet` wrote.
 
     Args:
@@ -140,6 +162,7 @@ def load_supernet(path: Path, task: Task, space: SearchSpace, *, digest: str | N
         task: what it is used for.
         space: which architectures there are.
         digest: of the file, where it is known.
+        device: where its tensors are to be.
 
     Raises:
         SpecError: it cannot be read, is not whole, or is of another space or other data.
@@ -170,6 +193,7 @@ def load_supernet(path: Path, task: Task, space: SearchSpace, *, digest: str | N
             wrap=task.normalised,
             seed=int(known.get("seed", "0")),
             state=tensors,
+            device=device,
         )
     except (SpaceError, ValueError) as error:
         raise SpecError(f"{one_line(path)}: is damaged ({error}); {AGAIN}") from error

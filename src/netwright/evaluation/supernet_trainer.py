@@ -183,10 +183,12 @@ class SupernetTrainer(TrainingEvaluator):
 
     def _supernet(self) -> Supernet:
         """New weights, or those that the cycle before left."""
+        device = self.options.device
         if self.settings.cycle > 1:
-            return load_supernet(self.work_dir / BEFORE, self.task, self.space, digest=self.settings.after)
+            before = self.work_dir / BEFORE
+            return load_supernet(before, self.task, self.space, digest=self.settings.after, device=device)
         bound = int(self._memory_bound())
-        return supernet_of(self.task, self.space, seed=self.settings.seed, memory_bytes=bound)
+        return supernet_of(self.task, self.space, seed=self.settings.seed, memory_bytes=bound, device=device)
 
     def _require_distinct(self, distinct: Distinct) -> None:
         if distinct.all_equal:

@@ -257,10 +257,12 @@ class _Run:
     def _back_to(self, state: TrainingState) -> None:
         self._follow({})
         names = {place: name for name, place in self.shared.places.items()}
+        tensors = dict(self.shared.named_parameters())
         for key, value in state.tensors.items():
             if key.startswith("optimizer/"):
                 _, kind, place = key.split("/", 2)
-                self.optimizer.state[f"{kind}/{names[Place.parse(place)]}"] = value.clone()
+                name = names[Place.parse(place)]
+                self.optimizer.state[f"{kind}/{name}"] = value.to(tensors[name].device, copy=True)
         self.step, self.rate = state.step, float(state.tensors["rate"])
         self.good = state
 

@@ -88,6 +88,8 @@ def silence(walk: Walker, child: Join, new: Sequence[Branch]) -> None:
         try:
             if child.kind == "product":
                 raise Lost("a product with zeros is zero")
+            if child.kind == "maximum":
+                raise Lost("the greatest of what is there and of zeros is something else")
             make_zero(walk, branch.items)
         except Lost as lost:
             walk.draft.restore(saved)
@@ -109,6 +111,8 @@ def combined(walk: Walker, parent: Join, child: Join, found: Sequence[Channels])
     if child.kind == "product":
         scale = None if first.scale is None else math.prod(c.scale for c in found if c.scale is not None)
         return replace(first, scale=cast("np.ndarray | None", scale)).bounded()
+    if child.kind == "maximum":
+        return first.bounded(max(channels.low for channels in found), max(channels.high for channels in found))
     low, high = sum(channels.low for channels in found), sum(channels.high for channels in found)
     if child.kind == "mean":
         if first.index is None and len(parent.branches) != len(child.branches):

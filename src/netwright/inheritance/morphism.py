@@ -27,7 +27,7 @@ from netwright.inheritance.channels import Channels, Fill
 from netwright.inheritance.draft import Draft
 from netwright.inheritance.report import Morphism, Notes
 from netwright.inheritance.walk import Walk
-from netwright.nn.building import whole_state
+from netwright.nn.building import learned_state, whole_state
 from netwright.nn.emitters import emit
 from netwright.nn.items import Item, items_of
 from netwright.nn.networks import Network, Networks
@@ -151,7 +151,7 @@ def _walk(draft: Draft, parent: tuple[tuple[Item, ...], Channels], child: tuple[
 def _initial(made: Network, theirs: Mapping[Place, torch.Tensor]) -> dict[Place, torch.Tensor]:
     """The child's tensors as they were initialised, in the dtype of the parent's."""
     dtype = next((t.dtype for t in theirs.values() if t.is_floating_point()), None)
-    own = {made.places[name]: t.detach() for name, t in made.model.state_dict().items() if name in made.places}
+    own = {made.places[name]: t.detach() for name, t in learned_state(made.model).items() if name in made.places}
     return {place: t.to(dtype) if dtype is not None and t.is_floating_point() else t for place, t in own.items()}
 
 
@@ -159,7 +159,7 @@ def _by_name(made: Network, draft: Draft) -> dict[str, torch.Tensor]:
     dtype = next((t.dtype for t in draft.child.values() if t.is_floating_point()), None)
     state: dict[str, torch.Tensor] = {}
     for name, own in made.model.state_dict().items():
-        value = draft.child[made.places[name]] if name in made.places else own.detach()
+        value = draft.child.get(made.places[name], own.detach()) if name in made.places else own.detach()
         state[name] = value.to(dtype) if dtype is not None and value.is_floating_point() else value
     return state
 

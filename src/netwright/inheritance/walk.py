@@ -17,7 +17,9 @@ import numpy as np
 
 from netwright.inheritance.blocks import BLOCKS, own
 from netwright.inheritance.channels import Channels, Lost
+from netwright.inheritance.columns import COLUMNS
 from netwright.inheritance.draft import Draft
+from netwright.inheritance.graphs import GRAPHS
 from netwright.inheritance.inserted import GATE, make_identity, make_zero
 from netwright.inheritance.joins import chain, graph, join, name_of, where
 from netwright.inheritance.layers import TAKES
@@ -53,6 +55,8 @@ HOMOGENEOUS = ("nn.ReLU", "nn.LeakyReLU")
 """Activations through which a positive factor passes."""
 
 Values = Mapping[str, Channels]
+
+_TAKES = MappingProxyType({**TAKES, **BLOCKS, **COLUMNS, **GRAPHS})
 
 
 @dataclass
@@ -113,7 +117,7 @@ class Walk:
             return own(self, parent, child, channels, want)
         if child.func in WHOLES:
             return self.whole(parent, child)
-        take = TAKES.get(child.kind) or BLOCKS.get(child.func) or BLOCKS.get(child.kind)
+        take = _TAKES.get(child.kind)
         if take is not None:
             return take(self, parent, child, channels, want)
         if child.func in ACTIVATIONS:
@@ -121,7 +125,14 @@ class Walk:
         if child.body:
             inner = replace(channels, last=True) if child.func == "OverPositions" else channels
             return replace(self.sequence(parent.body, child.body, inner, want), last=channels.last)
-        return self.moved(parent, child, channels)
+        return self.unknown(parent, child) if child.place else self.moved(parent, child, channels)
+
+    def unknown(self, parent: Layer, child: Layer) -> Channels:
+        """A layer of which it is not known what it does to channels: it takes over what both have at its place."""
+        self.fall_back((child,))
+        if (parent.place, parent.call) != (child.place, child.call):
+            self.notes.lost(where(child), f"{child.kind} of another form", "what it does to channels is not known")
+        return Channels(last=True)
 
     def whole(self, parent: Layer, child: Layer) -> Channels:
         """A network of several inner flows: layers at one place take over what they have in common."""
@@ -147,6 +158,8 @@ class Walk:
         place = where(child)
         if parent.call.args != child.call.args or parent.func != child.func:
             self.notes.lost(place, f"{parent.kind} -> {child.kind}", "it computes something else")
+        if child.func == "Propagate":
+            return channels.bounded(0.0 if channels.low >= 0 else -math.inf)
         if child.func in ("ToSequence", "ToChannels"):
             return replace(channels, last=child.func == "ToSequence")
         if child.func in ("nn.Unflatten", "Permute", "nn.Softmax", "Normalize", "nn.PixelShuffle", "TakeChannels"):

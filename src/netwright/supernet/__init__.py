@@ -3,6 +3,7 @@
 bank.py       the shared tensors, by place          supernet.py   all networks of a space on one bank
 sampling.py   which networks a training step runs  guided.py     of which it runs some rather than others
 family.py     the part of a space that lies within one of its networks
+near.py       architectures that differ from one in a decision
 moved.py      where weights mean different things in different networks
 """
 

@@ -22,6 +22,8 @@ import numpy as np
 from netwright.errors import BuildError, UsageError, wrong
 from netwright.nn.networks import Networks
 from netwright.space import SearchSpace, equal
+from netwright.space.expressions import Choice, Expr
+from netwright.supernet.near import near
 from netwright.supernet.sampling import TRIES, Sandwich, draw, ends, listed
 from netwright.types import Architecture, Value
 
@@ -176,13 +178,13 @@ def ordered_values(networks: Networks, largest: Architecture) -> dict[str, tuple
         largest: of them.
     """
     macs: dict[tuple[str, Value], float] = {}
-    for near in (largest, *networks.space.neighbours(largest)):
+    for other in (largest, *near(networks.space, largest)):
         try:
-            size = float(networks.profile(near).macs)
+            size = float(networks.profile(other).macs)
         except BuildError:
             continue
-        for pair in near.items():
-            if near == largest or largest.get(pair[0]) != pair[1]:
+        for pair in other.items():
+            if other == largest or largest.get(pair[0]) != pair[1]:
                 macs[pair] = max(size, macs.get(pair, 0.0))
     found: dict[str, tuple[Value, ...]] = {}
     for name, values in listed(networks.space, whole=True):
@@ -198,8 +200,20 @@ def ordered_values(networks: Networks, largest: Architecture) -> dict[str, tuple
 
 def _opened(space: SearchSpace, order: Mapping[str, Sequence[Value]], share: float) -> SearchSpace:
     """The space in which of each choice the first values only are allowed: one of them, and this share of the rest."""
-    limits = []
+    limits: list[Expr] = []
     for name, values in order.items():
         count = 1 + round(share * (len(values) - 1))
-        limits += [~equal(space.choices[name], value) for value in values[count:]]
+        limits += _without(space.choices[name], values[:count], values[count:])
     return space.constrained(limits) if share < 1 else space
+
+
+def _without(choice: Choice, kept: Sequence[Value], closed: Sequence[Value]) -> list[Expr]:
+    """What leaves a choice some of its values: a bound where one is enough, since a range may be long."""
+    numbers = [value for value in kept if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    others = [value for value in closed if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    if closed and len(numbers) == len(kept) and len(others) == len(closed):
+        if min(numbers) > max(others):
+            return [choice >= min(numbers)]
+        if max(numbers) < min(others):
+            return [choice <= max(numbers)]
+    return [~equal(choice, value) for value in closed]

@@ -17,6 +17,9 @@ import numpy as np
 from netwright.errors import BuildError, UsageError, wrong
 from netwright.nn.networks import Networks
 from netwright.space import SearchSpace
+from netwright.space.expressions import Categorical, Integer
+from netwright.space.values import Continuous, Values, each, is_static, values_of
+from netwright.supernet.near import near
 from netwright.types import Architecture, Value
 
 TRIES = 1000
@@ -24,6 +27,12 @@ TRIES = 1000
 
 MOST_DRAWS = 24
 """Draws for a network that is admitted."""
+
+MOST_CYCLE = 256
+"""Steps after which fair sampling counts anew, and values of a choice whose uses it counts, at most."""
+
+FAIR_TRIES = 8
+"""Fair draws for a network that can be built, before random ones."""
 
 
 class Sampler(Protocol):
@@ -69,43 +78,75 @@ def _admitted(space: SearchSpace, rng: np.random.Generator) -> Architecture:
 class Fair:
     """One architecture a step, each value of a choice as often as the others as far as the space allows.
 
-    Every ``cycle`` steps are drawn together: choice by choice, the value that was used least in the cycle so far, at
-    random among equals.
+    Decided choice by choice: the value that was used least in the cycle so far, at random among equals. So of a choice
+    that every network has each value is used once before one is used again.
 
     Args:
-        networks: of the space.
+        networks: of the space; what cannot be built is drawn anew.
         seed: of the draws.
-        cycle: steps after which the counts begin anew; None for the largest number of values of a choice.
+        cycle: steps after which the counts begin anew; None for eight times the largest number of values of a choice,
+            `MOST_CYCLE` at most.
 
     Raises:
         UsageError: the cycle is shorter than a step.
     """
 
     def __init__(self, networks: Networks, seed: int = 0, cycle: int | None = None) -> None:
-        counts = [len(values) for _, values in listed(networks.space)]
         self._networks, self._seed = networks, seed
-        self._cycle = max([2, *counts]) if cycle is None else cycle
+        self._cycle = min(MOST_CYCLE, 8 * _most_values(networks.space)) if cycle is None else cycle
         if self._cycle < 1:
             raise UsageError(wrong("cycle", cycle, ">= 1"))
-        self._drawn: tuple[int, list[Architecture]] = (-1, [])
+        self._begin(0)
 
     def __call__(self, step: int) -> Sequence[Architecture]:
         number, place = divmod(step, self._cycle)
-        if self._drawn[0] != number:
-            rng = np.random.default_rng([self._seed, 3, number])
-            used: dict[tuple[str, Value], int] = {}
-            self._drawn = number, [self._draw(rng, used) for _ in range(self._cycle)]
-        return (self._drawn[1][place],)
+        if number != self._number:
+            self._begin(number)
+        while len(self._drawn) <= place:
+            self._drawn.append(self._draw())
+        return (self._drawn[place],)
 
-    def _draw(self, rng: np.random.Generator, used: dict[tuple[str, Value], int]) -> Architecture:
-        def least_used() -> Architecture:
-            candidates = [self._networks.space.sample(rng) for _ in range(8)]
-            return min(candidates, key=lambda a: sum(used.get(pair, 0) for pair in a.items()) / max(1, len(a)))
+    def _begin(self, number: int) -> None:
+        self._number, self._rng = number, np.random.default_rng([self._seed, 3, number])
+        self._used: dict[tuple[str, Value], int] = {}
+        self._drawn: list[Architecture] = []
 
-        chosen = draw(self._networks, least_used)
+    def _draw(self) -> Architecture:
+        tries = iter(range(TRIES))
+
+        def fair_first() -> Architecture:
+            fair = self._fair() if next(tries) < FAIR_TRIES else None
+            return self._networks.space.sample(self._rng) if fair is None else fair
+
+        chosen = draw(self._networks, fair_first)
         for pair in chosen.items():
-            used[pair] = used.get(pair, 0) + 1
+            self._used[pair] = self._used.get(pair, 0) + 1
         return chosen
+
+    def _fair(self) -> Architecture | None:
+        walk = self._networks.space.walk()
+        while (step := walk.step) is not None:
+            walk.take(self._least_used(step.choice.name, step.options))
+        return walk.architecture()
+
+    def _least_used(self, name: str, options: Values) -> Value:
+        if isinstance(options, Continuous):
+            return options.at_share(self._rng.random())
+        if options.size > MOST_CYCLE:
+            return options.at(int(self._rng.random() * options.size))
+        counts = np.array([self._used.get((name, value), 0) for value in each(options)])
+        return options.at(int(self._rng.choice(np.flatnonzero(counts == counts.min()))))
+
+
+def _most_values(space: SearchSpace) -> int:
+    """The largest number of values of a choice whose values depend on nothing; at least two."""
+    counts = [2]
+    for choice in space.choices.values():
+        if isinstance(choice.domain, Categorical):
+            counts.append(len(choice.domain.values))
+        elif isinstance(choice.domain, Integer) and is_static(choice.domain):
+            counts.append(values_of(choice, {}).size)
+    return max(counts)
 
 
 class Sandwich:
@@ -176,8 +217,8 @@ def ends(networks: Networks, seed: int = 0, num_drawn: int = 64) -> tuple[Archit
     for sign in (1.0, -1.0):
         best = max(drawn, key=lambda a: sign * (size(a) or 0.0))
         while True:
-            near = [a for a in networks.space.neighbours(best) if size(a) is not None]
-            better = max(near, key=lambda a: sign * (size(a) or 0.0), default=best)
+            around = [a for a in near(networks.space, best) if size(a) is not None]
+            better = max(around, key=lambda a: sign * (size(a) or 0.0), default=best)
             if sign * (size(better) or 0.0) <= sign * (size(best) or 0.0):
                 break
             best = better
@@ -192,8 +233,6 @@ def listed(space: SearchSpace, *, whole: bool = False) -> list[tuple[str, tuple[
         space: whose.
         whole: all numbers of a range.
     """
-    from netwright.space.expressions import Categorical, Integer
-
     found: list[tuple[str, tuple[Value, ...]]] = []
     for name, choice in space.choices.items():
         domain = choice.domain

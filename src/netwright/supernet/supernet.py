@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netwright.errors import BuildError, SpaceError, wrong
+from netwright import machine_memory
+from netwright.errors import BuildError, SpaceError, one_line, wrong
 from netwright.nn.networks import Network, Networks, Wrap
 from netwright.nn.places import Place
 from netwright.nn.slices import largest, take
@@ -35,6 +36,12 @@ SURVEYED = 64
 MOST_SURVEYED = 2000
 """At most, where values of choices have not been seen yet."""
 
+CHECKED = 4
+"""Networks whose parts are looked for among tensors that are given."""
+
+MOST_TOLD = 200
+"""Characters of the cause for which a network cannot be built."""
+
 COPIES = 6
 """Weights, gradients, what the optimiser keeps, and the state that a training comes back to and writes into its file;
 ``benchmarks/supernet_memory.py`` measures it. What flows through the networks comes on top."""
@@ -50,13 +57,17 @@ class Supernet:
         wrap: what is put around each network, such as the normalisation of its data.
         seed: of the initial weights.
         memory_bytes: most memory that training it may take: weights, gradients, an optimiser's state, checkpoints. It
-            is estimated from shapes before a weight is made.
+            is estimated from shapes before a weight is made. None for the machine's.
         state: shared tensors of an earlier supernet of the space, see `state_dict`; None for new ones.
         device: where the tensors are.
 
+    Attributes:
+        remark: what a person should know of the space: networks that cannot be built, weights that mean different
+            things in different networks; empty for nothing.
+
     Raises:
         SpaceError: no network of the space can be built; weights of two operations cannot be shared, or are more than
-            the memory.
+            the memory; the state is one of another space.
 
     References:
         Pham et al. (2018), Efficient Neural Architecture Search via Parameter Sharing (shared operations).
@@ -84,21 +95,22 @@ class Supernet:
         state: Mapping[str, torch.Tensor] | None = None,
         device: str = "cpu",
     ) -> None:
-        self.space, self.seed = space, seed
+        self.space, self.seed, self.device = space, seed, device
         self.networks = Networks(
             space, input_shape=input_shape, input_dtype=input_dtype, wrap=wrap, seed=seed, device=device
         )
         self.bank = Bank(seed)
-        self.memory_bytes = memory_bytes
+        self.memory_bytes = machine_memory.memory_bytes() if memory_bytes is None else memory_bytes
         if state is None:
             surveyed = _survey(space, np.random.default_rng(seed))
-            self._learn_all(surveyed)
-            self.remark = remark_on(moved_layers(self.networks, surveyed))
+            remarks = self._learn_all(surveyed), remark_on(moved_layers(self.networks, surveyed))
+            self.remark = "; ".join(filter(None, remarks))
             if self.remark:
                 _log.warning("supernet: %s", self.remark)
         else:
             self.remark = ""
-            self.bank.load({Place.parse(key): tensor.to(device) for key, tensor in state.items()})
+            self.bank.load(self._placed(state))
+            self._require_of_space()
 
     def parameters(self) -> list[torch.nn.Parameter]:
         """All shared tensors, in the order in which they came to be known."""
@@ -139,14 +151,33 @@ class Supernet:
         lost = [place for place, mine in self.bank.items() if not _fits(mine, state.get(place.key))]
         if lost:
             raise SpaceError(f"the weights are those of another space: there is no {lost[0]} of its size among them")
-        self.bank.load({Place.parse(key): tensor for key, tensor in state.items()})
+        self.bank.load(self._placed(state))
 
     def go_back(self, state: Mapping[str, torch.Tensor]) -> None:
         """Be as it was when `state_dict` gave a state: what it has learned of since is forgotten."""
-        self.bank.replace({Place.parse(key): tensor for key, tensor in state.items()})
+        self.bank.replace(self._placed(state))
 
-    def _learn_all(self, architectures: list[Architecture]) -> None:
-        """Make room for all of them, the largest first: its values stay, and too large a supernet is seen at once."""
+    def _placed(self, state: Mapping[str, torch.Tensor]) -> dict[Place, torch.Tensor]:
+        return {Place.parse(key): tensor.to(self.device) for key, tensor in state.items()}
+
+    def _require_of_space(self) -> None:
+        """Refuse tensors among which a network of the space that every survey begins with does not find its own."""
+        held, rng = dict(self.bank.items()), np.random.default_rng(self.seed)
+        for _ in range(CHECKED):
+            try:
+                needed = self.networks.make(self.space.sample(rng), device="meta").weights()
+            except (BuildError, RuntimeError):  # a class of one's own may need numbers to be made
+                continue
+            lost = next((place for place, own in needed.items() if not _fits(own, held.get(place))), None)
+            if lost is not None:
+                raise SpaceError(f"the weights are those of another space: there is no {lost} of its size among them")
+
+    def _learn_all(self, architectures: list[Architecture]) -> str:
+        """Make room for all of them, the largest first: its values stay, and too large a supernet is seen at once.
+
+        Returns:
+            A remark on those that cannot be built; empty where all can.
+        """
         sizes: dict[Architecture, int] = {}
         causes: list[str] = []
         for architecture in architectures:
@@ -163,6 +194,7 @@ class Supernet:
                 self._require_memory(self.bank.num_bytes)
         except BuildError as error:
             raise SpaceError(f"the networks of the space cannot share weights: {error}") from error
+        return _refused(causes, len(architectures))
 
     def _needed(self, architectures: list[Architecture]) -> list[Architecture]:
         """Those of which something is new beside the ones before them; what all need together is estimated first."""
@@ -186,7 +218,7 @@ class Supernet:
 
     def _require_memory(self, num_bytes: int) -> None:
         needed = COPIES * num_bytes
-        if self.memory_bytes is not None and needed > self.memory_bytes:
+        if needed > self.memory_bytes:
             cure = "make the widest choices smaller, or give it more memory"
             got, most = f"at least {needed / 2**20:.4g} MiB", f"<= {self.memory_bytes / 2**20:.4g} MiB"
             raise SpaceError(wrong("memory of the supernet", got, most, cure))
@@ -227,6 +259,15 @@ def _fits(mine: torch.Tensor, given: torch.Tensor | None) -> bool:
         and given.dim() == mine.dim()
         and all(a >= b for a, b in zip(given.shape, mine.shape, strict=True))
     )
+
+
+def _refused(causes: list[str], count: int) -> str:
+    """What is said of networks that cannot be built; empty where there is none."""
+    if not causes:
+        return ""
+    cure = "give the branches of a choice one output shape, or exclude them by a constraint"
+    looked_at = f"{len(causes)} of {count} networks that were looked at cannot be built, and are passed over"
+    return f"{looked_at} ({one_line(causes[0])[:MOST_TOLD]}); {cure}"
 
 
 def _survey(space: SearchSpace, rng: np.random.Generator) -> list[Architecture]:

@@ -19,7 +19,7 @@ from netwright.space.nodes import Cell, Op
 from netwright.space.terms import OpTerm, Term
 from netwright.supernet.differentiable.cells import RelaxedCell, relaxed_cell
 from netwright.supernet.differentiable.mixing import Mixing
-from netwright.supernet.differentiable.soft import Flows, Soft, total
+from netwright.supernet.differentiable.soft import ExtentError, Flows, Soft, total
 
 if TYPE_CHECKING:
     from netwright.supernet.differentiable.compiling import Compiler, Part, Where
@@ -57,7 +57,8 @@ def cell_chain(compiler: Compiler, node: Op, flows: Flows, where: Where) -> Part
         SpaceError: what flows into it depends on a choice, or its cells are not made by `nn.joint`.
     """
     if flows.names:
-        raise SpaceError(f"the shape of what a cell_chain gets depends on {', '.join(flows.names)}; fix it before")
+        told = f"the shape of what a cell_chain gets depends on {', '.join(flows.names)}"
+        raise ExtentError(f"{told}; fix it before, or name it in apart={flows.names}", flows.names)
     args = dict(node.args)
     flow = flows.largest
     pair = (flow, flow)

@@ -33,6 +33,7 @@ from netwright.supernet.differentiable.soft import (
     Nothing,
     Soft,
     Zeros,
+    changing_extent,
     require_alike,
 )
 
@@ -221,7 +222,7 @@ class Compiler:
         if isinstance(node.selector, Choice) and 0 < len(free) < len(branches) and not isinstance(free[0], bool):
             self.free[node.selector.name] = tuple(free)
         largest = [out.largest for out in outs]
-        require_alike(largest, f"{node.selector!r} at {where.path or where.site}")
+        require_alike(largest, f"{node.selector!r} at {where.path or where.site}", self.universe.closure(names))
         if any(flow.channels != largest[0].channels for flow in largest) and not any(out.names for out in outs):
             shapes = " or ".join(str(flow.shape) for flow in dict.fromkeys(largest))
             raise SpaceError(
@@ -270,7 +271,8 @@ class Compiler:
         ends = [self.universe.event(names, lambda case, d=d: depth_of(case) == d) for d in range(most + 1)]  # type: ignore[misc]
         reached = [self.universe.event(names, lambda case, d=d: depth_of(case) > d) for d in range(most)]  # type: ignore[misc]
         possible = [flow.largest for flow, end in zip(after, ends, strict=True) if not end.impossible]
-        require_alike(possible, f"the repetition at {where.path or where.site}, by its depth,")
+        deciding = self.universe.closure(names)
+        require_alike(possible, f"the repetition at {where.path or where.site}, by its depth,", deciding)
         everything = self.universe.closure((*names, *(n for flow in after for n in flow.names)))
         table = {}
         for case in self.universe.cases(everything):
@@ -320,7 +322,8 @@ class Compiler:
             outs[tuple(case.values())] = made.flow
         if not known:
             raise SpaceError(refused[0])
-        require_alike(list(dict.fromkeys(outs.values())), f"the operation at {where.path or where.site}")
+        different = list(dict.fromkeys(outs.values()))
+        require_alike(different, f"the operation at {where.path or where.site}", changing_extent(ordered, outs))
         for case in cases:  # a form that cannot be is mixed as nothing, in the shape of the others
             outs.setdefault(tuple(case.values()), next(iter(outs.values())))
         done = Flows(ordered, outs).needed()

@@ -8,7 +8,7 @@ behind is summed up as the logarithms of the ratio of the weights. Knows no trai
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from netwright.errors import BuildError, SearchError, UsageError, shorten, unknown
@@ -17,6 +17,7 @@ from netwright.space import SearchSpace
 from netwright.space.relaxed import Universe
 from netwright.space.values import each
 from netwright.supernet.differentiable.options import Measure
+from netwright.supernet.near import near
 from netwright.types import Architecture, Constraint, Value
 
 Weights = Mapping[str, Sequence[float]]
@@ -198,7 +199,7 @@ def _within(
     for _ in range(_MOST_MOVES):
         if excess(here) == 0:
             return here
-        lower = [a for a in space.neighbours(here) if excess(a) < excess(here)]
+        lower = [a for a in near(space, here) if excess(a) < excess(here)]
         if not lower:
             break
 
@@ -217,9 +218,7 @@ def _improved(
     """Move to heavier neighbours within the limits as long as there are any."""
     here = start
     for _ in range(_MOST_MOVES):
-        better: Iterator[Architecture] = (
-            a for a in space.neighbours(here) if regret(a) < regret(here) and excess(a) == 0
-        )
+        better = (a for a in near(space, here) if regret(a) < regret(here) and excess(a) == 0)
         best = min(better, key=regret, default=None)
         if best is None:
             return here

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from netwright.errors import UsageError, wrong
+from netwright.tasks.losses import joined
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Of what a network says and what is right; a scalar."""
@@ -73,6 +74,12 @@ def _require_labels(y: Tensor, num_classes: int) -> None:
 
 
 def share_right(out: Tensor, y: Tensor) -> float:
-    """Share of a batch whose largest output is its label; NaN where it is no classification."""
-    labelled = out.dim() == 2 and y.dim() == 1 and not y.is_floating_point()
-    return float((out.detach().argmax(dim=1) == y).float().mean()) if labelled else math.nan
+    """Share of a batch whose largest output is its label; NaN where it is no classification.
+
+    Args:
+        out: logits (B, C), or (B, L, C) of each member of an ensemble.
+        y: labels (B,).
+    """
+    if out.dim() not in (2, 3) or y.dim() != 1 or y.is_floating_point():
+        return math.nan
+    return float((joined(out.detach()).argmax(dim=1) == y).float().mean())

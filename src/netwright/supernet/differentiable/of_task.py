@@ -17,20 +17,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from netwright.errors import CapabilityError, SearchError, UsageError, unknown, wrong
+from netwright.errors import CapabilityError, SearchError, SpaceError, UsageError, unknown, wrong
+from netwright.gradient_methods import WITHOUT_RELAXATION
 from netwright.space import SearchSpace
-from netwright.space.terms import OpTerm
 from netwright.supernet.differentiable.course import derived
 from netwright.supernet.differentiable.examples import Batch
 from netwright.supernet.differentiable.options import Options
+from netwright.supernet.differentiable.relaxed import around
 from netwright.supernet.differentiable.result import Found, Sampled, Searched
 from netwright.tasks.base import Task
+from netwright.tasks.batch_size import fitting_batch_size
 from netwright.types import Architecture
 
 LEAST_EPOCHS, MOST_EPOCHS = 10, 50
 """Of a search in a time: what methods change over their epochs (rates, temperatures, penalties) changes in each."""
 
 BATCH_SIZE = 64
+"""Examples of a batch at most; where they are no classes, as many as fit their number."""
 
 TRAVEL = 3e-4 * 50 * 390
 """Rate of the architecture weights times steps in DARTS (50 epochs of 390 batches): so far they can come. DrNAS and
@@ -52,6 +55,7 @@ class InMemory:
         to_input: makes a batch of stored values network input.
         seed: of the orders.
         most: batches of one reading; None for all.
+        size: examples of a batch, at most.
 
     Raises:
         UsageError: there are no examples.
@@ -64,12 +68,13 @@ class InMemory:
         to_input: Callable[[Tensor], Tensor],
         seed: int,
         most: int | None = None,
+        size: int | None = None,
     ) -> None:
         if not len(targets):
             cure = "give at least two: one half trains the weights, the other the architecture"
             raise UsageError(wrong("training examples of a half", 0, ">= 1", cure))
         self.inputs, self.targets, self.to_input, self.most = inputs, targets, to_input, most
-        self.size = min(BATCH_SIZE, len(targets))
+        self.size = min(BATCH_SIZE if size is None else size, len(targets))
         self.read_s: list[float] = []
         self._rng = np.random.default_rng(seed)
 
@@ -107,7 +112,7 @@ def derive_architectures(
             machine's speed; give ``options`` with the epochs to fix it.
         seed: of all that is drawn.
         count: most architectures; those after the first are what earlier epochs would have given.
-        options: those of the method; epochs, seed and what is put before the network are set here.
+        options: those of the method; seed and what is put before the network are set here.
 
     Raises:
         UsageError: the method is not known, or a number cannot be.
@@ -137,7 +142,7 @@ def search_task(
         task: whose training examples are used.
         space: where to search.
         method: a key of `METHODS`.
-        options: those of the method.
+        options: those of the method; the loss is the task's where they have none.
         budget_s: wall seconds, > 0.
         fits: as many steps as fit into the time, in `LEAST_EPOCHS` to `MOST_EPOCHS` epochs. An epoch is a part of the
             examples where fewer passes over them fit than the least; others come in the next, as they are drawn anew.
@@ -146,25 +151,20 @@ def search_task(
 
     Raises:
         UsageError: the method is not known, or a number cannot be.
-        CapabilityError: networks of the task hold data, such as a graph, which relaxed networks do not.
+        CapabilityError: networks of the task stand within something, such as a graph, which relaxed ones do not.
         SpaceError: the space cannot be relaxed.
         TrialError: a loss is not finite.
         SearchError: no architecture keeps the limits.
     """
     from netwright.supernet.differentiable import METHODS
 
-    around = task.normalised(OpTerm("identity"))
-    if isinstance(around, OpTerm) and around.constants:
-        cure = "take a strategy that trains networks, or a supernet"
-        raise CapabilityError(
-            f"differentiable methods know no networks around which the task {task.name} stands; {cure}"
-        )
-
     if method not in METHODS:
         raise UsageError(unknown("method", method, METHODS))
+    require_relaxable(task, method)
     if not budget_s > 0:
         raise UsageError(wrong("budget_s", budget_s, "> 0"))
     began_s = time.monotonic()
+    options = options if options.loss is not None else replace(options, loss=task.loss)
     train, valid = _halves(task, options.seed)
     if fits:
         probe = _halves(task, options.seed, most=_TRIED)
@@ -178,6 +178,21 @@ def search_task(
     if travels:
         options = travelling(options, options.epochs * len(train))
     return METHODS[method](space, train, valid, options)
+
+
+def require_relaxable(task: Task, method: str) -> None:
+    """Check that a method can search networks of a task: relaxed ones stand within nothing, single ones may.
+
+    Raises:
+        CapabilityError: it cannot.
+    """
+    if method == WITHOUT_RELAXATION:
+        return
+    try:
+        around(task.normalised)
+    except SpaceError as error:
+        cure = f"take {WITHOUT_RELAXATION}, a strategy that trains networks, or a supernet"
+        raise CapabilityError(f"{method} cannot search networks of the task {task.name}: {error}; {cure}") from error
 
 
 def travelling(options: Options, steps: int) -> Options:
@@ -246,27 +261,34 @@ class Pace:
 def passes(found: Found, task: Task) -> float:
     """How often a search of `search_task` ran through its half of the examples."""
     half = len(task.train()[1]) // 2
-    return sum(record.steps for record in found.history) * min(BATCH_SIZE, half) / half
+    return sum(record.steps for record in found.history) * min(_batch_size(task), half) / half
+
+
+def _batch_size(task: Task) -> int:
+    return BATCH_SIZE if task.classifies else min(BATCH_SIZE, fitting_batch_size(len(task.train()[1])))
 
 
 def _halves(task: Task, seed: int, most: int | None = None) -> tuple[InMemory, InMemory]:
     inputs, targets = task.train()
     order = np.random.default_rng(seed).permutation(len(targets))
     parts = order[: len(order) // 2], order[len(order) // 2 :]
-    one, other = (InMemory(inputs[p], targets[p], task.to_input, seed + i, most) for i, p in enumerate(parts))
+    size = _batch_size(task)
+    one, other = (InMemory(inputs[p], targets[p], task.to_input, seed + i, most, size) for i, p in enumerate(parts))
     return one, other
 
 
 def architectures_of(found: Found, options: Options, count: int) -> list[Architecture]:
     """What a search found, and its next best guesses; each once, at most ``count``.
 
-    Those are what its earlier epochs would have given; of a search by sampling the next best that it drew at the end.
+    Those are what it would have given before a collapse, and what its other epochs would have given; of a search by
+    sampling the next best that it drew at the end.
     """
     ordered: dict[Architecture, None] = {found.architecture: None}
+    sound = [] if found.alarm is None or found.alarm.safe_epoch < 0 else [found.history[found.alarm.safe_epoch]]
     if isinstance(found, Sampled):
-        ordered |= dict.fromkeys(found.others)
+        ordered |= dict.fromkeys((*(record.architecture for record in sound), *found.others))
     if isinstance(found, Searched):
-        for record in reversed(found.history):
+        for record in (*sound, *reversed(found.history)):
             if len(ordered) >= count:
                 break
             with suppress(SearchError):  # nothing within a measured limit

@@ -125,7 +125,7 @@ class Options:
         alarm: when a search is said to collapse.
         loss: of what the network says and what is right; None for cross-entropy.
         input_dtype: as torch names it; ``int64`` for tokens.
-        wrap: what is put before each network, such as the normalisation of its data.
+        wrap: what is put before each network and behind it, such as the normalisation of its data.
         apart: choices that change the extent of what flows; see `RelaxedNetwork`.
         device: where the search runs, as torch names it.
         memory_bytes: most memory that it may take: weights, gradients, the optimiser's state and what a step keeps for

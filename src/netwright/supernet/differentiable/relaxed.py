@@ -19,7 +19,7 @@ from netwright.nn.site import Flow
 from netwright.nn.slices import take
 from netwright.space import SearchSpace
 from netwright.space.relaxed import Universe
-from netwright.space.terms import OpTerm
+from netwright.space.terms import OpTerm, Term
 from netwright.supernet.differentiable.cells import RelaxedNode
 from netwright.supernet.differentiable.compiling import Compiler, Where
 from netwright.supernet.differentiable.mixing import Mixing
@@ -42,7 +42,7 @@ class RelaxedNetwork(nn.Module):
         space: which architectures there are.
         input_shape: of one example without the batch.
         input_dtype: as torch names it.
-        wrap: what is put before each network, such as the normalisation of its data.
+        wrap: what is put before each network and behind it, such as the normalisation of its data.
         seed: of the initial weights.
         partial: in mixtures on the edges of cells, one channel in so many is mixed (PC-DARTS).
         apart: choices that change the extent of what flows: the network is run once for each of their values.
@@ -122,16 +122,21 @@ class RelaxedNetwork(nn.Module):
     def _network(self, universe: Universe, flow: Flow, wrap: Wrap | None) -> tuple[Soft, Flows]:
         compiler = Compiler(universe, self._store, self.partial, affine=self.affine)
         assert self.space.root is not None
-        before: list[Soft] = []
-        if wrap is not None:
-            soft, flows = compiler.term(wrap(OpTerm("identity")), flow, Where("wrap"))
-            before, flow = [soft], flows.largest
+        before, behind = ((), ()) if wrap is None else around(wrap)
+        parts: list[Soft] = []
         try:
-            body, out = compiler.node(self.space.root, Flows.fixed(flow), Where("net"))
+            for term in before:
+                soft, flows = compiler.term(term, flow, Where("wrap"))
+                parts, flow = [*parts, soft], flows.largest
+            soft, out = compiler.node(self.space.root, Flows.fixed(flow), Where("net"))
+            parts.append(soft)
+            for term in behind:
+                soft, out = compiler.term(term, out.largest, Where("wrap"))
+                parts.append(soft)
         except BuildError as error:
             raise SpaceError(f"the space cannot be relaxed: {error}") from error
         self.free |= compiler.free
-        return (Chain([*before, body]) if before else body), out
+        return (parts[0] if len(parts) == 1 else Chain(parts)), out
 
     # --- running ---
 
@@ -192,3 +197,23 @@ class RelaxedNetwork(nn.Module):
                 place = network.places[name]
                 own.copy_(take(self._store.tensors[place], tuple(own.shape), place))
         return network.model
+
+
+def around(wrap: Wrap) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
+    """What stands before a network and what stands behind it.
+
+    Args:
+        wrap: puts it there.
+
+    Raises:
+        SpaceError: the network stands within something, such as a graph.
+    """
+    inner = OpTerm("identity")
+    whole = wrap(inner)
+    if whole is inner:
+        return (), ()
+    children = whole.children if isinstance(whole, OpTerm) and whole.kind == "seq" else ()
+    place = next((number for number, child in enumerate(children) if child is inner), None)
+    if place is None:
+        raise SpaceError("a relaxed network stands between what comes before and behind it, not within something")
+    return children[:place], children[place + 1 :]

@@ -6,6 +6,7 @@ seed and the same batches give the same bits. Knows no way of learning.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 from collections import Counter
@@ -300,13 +301,14 @@ class SampledCourse:
             first_of((), "valid")
         scores: dict[Architecture, float] = {}
         losses: dict[Architecture, float] = {}
-        answers: dict[str, Tensor] = {}  # of each network once: some architectures are known to be the same one
+        answers: dict[str, bytes] = {}  # of each network once: some architectures are known to be the same one
         for architecture in dict.fromkeys([*([] if safe is None else [safe.architecture]), *drawn]):
-            told = [self._answer(architecture, batch) for batch in batches]
+            asked = (self._answer(architecture, batch) for batch in batches)  # one by one: answers may be large
+            told = [(loss, right, _digest(out)) for loss, right, out in asked]
             right = float(np.mean([-loss if math.isnan(right) else right for loss, right, _ in told]))
             scores[architecture] = right - sum(self._penalty(p, architecture) for p in self.options.penalties)
             losses[architecture] = float(np.mean([loss for loss, _, _ in told]))
-            answers[self.space.canonical_id(architecture)] = torch.cat([out for _, _, out in told])
+            answers[self.space.canonical_id(architecture)] = b"".join(digest for _, _, digest in told)
         best = sorted(scores, key=lambda a: (-scores[a], losses[a]))
         if safe is not None:
             best = [safe.architecture, *(a for a in best if a != safe.architecture)]
@@ -355,7 +357,7 @@ class SampledCourse:
         return float(np.clip(1.0 - divergence / math.log(count), 0.0, 1.0))
 
     def _remarks(
-        self, entropy: float, answers: Sequence[Tensor], scores: dict[Architecture, float], batches: Sequence[Batch]
+        self, entropy: float, answers: Sequence[bytes], scores: dict[Architecture, float], batches: Sequence[Batch]
     ) -> Iterator[str]:
         """Things worth knowing.
 
@@ -366,7 +368,7 @@ class SampledCourse:
         if entropy > UNDECIDED:
             yield f"the policy is hardly sure of anything (entropy {entropy:.3f} of 1): search longer"
         pairs = list(combinations(answers, 2))
-        equal = sum(torch.equal(a, b) for a, b in pairs)
+        equal = sum(a == b for a, b in pairs)
         if (len(answers) > 2 and equal == len(pairs)) or self._changes_nothing:
             raise TrialError(
                 f"{self.method}: {len(scores)} different networks give the same outputs with shared weights; train "
@@ -385,6 +387,11 @@ class SampledCourse:
         if self._num_over > self._num_drawn / 2:
             share = self._num_over / self._num_drawn
             yield f"{share:.0%} of what the policy drew broke a limit or could not be built; it was drawn anew"
+
+
+def _digest(out: Tensor) -> bytes:
+    """What tells answers apart, bit by bit; zeros of either sign are the same."""
+    return hashlib.blake2b((out.float() + 0.0).cpu().contiguous().numpy().tobytes(), digest_size=16).digest()
 
 
 def _only_norms_train(model: nn.Module) -> None:

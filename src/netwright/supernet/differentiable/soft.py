@@ -64,20 +64,58 @@ class Flows:
         return Flows(tuple(names), table)
 
 
-def require_alike(flows: Sequence[Flow], where: str) -> None:
+class ExtentError(SpaceError):
+    """What flows differs in more than its channels, so that it cannot be mixed; whole networks can.
+
+    Args:
+        message: what differs, and what to do.
+        names: the choices by which it does, as far as they are known.
+    """
+
+    def __init__(self, message: str, names: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.names = tuple(names)
+
+
+def require_alike(flows: Sequence[Flow], where: str, names: Sequence[str] = ()) -> None:
     """Refuse to mix what differs in more than its channels.
 
+    Args:
+        flows: what would be mixed.
+        where: in the network.
+        names: choices by which it may differ, as far as they are known.
+
     Raises:
-        SpaceError: names both shapes.
+        ExtentError: names both shapes, and these choices.
     """
     first = flows[0]
     for flow in flows[1:]:
         same = flow.rank == first.rank and flow.dtype == first.dtype
         if not same or (flow.spatial != first.spatial and flow.rank > 1):
-            raise SpaceError(
+            apart = f"{tuple(names)}" if names else "(...)"
+            raise ExtentError(
                 f"{where} gives {first} or {flow}, which cannot be mixed; keep the extent the same in all branches, or "
-                "name the choice in apart=(...), so that the whole network is run once for each of its values"
+                f"name the choice in apart={apart}, so that the whole network is run once for each of its values",
+                names,
             )
+
+
+def changing_extent(names: Sequence[str], table: Mapping[tuple[Value, ...], Flow]) -> tuple[str, ...]:
+    """The choices that change more than the channels of what flows; all, where none does so by itself.
+
+    Args:
+        names: of the choices.
+        table: what flows for each combination of their values.
+    """
+    found = []
+    for column, name in enumerate(names):
+        kinds: dict[tuple[Value, ...], set[object]] = {}
+        for key, flow in table.items():
+            kind = flow.rank, flow.dtype, flow.spatial if flow.rank > 1 else ()
+            kinds.setdefault(key[:column] + key[column + 1 :], set()).add(kind)
+        if any(len(different) > 1 for different in kinds.values()):
+            found.append(name)
+    return tuple(found) or tuple(names)
 
 
 class Soft(nn.Module):
@@ -255,6 +293,9 @@ class Apart(Soft):
             for event, network in zip(self.events, self.networks, strict=True)
             if mix.happens(event)
         ]
+        if len({out.shape for out in outs}) > 1:  # of members of an ensemble there may be more or fewer while it learns
+            shapes = f"{tuple(outs[0].shape)} and {next(tuple(o.shape) for o in outs if o.shape != outs[0].shape)}"
+            raise SpaceError(f"networks of different output shapes, {shapes}, cannot be mixed; fix the choice in apart")
         return outs[0] if len(outs) == 1 else torch.stack(outs).sum(dim=0)
 
     def expected(self, mix: Mixing) -> Tensor:
