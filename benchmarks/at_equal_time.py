@@ -162,10 +162,22 @@ def interval(values: Sequence[float]) -> str:
     return f"{mean(values):.4f} ± {half:.4f}"
 
 
+def _command(cases: Sequence[Case], rows: Sequence[Mapping[str, Any]], given: argparse.Namespace) -> str:
+    """What gives all of these rows at once."""
+    words = ["python", f"benchmarks/{Path(sys.argv[0]).name}", "--budget", given.budget, "--workers", given.workers]
+    words += ["--seeds", *sorted({row["seed"] for row in rows})]
+    for option, found, known in (
+        ("--sets", {row["set"] for row in rows}, [case.name for case in cases]),
+        ("--arms", {row["arm"] for row in rows}, dict.fromkeys(arm for case in cases for arm in case.arms)),
+    ):
+        words += [] if found.issuperset(known) else [option, *(name for name in known if name in found)]
+    return " ".join(map(str, words))
+
+
 def table(cases: Sequence[Case], rows: Sequence[Mapping[str, Any]], given: argparse.Namespace, doc: str) -> str:
     """All results as a markdown page."""
     versions = ", ".join(f"{name} {version(name)}" for name in ("netwright", "torch"))
-    lines = [f"# {doc.splitlines()[0]}", "", f"Budget {given.budget}, {given.workers} workers; {versions}.", ""]
+    lines = [f"# {doc.splitlines()[0]}", "", f"`{_command(cases, rows, given)}`; {versions}.", ""]
     lines += ["| set | metric | arm | mean, 95 % interval | seeds | search better by |", "|---|---|---|---|---|---|"]
     for case in cases:
         by_arm = {

@@ -1,7 +1,7 @@
 """REINFORCE and PPO against random search at equal budget, on several tables, over paired seeds.
 
     python benchmarks/controller_strategies.py --data FOLDER [--seeds 50] [--queries 200] [--table T ...] [--jobs 1]
-        [--write docs/controller.md]
+        [--write docs/figures/controllers.md]
 
 FOLDER holds the published benchmarks. Each search reads the accuracy it is scored by (protocol oracle). Prints, for
 each table and strategy, the mean regret with its 95 % interval, milliseconds of an ask and a tell together, and on how
@@ -89,7 +89,10 @@ def main() -> None:
         print("\n".join(new), flush=True)
         lines += new
     if args.write is not None:
-        args.write.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        options = f"--seeds {args.seeds} --queries {args.queries}"
+        command = f"`python benchmarks/controller_strategies.py --data DATA {options}`"
+        head = ["# REINFORCE and PPO beside random search", "", command, ""]
+        args.write.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

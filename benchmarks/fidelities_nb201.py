@@ -137,6 +137,20 @@ def ratio(numbers: np.ndarray) -> np.ndarray:
     return np.asarray(numbers[0].mean(axis=-1) / numbers[1].mean(axis=-1))
 
 
+def head(equivalents: float, *, noise: bool) -> str:
+    """What the page of these tables begins with."""
+    title = "Low fidelities replaced by noise, NAS-Bench-201" if noise else "Low fidelities on NAS-Bench-201"
+    command = f"python benchmarks/fidelities_nb201.py --data DATA --equivalents {equivalents:g}{' --noise' * noise}"
+    return f"# {title}\n\n`make bench-fidelities`: `{command}`, with the options that each table names.\n"
+
+
+def add_table(path: Path, head: str, lines: Sequence[str]) -> None:
+    """Put a table at the end of a page, which gets the head first if it has not its heading yet."""
+    known = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n".join([*([] if head.splitlines()[0] in known else [head]), *lines, "", ""]))
+
+
 def parse() -> argparse.Namespace:
     """The arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -181,8 +195,7 @@ def main() -> None:
             lines.append("| " + " | ".join(row) + " |")
             print(lines[-1], flush=True)
     if args.write:
-        with args.write.open("a", encoding="utf-8") as file:
-            file.write("\n".join([*lines, "", ""]))
+        add_table(args.write, head(args.equivalents, noise=args.noise), lines)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from fidelities_nb201 import interval, mean, ratio
+from fidelities_nb201 import add_table, interval, mean, ratio
 
 from netwright.benchmarks import load_benchmark
 from netwright.benchmarks.table import Table
@@ -29,6 +29,10 @@ from netwright.strategies import BayesianOptimization, RegularizedEvolution
 from netwright.study.ladder_strategy import Ladder
 from netwright.types import Architecture, Fidelity, Objective, Trial, TrialState
 
+HEAD = """## Learning curves
+
+`python benchmarks/ladder_curves.py --data DATA`
+"""
 METRIC = "val_accuracy"
 GOALS = (Objective(METRIC, "max"),)
 LENGTHS = [Fidelity(float(epochs)) for epochs in (4, 11, 33, 100)]
@@ -127,8 +131,7 @@ def main() -> None:
         lines.append("| " + " | ".join([name, *cells, f"{time.perf_counter() - start:.0f}"]) + " |")
         print(lines[-1], flush=True)
     if args.write:
-        with args.write.open("a", encoding="utf-8") as file:
-            file.write("\n".join([*lines, "", ""]))
+        add_table(args.write, HEAD, lines)
 
 
 if __name__ == "__main__":

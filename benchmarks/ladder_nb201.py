@@ -33,7 +33,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from fidelities_nb201 import Permuted, interval, mean, median, ratio
+from fidelities_nb201 import Permuted, add_table, interval, mean, median, ratio
 
 from netwright.benchmarks import load_benchmark
 from netwright.benchmarks.table import Table
@@ -47,6 +47,10 @@ from netwright.study.ladder_screen import Screen
 from netwright.study.ladder_strategy import Ladder
 from netwright.types import Architecture, Fidelity, Objective
 
+HEAD = """# The ladder on NAS-Bench-201
+
+`make bench-ladder`: `python benchmarks/ladder_nb201.py --data DATA`, with the options that each table names.
+"""
 NUM_SCORED = 128
 GOALS = (Objective("test_accuracy", "max"),)
 COST_RATIO = 300.0
@@ -175,8 +179,7 @@ def main() -> None:
         )
         print(lines[-1], flush=True)
     if args.write:
-        with args.write.open("a", encoding="utf-8") as file:
-            file.write("\n".join([*lines, "", ""]))
+        add_table(args.write, HEAD, lines)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,13 @@ from netwright.evaluation import Latency, LatencySpec, describe_machine, measure
 from netwright.tasks.image_spaces import image_space
 from netwright.types import Architecture
 
+HEAD = """# Do two measurements of latency agree?
+
+Two passes over {sample} networks of the default space in different order, on an otherwise idle machine
+(`make bench-latency`).
+
+`python benchmarks/latency_agreement.py --write docs/figures/latency.md`
+"""
 AGREE = 0.05
 SAMPLES = 2000
 HEADER = (
@@ -106,8 +113,7 @@ def main() -> None:
         lines.append(row(runtime, *passes, time.perf_counter() - began_s, args.seed))
         print(lines[-1], flush=True)
     if args.write is not None:
-        command = "`python benchmarks/latency_agreement.py --write FILE.md`"
-        args.write.write_text("\n".join(["# Agreement of measured latencies", "", command, "", *lines, ""]), "utf-8")
+        args.write.write_text("\n".join([HEAD.format(sample=args.sample), *lines, ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,12 @@ from netwright.evaluation.training import train
 from netwright.nn.building import build
 from netwright.tasks.image_classification import ImageClassification
 
+HEAD = """# How long a training waits for batches
+
+`python benchmarks/loading.py --data DATA --work FOLDER`: share of a training's time spent waiting for batches, a row a
+worker, with the options that its first columns name.
+"""
+
 
 class Timed(Batches):
     """Batches that say how long they took."""
@@ -143,8 +149,7 @@ def record(path: Path, rows: list[dict[str, Any]]) -> None:
     heads = list(every[0])
     table = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     table += [f"| {' | '.join(str(row[head]) for head in heads)} |" for row in every]
-    about = "`benchmarks/loading.py`: share of a training's time spent waiting for batches, a row a worker."
-    path.write_text("\n".join([about, "", *table, ""]))
+    path.write_text("\n".join([HEAD, *table, ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":

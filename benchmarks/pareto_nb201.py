@@ -1,7 +1,7 @@
 """Share of the true hypervolume on NAS-Bench-201 (CIFAR-10): accuracy against the latency of each of 27 devices.
 
     python benchmarks/pareto_nb201.py --data FOLDER [--strategy nsga2 bayesian ...] [--devices raspi4 ...]
-        [--seeds 50] [--queries 200] [--jobs N] [--write docs/pareto.md]
+        [--seeds 50] [--queries 200] [--jobs N] [--write docs/figures/pareto.md]
 
 FOLDER holds ``nasbench201/nasbench201.npz`` and ``nasbench201/latency.npz``. A search reads the mean test accuracy
 (protocol A) and the latency of one device. After 50, 100 and 200 queries, the hypervolume of all it found is told as a

@@ -32,6 +32,10 @@ from netwright.strategies.hyperband import Hyperband
 from netwright.strategies.priorband import PriorBand
 from netwright.types import Architecture
 
+HEAD = """# PriorBand with a good prior, a bad one and none, NAS-Bench-201
+
+`make bench-priors`: `python benchmarks/priorband_nb201.py --data DATA --seeds {seeds}`.
+"""
 METRIC = "test_accuracy"
 BUDGETS = (5, 10, 20, 50, 100)
 QUERIES = 1_000
@@ -122,7 +126,7 @@ def main() -> None:
     ]
     print("\n".join(lines))
     if args.write:
-        args.write.write_text("\n".join([*lines, ""]), encoding="utf-8")
+        args.write.write_text("\n".join([HEAD.format(seeds=args.seeds), *lines, ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -140,6 +140,8 @@ def report(rows: Sequence[Row], options: argparse.Namespace) -> str:
     lines = [
         f"# Cheap estimates on {Path(options.data).name}, macs <= {options.macs}",
         "",
+        f"`python benchmarks/rungs_fashion_mnist.py --num {options.num} --proxies {' '.join(options.proxies)}`.",
+        "",
         about,
         "",
         "| estimate | seconds | Kendall's tau (95 %) | mean accuracy of its first eighth | of its first quarter |",

@@ -1,6 +1,6 @@
 """What an earlier study of CIFAR-10 is worth on NAS-Bench-201's other two data sets, protocol A.
 
-    python benchmarks/transfer_nb201.py --data FOLDER [--seeds 200] [--jobs 2] [--write docs/transfer.md]
+    python benchmarks/transfer_nb201.py --data FOLDER [--seeds 200] [--jobs 2] [--write docs/figures/transfer.md]
 
 FOLDER holds ``nasbench201/nasbench201.npz``. For each data set: the search without an earlier study; with one by
 random search, and by evolution, on CIFAR-10; and with unlike ones, of which the scores are permuted or inverted.
@@ -153,13 +153,15 @@ def main() -> None:
     versions = f"netwright {version('netwright')}, numpy {np.__version__}; seeds 0 to {args.seeds - 1}; protocol A"
     print(versions)
     if args.write:
-        args.write.write_text("\n".join(["# Transfer", "", TEXT.format(versions=versions), "", *lines, ""]))
+        text = TEXT.format(versions=versions, seeds=args.seeds)
+        args.write.write_text("\n".join(["# Transfer", "", text, "", *lines, ""]), encoding="utf-8")
 
 
 TEXT = """Mean regret in points after so many queries, with its 95 % interval, and queries to the optimum, on
-NAS-Bench-201 ({versions}; `python benchmarks/transfer_nb201.py --data DATA --write docs/transfer.md`). The labels of
-the earlier study, all of CIFAR-10, are queries that were paid for before, and are not among those counted. `permuted`
-and `inverted` are random searches that were told wrong scores: studies of a task unlike the present one."""
+NAS-Bench-201 ({versions}; `python benchmarks/transfer_nb201.py --data DATA --seeds {seeds} --write
+docs/figures/transfer.md`). The labels of the earlier study, all of CIFAR-10, are queries that were paid for before, and
+are not among those counted. `permuted` and `inverted` are random searches that were told wrong scores: studies of a
+task unlike the present one."""
 
 
 if __name__ == "__main__":

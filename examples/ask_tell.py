@@ -1,4 +1,4 @@
-"""A strategy driven by a plain loop over a function of one's own: five lines, no store and no processes."""
+"""A strategy driven by a plain loop over a function of one's own: no store and no processes."""
 
 import netwright as nw
 from netwright.strategies import BayesianOptimization

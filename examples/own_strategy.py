@@ -1,4 +1,4 @@
-"""A strategy of one's own in a dozen lines, checked by the conformance suite and compared with ours."""
+"""A strategy of one's own in twenty lines, compared with ours; `netwright.testing.check_strategy` tests one's own."""
 
 import numpy as np
 

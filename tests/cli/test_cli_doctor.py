@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +16,12 @@ from netwright.cli import doctor, spaces
 from netwright.space.expressions import Categorical
 
 Cli = Callable[..., Answer]
+ROOT = Path(__file__).parents[2]
+
+
+def named(requirement: str) -> str:
+    """The package of a requirement such as ``torch>=2.6``."""
+    return re.split(r"[^\w-]", requirement)[0].lower()
 
 
 def test_doctor_names_machine_and_packages(cli: Cli) -> None:
@@ -36,6 +45,18 @@ def test_doctor_says_what_a_missing_extra_would_give(cli: Cli, monkeypatch: pyte
     assert "  onnxruntime      missing" in answer.lines
     gives = "model.onnx, its check, and latency in ONNX Runtime"
     assert f"missing extra onnx would give {gives}: pip install 'netwright[onnx]'" in answer.lines
+
+
+def test_doctor_knows_all_that_netwright_can_be_installed_with() -> None:
+    """The extras of pyproject.toml with their packages, and what is always needed."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = {
+        extra: {named(package) for package in packages}
+        for extra, packages in project["optional-dependencies"].items()
+        if extra != "all"
+    }
+    assert {extra: set(packages) for extra, (packages, _) in doctor.EXTRAS.items()} == extras
+    assert set(doctor.CORE) == {named(package) for package in project["dependencies"]}
 
 
 def test_doctor_says_what_each_runtime_of_latency_needs(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

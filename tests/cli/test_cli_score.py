@@ -132,7 +132,7 @@ def test_scores_are_told_in_a_table_and_written_in_full(cli: Cli) -> None:
     )
     assert (0, "hello from a person's file\n") == (answer.code, answer.err)
     assert answer.lines[0].startswith("digits, space own.py:large: 8 architectures scored in ")
-    assert "looked at with 64 training images of 10 classes, seed 0; float32" in answer.lines[1]
+    assert "looked at with 64 training examples of 10 classes, seed 0; float32" in answer.lines[1]
     by_size = column(answer.lines, "proxy")
     assert ["1.00", "1.00", "-", "1.00"] == by_size["width"][:4]
     assert ["-1.00", "-1.00", "-", "1.00"] == by_size["narrow"][:4]
@@ -256,6 +256,34 @@ def test_what_is_typed_wrong_is_refused(cli: Cli, options: list[str], message: s
     assert message in clean_error(answer)
     assert {"own.py", "empty"} == {path.name for path in Path().iterdir() if path.name != "__pycache__"}
     assert SPACE == Path("own.py").read_text(encoding="utf-8")
+
+
+def people() -> None:
+    """A table whose last column is not what is to be learned."""
+    rows = [f"{20 + i % 40},{'old' if i % 40 > 20 else 'young'},{'abc'[i % 3]}" for i in range(60)]
+    Path("people.csv").write_text("\n".join(["age,kind,group", *rows, ""]), encoding="utf-8")
+
+
+@pytest.mark.usefixtures("fake")
+def test_data_that_needs_an_option_is_scored(cli: Cli) -> None:
+    """As a search would read it."""
+    people()
+    given = ("score", "--task", "tabular-classification", "--data", "people.csv", "--sample", 4, "--proxies", "width")
+    for options, classes in (((), 3), (("--task-option", "target=kind"), 2)):
+        answer = cli(*given, *options, "--json", "o.json")
+        assert (answer.code, answer.err) == (0, "")
+        told = json.loads(Path("o.json").read_text(encoding="utf-8"))
+        assert told["conditions"]["classes"] == classes
+        assert told["task_options"] == ({"target": "kind"} if options else {})
+    assert "task option must be NAME=VALUE" in clean_error(cli(*given, "--task-option", "kind"))
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_task_without_classes_is_refused(cli: Cli) -> None:
+    """Proxies know the loss of classes only; said before anything is scored."""
+    people()
+    given = ("score", "--task", "tabular-regression", "--data", "people.csv", "--task-option", "target=age")
+    assert "networks of the task tabular-regression cannot be scored before training" in clean_error(cli(*given))
 
 
 @pytest.mark.usefixtures("fake")

@@ -17,6 +17,7 @@ import pytest
 from cli_helpers import Answer
 
 from netwright.cli.main import run
+from netwright.errors import TrialError
 from netwright.export import Card
 
 Cli = Callable[..., Answer]
@@ -105,6 +106,38 @@ def test_shared_weights_are_compared_with_trainings_from_nothing(cli: Cli, made:
     assert answer.code == 0, answer.err
     assert answer.lines[0].split() == ["network", "accuracy", "loss", "params", "macs", "trained", "note"]
     assert "the supernet against 0.5 epochs: rank correlation" in answer.out
+
+
+def test_an_audit_of_too_few_networks_says_so(cli: Cli, made: Path) -> None:
+    """There is no rank correlation of three."""
+    answer = cli("supernet", "evaluate", made / "trained", "--sample", 3, "--audit", 0.2)
+    assert answer.code == 0, answer.err
+    assert "could not be compared with trainings: 3 networks were scored and trained; it takes four" in answer.err
+    assert "rank correlation" not in answer.out
+
+
+def test_how_far_an_evaluation_has_come_is_told(cli: Cli, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On standard error, so that rows can be read by a program."""
+    monkeypatch.setattr("netwright.cli.supernet.TELL_EVERY_S", 0.0)
+    answer = cli("supernet", "evaluate", made / "trained", "--sample", 4, "--json")
+    assert answer.code == 0, answer.err
+    assert [f"{done} of 4 scores and trainings are done" in answer.err for done in (1, 2, 3, 4)] == [True] * 3 + [False]
+    assert len([json.loads(line) for line in answer.lines]) == 4
+
+
+def test_a_training_of_an_audit_that_fails_is_named(cli: Cli, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the score, which it does not take away."""
+    from netwright.evaluation.trainer import TrainingEvaluator
+
+    def lost(*_: object) -> dict[str, float]:
+        raise TrialError("lost")
+
+    monkeypatch.setattr(TrainingEvaluator, "_train", lost)
+    answer = cli("supernet", "evaluate", made / "trained", "--sample", 4, "--audit", 0.2, "--json")
+    assert answer.code == 0, answer.err
+    rows = [json.loads(line) for line in answer.lines]
+    assert all(row["error"] == "training: TrialError: lost" and "accuracy" in row["metrics"] for row in rows)
+    assert not any("trained" in row for row in rows)
 
 
 def test_a_search_on_a_supernet_delivers_a_verified_network(cli: Cli, made: Path) -> None:

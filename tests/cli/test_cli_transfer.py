@@ -38,3 +38,15 @@ def test_options_of_the_other_data_are_given(
     cli("transfer", run, *argv)
     assert [call["task_options"] for call in calls] == [{"target": "pay", "header": "yes"}]
     assert (calls[0]["run"], calls[0]["data"]) == (run, "other.csv")
+
+
+def test_a_ranking_that_says_nothing_is_told_by_its_reason(cli: Cli, make_run: Callable[..., Path]) -> None:
+    """Too few architectures of both runs, or no order among them in one."""
+    ranked = make_run(*(make_trial(number, accuracy=number / 10) for number in range(5)), folder="ranked")
+    alike = make_run(*(make_trial(number, accuracy=0.5) for number in range(5)), folder="alike")
+    few = make_run(*(make_trial(number, accuracy=number / 10) for number in range(3)), folder="few")
+    answer = cli("report", "transfer", ranked, alike, few)
+    assert answer.code == 0
+    said = [line for line in answer.lines if "ranked" in line or "few" in line]
+    assert ["all alike in one of them" in line for line in said] == [True, False, False]
+    assert ["too few to say" in line for line in said] == [False, True, True]

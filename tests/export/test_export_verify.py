@@ -340,6 +340,14 @@ def test_examples_are_run_many_at_once_and_the_probe_as_when_it_was_recorded() -
     assert [5.0] * 20 == outputs["torch", "large"].ravel().tolist()
 
 
+def test_examples_are_made_network_inputs_a_part_at_a_time() -> None:
+    """All of a set of images as float32 may be more than the memory holds."""
+    model = COUNTS_ITS_BATCH.replace(b"    return x\n", b"    assert len(x) <= 64\n    return x + 1\n", 1)
+    inputs = {"probe": np.zeros((4, 1, 8, 8), np.float32), "many": np.zeros((200, 1, 8, 8), np.uint8)}
+    outputs = run_isolated(Run({"model.py": model}, inputs, batch=4, threads=1)).outputs
+    assert outputs["torch", "many"].shape == (200, 1)
+
+
 def test_probe_inputs_are_what_the_formula_says() -> None:
     """SplitMix64 in Python's integers gives the same numbers; they fill [-2, 2) and differ by seed."""
 

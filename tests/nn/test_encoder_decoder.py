@@ -301,3 +301,12 @@ def test_children_inherit_what_both_have(space: nw.SearchSpace, some: list[Archi
     assert all(torch.equal(same[name], weights[name]) for name in weights)
     _, found = morph(networks, parent, weights, child)
     assert found.share > 0.3
+
+
+def test_a_beam_search_makes_what_it_needs_where_the_source_is(space: nw.SearchSpace, some: list[Architecture]) -> None:
+    """Whatever torch's own device is: nothing is made there."""
+    source = torch.tensor([[5, 6, 2, 0, 0, 0, 0, 0, 0], [7, 8, 9, 4, 3, 2, 0, 0, 0]])
+    model = next(_models(space, some)).encoder_decoder
+    expected = model.translate(source, TARGET, beams=3)
+    with torch.device("meta"):
+        assert torch.equal(model.translate(source, TARGET, beams=3), expected)

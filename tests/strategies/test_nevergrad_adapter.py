@@ -75,7 +75,7 @@ def test_an_unknown_optimiser_is_refused() -> None:
 def test_without_nevergrad_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where Nevergrad is not installed, the message says how to install it."""
     monkeypatch.setattr("netwright.strategies.nevergrad_adapter.find_spec", lambda name: None)
-    with pytest.raises(MissingDependencyError, match=r"needs the package 'nevergrad'.*netwright\[nevergrad\]"):
+    with pytest.raises(MissingDependencyError, match=r"needs the package 'nevergrad'.*netwright\[bridges\]"):
         NevergradStrategy(SPACES["tiny"])
 
 

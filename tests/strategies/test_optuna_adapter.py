@@ -137,7 +137,7 @@ def test_optuna_stays_silent(caplog: pytest.LogCaptureFixture) -> None:
 def test_without_optuna_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where Optuna is not installed, the message says how to install it."""
     monkeypatch.setattr("netwright.strategies.optuna_adapter.find_spec", lambda name: None)
-    with pytest.raises(MissingDependencyError, match=r"needs the package 'optuna'.*netwright\[optuna\]"):
+    with pytest.raises(MissingDependencyError, match=r"needs the package 'optuna'.*netwright\[bridges\]"):
         OptunaStrategy(SPACES["tiny"])
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from shared_search import run
@@ -26,6 +27,7 @@ from netwright.study import shared_rung
 from netwright.study.clock import Clock
 from netwright.study.shared_rung import KIND, SharedRung, SharedScores, notes, stored
 from netwright.study.supernet_phase import Ears
+from netwright.tasks.learning import ClassifyingTask
 from netwright.types import Architecture
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of fork beside threads, Python 3.12
@@ -208,3 +210,20 @@ def history(run: Path) -> tuple[list[str], list[dict[str, float]], str]:
         found = stored(store)
         assert found is not None
         return list(store.history()), [dict(row.values) for row in found.scored], found.origin
+
+
+def test_the_rung_is_refused_for_what_it_cannot_rank(tmp_path: Path) -> None:
+    """Words are no real numbers; the cure is another one than where a person gave several objectives."""
+
+    class Words(ClassifyingTask):
+        name, input_dtype = "words", "int64"
+
+        def default_space(self) -> nw.SearchSpace:
+            return nw.SearchSpace(nn.seq(nn.embedding(9, nw.choice("width", [4, 8])), nn.global_pool(), nn.linear(2)))
+
+    part = np.arange(48).reshape(16, 3) % 9, np.arange(16) % 2
+    task = Words(part, part, part, ("a", "b"))
+    given = {"task": task, "ladder": "supernet,short,full", "budget": "30 trials", "out": str(tmp_path / "r")}
+    with pytest.raises(SpecError, match=r"without supernet for the task words.*or search with --evaluator supernet"):
+        nw.search(**given)
+    assert not (tmp_path / "r").exists()

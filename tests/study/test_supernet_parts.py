@@ -9,15 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from netwright import nn
 from netwright.errors import SpaceError, SpecError, StudyMismatchError
 from netwright.evaluation import Recipe
+from netwright.evaluation.supernet_evaluator import SupernetEvaluator
 from netwright.evaluation.supernet_settings import SupernetSettings
-from netwright.space import SearchSpace, choice
+from netwright.space import Node, SearchSpace, choice
 from netwright.spec import SearchSpec
 from netwright.strategies.random import RandomSearch
 from netwright.study.clock import Clock
 from netwright.study.finals import compare, pareto_front
 from netwright.study.opening import prepare
+from netwright.study.remarks import NOT_COMPARED, notes_of
 from netwright.study.rung_audit import PROBE, rung_agreements
 from netwright.study.supernet_audit import Audited, draw_audited, score_the_same, supernet_agreement
 from netwright.study.supernet_parts import LOSS, front_finalists, shared_objectives
@@ -25,7 +28,8 @@ from netwright.study.supernet_record import RECORD, SupernetRecord, read_finishe
 from netwright.study.supernet_use import new_training
 from netwright.tasks import load_task
 from netwright.tasks.image_classification import ImageClassification
-from netwright.types import Architecture, Fidelity, Objective, Proposal, Trial, TrialState
+from netwright.tasks.learning import ClassifyingTask, LearningTask
+from netwright.types import Architecture, Budget, Fidelity, Objective, Proposal, Trial, TrialState
 
 ACCURACY = Objective("accuracy", "max")
 
@@ -273,3 +277,114 @@ def test_what_is_too_entangled_to_be_counted_is_named_all_the_same(
     assert parts.sharing is not None
     held = replace(parts.sharing, largest=parts.space.sample(np.random.default_rng(0))).held
     assert "shared weights hold the networks that lie within" in held
+
+
+class Values(LearningTask):
+    """Numbers from numbers; which epochs rank badly, and after which little is gained, is said by attributes."""
+
+    name, objective, directions = "values", Objective("rmse", "min"), {"rmse": "min"}
+
+    @classmethod
+    def made(cls, *, least: float | None = None, full: float | None = None) -> Values:
+        part = np.zeros((64, 3), dtype=np.float32), np.zeros((64, 1), dtype=np.float32)
+        task = cls(part, part, part)
+        task.least_epochs, task.full_epochs = least, full
+        return task
+
+    def default_space(self) -> SearchSpace:
+        width = choice("width", [4, 8, 16, 32])
+        return SearchSpace(nn.seq(nn.repeat("depth", lambda _: nn.linear(width), 1, 4), nn.linear(1)))
+
+
+class Classes(ClassifyingTask):
+    """Many vectors of two classes."""
+
+    name = "vectors"
+
+    @classmethod
+    def made(cls) -> Classes:
+        part = np.zeros((20_000, 6), dtype=np.float32), np.arange(20_000) % 2
+        return cls(part, part, part, ("a", "b"))
+
+    def default_space(self) -> SearchSpace:
+        def layer(place: int) -> Node:
+            return nn.seq(nn.linear(choice(f"width{place}", [8, 16, 32, 64, 128])), nn.relu())
+
+        return SearchSpace(nn.seq(nn.repeat("depth", layer, 1, 8), nn.linear(2)))
+
+
+def test_options_of_what_classes_alone_can_teach_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a search, by an evaluator, and by a training; without them nothing is distilled."""
+    task = Values.made()
+    says = "must be left out for the task values: networks teach each other classes only"
+    given = {"task": task, "evaluator": "supernet", "budget": "30 trials", "out": str(tmp_path / "r")}
+    with pytest.raises(SpecError, match=f"teacher {says}"):
+        prepare(None, {**given, "teacher": True}, Clock())
+    file = tmp_path / "w.safetensors"
+    with pytest.raises(SpecError, match=f"teacher {says}"):
+        SupernetEvaluator(task, file, work_dir=tmp_path, space=task.default_space(), teacher=True)
+    monkeypatch.setattr("netwright.study.supernet_use.load_task", lambda *_, **__: task)
+    spec = SearchSpec.from_options(
+        task="image-classification", data="digits", budget="1 trials", out=str(tmp_path / "t")
+    )
+    for option in ({"distil": True}, {"divergence": "alpha"}, {"labels": 0.5}):
+        with pytest.raises(SpecError, match=f"{next(iter(option))} {says}"):
+            new_training(spec, epochs=1.0, budget=None, options=option)
+    assert not new_training(spec, epochs=1.0, budget=None, options={}).phase.record.settings.distil
+    assert not new_training(spec, epochs=1.0, budget=None, options={"distil": False}).phase.record.settings.distil
+
+
+def test_without_epochs_shared_weights_are_trained_by_what_the_task_calls_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four times as long at most, as in a search."""
+    monkeypatch.setattr("netwright.study.supernet_use.load_task", lambda *_, **__: Values.made(full=200.0))
+    spec = SearchSpec.from_options(
+        task="image-classification", data="digits", budget="1 trials", out=str(tmp_path / "t")
+    )
+    training = new_training(spec, epochs=None, budget=Budget.parse("10m"), options={})
+    assert training.phase.record.settings.epochs == 800.0
+
+
+@pytest.mark.parametrize(("least", "count", "epochs"), [(None, 8, pytest.approx(9.8, abs=0.1)), (15.0, 5, 15.0)])
+def test_trainings_to_compare_with_are_not_shorter_than_what_ranks(
+    tmp_path: Path, least: float | None, count: int, epochs: object
+) -> None:
+    """There are fewer of them instead, and none where there is time for less than four."""
+    given = {"evaluator": "supernet", "budget": "60s", "strategy": "random"}
+    _, parts = prepare(None, {**given, "task": Values.made(least=least), "out": str(tmp_path / "r")}, Clock())
+    lengths = [p.fidelity.epochs for p in parts.strategy.ask(2 * count) if p.fidelity.epochs is not None]
+    assert len(lengths) == count
+    assert lengths == [epochs] * count
+    _, parts = prepare(None, {**given, "task": Values.made(least=30.0), "out": str(tmp_path / "s")}, Clock())
+    assert parts.sharing is not None
+    assert "the budget is too small for it" in parts.sharing.note
+    assert all(p.fidelity.epochs is None for p in parts.strategy.ask(8))
+
+
+def test_one_is_told_where_nothing_could_be_compared(tmp_path: Path) -> None:
+    """Though it was planned: too few trainings ended, or all came out the same."""
+    given = {"task": Values.made(), "evaluator": "supernet", "budget": "60s", "out": str(tmp_path / "r")}
+    settings, parts = prepare(None, given, Clock())
+    networks = draw_audited(parts.space, 0, 6)
+    scored = [
+        Trial(n, Proposal(a, Fidelity(), (), PROBE), 0, TrialState.FINISHED, {"rmse": 1.0 + n, "epochs": 0.0}, "", 1.0)
+        for n, a in enumerate(networks)
+    ]
+    alike = [
+        replace(t, id=9 + t.id, proposal=replace(t.proposal, fidelity=Fidelity(2.0)), metrics={"rmse": 1.0})
+        for t in scored
+    ]
+    for trials in (scored, [*scored, *alike], [*scored, *alike[:2]]):
+        assert NOT_COMPARED in notes_of(scored[0], trials, parts, settings.budget)
+    told = [replace(t, metrics={"rmse": 1.0 + t.id}) for t in alike]
+    assert NOT_COMPARED not in notes_of(scored[0], [*scored, *told], parts, settings.budget)
+
+
+def test_first_trainings_are_compared_at_equal_time_where_that_was_measured(tmp_path: Path) -> None:
+    """Of images; what an example of another kind costs is not told by multiply-accumulates."""
+    given = {"task": Classes.made(), "evaluator": "supernet", "budget": "300s", "out": str(tmp_path / "r")}
+    _, parts = prepare(None, given, Clock())
+    assert parts.opening is not None
+    assert parts.opening.plan.equal_time
+    assert not parts.opening.equal_time

@@ -19,7 +19,7 @@ from netwright.space import SearchSpace
 from netwright.storage import Store
 from netwright.study import transfer as module
 from netwright.study.transfer import front_of, likeness, transfer
-from netwright.types import Architecture
+from netwright.types import Architecture, Proposal, Trial, TrialState
 
 SPACE = """
 import netwright as nw
@@ -167,7 +167,7 @@ def test_no_weights_where_the_same_data_is_split_anew(
 
 
 def test_other_data_has_options_of_its_own(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that are not named are the run's, which the data may not know."""
+    """Those that are not named are the run's, which the data may not know; an empty text takes one of them back."""
     spec, chosen = front_of(made / "run", 2)
     asked = spec.model_copy(update={"task_options": {"validation_share": 0.2, "test_share": 0.25}})
     monkeypatch.setattr(module, "front_of", lambda run, most: (asked, chosen))
@@ -175,6 +175,10 @@ def test_other_data_has_options_of_its_own(made: Path, tmp_path: Path, monkeypat
         monkeypatch, made / "run", "digits", tmp_path, budget="3 trials", task_options={"validation_share": 0.3}
     )
     assert found.task_options == {"validation_share": 0.3, "test_share": 0.25}
+    found = would_search(
+        monkeypatch, made / "run", "digits", tmp_path, budget="3 trials", task_options={"validation_share": ""}
+    )
+    assert found.task_options == {"test_share": 0.25}
     with pytest.raises(UsageError, match="unknown option of the task"):
         transfer(made / "run", "digits", tmp_path, budget="3 trials", task_options={"target": "x"})
 
@@ -199,3 +203,17 @@ def test_the_search_from_nothing_has_the_strategy_of_the_run(
     with pytest.raises(_Made):
         transfer(made / "run", "digits", tmp_path, budget="3 trials")
     assert [(s.strategy, s.evaluator, s.teacher) for s in begun] == [(kept, "training", False)]
+
+
+def test_the_next_best_take_the_places_of_those_that_do_not_exist_there() -> None:
+    """As many are carried over as are asked for, if there are so many; a network once, by the better trial."""
+    space = SearchSpace(nn.seq(nn.conv(nw.choice("width", [4, 6, 8])), nn.global_pool(), nn.linear(3)))
+    pairs = [(16, 0), (6, 1), (6, 2), (32, 0), (4, 0), (8, 0)]
+    ordered = [
+        Trial(number, Proposal(Architecture({"width": width, "elsewhere": other})), 0, TrialState.FINISHED)
+        for number, (width, other) in enumerate(pairs)
+    ]
+    found = module._first_that_exist(Path("run"), ordered, space, 2, seed=0)
+    assert {architecture["width"]: trial.id for architecture, trial in found.items()} == {6: 1, 4: 4}
+    with pytest.raises(SpecError, match="none of the 1 networks of run exists"):
+        module._first_that_exist(Path("run"), ordered[:1], space, 2, seed=0)

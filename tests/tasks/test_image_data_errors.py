@@ -124,7 +124,7 @@ ARRAYS: dict[str, tuple[dict[str, Callable[[dict[str, np.ndarray]], object]], st
     ),
     "neither may be channels": (
         {"x_train": lambda d: np.repeat(d["x_train"], 3, axis=3)},
-        r"shape \(40, 6, 5, 9\): .*neither looks like the channels; say layout",
+        r"shape \(40, 6, 5, 9\): .*neither looks like the channels; say layout.* \(--task-option layout=HWC\)",
     ),
     "constant": (
         {"x_train": lambda d: d["x_train"] * 0 + 9},
@@ -590,7 +590,7 @@ def test_odd_but_right_folders_are_accepted(tmp_path: Path) -> None:
     noise(seed=7).save(top / "rote Blüte" / "BIG.JPG", format="JPEG")
     task = ImageClassification.load(top)
     assert task.class_names == ("-rf", "rote Blüte", "猫 & $(touch x)")
-    assert task.notes == ("1 entries in class folders are no images and were ignored",)
+    assert task.notes == ("1 entries in class folders are no images (.jpg, .jpeg, .png, .bmp, .webp) and were ignored",)
     assert sum(len(part()[1]) for part in (task.train, task.validation, task.test)) == 13
 
 
@@ -601,7 +601,7 @@ def test_a_link_that_loops_is_not_followed_for_ever(tmp_path: Path) -> None:
     (tmp_path / "set" / "cat" / "up").symlink_to(tmp_path / "set")
     task = ImageClassification.load(tmp_path / "set")
     assert task.class_names == ("cat", "dog")
-    assert task.notes == ("1 entries in class folders are no images and were ignored",)
+    assert task.notes == ("1 entries in class folders are no images (.jpg, .jpeg, .png, .bmp, .webp) and were ignored",)
     (tmp_path / "set" / "above").symlink_to(tmp_path / "set")
     refused(tmp_path / "set", r"the class folder '.*above' holds no images")
 

@@ -255,3 +255,21 @@ def test_options_are_checked(tmp_path: Path) -> None:
         ImageMultilabel.load(path, layout="WHC")  # type: ignore[arg-type]
     with pytest.raises(SpecError, match=r"pretrained.*a safetensors file"):
         ImageMultilabel.load(path, pretrained=path)
+
+
+@pytest.mark.parametrize("sign", [";", ",", ", ", " "])
+def test_lists_with_another_sign_between_labels_are_refused(tmp_path: Path, sign: str) -> None:
+    """Each list would be a label of its own; labels of several words, and lists with | in them, are as they are."""
+    files = save_images(tmp_path, 6)
+
+    def load(lists: list[str]) -> ImageMultilabel:
+        lines = ["image,labels", *(f'{file},"{labels}"' for file, labels in zip(files, lists, strict=True))]
+        (tmp_path / "t.csv").write_text("\n".join(lines))
+        return ImageMultilabel.load(tmp_path / "t.csv")
+
+    some = [f"cat{sign}dog", "cat", "dog", f"dog{sign}owl", f"owl{sign}cat", "owl"]
+    with pytest.raises(DataError, match=r"t\.csv, line 2: 'cat.*dog' would be one label.*put '\|' between labels"):
+        load(some)
+    assert load([*some[:5], "owl|cat"]).num_classes == 6
+    two = [f"red{sign}car", f"blue{sign}bus"] * 3
+    assert load(two).num_classes == 2

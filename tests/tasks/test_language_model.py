@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 import netwright as nw
 from netwright import nn
 from netwright.errors import DataError, SpecError
+from netwright.export.runtimes import language as runtime
 from netwright.tasks import load_task
 from netwright.tasks.language_model import LanguageModelling, tokens_of, windows
 from netwright.tasks.subwords import Characters, Subwords
@@ -106,7 +108,8 @@ def test_parts_are_files_or_the_end_of_the_text(tmp_path: Path) -> None:
     [
         (b"abc\n\xff", {}, DataError, r"t\.txt, line 2: byte 0xff"),
         (b"abc", {}, DataError, r"text has \d tokens in windows of 128"),
-        (b"", {}, DataError, r"text has 0 tokens"),
+        (b"", {}, DataError, r"t\.txt: the train text has 0 tokens"),
+        (b"a" * 9000, {}, DataError, r"t\.txt: the training text has one character only, 'a'"),
         (b"abc", {"units": "words"}, SpecError, "unknown task option units 'words'"),
         (b"abc", {"context": 4}, SpecError, "task option context"),
     ],
@@ -169,3 +172,38 @@ def test_from_a_text_to_a_network_that_goes_on(task: LanguageModelling, tmp_path
     assert written.startswith("to be")
     assert len(written) > 100
     assert set(written) <= set(TEXT) | {"\ufffd"}
+
+
+class OnMps(torch.Tensor):
+    """Stands for a tensor on a device that has no float64."""
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.Tensor.double:
+            raise TypeError("no float64 here")
+        found = super().__torch_function__(func, types, args, kwargs or {})
+        return found.as_subclass(torch.Tensor) if func is torch.Tensor.cpu else found
+
+
+def test_scores_are_made_where_there_is_float64(task: LanguageModelling) -> None:
+    """On a device without it, too, they are what they are elsewhere."""
+    inputs, targets = task.validation()
+    logits = torch.randn(len(inputs), task.context, len(task.vocabulary), generator=torch.Generator().manual_seed(0))
+    wanted = torch.from_numpy(targets)
+    assert task.scores([(logits.as_subclass(OnMps), wanted)]) == task.scores([(logits, wanted)])
+
+
+@pytest.mark.parametrize("text", ["ab", "abc", "ab" * 30 + "c"])
+def test_model_py_divides_by_the_characters_that_it_scores(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A uniform guess has the bits of the vocabulary in a text of any length, as in the task; the first is given."""
+    for name, value in {"CONTEXT": 8, "CHARACTERS": "abc", "SUBWORDS": False}.items():
+        monkeypatch.setattr(runtime, name, value)
+    monkeypatch.setattr(runtime, "Characters", Characters, raising=False)
+
+    def uniform(rows: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(*rows.shape, 4)
+
+    bits, perplexity = runtime.measure(uniform, text)  # type: ignore[arg-type]
+    assert (bits, perplexity) == pytest.approx((2, 4))
+    with pytest.raises(ValueError, match="at least two characters"):
+        runtime.measure(uniform, text[:1])  # type: ignore[arg-type]

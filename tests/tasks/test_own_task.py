@@ -136,3 +136,25 @@ def test_examples_of_a_part_are_as_many_as_targets() -> None:
     x, y = np.zeros((3, 2)), np.zeros((2, 1))
     with pytest.raises(DataError, match="training part has 3 inputs and 2 targets"):
         LearningTask((x, y), (x, x), (x, x))
+
+
+SCALED = """
+
+class Scaled(Diabetes):
+    def to_input(self, stored):
+        return super().to_input(stored) / 255
+
+
+class Told(Scaled):
+    def export_info(self):
+        return super().export_info()
+"""
+
+
+def test_inputs_that_model_py_would_not_make_are_refused_before_a_search(tmp_path: Path) -> None:
+    """A to_input of one's own is not in the exported file, unless the task says what is."""
+    path = tmp_path / "mine.py"
+    path.write_text(OWN + SCALED, encoding="utf-8")
+    with pytest.raises(CapabilityError, match=r"Scaled has a to_input\(\) of its own.*model\.py.*front\(\)"):
+        load_task(f"{path}:Scaled", "clinic")
+    assert load_task(f"{path}:Told", "clinic").name == "diabetes"

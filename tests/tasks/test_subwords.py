@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netwright.tasks.subwords import FEWEST, Subwords, learn_merges, words_of, written
+from netwright.tasks.subwords import FEWEST, Subwords, learn_merges, word_pattern, words_of, written
 
 pytest.importorskip("tokenizers")
 
@@ -74,3 +76,37 @@ def test_merging_is_what_the_trainer_does(subwords: Subwords) -> None:
     for text in TEXTS:
         theirs = [token for word in words_of(text) for token in other.encode(word).ids]
         assert subwords.encode(text) == theirs
+
+
+def naively_merged(subwords: Subwords, word: str) -> tuple[int, ...]:
+    """One merge at a time, each looked for in all pairs."""
+    tokens = [byte + 3 for byte in word.encode()]
+    while known := [pair for pair in pairwise(tokens) if pair in subwords.ranks]:
+        first = min(known, key=subwords.ranks.__getitem__)
+        place = list(pairwise(tokens)).index(first)
+        tokens[place : place + 2] = [subwords.ranks[first]]
+    return tuple(tokens)
+
+
+@given(st.text("thecasodgö ", max_size=40))
+def test_merges_are_made_in_their_order(subwords: Subwords, word: str) -> None:
+    """The pair learned first is merged first, the leftmost of several, whatever became of those beside it."""
+    assert subwords.merged(word) == naively_merged(subwords, word)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "\u0939\u093f\u0928\u094d\u0926\u0940 \u092e\u0947\u0902",
+            ["\u0939\u093f\u0928\u094d\u0926\u0940", " \u092e\u0947\u0902"],
+        ),
+        ("\u0e17\u0e35\u0e48\u0e19\u0e35\u0e48", ["\u0e17\u0e35\u0e48\u0e19\u0e35\u0e48"]),
+        ("cafe\u0301s, o\u0308l", ["cafe\u0301s", ",", " o\u0308l"]),
+        ("\u2764\ufe0fa \u0301b", ["\u2764\ufe0f", "a", " \u0301", "b"]),
+    ],
+)
+def test_marks_belong_to_their_letters(text: str, words: list[str]) -> None:
+    """Words of Hindi, Thai and decomposed letters are whole; a mark behind another sign is one more sign."""
+    assert words_of(text) == words
+    assert word_pattern(keep_spaces=True).findall(f"{text}\n") == [*words, "\n"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -261,3 +263,40 @@ def test_a_text_that_stands_often_takes_no_more_than_the_share_of_a_part(tmp_pat
         assert sum(sizes) == len(rows)
         assert 0.05 * len(rows) < min(sizes[1:])
         assert max(sizes[1:]) <= 0.15 * len(rows)
+
+
+def test_lines_of_json_are_rows(tmp_path: Path) -> None:
+    """Keys of the first are the columns; numbers and flags are classes, too, and what is null or absent is empty."""
+    first, second = {"text": "a\u2028film", "label": 3, "id": 1}, {"label": True, "text": 'so "so"'}
+    rows = [first, second, {"text": None, "label": 3}]
+    path = tmp_path / "t.jsonl"
+    path.write_text("\ufeff" + "\n\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
+    notes: list[str] = []
+    found = read_labelled(path, "", "", notes)
+    assert found.rows == [("a film", "3"), ('so "so"', "true")]
+    assert found.lines == [1, 3]
+    assert notes == ["t.jsonl: 1 lines without a text are left out"]
+    for line, says in (("[1]", "a JSON object on each line"), ("{", "no JSON"), ("{}", "no class")):
+        (tmp_path / "u.jsonl").write_bytes(path.read_bytes() + b"\n" + line.encode())
+        with pytest.raises(DataError, match=rf"u\.jsonl, line 6: {says}"):
+            read_labelled(tmp_path / "u.jsonl", "", "", [])
+
+
+def test_a_folder_may_hold_lines_of_json(tmp_path: Path) -> None:
+    """Packed or not, for each part."""
+    for part, packed in (("train", True), ("test", False)):
+        data = "".join(json.dumps({"text": f"{part} {text}", "label": label}) + "\n" for text, label in ROWS).encode()
+        name = tmp_path / f"{part}.jsonl{'.gz' if packed else ''}"
+        name.write_bytes(gzip.compress(data) if packed else data)
+    task = load_task("text-classification", tmp_path)
+    assert len(task.test()[1]) == len(ROWS)
+
+
+@pytest.mark.parametrize("sign", [";", "\t", "|"])
+def test_other_signs_may_stand_between_cells(tmp_path: Path, sign: str) -> None:
+    """Of a .csv file whose first line has no comma; commas are signs of the text then."""
+    path = tmp_path / "t.csv"
+    path.write_text(f'text{sign}label\nwell, well{sign}good\n"a{sign}b"{sign}bad\n', encoding="utf-8")
+    notes: list[str] = []
+    assert read_labelled(path, "", "", notes).rows == [("well, well", "good"), (" ".join(f"a{sign}b".split()), "bad")]
+    assert notes == []

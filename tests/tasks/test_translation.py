@@ -22,7 +22,9 @@ from netwright.export.runtimes import translation as runtime
 from netwright.tasks import load_task
 from netwright.tasks.subwords import Subwords
 from netwright.tasks.translation import Translation
-from netwright.tasks.translation.files import read_corpora
+from netwright.tasks.translation.files import Corpus, read_corpora
+from netwright.tasks.translation.scoring import bleu_and_chrf, tokenizer_of
+from netwright.tasks.translation.task import _split
 
 pytest.importorskip("tokenizers")
 pytest.importorskip("sacrebleu")
@@ -338,3 +340,73 @@ def test_from_files_to_translations(data: Path, tmp_path: Path) -> None:
     )
     assert run.returncode == 2
     assert b"bad.txt, line 2: no UTF-8" in run.stderr
+
+
+def test_other_tables_of_a_folder_are_left_alone(tmp_path: Path) -> None:
+    """Two line-aligned files are found beside a table that is no training part, also by a name of their own."""
+    _write(tmp_path, "corpus", PAIRS)
+    (tmp_path / "about.tsv").write_text("name\tvalue\tunit\n", encoding="utf-8")
+    for languages in ({}, {"source": "de"}, {"source": "de", "target": "en"}):
+        options = {"source": "", "target": "", **languages}
+        assert len(read_corpora(tmp_path, **options, names={"train": "corpus"})["train"].pairs) == len(PAIRS)
+    with pytest.raises(DataError, match=r"training files have the endings none; .*train=NAME"):
+        read_corpora(tmp_path, "", "", {})
+    with pytest.raises(DataError, match=r"unknown train 'corpse'; did you mean 'corpus'\? known: about, corpus"):
+        read_corpora(tmp_path, "", "", {"train": "corpse"})
+    with pytest.raises(DataError, match="source and target are both en"):
+        read_corpora(tmp_path, "en", "en", {"train": "corpus"})
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_a_file_in_utf_16_is_named_as_such(tmp_path: Path, encoding: str) -> None:
+    """It is what some programs of tables write; another way of saving it helps."""
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    (tmp_path / "t.tsv").write_bytes((mark + "".join(f"{a}\t{b}\n" for a, b in PAIRS)).encode(encoding))
+    with pytest.raises(DataError, match=r"t\.tsv is UTF-16; .*iconv -f utf-16"):
+        load_task("translation", tmp_path / "t.tsv")
+
+
+def test_pairs_that_are_the_same_are_split_off_together() -> None:
+    """No pair that is trained on is in a part that was split off; each part has about its share."""
+    often = [("save", "speichern"), ("cancel", "abbrechen")]
+    corpora = {"train": Corpus("here", [*often * 10, *PAIRS * 2, *often * 10])}
+    for seed in range(5):
+        notes: list[str] = []
+        parts = _split(corpora, seed, notes)
+        assert sum(map(len, parts.values())) == 200
+        assert all(10 <= len(parts[part]) <= 20 for part in ("validation", "test"))
+        distinct = [set(pairs) for pairs in parts.values()]
+        assert sum(map(len, distinct)) == len(set().union(*distinct)) == 82
+    with pytest.raises(DataError, match=r"here: its 2 different pairs are too few to split the test part off"):
+        _split({"train": Corpus("here", often * 40)}, 0, [])
+
+
+CHINESE = "\u4ed6\u5728\u516c\u56ed\u91cc\u8dd1\u6b65\u3002"
+JAPANESE = "\u5f7c\u306f\u516c\u5712\u3092\u8d70\u3063\u3066\u3044\u308b\u3002"
+THAI = "\u0e40\u0e02\u0e32\u0e27\u0e34\u0e48\u0e07\u0e43\u0e19\u0e2a\u0e27\u0e19"
+
+
+@pytest.mark.parametrize(("text", "name"), [(CHINESE, "zh"), (JAPANESE, "char"), (THAI, "char"), ("er rennt .", "13a")])
+def test_bleu_counts_what_its_language_has(text: str, name: str) -> None:
+    """Characters where no spaces stand between words: what is nearly right is worth something there, too."""
+    assert tokenizer_of([text]) == name
+    assert tokenizer_of([text], "intl") == "intl"
+    whole = text * 3
+    assert bleu_and_chrf([whole], [whole], name)["bleu"] == pytest.approx(100)
+    if name != "13a":
+        assert bleu_and_chrf([whole[1:]], [whole], name)["bleu"] > 50 > bleu_and_chrf([whole[1:]], [whole])["bleu"]
+    with pytest.raises(SpecError, match="unknown task option bleu_tokenizer 'words'"):
+        tokenizer_of([text], "words")
+
+
+def test_the_task_tells_how_its_translations_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By sacreBLEU's signatures, before a search; the tokenizer is that of the target's letters, or what is asked."""
+    pairs = [(ours, f"{CHINESE}{number}") for number, (ours, _) in enumerate(PAIRS)]
+    parts = {"train": pairs[:60], "validation": pairs[60:70], "test": pairs[70:]}
+    task = Translation.from_pairs(parts, vocabulary=320)
+    assert "|tok:zh|" in task.notes[-1]
+    assert "chrF nrefs:1|" in task.notes[-1]
+    asked = Translation.from_pairs(parts, vocabulary=320, bleu_tokenizer="char")
+    assert "|tok:char|" in asked.notes[-1]
+    monkeypatch.setattr(task, "translate", lambda network, texts: [theirs for _, theirs in parts["test"]])
+    assert task.final_scores(torch.nn.Identity(), "test") == pytest.approx({"bleu": 100, "chrf": 100})

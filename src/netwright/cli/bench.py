@@ -26,12 +26,16 @@ Text = str | None
 List = list[str] | None
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 REFRESH_S = 0.2
+TABLE = (
+    "A .csv, .tsv, .parquet or .npz file, or a benchmark: accel-nasbench, channel-bench-mobilenet, "
+    "channel-bench-resnet, hwgpt-s, nasbench-macro, nasbench201-cifar10, nasbench201-cifar100, "
+    "nasbench201-imagenet16-120, spikenas-cifar10."
+)
+"""What may be named: `netwright.benchmarks.BENCHMARKS`, which is not imported for ``--help``."""
 
 
 def bench(
-    name: Annotated[
-        str, typer.Argument(metavar="TABLE", help="Name of a benchmark, or a .csv, .tsv, .parquet or .npz file.")
-    ],
+    name: Annotated[str, typer.Argument(metavar="TABLE", help=TABLE)],
     strategy: Annotated[List, typer.Option(help="Such as random,local,evolution:population=50,tournament=10.")] = None,
     queries: Annotated[int, typer.Option(metavar="N", help="Evaluations of a search.")] = 300,
     seeds: Annotated[int, typer.Option(metavar="N", help="Searches of each strategy.")] = 30,

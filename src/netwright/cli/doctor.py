@@ -22,13 +22,18 @@ EXTRAS = {
     "vision": (("pillow", "scikit-learn"), "folders of images (jpg, png) and the embedded digits"),
     "detection": (("pillow", "faster-coco-eval"), "the task object-detection: image files, and its scores"),
     "speech": (("jiwer", "soundfile", "tokenizers"), "the task speech-recognition: its scores, flac files, subwords"),
-    "text": (("tokenizers", "sacrebleu"), "the tasks translation and language-model: subwords, BLEU and chrF"),
+    "text": (("tokenizers", "sacrebleu"), "the tasks translation, text-classification, language-model: subwords, BLEU"),
     "tables": (("pyarrow",), "Parquet files"),
+    "predictors": (("scikit-learn",), "the strategy boosted-trees, and boosted trees beside the networks of tables"),
+    "pareto": (("moocore",), "the hypervolume, where strategies are compared by several objectives"),
+    "bridges": (("optuna", "nevergrad"), "the strategies optuna and nevergrad"),
     "onnx": (("onnx", "onnxscript", "onnxruntime"), "model.onnx, its check, and latency in ONNX Runtime"),
-    "openvino": (("openvino",), "latency in OpenVINO"),
+    "openvino": (("onnx", "openvino"), "latency in OpenVINO"),
     "executorch": (("executorch",), "latency in ExecuTorch"),
 }
-CORE = ("numpy", "torch", "sqlalchemy", "pydantic", "pyyaml", "rich", "safetensors", "typer")
+"""What each extra of pyproject.toml installs, and what for."""
+
+CORE = ("numpy", "scipy", "torch", "sqlalchemy", "pydantic", "pyyaml", "rich", "safetensors", "typer")
 OLDEST_TORCH = (2, 6)
 LITTLE_DISK_BYTES = 1 << 30
 LITTLE_MEMORY_BYTES = 2 << 30

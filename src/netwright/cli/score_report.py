@@ -105,7 +105,7 @@ def _headline(report: Report) -> Iterator[str]:
         yield f"time ran out: {report.num_drawn - count} of {report.num_drawn} architectures were not scored"
     if report.num_drawn < report.num_wanted:
         yield f"the space has no more than {report.num_drawn} different networks, as far as drawing tells"
-    batch = f"{conditions.examples} training images of {conditions.classes} classes, seed {conditions.seed}"
+    batch = f"{conditions.examples} training examples of {conditions.classes} classes, seed {conditions.seed}"
     yield f"looked at with {batch}; {conditions.dtype}, BatchNorm on the {conditions.batch_norm}"
     low, high = spearman_interval(0.0, count)
     if math.isfinite(low):
@@ -194,6 +194,7 @@ def as_json(report: Report) -> str:
     scores = report.table
     document = {
         "task": report.spec.task,
+        "task_options": dict(report.spec.task_options),
         "data": report.spec.data,
         "space": report.spec.space,
         "conditions": asdict(report.conditions),

@@ -12,8 +12,9 @@ import typer
 
 from netwright.cli.codes import FAILED, INTERRUPTED
 from netwright.cli.outputs import require_no_input, require_writable, write_whole
+from netwright.cli.searching import task_options
 from netwright.cli.text import clean, duration
-from netwright.errors import SpecError, one_line
+from netwright.errors import CapabilityError, SpecError, one_line
 
 if TYPE_CHECKING:
     from netwright.cli.score_report import Report
@@ -25,12 +26,15 @@ REFRESH_S = 0.2
 
 
 def score(
-    data: Annotated[Text, typer.Option(help="digits, a .npz file, a folder of images, or MNIST's idx files.")] = None,
+    data: Annotated[Text, typer.Option(help="File or folder of the task's data, or digits.")] = None,
     space: Annotated[str, typer.Option(help="A shipped search space (netwright spaces) or FILE.py:NAME.")] = "default",
-    task: Annotated[str, typer.Option(help="What is learned.")] = "image-classification",
+    task: Annotated[str, typer.Option(help="A task (netwright tasks) or FILE.py:NAME.")] = "image-classification",
+    task_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of the task's data, such as target=income.")
+    ] = None,
     sample: Annotated[int, typer.Option(metavar="N", help="Architectures to score.")] = 1000,
     proxies: Annotated[str, typer.Option(metavar="A,B,...", help="Names, all, or default.")] = "default",
-    batch: Annotated[int, typer.Option(metavar="N", help="Training images each network is looked at with.")] = 64,
+    batch: Annotated[int, typer.Option(metavar="N", help="Training examples each network is looked at with.")] = 64,
     seed: Annotated[int, typer.Option(metavar="N", help="Of sample, batch and first weights.")] = 0,
     workers: Annotated[int, typer.Option(metavar="N", help="Architectures at once.")] = 1,
     time_limit: Annotated[Text, typer.Option(help="Such as 10m: what is scored until then is told.")] = None,
@@ -42,7 +46,8 @@ def score(
     from netwright.spec import SearchSpec
     from netwright.types import parse_seconds
 
-    spec = SearchSpec.from_options(data=data, space=space, task=task, seed=seed, workers=workers)
+    read = task_options(task_option or ()) or None
+    spec = SearchSpec.from_options(data=data, space=space, task=task, task_options=read, seed=seed, workers=workers)
     time_s = None if time_limit is None else parse_seconds("time_limit", time_limit, "90s, 10m or 2h")
     _require_outputs(json_file, csv_file, spec)
     try:
@@ -87,6 +92,9 @@ def _scorer(spec: SearchSpec, proxies: str, batch: int) -> ProxyScorer:
 
     names = choose_proxies([name.strip() for name in proxies.split(",")])
     task = load_task(spec.task, spec.data, seed=spec.seed, **spec.task_options)
+    if not task.classifies:
+        cure = "take a task with one class an example (docs/tasks.md)"
+        raise CapabilityError(f"networks of the task {one_line(spec.task)} cannot be scored before training; {cure}")
     space, _ = find_space(spec, task)
     if spec.space_file is not None:
         require_networks(task, space, f"space {one_line(spec.space)}", trained=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from netwright.study.supernet_record import SupernetRecord
     from netwright.study.supernet_use import Scored
     from netwright.types import Architecture, Budget
+
+TELL_EVERY_S = 10.0
+"""Wall seconds between two lines about networks that are scored."""
 
 Run = Annotated[Path, typer.Argument(help="Folder of the supernet.", metavar="RUN")]
 Data = Annotated[Text, typer.Option(help="Where its data lies now, if not where it was.")]
@@ -46,7 +50,7 @@ def make_group() -> typer.Typer:
 
 
 def train(
-    data: Annotated[Text, typer.Option(help="digits, a .npz file, a folder of images, or MNIST's idx files.")] = None,
+    data: Annotated[Text, typer.Option(help="File or folder of the task's data, or digits.")] = None,
     task: Annotated[Text, typer.Option(help="What is learned.  [default: image-classification]")] = None,
     task_option: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Of the task's data, such as target=income.")
@@ -160,7 +164,8 @@ def evaluate(
         networks = choose_networks(opened, given, count, seed)
         if not networks:
             raise SpecError(wrong("sample", 0, ">= 1 without an architecture", "give --sample or --architecture"))
-        rows = score_networks(opened, networks, audit_epochs=epochs, workers=workers)
+        told = _Told(_Lines(sys.stderr, quiet=False, as_json=False))
+        rows = score_networks(opened, networks, audit_epochs=epochs, workers=workers, listener=told)
     goal = opened.task.objective
     found = None if epochs is None else agreement_of(rows, epochs, goal)
     if as_json:
@@ -172,6 +177,10 @@ def evaluate(
         print(_table(rows, goal.metric))
         if found is not None:
             print(found)
+    if epochs is not None and found is None:
+        both = sum(bool(row.metrics and row.trained) for row in rows)
+        why = f"{both} networks were scored and trained; it takes four, and not all may be worth the same"
+        print(f"warning: shared weights could not be compared with trainings: {why}", file=sys.stderr)
     values = {row.metrics[goal.metric] for row in rows if row.metrics}
     if len(values) == 1 and len(rows) > 1:
         print(f"warning: all {len(rows)} networks score the same; the supernet ranks nothing", file=sys.stderr)
@@ -276,6 +285,19 @@ def _time(text: str | None, needed: bool) -> Budget | None:
     from netwright.types import Budget
 
     return Budget.parse(text) if text is not None else Budget.parse("10m") if needed else None
+
+
+class _Told:
+    """Says now and then how many networks are done."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell, self._told_s = tell, time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now_s = time.monotonic()
+        if done < total and now_s - self._told_s >= TELL_EVERY_S:
+            self._told_s = now_s
+            self._tell(f"{done} of {total} scores and trainings are done")
 
 
 class _Lines:

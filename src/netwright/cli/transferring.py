@@ -90,7 +90,7 @@ def report_transfer(
     from itertools import combinations
 
     from netwright.errors import SpecError, wrong
-    from netwright.study.transfer import likeness
+    from netwright.study.transfer import FEWEST, likeness
 
     if len(runs) < 2:
         raise SpecError(wrong("runs", [str(r) for r in runs], "two runs or more"))
@@ -101,7 +101,8 @@ def report_transfer(
         return 0
     rows = []
     for one in found:
-        tau = f"{one.tau:.2f} [{one.low:.2f}, {one.high:.2f}]" if one.tau == one.tau else "too few to say"
+        unknown = "too few to say" if one.count < FEWEST else "all alike in one of them"
+        tau = f"{one.tau:.2f} [{one.low:.2f}, {one.high:.2f}]" if one.tau == one.tau else unknown
         rows.append((clean(one.runs[0], 40), clean(one.runs[1], 40), one.count, tau, one.place or "-"))
     print(table(("run", "run", "architectures of both", "Kendall's tau, 95 %", "best of the first is number"), rows))
     return 0

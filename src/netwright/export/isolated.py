@@ -20,7 +20,7 @@ import logging
 import platform
 import sys
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import ModuleType
@@ -59,24 +59,24 @@ def main(request_file: str) -> None:
     torch.set_num_threads(request["threads"])
     module = _import_model()
     model = module.load(".")
-    inputs = {key: _read(file, key != "probe", module) for key, file in request["inputs"].items()}
+    batch = max(request["batch"], getattr(module, "AT_ONCE", 0))
+    inputs = {key: _Inputs(key, file, batch, module) for key, file in request["inputs"].items()}
     result: dict[str, Any] = {
         "params": sum(p.numel() for p in model.parameters()),
         "class_names": list(module.CLASS_NAMES),
         "versions": {"torch": torch.__version__, "python": platform.python_version()},
     }
-    kept = _Kept(module, {key: _read(file, False, module) for key, file in request["targets"].items()})
-    batch = max(request["batch"], getattr(module, "AT_ONCE", 0))
-    _save("torch", _run_torch(model, inputs, batch, kept))
+    kept = _Kept(module, {key: _read(file) for key, file in request["targets"].items()})
+    _save("torch", _run_torch(model, inputs, kept))
     if request["export"]:
-        result["opset"] = export_onnx(model, inputs["probe"], dynamo=request["export"] == "dynamo")
+        result["opset"] = export_onnx(model, _read(request["inputs"]["probe"]), dynamo=request["export"] == "dynamo")
         if hasattr(module, "finish_onnx"):
             module.finish_onnx("model.onnx")
     if request["onnx"]:
         import onnxruntime
 
         result["versions"]["onnxruntime"] = onnxruntime.__version__
-        _save("onnxruntime", _run_onnx(inputs, batch, request["threads"], kept))
+        _save("onnxruntime", _run_onnx(inputs, request["threads"], kept))
     Path(request["result"]).write_text(json.dumps(result), encoding="utf-8")
 
 
@@ -111,17 +111,41 @@ def _import_model() -> ModuleType:
     return module
 
 
-def _read(file: str, stored: bool, module: ModuleType) -> torch.Tensor:
+def _read(file: str) -> torch.Tensor:
     import numpy as np
     import torch
 
-    array = torch.from_numpy(np.load(file, allow_pickle=False))
-    return module.prepare(array) if stored else array
+    return torch.from_numpy(np.load(file, allow_pickle=False))
 
 
-def _at_once(key: str, x: torch.Tensor, batch: int) -> int:
-    """How many inputs a runtime gets at once: the probe as many as when its outputs were recorded, examples more."""
-    return batch if key == "probe" else max(batch, min(_MOST_AT_ONCE, _MOST_VALUES * len(x) // max(1, x.numel())))
+class _Inputs:
+    """Inputs as they are stored, made the network's a part at a time: as float32 they may be more than memory.
+
+    Args:
+        key: ``probe`` for what is network input already; it is run in as large parts as when its outputs were
+            recorded, examples in larger ones.
+        file: of the array.
+        batch: inputs at once, at least.
+        module: ``model.py``.
+    """
+
+    def __init__(self, key: str, file: str, batch: int, module: ModuleType) -> None:
+        import numpy as np
+
+        self.stored = np.load(file, mmap_mode="r", allow_pickle=False)
+        self.prepare = None if key == "probe" else module.prepare
+        fit = _MOST_VALUES * len(self.stored) // max(1, self.stored.size)
+        self.step = batch if key == "probe" else max(batch, min(_MOST_AT_ONCE, fit))
+
+    def parts(self, step: int = 0) -> Iterator[tuple[int, torch.Tensor]]:
+        """The parts that a runtime gets at once, each with the number of its first input."""
+        import numpy as np
+        import torch
+
+        step = step or self.step
+        for start in range(0, len(self.stored), step):
+            part = torch.from_numpy(np.array(self.stored[start : start + step]))
+            yield start, part if self.prepare is None else self.prepare(part)
 
 
 class _Kept:
@@ -144,25 +168,17 @@ class _Kept:
         return kept
 
 
-def _parts(key: str, x: torch.Tensor, batch: int) -> list[tuple[int, torch.Tensor]]:
-    """The inputs in the parts that a runtime gets at once, each with the number of its first."""
-    step = _at_once(key, x, batch)
-    return [(start, x[start : start + step]) for start in range(0, len(x), step)]
-
-
-def _run_torch(model: torch.nn.Module, inputs: dict[str, torch.Tensor], batch: int, kept: _Kept) -> Outputs:
+def _run_torch(model: torch.nn.Module, inputs: dict[str, _Inputs], kept: _Kept) -> Outputs:
     import torch
 
     with torch.inference_mode():
         return {
-            key: torch.cat([kept.of(key, model(part), start) for start, part in _parts(key, x, batch)])
-            .to(torch.float64)
-            .numpy()
+            key: torch.cat([kept.of(key, model(part), start) for start, part in x.parts()]).to(torch.float64).numpy()
             for key, x in inputs.items()
         }
 
 
-def _run_onnx(inputs: dict[str, torch.Tensor], batch: int, threads: int, kept: _Kept) -> Outputs:
+def _run_onnx(inputs: dict[str, _Inputs], threads: int, kept: _Kept) -> Outputs:
     import numpy as np
     import onnxruntime
     import torch
@@ -177,12 +193,10 @@ def _run_onnx(inputs: dict[str, torch.Tensor], batch: int, threads: int, kept: _
         return torch.from_numpy(session.run(None, {name: x.numpy()})[0])
 
     outputs = {
-        key: torch.cat([kept.of(key, run(part), start) for start, part in _parts(key, x, batch)]).numpy()
+        key: torch.cat([kept.of(key, run(part), start) for start, part in x.parts()]).numpy()
         for key, x in inputs.items()
     }
-    outputs["alone"] = np.concatenate(
-        [session.run(None, {name: x.numpy()})[0] for x in torch.split(inputs["probe"], 1)]
-    )
+    outputs["alone"] = np.concatenate([run(one).numpy() for _, one in inputs["probe"].parts(1)])
     return outputs
 
 

@@ -17,14 +17,17 @@ from netwright.types import Value
 INPUT = "x"
 """Name of what flows into a join that is no node of a cell."""
 
-SETTERS = ("nn.Linear", "nn.Embedding", "FactorizedReduce", "SelfAttention", "Recurrent")
+_THIRD_IS_WIDTH = ("ColumnTokens", "MemberLinear", "NodeLinear")
+SETTERS = ("nn.Linear", "nn.Embedding", "FactorizedReduce", "SelfAttention", "Recurrent", *_THIRD_IS_WIDTH)
 TRANSPARENT = ("KeepPadding", "TokenEmbedding")
 """What only sees to padding and first values; the layer inside is what flows through."""
 
 WHOLES = ("EncoderDecoder",)
 """Whose layers with weights are known by their places, and what flows between them is not followed."""
 
-_COMBINED = {"Sum": "sum", "Mean": "mean", "Product": "product", "Concat": "concat"}
+_COMBINED = {"Sum": "sum", "Mean": "mean", "Product": "product", "Concat": "concat", "Maximum": "maximum"}
+_AROUND = ("OverPositions", "ChannelsLast", "Recurrent", "PaddedRecurrent", "ReversibleNorm", "AllNodes")
+"""What runs a body that stands inside it."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Branch:
 
 @dataclass(frozen=True)
 class Join:
-    """Branches that are combined: ``sum``, ``mean``, ``product`` or ``concat``."""
+    """Branches that are combined: ``sum``, ``mean``, ``product``, ``maximum`` or ``concat``."""
 
     kind: str
     branches: tuple[Branch, ...]
@@ -152,7 +155,7 @@ def _items(code: Code) -> Iterator[Item]:
         yield _join(_COMBINED[code.func], tuple(Branch(INPUT, items_of(branch)) for branch in inner))
     elif code.func == "CellChain":
         yield Chain(tuple(_joint(cast(Call, cell)) for cell in inner))
-    elif code.func in ("OverPositions", "ChannelsLast", "Recurrent", "PaddedRecurrent", "ReversibleNorm"):
+    elif code.func in _AROUND:
         yield Layer(code.func.removeprefix("Padded"), code, body=items_of(inner[0]))
     elif code.func in WHOLES:
         placed = (part for part in walk(code) if isinstance(part, Call) and part.place)
@@ -309,7 +312,7 @@ def _width(item: Item, count: int) -> int | None:
         if any(width is None for width in widths):
             return None
         return sum(w or 0 for w in widths) if item.kind == "concat" else widths[0]
-    if not isinstance(item, Layer) or item.is_own or item.kind in ("Flatten", "Unflatten", "Permute"):
+    if not isinstance(item, Layer) or item.is_own or item.kind in ("Flatten", "Unflatten", "Permute", "ColumnVector"):
         return None
     if item.func == "OverPositions":
         return width_after(item.body, count)
@@ -320,4 +323,6 @@ def _width(item: Item, count: int) -> int | None:
         return count // item.number("upscale_factor", item.number(0)) ** 2
     if item.func == "TakeChannels":
         return item.number(0)
+    if item.func in _THIRD_IS_WIDTH:
+        return item.number(2)
     return item.number(1) if sets_channels(item) and item.func != "SelfAttention" else count

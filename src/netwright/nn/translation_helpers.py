@@ -325,18 +325,18 @@ class EncoderDecoder(nn.Module):
         A hypothesis of n tokens is worth its log likelihood divided by n**penalty; one beam is
         the greedy search. ``most`` tokens are given at most. Sentences that have ended leave the batch.
         """
-        count = len(source)
+        count, device = len(source), source.device
         most = min(most, len(self.target_positions.weight))
         read, kept = self.begin(source.repeat_interleave(beams, 0))
         tokens = source.new_full((count * beams,), 1)
         found = source.new_zeros(count * beams, 0)
-        score = torch.full((count, beams), -torch.inf)
+        score = torch.full((count, beams), -torch.inf, device=device)
         score[:, 0] = 0.0  # all beams are one at first
-        ended = torch.zeros(count, beams, dtype=torch.bool)
-        length = torch.ones(count, beams)
-        going, told = torch.arange(count), source.new_zeros(count, most)
+        ended = torch.zeros(count, beams, dtype=torch.bool, device=device)
+        length = torch.ones(count, beams, device=device)
+        going, told = torch.arange(count, device=device), source.new_zeros(count, most)
         for position in range(most):
-            first = torch.arange(len(going))[:, None] * beams
+            first = torch.arange(len(going), device=device)[:, None] * beams
             logits, kept = self.step(tokens, position, read, kept)
             likely = logits.float().log_softmax(1).view(len(going), beams, -1)
             likely[:, :, :2] = -torch.inf  # padding, and what stands before a target
@@ -363,7 +363,7 @@ class EncoderDecoder(nn.Module):
             if bool(done.all()):
                 break
             going, score, length, ended = going[~done], score[~done], length[~done], ended[~done]
-            rows = (first[~done] + torch.arange(beams)).flatten()
+            rows = (first[~done] + torch.arange(beams, device=device)).flatten()
             tokens, found = tokens[rows], found[rows]
             kept = [tuple(part[rows] for part in layer) for layer in kept]
             read = [(tuple(part[rows] for part in pair), mask[rows]) for pair, mask in read]

@@ -80,7 +80,7 @@ class NevergradStrategy:
         if num_trials < 1:
             raise UsageError(wrong("num_trials", num_trials, ">= 1"))
         if find_spec("nevergrad") is None:
-            raise MissingDependencyError("nevergrad", "nevergrad", "the strategy 'nevergrad'")
+            raise MissingDependencyError("nevergrad", "bridges", "the strategy 'nevergrad'")
         self._pool = Pool(space, seed, initial)
         self._space = space
         self._score = Scorer(tuple(objectives), tuple(constraints))

@@ -84,7 +84,7 @@ class OptunaStrategy:
         if sampler not in SAMPLERS:
             raise UsageError(unknown("sampler of Optuna", sampler, SAMPLERS))
         if find_spec("optuna") is None:
-            raise MissingDependencyError("optuna", "optuna", "the strategy 'optuna'")
+            raise MissingDependencyError("optuna", "bridges", "the strategy 'optuna'")
         self._pool = Pool(space, seed, initial)
         self._space = space
         self._score = Scorer(tuple(objectives), tuple(constraints))

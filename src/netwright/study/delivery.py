@@ -134,7 +134,7 @@ def export_trial(
         raise ExportError(f"the weights of trial {trial.id} are not there ({weights}); export another trial")
     term = task.network(parts.space, trial.architecture)
     metrics = {(f"validation_{n}" if n in task.directions else n): v for n, v in trial.metrics.items()}
-    trained = finish(weights, task, lambda given: _trained(term, given, task), metrics, test)
+    trained = finish(weights, task, lambda given: trained_network(term, given, task), metrics, test)
     examples: dict[str, Examples] = {"validation": task.validation()}
     remarks = () if comparisons is None else (*comparisons.warnings, *comparisons.notes)
     if test is not None:
@@ -142,9 +142,8 @@ def export_trial(
         examples["test"] = test
         metrics |= _test_metrics(evaluator, term, trained, task, test)
         remarks = (*remarks, *rival_scores(task, test, desk.left_s(), metrics))
-    most = min(images_in(desk.left_s(), trial, len(task.train()[1])), MOST_OUTPUTS // _values_kept(task))
-    if sum(map(_size, examples.values())) > most:
-        remarks = (*remarks, sample(examples, metrics, most, lambda few: scores_of(term, trained, task, few)))
+    most = images_in(desk.left_s(), trial, len(task.train()[1]))
+    remarks = (*remarks, *checked_examples(examples, metrics, (term, trained, task), most))
     desk.tell(f"writing model.py, weights and ONNX, and checking them on {sum(map(_size, examples.values()))} examples")
     card = Card(
         task=task.name,
@@ -181,10 +180,11 @@ def _test_metrics(
     from netwright.evaluation.quantised import quantised_accuracy
 
     found = {f"test_{name}": value for name, value in scores_of(term, weights, task, test).items()}
-    found |= {f"test_{name}": value for name, value in task.final_scores(_trained(term, weights, task), "test").items()}
+    network = trained_network(term, weights, task)
+    found |= {f"test_{name}": value for name, value in task.final_scores(network, "test").items()}
     spec = evaluator.options.quantised
     if spec is not None:
-        found["int8_test_accuracy"] = quantised_accuracy(_trained(term, weights, task), task, spec, test).value
+        found["int8_test_accuracy"] = quantised_accuracy(trained_network(term, weights, task), task, spec, test).value
     return found
 
 
@@ -203,6 +203,27 @@ def images_in(left_s: float | None, trial: Trial, num_train: int) -> float:
     return max(LEAST_CHECKED, (left_s - EXPORT_S) / (SCORING * train_s))
 
 
+def checked_examples(
+    examples: dict[str, Examples],
+    metrics: dict[str, float],
+    made: tuple[Term, Path | Weights, Task],
+    most: float = math.inf,
+) -> tuple[str, ...]:
+    """Leave as many of the examples to the check as time and memory allow; returns what is said of it.
+
+    Args:
+        examples: of each split; changed where there are more.
+        metrics: of the network, to which those on fewer examples are added.
+        made: the network, its weights, its task.
+        most: examples that there is time for.
+    """
+    term, weights, task = made
+    most = min(most, MOST_OUTPUTS // _values_kept(task))
+    if sum(map(_size, examples.values())) <= most:
+        return ()
+    return (sample(examples, metrics, most, lambda few: scores_of(term, weights, task, few)),)
+
+
 def sample(
     examples: dict[str, Examples], metrics: dict[str, float], most: float, score: Callable[[Examples], dict[str, float]]
 ) -> str:
@@ -215,8 +236,8 @@ def sample(
         examples[f"{split}_sample"] = few
         metrics |= {f"{split}_sample_{name}": value for name, value in score(few).items()}
     return (
-        f"time was short: the exported files were checked on {sum(map(_size, examples.values()))} of {total} examples; "
-        "netwright verify --data measures on all"
+        f"for want of time or memory {sum(map(_size, examples.values()))} of {total} examples were used to check the "
+        "exported files; netwright verify --data measures on all"
     )
 
 
@@ -240,7 +261,7 @@ def scores_of(term: Term, weights: Path | Weights, task: Task, examples: Example
     from netwright.evaluation.training import evaluate
 
     found = evaluate(
-        _trained(term, weights, task),
+        trained_network(term, weights, task),
         Data(*examples, task.to_input),
         batch_size=scored_at_once(task),
         scores=task.scores,
@@ -248,7 +269,8 @@ def scores_of(term: Term, weights: Path | Weights, task: Task, examples: Example
     return {name: value for name, value in found.items() if name != "loss"}
 
 
-def _trained(term: Term, weights: Path | Weights, task: Task) -> nn.Module:
+def trained_network(term: Term, weights: Path | Weights, task: Task) -> nn.Module:
+    """The network of a search, with its weights."""
     from netwright.nn import build
     from netwright.nn.building import whole_state
 

@@ -23,6 +23,7 @@ from netwright.evaluation.differentiable_job import FILE, Derived, Differentiabl
 from netwright.evaluation.ladder import DEFAULT, NONE
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.execution import IsolatedExecutor, Job, Limits, Outcome
+from netwright.gradient_methods import WITHOUT_RELAXATION
 from netwright.strategies import Exhausted, Strategy, SuccessiveHalving
 from netwright.strategies.pool import admit_once
 from netwright.study.setup import Parts, first_proposals
@@ -32,6 +33,7 @@ from netwright.types import Architecture, Budget, Fidelity, Proposal, Trial, Tri
 if TYPE_CHECKING:
     from netwright.spec import SearchSpec
     from netwright.study.settings import Settings
+    from netwright.tasks.base import Task
 
 SEARCH_SHARE = 0.45
 TRAINED_SHARE = 0.15
@@ -146,7 +148,9 @@ class ByGradients:
         networks = f"{len(found.architectures)} network{'s' * (len(found.architectures) != 1)}"
         passes = "" if math.isnan(found.passes) else f" ({found.passes:.3g} passes)"
         searched = f"{networks} after {found.epochs} epochs{passes} on half of the training images"
-        who = "what it drew is" if self.method == "enas" else "the mixture of all is"
+        if math.isnan(found.accuracy):
+            return searched + (f"; ALARM {found.alarm}" if found.alarm else "")
+        who = "what it drew is" if self.method == WITHOUT_RELAXATION else "the mixture of all is"
         mixture = f"{who} right on {found.accuracy:.1%} of the other half"
         return f"{searched}; {mixture}" + (f"; ALARM {found.alarm}" if found.alarm else "")
 
@@ -161,15 +165,11 @@ def by_gradients(parts: Parts, spec: SearchSpec, settings: Settings) -> Parts:
 
     Raises:
         SpecError: a key does not fit to it.
+        CapabilityError: the method cannot search networks of the task.
     """
     assert parts.task is not None
     assert parts.plan is not None
-    _require_keys(spec)
-    if not parts.task.classifies:
-        cure = "take another strategy, such as evolution"
-        raise SpecError(
-            wrong("strategy", spec.strategy, f"no search by gradients for the task {parts.task.name}", cure)
-        )
+    _require_keys(spec, parts.task)
     plan, limit_s = parts.plan, settings.budget.time_s
     proposes = FoundBefore(first_proposals(parts.task, parts.space))
     strategy: Strategy = SuccessiveHalving(
@@ -196,19 +196,25 @@ def by_gradients(parts: Parts, spec: SearchSpec, settings: Settings) -> Parts:
     return replace(parts, strategy=strategy, plan=plan, ladder=None, searched_by=searched_by, by_gradients=phase)
 
 
-def _require_keys(spec: SearchSpec) -> None:
+def _require_keys(spec: SearchSpec, task: Task) -> None:
+    from netwright.supernet.differentiable.of_task import require_relaxable
+
+    require_relaxable(task, spec.strategy)
     if spec.ladder not in (DEFAULT, NONE):
         cure = "leave the ladder out, or take another strategy"
         raise SpecError(wrong("ladder", spec.ladder, f"left out with the strategy {spec.strategy}", cure))
-    if [goal.metric for goal in spec.goals] != ["accuracy"]:
+    if [goal.metric for goal in spec.goals] not in ([], [task.objective.metric]):
         cure = "take another strategy, such as nsga2"
-        raise SpecError(wrong("objectives", spec.objectives, f"accuracy alone with the strategy {spec.strategy}", cure))
+        allowed = f"{task.objective.metric} alone with the strategy {spec.strategy}"
+        raise SpecError(wrong("objectives", spec.objectives, allowed, cure))
 
 
 def _error(method: str, outcome: Outcome) -> Exception:
     """What a failed search is raised as: a mistake in what was given stays one."""
     cause = outcome.error.partition("\n")[0]
     kind, _, text = cause.partition(": ")
+    if kind == "SpaceError" and method != WITHOUT_RELAXATION:
+        return SpaceError(f"{text}; or take --strategy {WITHOUT_RELAXATION}, which mixes nothing, or evolution")
     known: dict[str, type[Exception]] = {
         "SpaceError": SpaceError,
         "SearchError": SearchError,

@@ -21,6 +21,10 @@ from netwright.types import Budget, Constraint, Trial
 SEARCHED = 3
 """Networks of the strategy, after the hand-made ones, from which on one may speak of a search."""
 
+NOT_COMPARED = (
+    "shared weights could not be compared with trainings from nothing: too few of these ended, or all came out the same"
+)
+
 LEAST_EPOCHS = 1.0
 """Below these a network has not seen all its training images once."""
 
@@ -87,6 +91,8 @@ def _shared(best: Trial, trials: Sequence[Trial], parts: Parts, sharing: Sharing
     assert parts.task is not None
     main, by = parts.objectives[0], shared_objectives(parts.objectives, parts.task)[0]
     agreement = [str(found) for found in supernet_agreement(trials, main, by)]
+    if not agreement and not sharing.note:
+        agreement = [NOT_COMPARED]
     compared = "" if by == main else f"with shared weights networks were compared by {by.metric}, not by {main.metric}"
     warning = str(sharing.phase.record.trained.get("warning", ""))
     return [f"trial {best.id}: {where}", compared, *agreement, sharing.held, sharing.note, warning]

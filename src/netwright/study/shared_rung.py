@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from netwright.spec import SearchSpec
     from netwright.study.clock import Clock
     from netwright.study.settings import Settings
+    from netwright.tasks.base import Task
 
 KIND = "shared"
 """Of the event that holds what shared weights say of the pool."""
@@ -155,10 +156,9 @@ def with_shared_rung(parts: Parts, spec: SearchSpec, settings: Settings) -> Part
         SpecError: such a rung does not go with the rest.
         SpaceError: the networks cannot share weights, or need more memory: names the operation, and the remedy.
     """
-    if parts.ladder is None or parts.ladder.screen is None:
-        cure = f"leave {SHARED} out, or the other objectives"
-        raise SpecError(wrong("ladder", spec.ladder, f"without {SHARED}, which ranks by accuracy alone", cure))
     assert parts.task is not None
+    if parts.ladder is None or parts.ladder.screen is None:
+        raise SpecError(_no_rung(spec, parts.task))
     require_new_weights(parts.task)
     plan = shared_plan_of(spec, first_plan(spec, parts.task), parts.task, len(first_proposals(parts.task, parts.space)))
     record = SupernetRecord(
@@ -180,6 +180,15 @@ def with_shared_rung(parts: Parts, spec: SearchSpec, settings: Settings) -> Part
     if not plan.why_not and not is_supernet(phase.folder):
         require_shareable(parts.task, parts.space, memory_bytes, spec.seed)
     return replace(parts, shared_rung=SharedRung(plan, phase))
+
+
+def _no_rung(spec: SearchSpec, task: Task) -> str:
+    """Why a ladder has no rungs that train nothing."""
+    if task.classifies and task.input_dtype == "float32":
+        cure = f"leave {SHARED} out, or the other objectives"
+        return wrong("ladder", spec.ladder, f"without {SHARED}, which ranks by accuracy alone", cure)
+    allowed = f"without {SHARED} for the task {task.name}: it ranks networks that make classes of real numbers"
+    return wrong("ladder", spec.ladder, allowed, f"leave {SHARED} out, or search with --evaluator supernet")
 
 
 def stored(store: Store) -> SharedScores | None:

@@ -32,7 +32,7 @@ from netwright.study.plan import (
     Plan,
     nominal_rate,
 )
-from netwright.study.setup import first_proposals
+from netwright.study.setup import first_proposals, learns_images
 from netwright.supernet.family import num_within
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial
 
@@ -181,7 +181,7 @@ def opening_of(
         proposals=tuple(replace(p, fidelity=fidelity) for p in tried),
         families=families,
         goal=goal,
-        equal_time=plan.equal_time and goal.metric in ("accuracy", "loss"),
+        equal_time=plan.equal_time and learns_images(task) and goal.metric in ("accuracy", "loss"),
         least_cost=plan.least_cost,
         plan=replace(parts.plan or plan, num_finalists=max(1, plan.num_finalists)),
         constraints=parts.constraints,

@@ -19,6 +19,7 @@ from netwright.evaluation.supernet_files import (
     held_by,
     networks_of,
     recipe_of,
+    require_classes,
     require_new_weights,
     require_whole,
 )
@@ -129,6 +130,8 @@ def with_supernet(parts: Parts, spec: SearchSpec, settings: Settings, objects: M
     assert parts.plan is not None
     _require_keys(spec, settings.budget, objects)
     require_new_weights(parts.task)
+    if spec.teacher:
+        require_classes(parts.task, "teacher", spec.teacher)
     if spec.supernet is not None:
         given = replace(_given(parts, Path(spec.supernet)), teacher=spec.teacher)
         if given.largest is not None and "strategy" in objects:
@@ -314,16 +317,24 @@ def _own(parts: Parts, spec: SearchSpec, settings: Settings, largest: Architectu
 
 
 def _audit(parts: Parts, spec: SearchSpec) -> tuple[int, float]:
-    """How many networks are trained from nothing, and for how many epochs; none where the budget is too small."""
+    """How many networks are trained from nothing, and for how many epochs; none where the budget is too small.
+
+    Where fewer epochs rank badly, as the task says, there are rather fewer networks.
+    """
     assert parts.task is not None
     assert parts.plan is not None
     budget, plan = spec.spending, parts.plan
+    least = min(plan.final_epochs, max(LEAST_AUDIT_EPOCHS, getattr(parts.task, "least_epochs", None) or 0.0))
     if budget.time_s is None:
         count = min(NUM_AUDITED, (budget.trials or 0) // 6)
-        return (count, max(LEAST_AUDIT_EPOCHS, plan.final_epochs / 9)) if count >= FEWEST_AUDITED else (0, 0.0)
+        return (count, max(least, plan.final_epochs / 9)) if count >= FEWEST_AUDITED else (0, 0.0)
     rate = nominal_rate(len(parts.task.train()[1]), parts.task.work) * spec.workers
-    epochs = min(MOST_AUDIT_EPOCHS, plan.final_epochs, AUDIT_SHARE * budget.time_s * rate / NUM_AUDITED)
-    return (NUM_AUDITED, float(f"{epochs:.2g}")) if epochs >= LEAST_AUDIT_EPOCHS else (0, 0.0)
+    affordable = AUDIT_SHARE * budget.time_s * rate
+    count = min(NUM_AUDITED, int(affordable / least))
+    if count < FEWEST_AUDITED:
+        return 0, 0.0
+    epochs = min(max(MOST_AUDIT_EPOCHS, least), plan.final_epochs, affordable / count)
+    return count, max(least, float(f"{epochs:.2g}"))
 
 
 def _plan(plan: Plan, budget: Budget, sharing: Sharing, num_objectives: int) -> Plan:

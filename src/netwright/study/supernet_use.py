@@ -6,11 +6,12 @@ Each network is scored in a process of its own, as in a search. Knows no termina
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from netwright.errors import SearchError, SpaceError, SpecError, one_line, wrong
@@ -19,6 +20,7 @@ from netwright.evaluation.supernet_files import (
     WEIGHTS,
     held_by,
     recipe_of,
+    require_classes,
     require_new_weights,
     require_whole,
 )
@@ -48,6 +50,9 @@ Listener = Callable[[int, int], None]
 
 
 ACCURACY = Objective("accuracy", "max")
+WITHOUT_ANSWERS: Mapping[str, Any] = MappingProxyType({"distil": False, "divergence": "kl", "labels": 0.0})
+"""Options of a training in which no network learns from the answers of another."""
+
 SAME = ("task", "data", "space", "seed", "device")
 """Keys of a specification that are those of the supernet."""
 
@@ -89,7 +94,7 @@ class Scored:
         architecture: which.
         metrics: with shared weights; empty where it has none.
         trained: of a training from nothing; empty where there was none.
-        error: why there are no metrics.
+        error: why there are no metrics, or why the training failed.
     """
 
     architecture: Architecture
@@ -138,11 +143,15 @@ def new_training(
     require_new_weights(task)
     options = {"recipe": recipe_of(task), **options}
     if not task.classifies:
-        options |= {"distil": False}  # there are no answers to learn from
+        for name, plain in WITHOUT_ANSWERS.items():
+            if options.get(name, plain) != plain:
+                require_classes(task, name, options[name])
+        options |= WITHOUT_ANSWERS
     if epochs is None:
         pixels = task.work
-        full = make_plan(Budget(trials=1), num_images=len(task.train()[1]), pixels=pixels, workers=1).final_epochs
-        epochs = MOST_EPOCHS * full
+        num = len(task.train()[1])
+        plan = make_plan(Budget(trials=1), num_images=num, pixels=pixels, workers=1, full_epochs=task.full_epochs)
+        epochs = MOST_EPOCHS * plan.final_epochs
     record = SupernetRecord(
         task=spec.task,
         data=spec.data,
@@ -274,11 +283,19 @@ def score_networks(
                 listener(len(ended), len(jobs))
     rows = []
     for number, architecture in enumerate(networks):
-        outcome = ended[number]
-        again = ended[number + len(networks)].metrics if audit_epochs is not None else {}
-        error = "" if outcome.state is TrialState.FINISHED else outcome.error.partition("\n")[0]
-        rows.append(Scored(architecture, {} if error else outcome.metrics, again, error))
+        scored, trained = ended[number], ended.get(number + len(networks))
+        errors = [_why_not(scored), "" if trained is None else _why_not(trained, "training: ")]
+        metrics = {} if errors[0] else scored.metrics
+        alone = {} if trained is None or errors[1] else trained.metrics
+        rows.append(Scored(architecture, metrics, alone, next(filter(None, errors), "")))
     return rows
+
+
+def _why_not(outcome: Outcome, what: str = "") -> str:
+    """Why there are no metrics, in a line; empty where there are."""
+    if outcome.state is TrialState.FINISHED:
+        return ""
+    return what + (outcome.error.partition("\n")[0] or str(outcome.state))
 
 
 def agreement_of(rows: Sequence[Scored], epochs: float, objective: Objective = ACCURACY) -> RungAgreement | None:
@@ -313,6 +330,8 @@ def extract_network(opened: Opened, architecture: Architecture, out: Path) -> Me
         VerificationError: what was written does not do what the network did.
     """
     from netwright.export import Card, export_network, scoring_of
+    from netwright.study.delivery import checked_examples, trained_network
+    from netwright.study.finishing import finish
 
     with temporary_folder() as folder:
         with _running(opened, folder, workers=1, keep_weights=True) as executor:
@@ -322,26 +341,23 @@ def extract_network(opened: Opened, architecture: Architecture, out: Path) -> Me
             raise SearchError(f"the network cannot be scored: {outcome.error.partition(chr(10))[0]}")
         evaluator = opened.evaluator(folder, keep_weights=True, constraints=())
         weights = evaluator.weights_path(architecture, Fidelity(), opened.record.seed)
-        directions = opened.task.directions
-        metrics = {(f"validation_{n}" if n in directions else n): v for n, v in outcome.metrics.items()}
+        task, term = opened.task, opened.task.network(opened.space, architecture)
+        metrics = {(f"validation_{n}" if n in task.directions else n): v for n, v in outcome.metrics.items()}
+        trained = finish(weights, task, lambda given: trained_network(term, given, task), metrics, None)
+        examples = {"validation": task.validation()}
+        remarks = checked_examples(examples, metrics, (term, trained, task))
         card = Card(
-            task=opened.task.name,
+            task=task.name,
             metrics=metrics,
             architecture=json.loads(architecture.to_json()),
             seed=opened.record.seed,
-            data=opened.task.fingerprint(),
+            data=task.fingerprint(),
             versions={"netwright": version("netwright")},
             task_options=dict(opened.record.task_options),
-            remarks=(f"its weights are its part of {opened.record.origin}, with its own statistics of norms",),
+            remarks=(f"its weights are its part of {opened.record.origin}, with its own statistics of norms", *remarks),
         )
         export_network(
-            opened.task.network(opened.space, architecture),
-            weights,
-            info=opened.task.export_info(),
-            out=out,
-            card=card,
-            examples={"validation": opened.task.validation()},
-            scoring=scoring_of(opened.task),
+            term, trained, info=task.export_info(), out=out, card=card, examples=examples, scoring=scoring_of(task)
         )
     return outcome.metrics
 

@@ -21,6 +21,7 @@ from netwright.evaluation.inheriting import SHARE
 from netwright.evaluation.ladder import NONE
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.progress import Listener
+from netwright.space import SearchSpace
 from netwright.spec import AUTO, LEARNS_EARLIER, SearchSpec
 from netwright.storage import Store
 from netwright.strategies.earlier_studies import EarlierStudy, carry_over
@@ -33,10 +34,13 @@ from netwright.study.recorded import read_recorded
 from netwright.study.result import Result
 from netwright.tasks import load_task
 from netwright.tasks.base import Task
-from netwright.types import Objective, Proposal, Trial, TrialState, digest
+from netwright.types import Architecture, Objective, Proposal, Trial, TrialState, digest
 
 MOST = 4
 """Networks that are carried over, if nothing else is said."""
+
+FEWEST = 4
+"""Architectures that two rankings are compared by, at least."""
 
 CARRIED, NOTHING, FILE = "transferred", "from-nothing", "transfer.json"
 ORIGIN = "transferred"
@@ -87,12 +91,12 @@ class Arm:
         }
 
 
-def front_of(run: Path, most: int = MOST) -> tuple[SearchSpec, list[Trial]]:
+def front_of(run: Path, most: int | None = MOST) -> tuple[SearchSpec, list[Trial]]:
     """The networks of a run that are worth carrying over: its front, then the next best, each trained longest.
 
     Args:
         run: its folder.
-        most: networks.
+        most: networks; None for all.
 
     Raises:
         SpecError: the run has an evaluator of its own, or no trial of it has finished.
@@ -147,7 +151,8 @@ def transfer(
         weights: whether they begin with their weights, where shapes allow; never where the data is that of the run in
             other parts, since they were trained on what is validated on here.
         compare: whether the search from nothing is made.
-        task_options: with which the data is read; what is not named is as in the run.
+        task_options: with which the data is read; what is not named is as in the run, an empty text what the task takes
+            by itself.
         listener: is told how it stands.
 
     Raises:
@@ -155,13 +160,14 @@ def transfer(
     """
     if most < 1:
         raise SpecError(wrong("networks", most, ">= 1"))
-    before, chosen = front_of(run, most)
+    before, ordered = front_of(run, None)
+    read_by = {name: v for name, v in {**before.task_options, **(task_options or {})}.items() if v != ""}
     options: dict[str, Any] = {**before.model_dump(), "data": data, "budget": budget, "seed": seed, "workers": workers}
-    options |= {"task_options": {**before.task_options, **(task_options or {})}, "warm_start": (), "inherit": False}
+    options |= {"task_options": read_by, "warm_start": (), "inherit": False}
     options |= {"supernet": None, "teacher": False, "evaluator": "training"}
     only = {"out": str(out / CARRIED), "strategy": AUTO, "ladder": NONE}  # no ladder, which takes networks from a pool
     spec = SearchSpec.from_options(**{**options, **only})
-    arms = [Arm.of(CARRIED, _carry(run, before, chosen, spec, weights, listener))]
+    arms = [Arm.of(CARRIED, _carry(run, before, ordered, spec, most, weights, listener))]
     if compare:
         folder = out / NOTHING
         if (folder / "study.db").is_file():
@@ -176,28 +182,32 @@ def transfer(
 
 
 def _carry(
-    run: Path, origin: SearchSpec, chosen: Sequence[Trial], spec: SearchSpec, weights: bool, listener: Listener | None
+    run: Path,
+    origin: SearchSpec,
+    ordered: Sequence[Trial],
+    spec: SearchSpec,
+    most: int,
+    weights: bool,
+    listener: Listener | None,
 ) -> Result:
-    """Train the networks that were chosen, and no others.
+    """Train the networks that are worth it, and no others.
 
     Args:
         run: where they are from.
         origin: the specification of that.
-        chosen: its trials.
+        ordered: its trials, those that are worth most first.
         spec: of the search that is made.
+        most: networks.
         weights: whether they begin with their weights.
         listener: is told how it stands.
     """
     clock, strategy = Clock(), FoundBefore(())
     settings, parts = prepare(spec, {"strategy": strategy}, clock)
-    carried = carry_over(EarlierStudy(run.name, tuple(chosen)), parts.space, np.random.default_rng(spec.seed))
-    here = {trial.id: trial for trial in carried.trials}
-    if not here:
-        raise SpecError(f"none of the {len(chosen)} networks of {one_line(run)} exists in the space of this data")
-    strategy.add([Proposal(here[t.id].architecture, origin=ORIGIN) for t in chosen if t.id in here])
+    carried = _first_that_exist(run, ordered, parts.space, most, spec.seed)
+    strategy.add([Proposal(architecture, origin=ORIGIN) for architecture in carried])
     before = cast(TrainingEvaluator, parts.evaluator)
     leaks = weights and _splits_the_same_data_anew(run, origin, spec, before.task)
-    files = _weight_files(run, chosen, before) if weights and not leaks else {}
+    files = _weight_files(run, list(carried.values()), before) if weights and not leaks else {}
     evaluator = BeginningEvaluator(
         before.task,
         before.space,
@@ -205,10 +215,11 @@ def _carry(
         recipe=before.recipe,
         constraints=before.constraints,
         options=before.options,
-        beginnings={here[t.id].architecture: files[t.id] for t in chosen if t.id in here and t.id in files},
+        beginnings={architecture: files[t.id] for architecture, t in carried.items() if t.id in files},
     )
-    lost = len(chosen) - len(here)
-    said = f"{len(here)} networks of {one_line(run.name)}, {len(evaluator.beginnings)} with their weights"
+    last = list(carried.values())[-1].id
+    lost = [t.id for t in ordered].index(last) + 1 - len(carried)
+    said = f"{len(carried)} networks of {one_line(run.name)}, {len(evaluator.beginnings)} with their weights"
     said += f"; {lost} do not exist in this space" if lost else ""
     said += "; this is its data in other parts, on whose validation part the weights were trained" if leaks else ""
     code = digest(parts.code + ORIGIN + "".join(a.id for a in evaluator.beginnings))
@@ -216,6 +227,24 @@ def _carry(
     if (Path(spec.out) / "study.db").is_file():
         return go_on_prepared(settings, parts, listener)
     return start_prepared(settings, parts, clock, listener)
+
+
+def _first_that_exist(
+    run: Path, ordered: Sequence[Trial], space: SearchSpace, most: int, seed: int
+) -> dict[Architecture, Trial]:
+    """The first networks of an order that are in a space, as they are there, each with its trial.
+
+    Raises:
+        SpecError: none is.
+    """
+    by_id = {trial.id: trial for trial in ordered}
+    found: dict[Architecture, Trial] = {}
+    for trial in carry_over(EarlierStudy(run.name, tuple(ordered)), space, np.random.default_rng(seed)).trials:
+        if len(found) < most:
+            found.setdefault(trial.architecture, by_id[trial.id])
+    if not found:
+        raise SpecError(f"none of the {len(ordered)} networks of {one_line(run)} exists in the space of this data")
+    return found
 
 
 def _splits_the_same_data_anew(run: Path, origin: SearchSpec, spec: SearchSpec, task: Task) -> bool:
@@ -256,7 +285,7 @@ class Likeness:
     Args:
         runs: their names.
         count: architectures that both have.
-        tau: Kendall's tau; NaN of fewer than four.
+        tau: Kendall's tau; NaN of fewer than `FEWEST`, or where all are alike in one of the runs.
         low: of its 95 % interval.
         high: of its 95 % interval.
         place: where the best of the first comes in the second, from 1; 0 where it is not there.
@@ -287,12 +316,12 @@ def likeness(first: Path, second: Path) -> Likeness:
     x, y = np.array([ones[a] for a in common]), np.array([others[a] for a in common])
     best = common[int(np.argmin(x))]
     place = 1 + sorted(others.values()).index(others[best])
-    if len(common) < 4:
+    if len(common) < FEWEST:
         return Likeness(names, len(common), nothing, nothing, nothing, place)
     tau = float(kendalltau(x, y).statistic)
     if np.isnan(tau):
         return Likeness(names, len(common), tau, nothing, nothing, place)
-    if len(common) > 4:
+    if len(common) > FEWEST:
         centre = np.arctanh(np.clip(tau, -0.999999, 0.999999))
         half = 1.959964 * np.sqrt(0.437 / (len(common) - 4))
         low, high = float(np.tanh(centre - half)), float(np.tanh(centre + half))

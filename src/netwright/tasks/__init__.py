@@ -69,7 +69,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
         "text-classification": TaskEntry(
             "netwright.tasks.text_classification:TextClassification",
             MappingProxyType({"accuracy": "max"}),
-            "a .csv or .tsv file with a text and a label in each line, or a folder with train.csv and test.csv",
+            "a .csv, .tsv or .jsonl file with a text and a label in each line, or a folder with train.csv and test.csv",
         ),
         "object-detection": TaskEntry(
             "netwright.tasks.detection.task:ObjectDetection",
@@ -106,7 +106,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
         "speech-recognition": TaskEntry(
             "netwright.tasks.speech_recognition:SpeechRecognition",
             MappingProxyType({"wer": "min", "cer": "min"}),
-            "a .csv or .jsonl manifest of audio files and texts, or a .npz file of samples or frames",
+            "a .csv, .tsv or .jsonl manifest of audio files and texts, a .npz file of sound or frames, or a folder",
         ),
     }
 )
@@ -219,16 +219,23 @@ def load_task(name: str, data: str | Path, *, seed: int = 0, **options: object) 
 
 
 def require_task(task: Any, name: str) -> Task:
-    """Check that an object can be searched on.
+    """Check that an object can be searched on, and what comes of it exported.
 
     Raises:
         CapabilityError: names what it lacks.
     """
     from netwright.tasks.base import Task as Protocol
+    from netwright.tasks.learning import LearningTask
 
     wanted = [n for n in vars(Protocol) if not n.startswith("_")]
     missing = [n for n in wanted if not hasattr(type(task), n) and not hasattr(task, n)]
+    where = f"task {one_line(name)}: {type(task).__name__}"
     if missing:
-        cure = "derive from netwright.tasks.learning.LearningTask"
-        raise CapabilityError(f"task {one_line(name)}: {type(task).__name__} has no {', '.join(missing[:5])}; {cure}")
+        raise CapabilityError(
+            f"{where} has no {', '.join(missing[:5])}; derive from netwright.tasks.learning.LearningTask"
+        )
+    own = [n for n in ("to_input", "export_info") if getattr(type(task), n, None) is not getattr(LearningTask, n)]
+    if own == ["to_input"]:
+        cure = "give front(), or examples as networks take them, or an export_info() whose runtime does the same"
+        raise CapabilityError(f"{where} has a to_input() of its own, which an exported model.py does not know; {cure}")
     return cast("Task", task)

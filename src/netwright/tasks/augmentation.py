@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _SAMPLE = 4000
+_SIDE = 64
+"""Pixels; of a larger side several are looked at as one, since thousands of large images would fill the memory."""
+
+_AT_ONCE = 64
 _KEPT = 0.9
 
 
@@ -115,10 +119,10 @@ def mirrored_answers(
     """
     count = min(len(labels), _SAMPLE)
     pick = np.random.default_rng(0).permutation(len(labels))[:count]
-    x, y = images[pick].astype(np.float64), labels[pick]
     half = count // 2
     if half < num_classes:
         return None
+    x, y = np.concatenate([_small(images[pick[i : i + _AT_ONCE]]) for i in range(0, count, _AT_ONCE)]), labels[pick]
     mean, spread = x.mean(), x.std() or 1.0
     plain = ((x - mean) / spread).reshape(count, -1)
     mirrored = ((x[..., ::-1] - mean) / spread).reshape(count, -1)
@@ -126,3 +130,12 @@ def mirrored_answers(
     wanted = np.eye(num_classes)[y[:half]] - 1.0 / num_classes if y.ndim == 1 else y[:half] - y[:half].mean(axis=0)
     weights = plain[:half].T @ np.linalg.solve(gram, wanted)
     return plain[half:] @ weights, mirrored[half:] @ weights, pick[half:]
+
+
+def _small(images: NDArray[Any]) -> NDArray[np.float64]:
+    """Images (N, C, H, W) with at most `_SIDE` pixels a side: means of blocks, where they have more."""
+    count, channels, full_height, full_width = images.shape
+    rows, columns = -(-full_height // _SIDE), -(-full_width // _SIDE)
+    height, width = full_height // rows, full_width // columns
+    blocks = images[..., : height * rows, : width * columns].reshape(count, channels, height, rows, width, columns)
+    return np.asarray(blocks.mean(axis=(3, 5), dtype=np.float64))

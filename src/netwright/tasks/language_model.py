@@ -72,8 +72,9 @@ class LanguageModelling(LearningTask):
         self.num_tokens = {part: len(found) for part, found in tokens.items()}
         for part, found in tokens.items():
             if len(found) < _FEWEST_WINDOWS * context:
+                where = f"{others.get('data_name', 'text')}: the {part} text"
                 cure = f"give at least {_FEWEST_WINDOWS * context}, or a smaller context"
-                raise DataError(f"the {part} text has {len(found)} tokens in windows of {context}; {cure}")
+                raise DataError(f"{where} has {len(found)} tokens in windows of {context}; {cure}")
         train, validation, test = (
             windows(tokens[part], context, context if part == "train" else context // 2)
             for part in ("train", "validation", "test")
@@ -126,11 +127,17 @@ class LanguageModelling(LearningTask):
         data_name: str = "text",
         notes: Iterable[str] = (),
     ) -> LanguageModelling:
-        """Make the task of texts by part: ``train``, ``validation``, ``test``; options as of `load`."""
+        """Make the task of texts by part: ``train``, ``validation``, ``test``; options as of `load`.
+
+        Raises:
+            DataError: a text is too short, or the training text is one character again and again.
+        """
         told = list(notes)
         found: Vocabulary
         if units == "characters":
             counts = Counter(texts["train"])
+            if len(counts) == 1:
+                raise DataError(f"{data_name}: the training text has one character only, {next(iter(counts))!r}")
             found = Characters("".join(sorted(counts, key=lambda c: (-counts[c], c))[:30_000]))
             known = set(found.characters)
             for part in ("validation", "test"):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from netwright.errors import DataError
 from netwright.tasks.formats.array_files import ArrayFiles
-from netwright.tasks.formats.parts import IN_PYTHON, Array, Layout
+from netwright.tasks.formats.parts import Array, Layout
 
 _CHANNELS = (1, 2, 3, 4)
 _CHUNK_BYTES = 1 << 24
@@ -66,7 +66,8 @@ def image_shape(shape: tuple[int, ...], layout: Layout, where: str) -> Shape:
         what = "both could be" if first else "neither looks like"
         raise DataError(
             f"{where} has shape {shape}: the second and the last axis, {what} the channels; "
-            f"say layout='HWC' or layout='CHW' {IN_PYTHON}, or save images larger than 4 x 4 with 1 to 4 channels"
+            "say layout='HWC' or layout='CHW' (--task-option layout=HWC), or save images larger than 4 x 4 with "
+            "1 to 4 channels"
         )
     if layout == "HWC" or (layout == "auto" and last):
         return Shape(shape[3], shape[1], shape[2], channels_last=True)

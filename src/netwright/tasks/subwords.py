@@ -12,6 +12,7 @@ References:
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
@@ -113,19 +114,20 @@ class Subwords:
 
     def encode(self, text: str) -> list[int]:
         """Tokens of a text, without a mark at the end."""
-        words = re.findall(r" ?\w{1,64}| ?[^\w\s]{1,64}|\s", text) if self.keep_spaces else words_of(text)
+        words = word_pattern(keep_spaces=True).findall(text) if self.keep_spaces else words_of(text)
         return [token for word in words for token in self.of_word(word)]
 
     def merged(self, word: str) -> tuple[int, ...]:
         """Tokens of a word: the pair that was learned first is merged first."""
         tokens = [byte + 3 for byte in word.encode("utf-8", "replace")]
-        while len(tokens) > 1:
-            found = [self.ranks.get(pair, 1 << 30) for pair in pairwise(tokens)]
-            first = min(found)
-            if first == 1 << 30:
-                break
-            place = found.index(first)
+        none = len(self.pieces)
+        ranks = [self.ranks.get(pair, none) for pair in pairwise(tokens)]
+        while ranks and (first := min(ranks)) < none:
+            place = ranks.index(first)
             tokens[place : place + 2] = [first]
+            del ranks[place]
+            for beside in range(max(0, place - 1), min(place + 1, len(ranks))):
+                ranks[beside] = self.ranks.get((tokens[beside], tokens[beside + 1]), none)
         return tuple(tokens)
 
     def decode(self, tokens: Iterable[int]) -> str:
@@ -178,4 +180,12 @@ class Characters:
 
 def words_of(text: str) -> list[str]:
     """Words and runs of other signs, each with the space before it; those of more than 64 signs in several parts."""
-    return re.findall(r" ?\w{1,64}| ?[^\w\s]{1,64}", " ".join(text.split()))
+    return word_pattern(keep_spaces=False).findall(" ".join(text.split()))
+
+
+@lru_cache(maxsize=2)
+def word_pattern(keep_spaces: bool) -> re.Pattern[str]:
+    """What a word is: a letter with letters, digits and the marks of letters behind it, which many scripts write."""
+    marks = "".join(chr(code) for code in range(0x300, 0x1F000) if unicodedata.category(chr(code))[0] == "M")
+    spaces = r"|\s" if keep_spaces else ""
+    return re.compile(rf" ?\w[\w{marks}]{{0,63}}| ?[^\w\s]{{1,64}}{spaces}")

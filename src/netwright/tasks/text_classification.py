@@ -61,8 +61,8 @@ class TextClassification(ClassifyingTask):
         """Read texts with classes; parts that are not there are split off.
 
         Args:
-            data: a .csv or .tsv file (perhaps .gz) with a line of names, or a folder with train, validation and test
-                files of that kind.
+            data: a .csv or .tsv file with a line of names, or a .jsonl file of objects (each perhaps .gz), or a folder
+                with train, validation and test files of that kind.
             seed: of the split.
             text: name of the column with the text; ``text``, or the first of two, if not given.
             label: name of the column with the class; ``label``, or the other of two, if not given.

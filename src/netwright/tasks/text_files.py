@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from netwright.errors import DataError
+from netwright.errors import DataError, one_line, shorten
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "train": ("train", "training"),
@@ -19,6 +20,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 }
 """Names of files of each part, without their endings."""
 
+_DELIMITERS = ";\t|"
+"""Signs between cells of a .csv file whose first line has no comma."""
 
 _LONGEST_CELL = (1 << 31) - 1
 """Characters; what the csv module can be told on every system."""
@@ -44,14 +47,9 @@ def read_text(path: Path) -> str:
     Raises:
         DataError: it is not there, damaged, or not UTF-8; names the line.
     """
-    try:
-        data = path.read_bytes()
-        if path.name.endswith(".gz"):
-            data = gzip.decompress(data)
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
+    data = _unpacked(path)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f"{path} is UTF-16; save it as UTF-8 (iconv -f utf-16 -t utf-8)")
     data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         return data.decode("utf-8").replace("\r\n", "\n")
@@ -61,22 +59,38 @@ def read_text(path: Path) -> str:
         raise DataError(f"{path}, line {line}: byte {data[error.start]:#04x} is no UTF-8; {cure}") from None
 
 
+def _unpacked(path: Path) -> bytes:
+    """What a file holds, unpacked where its name says that it is packed."""
+    try:
+        data = path.read_bytes()
+        return gzip.decompress(data) if path.name.endswith(".gz") else data
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+
+
 def read_records(path: Path, notes: list[str]) -> list[Record]:
-    """Rows of a table; empty lines are left out.
+    """Rows of a table, that of the names first; empty lines are left out.
 
     A quote that begins a cell has to be closed. In a .tsv file quotes may be signs of the text, too: they are where
-    they do not pair, and where a row would go over several lines that are whole rows themselves.
+    they do not pair, and where a row would go over several lines that are whole rows themselves. In a .csv file whose
+    first line has no comma, a semicolon, a tab or a bar may stand between the cells.
 
     Args:
-        path: of a .csv or .tsv file (perhaps .gz).
+        path: of a .csv, .tsv or .jsonl file (perhaps .gz).
         notes: gets how quotes were read, where a person may have meant it otherwise.
 
     Raises:
-        DataError: it cannot be read, or its quotes do not pair; names the line where the row begins.
+        DataError: it cannot be read, its quotes do not pair, or a line is no JSON object; names the line where the row
+            begins.
     """
-    text, tabs = read_text(path), path.name.lower().removesuffix(".gz").endswith(".tsv")
+    text, name = read_text(path), path.name.lower().removesuffix(".gz")
+    if name.endswith(".jsonl"):
+        return _objects(text, path)
+    tabs = name.endswith(".tsv")
     try:
-        found = _quoted(text, "\t" if tabs else ",")
+        found = _quoted(text, "\t" if tabs else _delimiter(text))
     except csv.Error as error:
         if not tabs:
             cure = "close a quote at the end of its cell, and double those within"
@@ -95,6 +109,44 @@ def read_records(path: Path, notes: list[str]) -> list[Record]:
     span = f"that of line {longest.line} over {longest.num_lines}"
     notes.append(f"{path.name}: {len(several)} rows go over several lines, {span}")
     return found
+
+
+def _delimiter(text: str) -> str:
+    """The sign between the cells of a .csv file: a comma, if its first line has one."""
+    first = text.lstrip("\n").partition("\n")[0]
+    return "," if "," in first else next((sign for sign in _DELIMITERS if sign in first), ",")
+
+
+def _objects(text: str, path: Path) -> list[Record]:
+    """Rows of JSON lines: columns are the keys of the first; what another has not is empty, what it has besides left.
+
+    Raises:
+        DataError: a line is no JSON object.
+    """
+    names: list[str] = []
+    found: list[Record] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}, line {number}: no JSON object on one line: {one_line(error)}") from None
+        if not isinstance(row, dict):
+            raise DataError(f"{path}, line {number}: a JSON object on each line is needed, got {shorten(row)}")
+        if not found:
+            names = list(row)
+            found.append(Record(number, names, 0))
+        found.append(Record(number, [_cell(row.get(name)) for name in names]))
+    return found
+
+
+def _cell(value: object) -> str:
+    """A value of JSON as the text of a cell: a text as it is, what is not there as an empty one."""
+    if value is None:
+        return ""
+    whole = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return whole.encode("utf-8", "replace").decode("utf-8")  # JSON may hold halves of characters
 
 
 def _plain(text: str) -> list[Record]:

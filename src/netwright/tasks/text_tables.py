@@ -17,6 +17,9 @@ from netwright.tasks.text_files import PARTS, read_records
 Labelled = tuple[str, str]
 """A text and its class."""
 
+KINDS = ("csv", "tsv", "jsonl")
+"""Endings of tables."""
+
 MOST_CLASSES = 1000
 _HELD_OUT = 0.15
 _FEWEST = 20
@@ -47,7 +50,7 @@ def read_parts(path: Path, text: str, label: str, notes: list[str]) -> dict[str,
     """Read the parts there are, ``train`` always.
 
     Args:
-        path: a .csv or .tsv file (perhaps .gz), or a folder with train, validation and test files of that kind.
+        path: a .csv, .tsv or .jsonl file (perhaps .gz), or a folder with train, validation and test files of that kind.
         text: name of the column with the text; empty to find it.
         label: name of the column with the class; empty to find it.
         notes: gets what was left out, with counts.
@@ -64,15 +67,15 @@ def _files(path: Path) -> dict[str, Path]:
     if path.is_file():
         return {"train": path}
     if not path.is_dir():
-        raise DataError(f"data: {path} does not exist; give a .csv or .tsv file, or a folder with train.csv")
+        raise DataError(f"data: {path} does not exist; give a .csv, .tsv or .jsonl file, or a folder with train.csv")
     found: dict[str, Path] = {}
     for part, names in PARTS.items():
-        endings = [f"{name}.{kind}{packed}" for name in names for kind in ("csv", "tsv") for packed in ("", ".gz")]
+        endings = [f"{name}.{kind}{packed}" for name in names for kind in KINDS for packed in ("", ".gz")]
         there = [path / name for name in endings if (path / name).is_file()]
         if there:
             found[part] = there[0]
     if "train" not in found:
-        raise DataError(f"{path} has no train.csv or train.tsv")
+        raise DataError(f"{path} has no train file ({', '.join(KINDS)})")
     return found
 
 
@@ -80,7 +83,7 @@ def read_labelled(path: Path, text: str, label: str, notes: list[str]) -> Texts:
     """Read a table of texts and classes.
 
     Args:
-        path: of a .csv or .tsv file with a line of names.
+        path: of a .csv or .tsv file with a line of names, or of a .jsonl file.
         text: name of the column with the text; empty to find it.
         label: name of the column with the class; empty to find it.
         notes: gets what was left out, with counts.
@@ -99,7 +102,7 @@ def read_labelled(path: Path, text: str, label: str, notes: list[str]) -> Texts:
         if not row[theirs].strip():
             raise DataError(f"{path}, line {line}: no class in column {names[theirs]!r}")
         if row[ours].strip():
-            found.rows.append((" ".join(row[ours].split()), row[theirs].strip()))
+            found.rows.append((" ".join(row[ours].split()), " ".join(row[theirs].split())))
             found.lines.append(line)
     empty = len(records) - 1 - len(found.rows)
     notes += [f"{path.name}: {empty} lines without a text are left out"] if empty else []

@@ -46,7 +46,7 @@ def token_scores(answers: Answers) -> dict[str, float]:
         known = wanted >= 0
         if outputs.shape[2] != 2:
             outputs = compact(outputs, wanted)  # noqa: PLW2901
-        told = outputs[known].double()
+        told = outputs[known].cpu().double()  # not every device has float64
         loss -= float(told[:, 0].sum())
         right += int((told[:, 1] > 0.5).sum())
         count += len(told)

@@ -200,7 +200,8 @@ def _entries(folder: Path) -> list[Path]:
 
 def _notes(listed: Sequence[Listing]) -> list[str]:
     ignored = sum(part.ignored for part in listed)
-    return [f"{ignored} entries in class folders are no images and were ignored"] if ignored else []
+    read = ", ".join(SUFFIXES)
+    return [f"{ignored} entries in class folders are no images ({read}) and were ignored"] if ignored else []
 
 
 def _form(headers: Sequence[ImageHeader], image_size: tuple[int, int] | None) -> ImageForm:

@@ -34,6 +34,8 @@ WHOLE = "labels.csv"
 _SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _IMAGE, _LABELS, _SPLIT = "image", "labels", "split"
 _BETWEEN = "|"
+_OTHERS = (";", ",", " ")
+"""What people put between labels, too."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ def read(
     _refuse_twice(row for rows in by_part.values() for row in rows)
     if not by_part.get("train"):
         raise DataError(f"{found[0].where}: no image of the training part; mark some with split train")
+    if not found[0].columns:
+        _refuse_other_separators(by_part["train"])
     names = found[0].columns or tuple(sorted({label for row in by_part["train"] for label in row.labels}))
     first = next(iter(tables.values()))
     seen = [row.file for part in ("train", "val") for row in by_part.get(part, [])]
@@ -113,6 +117,24 @@ def read(
     notes += [f"{bare} training image(s) have no label; they count as having none of them"] if bare else []
     name = first.stem if len(tables) == 1 and first.name != WHOLE else first.resolve().parent.name
     return RawData(name, parts["train"], parts.get("val"), parts.get("test"), tuple(notes), "CHW", names)
+
+
+def _refuse_other_separators(rows: Sequence[_Row]) -> None:
+    """Refuse lists of labels with another sign between them, each of which would be a label.
+
+    No image has two labels then, and there are fewer words between such signs than lists.
+    """
+    lists = {label: row.where for row in rows for label in row.labels}
+    if any(len(row.labels) > 1 for row in rows):
+        return
+    for sign in _OTHERS:
+        words = {word.strip() for label in lists for word in label.split(sign)} - {""}
+        joined = next((label for label in lists if sign in label), None)
+        if joined is not None and len(words) < len(lists):
+            raise DataError(
+                f"{lists[joined]}: {shorten(joined)} would be one label, and no training image has two; "
+                f"put {_BETWEEN!r} between labels, or use image-classification"
+            )
 
 
 def _matrix(rows: Sequence[_Row], names: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:

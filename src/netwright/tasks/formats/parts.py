@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Indices = NDArray[np.int64]
-IN_PYTHON = "from Python (netwright.search(task=ImageClassification.load(DATA, ...)))"
-"""Where options of a source are given that the command line does not have."""
-
 Layout = Literal["auto", "HWC", "CHW"]
 
 

@@ -68,25 +68,30 @@ def read_corpora(data: str | Path, source: str, target: str, names: Mapping[str,
 def _read_folder(folder: Path, source: str, target: str, names: Mapping[str, str]) -> dict[str, Corpus]:
     files = sorted(file for file in folder.iterdir() if file.is_file() and "." in file.name)
     tables = {_stem(file): file for file in files if _ending(file) == "tsv"}
+    trained = (names["train"],) if names.get("train") else PARTS["train"]
+    stems = sorted({_stem(file) for file in files})
+    if names.get("train") and names["train"] not in stems:
+        raise DataError(f"{folder}: {unknown('train', names['train'], stems)}")
     found: dict[str, Corpus] = {}
-    if tables:
+    if any(name in tables for name in trained):
         for part in PARTS:
             name, more = _named(part, list(tables), names, folder)
             if name:
                 found[part] = read_table(tables[name])
                 found[part].notes += more
     else:
-        source, target = _languages(folder, files, source, target)
+        others = [file for file in files if _stem(file) in trained and _ending(file) != "tsv"]
+        source, target = _languages(folder, others, source, target)
         sides = {(_stem(file), _ending(file)): file for file in files}
-        stems = [stem for stem, ending in sides if ending == source and (stem, target) in sides]
+        both = [stem for stem, ending in sides if ending == source and (stem, target) in sides]
         for part in PARTS:
-            name, more = _named(part, stems, names, folder)
+            name, more = _named(part, both, names, folder)
             if name:
                 found[part] = read_pairs(sides[name, source], sides[name, target])
                 found[part].notes += more
     if "train" not in found:
-        endings = "train.tsv" if tables else f"train.{source} and train.{target}"
-        raise DataError(f"{folder} has no {endings} (or with .gz); add them, or name them by the option train")
+        cure = "add them, or name them by the option train"
+        raise DataError(f"{folder} has no train.{source} and train.{target}, nor train.tsv (or with .gz); {cure}")
     return found
 
 
@@ -106,14 +111,17 @@ def _named(part: str, stems: Sequence[str], names: Mapping[str, str], folder: Pa
 
 
 def _languages(folder: Path, files: Sequence[Path], source: str, target: str) -> tuple[str, str]:
-    endings = sorted({_ending(file) for file in files if _stem(file) in ("train", "training")})
+    """Endings of the source and of the target, found by the training files where they are not given."""
     if source and target:
+        if source == target:
+            raise DataError(f"source and target are both {source}; name the endings of two languages")
         return source, target
+    endings = sorted({_ending(file) for file in files})
     if len(endings) != 2 or (source or target) not in ("", *endings):
         got = ", ".join(endings) or "none"
         raise DataError(
             f"{folder}: training files have the endings {got}; say which are translated: "
-            "--task-option source=en --task-option target=de"
+            "--task-option source=en --task-option target=de, or name the files: --task-option train=NAME"
         )
     if target:
         return next(e for e in endings if e != target), target

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.errors import DataError, MissingDependencyError, SpecError, wrong
+from netwright.errors import DataError, SpecError, wrong
 from netwright.space import SearchSpace
 from netwright.tasks.base import Examples, ExportInfo, Reference
 from netwright.tasks.learning import LearningTask
 from netwright.tasks.subwords import FEWEST, Subwords, learn_merges, written
 from netwright.tasks.translation.files import Corpus, Pair, clean_text, lower_text, read_corpora
+from netwright.tasks.translation.scoring import DEFAULT, bleu_and_chrf, signatures, tokenizer_of
 from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ _FULL_PAIRS = 1.2e6
 _BATCH, _LARGE_BATCH, _MANY_PAIRS = 64, 128, 10_000
 """Pairs a step, and where there are many."""
 
+_SEEN = 2000
+"""Training pairs by whose letters is decided where the words of a language end."""
+
 _FEWEST_PAIRS = 20
 _HELD_OUT = 0.1
 _MOST_HELD_OUT = 1000
@@ -59,6 +63,7 @@ class Translation(LearningTask):
         merges: of the source's and of the target's subwords, as text.
         lengths: tokens of a source and of a target that a row has room for, marks included.
         lowercase: whether the texts are made lower case, as what is translated then must be.
+        bleu_tokenizer: with which BLEU finds words, by sacreBLEU's name.
         others: as of `LearningTask`.
     """
 
@@ -76,9 +81,10 @@ class Translation(LearningTask):
         merges: tuple[tuple[str, ...], tuple[str, ...]],
         lengths: tuple[int, int],
         lowercase: bool = False,
+        bleu_tokenizer: str = DEFAULT,
         **others: object,
     ) -> None:
-        self.parts, self.merges, self.lowercase = parts, merges, lowercase
+        self.parts, self.merges, self.lowercase, self.bleu_tokenizer = parts, merges, lowercase, bleu_tokenizer
         self.source, self.target = map(_subwords, merges)
         self.source_length, self.target_length = lengths
         train, validation = self._rows(parts["train"]), self._rows(parts["validation"])
@@ -107,6 +113,7 @@ class Translation(LearningTask):
         joint: bool = False,
         lowercase: bool = False,
         most_tokens: int = 128,
+        bleu_tokenizer: str = "",
     ) -> Translation:
         """Read a parallel corpus; parts that it has not are split off.
 
@@ -122,6 +129,8 @@ class Translation(LearningTask):
             joint: one vocabulary for both, for languages with common words.
             lowercase: whether everything is made lower case first, references included.
             most_tokens: of a sentence, at most; longer training pairs are left out.
+            bleu_tokenizer: with which sacreBLEU finds the words of BLEU; by the letters of the target if empty, see
+                `netwright.tasks.translation.scoring.tokenizer_of`.
 
         Raises:
             DataError: the data cannot be used.
@@ -147,6 +156,7 @@ class Translation(LearningTask):
             joint=joint,
             lowercase=lowercase,
             most_tokens=most_tokens,
+            bleu_tokenizer=str(bleu_tokenizer),
             data_name=Path(str(data)).name or str(data),
             seed=seed,
             notes=notes,
@@ -161,6 +171,7 @@ class Translation(LearningTask):
         joint: bool = False,
         lowercase: bool = False,
         most_tokens: int = 128,
+        bleu_tokenizer: str = "",
         data_name: str = "pairs",
         seed: int = 0,
         notes: Sequence[str] = (),
@@ -169,9 +180,10 @@ class Translation(LearningTask):
 
         Raises:
             DataError: too few training pairs are left.
+            SpecError: there is no such tokenizer.
             MissingDependencyError: the package tokenizers or sacrebleu is not installed.
         """
-        _sacrebleu()
+        words = tokenizer_of((theirs for _, theirs in parts["train"][:_SEEN]), bleu_tokenizer)
         if lowercase:
             parts = {part: [(lower_text(a), lower_text(b)) for a, b in pairs] for part, pairs in parts.items()}
         merges = _learned(parts["train"], vocabulary, joint=joint)
@@ -186,9 +198,11 @@ class Translation(LearningTask):
         for part in ("validation", "test"):
             cut = int(np.any(_num_tokens(parts[part], merges) > np.array(room)[:, None], axis=0).sum())
             told += [f"of {cut} {part} pairs {limit} the beginnings are read"] if cut else []
-        told += _overlaps(train, parts)
+        told += [*_overlaps(train, parts), f"at the end: {signatures(words)}"]
         parts = {**parts, "train": train}
-        return cls(parts, merges, (room[0], room[1]), lowercase, data_name=data_name, seed=seed, notes=tuple(told))
+        return cls(
+            parts, merges, (room[0], room[1]), lowercase, words, data_name=data_name, seed=seed, notes=tuple(told)
+        )
 
     # --- data
 
@@ -260,14 +274,10 @@ class Translation(LearningTask):
         }
 
     def final_scores(self, network: nn.Module, part: str) -> dict[str, float]:
-        """``bleu`` and ``chrf`` of a network's translations of a part, in [0, 100].
-
-        References:
-            Papineni et al. (2002), BLEU; Popović (2015), chrF; as Post (2018), A Call for Clarity in Reporting BLEU
-            Scores, computes them: cased, not tokenised, the package's defaults.
-        """
+        """``bleu`` and ``chrf`` of a network's translations of a part, in [0, 100]."""
         pairs = self.parts[part]
-        return bleu_and_chrf(self.translate(network, [ours for ours, _ in pairs]), [theirs for _, theirs in pairs])
+        found, wanted = self.translate(network, [ours for ours, _ in pairs]), [theirs for _, theirs in pairs]
+        return bleu_and_chrf(found, wanted, self.bleu_tokenizer)
 
     def translate(self, network: nn.Module, texts: Sequence[str], beams: int = BEAMS) -> list[str]:
         """Translate texts by beam search; one beam is the greedy search."""
@@ -352,30 +362,6 @@ def _subwords(merges: tuple[str, ...]) -> Subwords:
     return Subwords(merges)
 
 
-def bleu_and_chrf(found: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
-    """BLEU and chrF of translations, in [0, 100], by sacreBLEU.
-
-    Raises:
-        MissingDependencyError: the package sacrebleu is not installed.
-    """
-    bleu, chrf = _sacrebleu()
-    references = [list(wanted)]
-    return {
-        "bleu": float(bleu().corpus_score(list(found), references).score),
-        "chrf": float(chrf().corpus_score(list(found), references).score),
-    }
-
-
-def _sacrebleu() -> tuple[Any, Any]:
-    """The package's two metrics."""
-    try:
-        from sacrebleu.metrics.bleu import BLEU
-        from sacrebleu.metrics.chrf import CHRF
-    except ImportError:
-        raise MissingDependencyError("sacrebleu", "text", "BLEU and chrF") from None
-    return BLEU, CHRF
-
-
 def _learned(pairs: Sequence[Pair], vocabulary: int, *, joint: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Merges of the source and of the target, the same ones where they are of both together."""
     ours, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
@@ -403,10 +389,30 @@ def _split(corpora: Mapping[str, Corpus], seed: int, notes: list[str]) -> dict[s
     for part in reversed(missing):
         if part == "validation":
             order = order[np.random.default_rng([seed, 72]).permutation(len(order))]
-        chosen, order = order[:count], order[count:]
-        found[part] = [train[i] for i in np.sort(chosen)]
-        notes.append(f"{part}: {count} pairs are split off the training pairs")
+        chosen = _first(train, order.tolist(), count)
+        if not chosen:
+            few = f"{corpora['train'].where}: its {len(set(train))} different pairs are too few"
+            raise DataError(f"{few} to split the {part} part off; give that part, or other pairs")
+        order = order[~np.isin(order, chosen)]
+        found[part] = [train[i] for i in sorted(chosen)]
+        notes.append(f"{part}: {len(chosen)} pairs are split off the training pairs")
     return {"train": [train[i] for i in np.sort(order)], **found}
+
+
+def _first(pairs: Sequence[Pair], order: Sequence[int], count: int) -> list[int]:
+    """The first of an order, at most so many; pairs that are the same together, as no part is to know those of another.
+
+    Example:
+        >>> _first([("a", "b"), ("c", "d"), ("a", "b"), ("e", "f")], [1, 0, 3, 2], 3)
+        [1, 0, 2]
+    """
+    alike: dict[Pair, list[int]] = {}
+    for row in order:
+        alike.setdefault(pairs[row], []).append(row)
+    chosen: list[int] = []
+    for rows in alike.values():
+        chosen += rows if len(rows) <= count - len(chosen) else []
+    return chosen
 
 
 def _overlaps(train: Sequence[Pair], parts: Mapping[str, Sequence[Pair]]) -> list[str]:
