@@ -64,7 +64,7 @@ def test_a_search_keeps_apart_what_it_has_to(tmp_path: Path) -> None:
 
 def test_what_cannot_be_kept_apart_is_refused_in_one_class(tmp_path: Path) -> None:
     """Too many values together: an error of the space, as it is told to a person."""
-    x = np.zeros((80, 8, 8, 1), dtype=np.uint8)
+    x = np.random.default_rng(0).integers(0, 255, (80, 8, 8, 1)).astype(np.uint8)
     task = ImageClassification.from_arrays((x, np.arange(80) % 2), layout="HWC")
     strides = [nn.conv(2, stride=choice(f"s{i}", [1, 2])) for i in range(5)]
     space = SearchSpace(nn.seq(*strides, nn.global_pool(), nn.linear(2)))

@@ -15,7 +15,7 @@ from netwright.errors import SpecError
 from netwright.evaluation.supernet_evaluator import SupernetEvaluator
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.search import resume, search
-from netwright.space import SearchSpace, choice, integer
+from netwright.space import Node, SearchSpace, choice, integer
 from netwright.spec import SearchSpec
 from netwright.strategies.random import RandomSearch
 from netwright.study.clock import Clock
@@ -24,6 +24,8 @@ from netwright.study.opening import prepare
 from netwright.study.setup import Parts
 from netwright.study.supernet_opening import FEWEST_WITHIN, NO_TIME, OPENED, FirstThen, Opening
 from netwright.tasks import load_task
+from netwright.tasks.base import Reference
+from netwright.tasks.learning import ClassifyingTask
 from netwright.types import Architecture, Fidelity, Proposal, Trial, TrialState
 
 
@@ -289,3 +291,33 @@ def test_first_trainings_that_take_too_long_are_cut(
     again = resume(tmp_path / "r")
     assert again.notes == found.notes
     assert again.best == found.best
+
+
+class Rows(ClassifyingTask):
+    """Rows of a table, which cost less than the smallest image; hand-made networks are small beside random ones."""
+
+    name, work = "rows", 60.0
+
+    @classmethod
+    def made(cls, *, by_hand: bool) -> Rows:
+        part = np.zeros((64, 4), dtype=np.float32), np.arange(64) % 2
+        task = cls(part, part, part, ("a", "b"))
+        task.by_hand = by_hand
+        return task
+
+    def default_space(self) -> SearchSpace:
+        def layer(place: int) -> Node:
+            return nn.seq(nn.linear(choice(f"width{place}", [8, 16, 32, 64, 512, 1024])), nn.relu())
+
+        return SearchSpace(nn.seq(nn.repeat(integer("depth", 1, 4), layer), nn.linear(2)))
+
+    def references(self) -> tuple[Reference, ...]:
+        decisions = {"depth": 4, **{f"width{place}": 64 for place in range(4)}}
+        return (Reference("narrow", self.default_space().architecture(decisions)),) if self.by_hand else ()
+
+
+def test_networks_that_are_larger_than_hand_made_ones_take_longer(tmp_path: Path) -> None:
+    """Of what is no image, too: there is less time for all of the space than for those within the hand-made one."""
+    opening = opening_of(parts_of(tmp_path, task=Rows.made(by_hand=True), data=None, budget="6s"))
+    assert [p.origin for p in opening.proposals] == ["reference:narrow"]
+    assert parts_of(tmp_path / "other", task=Rows.made(by_hand=False), data=None, budget="6s").opening is None

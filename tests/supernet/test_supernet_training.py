@@ -300,7 +300,8 @@ def test_embeddings_and_last_layers_are_trained_as_those_of_a_plain_network(
         made(self, model, *rest)  # type: ignore[arg-type]
         rules = dict[str, set[int]]()
         for how in self.params:
-            rules.setdefault(how.rule.__name__, set()).add(how.tensor.numel())
+            rule = "muon" if how.rule is None else how.rule.__name__
+            rules.setdefault(rule, set()).add(how.tensor.numel())
         taken.append(rules)
 
     monkeypatch.setattr(Optimizer, "__init__", note)

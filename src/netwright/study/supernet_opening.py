@@ -162,15 +162,16 @@ def opening_of(
     assert task is not None
     if budget.time_s is None or budget.trials is not None or budget.epochs is not None or spec.device != "cpu":
         return None
-    drawn = _drawn(task, space, spec.seed)
-    if not drawn or train_s * _rate(task, spec.workers, [m for m, _ in drawn]) / _kinds(space) >= plan.final_epochs:
-        return None
+    drawn, networks = _drawn(task, space, spec.seed), networks_of(task, space)
     first = [p for p in first_proposals(task, space) if space.admits(p.architecture)]
+    usual = [networks.profile(p.architecture).macs for p in first]
+    rate = _rate(task, spec.workers, [macs for macs, _ in drawn], usual)
+    if not drawn or train_s * rate / _kinds(space) >= plan.final_epochs:
+        return None
     tried = first or [Proposal(a, origin=OPENED) for a in _of_sizes(drawn)]
     families = {p.architecture: found for p in tried if (found := _family(task, space, p.architecture)) is not None}
     least = max(LEAST_EPOCHS, getattr(task, "least_epochs", None) or 0.0)
-    networks = networks_of(task, space)
-    rate = _rate(task, spec.workers, [networks.profile(p.architecture).macs for p in tried])
+    rate = _rate(task, spec.workers, [networks.profile(p.architecture).macs for p in tried], usual)
     length = min(max(MOST_EPOCHS, least), plan.final_epochs / 2, OPENED_SHARE * budget.time_s * rate / len(tried))
     if not families or length < least:
         return None
@@ -189,12 +190,22 @@ def opening_of(
     )
 
 
-def _rate(task: Task, workers: int, macs: Sequence[float]) -> float:
-    """Epochs a second of all workers together, with networks of these sizes; of what is no image by its work alone."""
-    num_images = len(task.train()[1])
+def _rate(task: Task, workers: int, macs: Sequence[float], usual: Sequence[float]) -> float:
+    """Epochs a second of all workers together, with networks of these sizes.
+
+    Of what is no image by its work, which is that of hand-made networks: larger ones take as much longer.
+
+    Args:
+        task: of the search.
+        workers: at once.
+        macs: multiply-accumulates of the networks.
+        usual: those of hand-made ones, where there are any.
+    """
+    num_images, mean = len(task.train()[1]), max(1.0, float(np.mean(macs))) if len(macs) else 1.0
     if task.work < SMALLEST_IMAGE:
-        return workers * nominal_rate(num_images, task.work)
-    faster = min(MOST_SMALLER, NOMINAL_MACS / max(1.0, float(np.mean(macs))))
+        slower = min(1.0, float(np.mean(usual)) / mean) if len(usual) else 1.0
+        return workers * nominal_rate(num_images, task.work) * slower
+    faster = min(MOST_SMALLER, NOMINAL_MACS / mean)
     return workers * NOMINAL_IMAGES_PER_S / num_images * faster
 
 

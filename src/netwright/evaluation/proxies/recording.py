@@ -57,7 +57,7 @@ class ReluCodes(TorchFunctionMode):
         if value.ndim < 2 or len(value) != len(self.agreement):
             return
         active = (value.detach() > 0).flatten(1).float()
-        both = (active @ active.T).double().cpu()  # units that are active on both
+        both = (active @ active.T).cpu().double()  # units that are active on both
         counts = both.diagonal()
         self.agreement += 2 * both - counts - counts[:, None] + active.shape[1]  # and those that are on neither
         self.count += 1

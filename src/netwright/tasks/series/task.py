@@ -385,7 +385,7 @@ class SeriesForecasting(LearningTask):
 
     def scores(self, answers: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
         """MASE, MAE and RMSE over all targets and steps; ``loss`` as it is trained on."""
-        pairs = [(outputs.double().cpu().numpy(), targets.double().cpu().numpy()) for outputs, targets in answers]
+        pairs = [(outputs.cpu().double().numpy(), targets.double().cpu().numpy()) for outputs, targets in answers]
         predicted, wanted = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
         errors = np.abs(predicted - wanted)
         each = errors.mean(axis=(0, 2))

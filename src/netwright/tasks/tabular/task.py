@@ -271,7 +271,7 @@ class TabularClassification(_TabularTask):
         if not names:
             return dict(weights)
         now = weights[names[0]]
-        logits = (outputs * now).double().cpu().numpy()
+        logits = (outputs * now).cpu().double().numpy()
         found = fitted_temperature(logits, targets.cpu().numpy())
         return {**weights, names[0]: now.new_tensor(found)}
 
@@ -327,6 +327,6 @@ class TabularRegression(_TabularTask):
 
     def scores(self, answers: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
         """RMSE, MAE and R2 in the unit of the target; ``loss`` is the mean squared error in units of its variance."""
-        pairs = [(outputs.double().cpu().numpy(), targets.double().cpu().numpy()) for outputs, targets in answers]
+        pairs = [(outputs.cpu().double().numpy(), targets.double().cpu().numpy()) for outputs, targets in answers]
         found = value_metrics(np.concatenate([p for p, _ in pairs]), np.concatenate([y for _, y in pairs]))
         return {**found, "loss": (found["rmse"] / self.std) ** 2 if math.isfinite(found["rmse"]) else math.inf}
