@@ -6,7 +6,7 @@ FIND_LINKS := $(if $(PIP_FIND_LINKS),--find-links $(PIP_FIND_LINKS))
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-slow lint format types layers check examples schema clean bench-queries bench-validation \
+.PHONY: help env demo test test-long test-slow lint format types layers check examples schema clean bench-queries bench-validation \
 	bench-proxies bench-robustness bench-pareto bench-fidelities bench-priors bench-transfer bench-predictors bench-scores \
 	bench-curves bench-latency bench-latency-transfer bench-ladder bench-darts bench-tasks
 
@@ -27,6 +27,9 @@ demo: env ## a real search on real images in about three minutes
 
 test: env ## the default tests (at most five minutes on two cores)
 	$(BIN)/python -m pytest -n 2
+
+test-long: env ## the tests marked long: whole runs of several seconds each
+	$(BIN)/python -m pytest -n 2 -m 'long and not slow and not gpu'
 
 test-slow: env ## the tests marked slow
 	$(BIN)/python -m pytest -n 2 -m 'slow and not gpu' --timeout 3000
@@ -49,7 +52,7 @@ layers: env ## check that a layer imports only from below
 examples: env ## run every example
 	for f in examples/*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
 
-check: lint types layers test examples ## all that CI checks
+check: lint types layers test test-long examples ## all that CI checks
 
 DATA ?= ../shared/data
 SEEDS ?= 200

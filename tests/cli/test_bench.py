@@ -225,6 +225,7 @@ def test_a_file_that_is_there_is_replaced_as_a_whole(cli: Cli, csv: Path, tmp_pa
     assert 1 == json.loads(out.read_text(encoding="utf-8"))["format"]
 
 
+@pytest.mark.long
 def test_it_runs_as_a_command_without_torch(csv: Path, tmp_path: Path) -> None:
     """In a process of its own, with helpers, where the numerical libraries are told to use one thread."""
     code = (

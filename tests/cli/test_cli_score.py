@@ -158,6 +158,7 @@ def test_scores_are_told_in_a_table_and_written_in_full(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("fake")
+@pytest.mark.long
 def test_scores_do_not_depend_on_the_number_of_workers(cli: Cli) -> None:
     """Nor on the day: the same command gives the same scores."""
     own_space()

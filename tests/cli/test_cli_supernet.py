@@ -80,6 +80,7 @@ def given(folder: Path, name: str = "space") -> list[str]:
     return ["--data", str(folder / "rows.npz"), "--space", f"{folder / 'sp.py'}:{name}"]
 
 
+@pytest.mark.long
 def test_networks_of_a_trained_supernet_are_scored_and_taken_out(cli: Cli, made: Path) -> None:
     """The same number each time, far better than chance; what was taken out says where its weights come from."""
     answer = cli("supernet", "evaluate", made / "trained", "--architecture", made / "a.json", "--json")
@@ -157,6 +158,7 @@ def test_a_search_on_a_supernet_delivers_a_verified_network(cli: Cli, made: Path
     assert cli("resume", "r", "-q").code == 0
 
 
+@pytest.mark.long
 def test_the_largest_network_teaches_finalists(cli: Cli, made: Path) -> None:
     """Where it is asked to: finalists come out as others than without it, and the card says so."""
     found = {}
@@ -175,6 +177,7 @@ def test_the_largest_network_teaches_finalists(cli: Cli, made: Path) -> None:
     assert found["plain"]
 
 
+@pytest.mark.long
 def test_a_search_trains_its_own_supernet(cli: Cli, made: Path) -> None:
     """In a folder of the run, which can be used on its own."""
     spec = ["--evaluator", "supernet", "--budget", "6 trials", "--max-epochs", 2, "--strategy", "random"]
@@ -185,6 +188,7 @@ def test_a_search_trains_its_own_supernet(cli: Cli, made: Path) -> None:
     assert any("not compared with trainings from nothing: the budget is too small" in r for r in card.remarks)
 
 
+@pytest.mark.long
 def test_the_networks_within_one_share_weights(cli: Cli, made: Path) -> None:
     """Only these are scored, searched and taken out; what goes on with it need not name the one again."""
     command = ["supernet", "train", *given(made), "--within", made / "a.json", "--sampling", "largest-first"]
@@ -224,6 +228,7 @@ def test_a_search_that_was_stopped_early_goes_on_within_the_same_network(tmp_pat
     assert [row for row in history(tmp_path / "a") if row[0] in {r[0] for r in ended}] == ended
 
 
+@pytest.mark.long
 def test_a_finished_training_says_so(cli: Cli, made: Path) -> None:
     """The same command changes nothing; another one is refused, and names what differs."""
     weights = made / "trained" / "supernet.safetensors"
@@ -246,6 +251,7 @@ def test_a_finished_training_says_so(cli: Cli, made: Path) -> None:
     assert weights.read_bytes() == before
 
 
+@pytest.mark.long
 def test_a_finished_training_goes_on_with_more_epochs(cli: Cli, made: Path) -> None:
     """A cycle of its own, on the weights that are there; asked again nothing is left to do, and they are better."""
     shutil.copytree(made / "trained", "more")
@@ -268,6 +274,7 @@ def test_a_finished_training_goes_on_with_more_epochs(cli: Cli, made: Path) -> N
     assert losses[1] < losses[0]
 
 
+@pytest.mark.long
 def test_a_further_cycle_that_fails_leaves_what_was_there(
     cli: Cli, made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -396,6 +403,7 @@ def test_a_space_whose_weights_cannot_be_shared_is_named(cli: Cli, made: Path) -
     assert not Path("new").exists()
 
 
+@pytest.mark.long
 def test_a_class_of_ones_own_and_shapes_that_clash(cli: Cli, made: Path) -> None:
     """The class is shared as any layer is, and taken out; of networks that cannot be it is said why."""
     train = ["supernet", "train", *given(made, "odd"), "--epochs", 2, "--out", "odd", "-q"]
@@ -415,6 +423,7 @@ def test_a_class_of_ones_own_and_shapes_that_clash(cli: Cli, made: Path) -> None
     assert cli("verify", "x", "--data", made / "rows.npz").code == 0
 
 
+@pytest.mark.long
 def test_what_is_no_supernet_is_refused(cli: Cli, made: Path) -> None:
     """An empty folder, a torn file, other data, another space, an architecture that is not of it."""
     Path("empty").mkdir()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
+import pytest
 import torch
 
 from netwright import nn
@@ -46,6 +47,7 @@ def leaning(kinds: Sequence[str]) -> list[tuple[str, str]]:
     return list(zip(NAMES, kinds, strict=True))
 
 
+@pytest.mark.long
 def test_the_last_sound_epoch_comes_second() -> None:
     """Without an alarm the latest other epoch does; an alarm from the first epoch on has none before it."""
     found, alarm = searched(), Alarm(epoch=2, reason="skips", safe_epoch=1)

@@ -277,6 +277,7 @@ def test_the_optimiser_follows_tensors_that_grow() -> None:
     assert before.shape[0] == 4
 
 
+@pytest.mark.long
 def test_the_optimiser_is_that_of_torch() -> None:
     """The same steps as torch's SGD with Nesterov momentum and weight decay."""
     space = SearchSpace(nn.seq(nn.conv(2), nn.global_pool(), nn.linear(2)))

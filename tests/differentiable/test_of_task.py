@@ -148,6 +148,7 @@ def test_a_task_without_classes_is_searched_by_its_own_loss(method: str) -> None
     assert of_task.passes(found, task) == pytest.approx(12)
 
 
+@pytest.mark.long
 def test_a_search_of_a_task_without_classes_says_nothing_of_accuracy(tmp_path: Path) -> None:
     """Its networks are trained and compared by the task's own metric; another one alone is refused."""
     task = Sines.made()

@@ -64,6 +64,7 @@ def two_threads() -> Iterator[None]:
 
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("name", ["nas_bench_201", "darts"])
+@pytest.mark.long
 def test_cells_with_weights_of_an_architecture_are_its_network_bit_for_bit(name: str) -> None:
     """All mixed and one path alone: sums of zeros change no bit, in eval mode and in training."""
     network = relaxed(name).train()

@@ -110,6 +110,7 @@ def test_all_tensors_of_a_mixture_are_where_its_weights_are() -> None:
 
 
 @pytest.mark.parametrize("name", ["darts", "enas"])
+@pytest.mark.long
 def test_a_search_ends_at_its_deadline(name: str) -> None:
     """With the first step where it has passed, and with an architecture; not before where it is far."""
     late = Options(epochs=3, deadline_s=time.monotonic() - 1.0, alarm=QUIET)
@@ -141,6 +142,7 @@ def test_enas_counts_what_its_steps_keep() -> None:
         METHODS["enas"](space(), batches(256), batches(8), Options(epochs=1, memory_bytes=4_000_000))
 
 
+@pytest.mark.long
 def test_the_estimate_changes_nothing_of_enas() -> None:
     """The same bits with and without it."""
     few = ControllerOptions(draws=1, derived=2, judged_on=1)

@@ -120,6 +120,7 @@ for i in range(10**9):
 """
 
 
+@pytest.mark.long
 def test_killed_while_writing_there_is_a_whole_file(tmp_path: Path) -> None:
     """Whenever the writer is killed, the file holds one of the contents it wrote, whole."""
     path = tmp_path / "deep" / "file"

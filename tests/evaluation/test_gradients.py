@@ -138,6 +138,7 @@ with SharedGradients(parts(2), processes=2) as shared:
 """
 
 
+@pytest.mark.long
 def test_helpers_end_with_their_parent() -> None:
     """A parent killed without warning leaves no helper."""
     code = _CHILD.format(folder=str(Path(__file__).parent))

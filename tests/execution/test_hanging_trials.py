@@ -45,6 +45,7 @@ def _deadlocked() -> object:
     "hang",
     [lambda: time.sleep(600), _deaf, _blocked_in_c, lambda: threading.Event().wait(), _stopped, _deadlocked],
 )
+@pytest.mark.long
 def test_a_trial_that_hangs_is_killed_at_its_limit(hang: Callable[[], object]) -> None:
     """Sleeping, computing with all signals ignored, or blocked in C: it ends within seconds of its time limit."""
     begin = time.monotonic()
@@ -52,6 +53,7 @@ def test_a_trial_that_hangs_is_killed_at_its_limit(hang: Callable[[], object]) -
     assert time.monotonic() - begin < 11.5
 
 
+@pytest.mark.long
 def test_the_children_of_a_trial_that_hangs_go_with_it(tmp_path: Path) -> None:
     """Those in its process group, those in sessions of their own and those that ignore signals are killed with it."""
 
@@ -85,12 +87,14 @@ def silent_stdin() -> Iterator[None]:
 @pytest.mark.parametrize(
     "read", [lambda: os.read(0, 1), lambda: sys.stdin.read().strip(), lambda: sys.stdin.readline().strip()]
 )
+@pytest.mark.long
 def test_a_trial_that_reads_its_input_finds_none_and_does_not_wait(read: Callable[[], object]) -> None:
     """What is typed is for the driver; a trial reads the end of a file at once."""
     state, error = check(lambda: {"accuracy": 0.5} if not read() else None, Limits(time_s=60.0))
     assert (TrialState.FINISHED, "") == (state, error)
 
 
+@pytest.mark.long
 def test_a_thread_that_runs_on_does_not_hold_a_trial() -> None:
     """A result is the end of a trial, whatever threads it started and did not end."""
 

@@ -124,6 +124,7 @@ def test_closing_kills_what_runs_and_refuses_more(tmp_path: Path) -> None:
         executor.submit(jobs([9])[0])
 
 
+@pytest.mark.long
 def test_daemons_of_a_trial_end_with_it_and_those_of_others_live(tmp_path: Path) -> None:
     """100 detached children are gone when their trial's outcome is there; a trial beside it keeps its own."""
     for name in ("0", "1"):

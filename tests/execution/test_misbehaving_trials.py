@@ -106,6 +106,7 @@ def _return_in_fork() -> object:
         (lambda: {"accuracy": float("nan")}, FAILED, "metric 'accuracy' must be finite, got nan"),
     ],
 )
+@pytest.mark.long
 def test_a_trial_ends_alone_and_as_what_it_is(misbehave: Callable[[], object], state: TrialState, message: str) -> None:
     """Whatever a trial does to itself gives its state and a first line that says why."""
     found, error = check(misbehave)

@@ -132,6 +132,7 @@ def _remove(folder: Path) -> object:
     return {"accuracy": 0.5}
 
 
+@pytest.mark.long
 def test_a_trial_that_removes_its_folder_harms_no_other() -> None:
     """Its own folder for temporary files, and the one in which those of all trials lie."""
     assert check(lambda: _remove(Path(tempfile.gettempdir()))) == (TrialState.FINISHED, "")

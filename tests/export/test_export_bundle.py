@@ -26,6 +26,7 @@ from netwright.tasks.image_classification import ImageClassification
 from netwright.types import Architecture
 
 
+@pytest.mark.long
 def test_every_network_reloads_bit_for_bit_without_netwright(tmp_path: Path) -> None:
     """model.py and the weights give the outputs of the search's network, in a process that has torch alone."""
     expected: dict[str, torch.Tensor] = {}

@@ -93,6 +93,7 @@ def test_onnx_gives_boxes_without_doubles(exported: Path, task: ObjectDetection)
         assert np.allclose(ours[order][:, 3:], boxes, atol=1e-3)
 
 
+@pytest.mark.long
 def test_model_py_prints_boxes_in_pixels_of_the_file(exported: Path, task: ObjectDetection, tmp_path: Path) -> None:
     """Alone in a folder, with an image twice as large as those of the training: corners double, too."""
     from PIL import Image

@@ -38,6 +38,7 @@ def own(home: Path, name: str, text: str) -> type[torch.nn.Module]:
     return found
 
 
+@pytest.mark.long
 def test_copied_classes_give_the_same_where_their_module_is_not(home: Path, tmp_path: Path) -> None:
     """Every one that is copied gives the outputs of the original bit for bit, in a process that has torch alone."""
     expected: dict[str, torch.Tensor] = {}

@@ -168,6 +168,7 @@ def history(run: Path) -> list[str]:
         return list(store.history())
 
 
+@pytest.mark.long
 def test_a_search_inherits_and_resumes(tmp_path: Path) -> None:
     """End to end on digits, in processes of their own; what is left of a history leads to the same one again."""
     options = {

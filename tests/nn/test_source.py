@@ -100,6 +100,7 @@ def test_source_is_formatted(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stdout
 
 
+@pytest.mark.long
 def test_source_runs_without_netwright(tmp_path: Path) -> None:
     """In a process that cannot import netwright the source makes a network that gives the same outputs."""
     term = draw(SPACES["darts"]((3, 16, 16), 10, channels=4, num_cells=3), 0)  # type: ignore[call-arg]

@@ -238,6 +238,7 @@ def test_the_power_by_which_errors_fall_is_measured() -> None:
     assert learning_power(100.0, 1.0, 2.5) == FASTEST
 
 
+@pytest.mark.long
 def test_models_that_learn_fast_shorten_the_errors() -> None:
     """Of scores that follow two choices more observations are worth something, of noise next to nothing; ten seeds."""
     numbers = np.arange(60)

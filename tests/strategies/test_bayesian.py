@@ -147,6 +147,7 @@ def test_a_part_that_cannot_be_called_is_refused(part: str) -> None:
         make_strategy("bayesian", cell_space(), **{part: "trees"})
 
 
+@pytest.mark.long
 def test_the_first_proposals_are_far_from_each_other() -> None:
     """Of 50 seeds the five first proposals are farther apart, on average, than random architectures are."""
     space, rng = cell_space(), np.random.default_rng(0)

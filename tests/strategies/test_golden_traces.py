@@ -27,6 +27,7 @@ def trace(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.long
 def test_the_trace_is_the_golden_one(name: str) -> None:
     """On NAS-Bench-201's cell with a made-up objective, the proposals equal the stored ones."""
     assert json.loads(GOLDEN.read_text(encoding="utf-8"))[name] == trace(name)

@@ -63,7 +63,7 @@ def test_where_time_is_short_fewer_images_check_the_files() -> None:
     remark = sample(examples, metrics, 10, lambda few: {"accuracy": float(few[1].mean())})
     assert {"validation_sample": 4, "test_sample": 6} == {name: len(y) for name, (_, y) in examples.items()}
     assert {"validation_accuracy", "validation_sample_accuracy", "test_sample_accuracy"} == set(metrics)
-    assert "checked on 10 of 50 examples" in remark
+    assert "10 of 50 examples were used to check the exported files" in remark
 
 
 def refuse(out: Path, *names: str) -> None:

@@ -55,6 +55,7 @@ def test_the_names_are_those_of_the_methods() -> None:
 
 
 @pytest.mark.parametrize("method", ["darts", "enas"])
+@pytest.mark.long
 def test_what_was_found_is_trained_and_kept(method: str, data: Path, tmp_path: Path) -> None:
     """Its networks are the first trials; the file lies in the run, and a resume takes it as it is."""
     options = {"task": "image-classification", "data": str(data), "space": small_space(), "strategy": method}

@@ -53,6 +53,7 @@ def kill_and_compare(tmp_path: Path, *, kills: int, trials: int, workers: int, s
 
 
 @pytest.mark.parametrize(("strategy", "workers"), [("evolution", 2), ("halving", 2), ("local", 1)])
+@pytest.mark.long
 def test_a_search_killed_at_random_points_is_the_same_search(tmp_path: Path, strategy: str, workers: int) -> None:
     """Six SIGKILLs lose nothing acknowledged, double nothing, and the history is that of a run without kills."""
     killed, found = kill_and_compare(tmp_path, kills=6, trials=30, workers=workers, strategy=strategy)
@@ -69,6 +70,7 @@ def test_workers_do_not_change_the_history(tmp_path: Path, workers: int) -> None
     assert len(first["history"]) >= 40
 
 
+@pytest.mark.long
 def test_a_store_that_forgets_a_commit_is_found_out(tmp_path: Path) -> None:
     """The planted bug: every tenth commit returns without having written; the checks above name what is lost."""
     _, found = kill_and_compare(tmp_path, kills=1, trials=30, workers=1, strategy="random", plant="lost")

@@ -117,6 +117,7 @@ def test_a_finished_search_keeps_what_can_be_exported(run: tuple[Path, nw.Result
     assert (worst.id, worst.metrics["accuracy"]) == (card["trial"], card["metrics"]["validation_accuracy"])
 
 
+@pytest.mark.long
 def test_a_network_larger_than_memory_is_a_broken_limit(tmp_path: Path) -> None:
     """10^10 weights are never allocated: the trial is infeasible, with its size, and the search goes on.
 
@@ -138,6 +139,7 @@ def test_a_network_larger_than_memory_is_a_broken_limit(tmp_path: Path) -> None:
     assert "1 of 2 networks that were looked at break a limit by their size" in "\n".join(result.notes)
 
 
+@pytest.mark.long
 def test_verify_finds_a_changed_weight(run: tuple[Path, nw.Result], tmp_path: Path) -> None:
     """The command says 0 for the export as it is, and 1 with the numbers for one whose weights were changed."""
     copy = tmp_path / "best"
@@ -225,6 +227,7 @@ def test_a_search_on_a_task_killed_in_every_phase_is_the_same_search(
     ).read_bytes()
 
 
+@pytest.mark.long
 def test_a_search_for_8_bits_tells_what_they_answer(tmp_path: Path) -> None:
     """Accuracy in int8 is an objective beside latency in int8, measured after each training and on the test images."""
     pytest.importorskip("onnxruntime")

@@ -285,6 +285,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize(("signals", "code"), [("INT", 130), ("TERM", 143), ("HUP", 129), ("INT INT", 130)])
+@pytest.mark.long
 def test_a_signal_stops_a_search_that_goes_on_later(tmp_path: Path, signals: str, code: int) -> None:
     """Ctrl-C once drains, twice stops at once; SIGTERM and SIGHUP drain. No process is left, and a resume ends it."""
     program = tmp_path / "program.py"
@@ -354,6 +355,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize(("signals", "code", "how"), [("TERM", 143, "isolated"), ("INT INT", 130, "in process")])
+@pytest.mark.long
 def test_a_script_that_is_stopped_says_so_in_one_line(tmp_path: Path, signals: str, code: int, how: str) -> None:
     """Without a traceback, with the exit code a shell expects; and no trial has failed for it."""
     program, run = tmp_path / "program.py", tmp_path / "run"
@@ -383,6 +385,7 @@ def history_so_far(run: Path) -> list[str]:
         return []
 
 
+@pytest.mark.long
 def test_a_seed_gives_one_history_in_every_process(tmp_path: Path) -> None:
     """Three processes with other hash seeds, folders and locales give the same history (D 30)."""
     code = "import pathlib, sys; sys.path.insert(0, sys.argv[2]); import test_resume as t; "

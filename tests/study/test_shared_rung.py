@@ -142,6 +142,7 @@ def test_scores_that_cannot_be_read_are_an_error(store: Store) -> None:
         stored(store)
 
 
+@pytest.mark.long
 def test_a_search_ranks_networks_by_shared_weights(tmp_path: Path) -> None:
     """Trained in its folder, stored in its history, measured, and told in result and card."""
     told: list[str] = []

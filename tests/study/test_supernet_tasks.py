@@ -139,7 +139,7 @@ def texts_of_two_kinds(shared: Path, out: Path) -> Path:
 
 
 def play(shared: Path, out: Path) -> Path:
-    text = "\n".join(lines_of(shared / "text" / "tinyshakespeare.txt.gz", 1500))
+    text = "\n".join(lines_of(shared / "text" / "tinyshakespeare.txt.gz", 600))
     (out / "play.txt").write_text(text, encoding="utf-8")
     return out / "play.txt"
 
@@ -230,7 +230,7 @@ CASES: Mapping[str, Case] = {
     "tabular-regression": Case(table("winequality-white", 800), 12, trivial=deviation),
     "series-classification": Case(demand_by_day, 40, trivial=most_frequent),
     "series-forecasting": Case(demand_by_hour, 12, {"horizon": 6, "window": 24, "season": 24}, trivial=level),
-    "node-classification": Case(citations, 60, trivial=most_frequent),
+    "node-classification": Case(citations, 200, trivial=most_frequent),
 }  # fmt: skip
 
 

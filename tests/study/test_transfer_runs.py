@@ -55,6 +55,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_the_front_is_carried_with_its_weights_and_compared(made: Path) -> None:
     """Both searches are there, the carried one has no other networks, and a second call goes on."""
     arms = transfer(made / "run", str(made / "other.npz"), made / "there", budget="3 trials", most=2)

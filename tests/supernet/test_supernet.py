@@ -104,6 +104,7 @@ def compared(make: Callable[[], SearchSpace], x: torch.Tensor, count: int, dtype
 
 
 @pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.long
 def test_a_subnet_equals_the_network_that_is_taken_out(name: str) -> None:
     """Outputs and the weights after a step are the same bits; so in every shipped space."""
     x = torch.rand(6, 3, SIDES.get(name, 8), SIDES.get(name, 8))

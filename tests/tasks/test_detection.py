@@ -311,6 +311,7 @@ def test_references_that_are_too_large_are_made_smaller() -> None:
     assert narrowed_detectors(space, lambda _: True) == ()
 
 
+@pytest.mark.long
 def test_detectors_share_weights() -> None:
     """The whole space has a supernet, and a detector taken out of it computes the very same."""
     space = detection_space((3, 64, 64), 2)

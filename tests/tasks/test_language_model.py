@@ -145,6 +145,7 @@ def test_vectors_of_tokens_begin_small(task: LanguageModelling) -> None:
         assert float(model.embedding.table.weight.detach().std()) == pytest.approx(0.05, rel=0.1)
 
 
+@pytest.mark.long
 def test_from_a_text_to_a_network_that_goes_on(task: LanguageModelling, tmp_path: Path) -> None:
     """The exported network measures a text as the task does, and goes on with one."""
     space = nw.SearchSpace(

@@ -63,6 +63,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_it_is_searched_exported_and_checked_by_its_own_metric(file: Path, tmp_path: Path) -> None:
     """The metric decides, is better where it is less, and is measured again through the files."""
     result = nw.search(
@@ -88,6 +89,7 @@ def test_it_is_searched_exported_and_checked_by_its_own_metric(file: Path, tmp_p
     assert not examine(tmp_path / "run" / "best", examples={"test": wrong.test()}, scoring=scoring_of(wrong)).passed
 
 
+@pytest.mark.long
 def test_a_task_given_as_an_object_is_asked_for_again(file: Path, tmp_path: Path) -> None:
     """A resume finishes with the object, and says what is missing without it."""
     task = load_task(f"{file}:Diabetes", "clinic")

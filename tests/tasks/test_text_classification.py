@@ -229,6 +229,7 @@ def test_padding_behind_a_text_changes_nothing(tmp_path: Path) -> None:
         assert float(given["embedding.table.weight"].std()) == pytest.approx(0.05, rel=0.05)
 
 
+@pytest.mark.long
 def test_from_a_file_to_classes(tmp_path: Path) -> None:
     """The exported network says the class of each line; an empty one stays empty."""
     task = load_task("text-classification", _write(tmp_path / "t.csv", ROWS))

@@ -305,6 +305,7 @@ def _space(task: Translation) -> nw.SearchSpace:
     )
 
 
+@pytest.mark.long
 def test_from_files_to_translations(data: Path, tmp_path: Path) -> None:
     """The best network is measured by BLEU, exported, checked, and translates alone as it does in the task."""
     task = _load(data)

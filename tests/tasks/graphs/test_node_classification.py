@@ -302,6 +302,7 @@ def test_a_search_never_compares_after_a_few_steps(tmp_path: Path) -> None:
         assert first_plan(SearchSpec.from_options(**asked, **given), task).min_epochs == least
 
 
+@pytest.mark.long
 def test_networks_that_are_mixed_are_refused_and_single_ones_searched(tmp_path: Path) -> None:
     """At once, before anything is written: a relaxed network would not hold the graph; those of a supernet do."""
     task = load(tmp_path)

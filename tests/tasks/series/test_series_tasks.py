@@ -176,6 +176,7 @@ def test_every_point_of_the_spaces_can_be_built(tmp_path: Path) -> None:
             assert found.output_shape == forecast.output_shape == ((1 if targets else 2), 6)
 
 
+@pytest.mark.long
 def test_a_classification_from_data_to_file(tmp_path: Path) -> None:
     """Searched, checked, and run on an array and on lines."""
     x, y = waves()
@@ -199,6 +200,7 @@ def test_a_classification_from_data_to_file(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_forecast_from_data_to_file(tmp_path: Path) -> None:
     """Beside the naive forecast, checked by its own metrics, and run on a table."""
     data, out = line(tmp_path / "a.csv"), tmp_path / "run"

@@ -43,6 +43,7 @@ def run_model(folder: Path, text: str, tmp_path: Path) -> subprocess.CompletedPr
     return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
 
+@pytest.mark.long
 def test_a_classification_from_data_to_file(tmp_path: Path) -> None:
     """Searched, calibrated, verified, beside a forest; model.py says what it mended."""
     data = table(tmp_path / "a.csv", wrong=12)
