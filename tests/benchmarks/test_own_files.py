@@ -160,9 +160,9 @@ def test_flags_text_and_fractions(tmp_path: Path) -> None:
     assert 0.0 == table.query(arch(bias=False, rate=1.0, op="none"))["acc"]
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 def test_other_delimiters(tmp_path: Path, delimiter: str) -> None:
-    """Semicolons and tabs separate as well."""
+    """Semicolons, tabs and bars separate as well."""
     table = read_table(write(tmp_path, TEXT.replace(",", delimiter)), metrics=["accuracy", "latency_ms"])
     assert 3 == len(table)
 

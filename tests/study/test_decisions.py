@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ import netwright as nw
 from netwright.errors import SpecError
 from netwright.study.allowance import INFEASIBLE_PER_TRIAL, Allowance
 from netwright.study.clock import Clock
+from netwright.study.delivery import _best_reference
 from netwright.study.equal_time import EXPONENT, EqualTime, full_cost
 from netwright.study.finals import choose_finalists, compare, feasible, pareto_front, references_of
 from netwright.study.plan import make_plan, reserve_at_pace_s, with_final_scores
-from netwright.study.result import Result
+from netwright.study.result import Comparison, Result
 from netwright.study.seeds import trial_seed
 from netwright.study.setup import load_space
 from netwright.study.standing import Standing
@@ -185,6 +187,23 @@ def test_the_summary_tells_the_closest_reference_and_its_training(early: float, 
     ]
     result = Result(None, (ACCURACY,), trials[4], comparisons=compare(trials[4], trials, ACCURACY))
     assert told in result.summary()
+
+
+def test_the_summary_compares_trained_networks_alone() -> None:
+    """Scores with shared weights, after 0 epochs, beat nobody; where nothing has epochs, numbers are compared."""
+    scored = Comparison("cnn", "accuracy", 0.1, 0.12, 0.02, 0.0, 0.0)
+    trained = Comparison("resnet", "accuracy", 0.8, 0.9, 0.1, 3.0, 3.0)
+    untimed = replace(scored, reference_epochs=None, found_epochs=None)
+    best = trial(0, "x", 0.9)
+    told = {
+        given: Result(None, (ACCURACY,), best, comparisons=given).summary()
+        for given in ((scored,), (scored, trained), (untimed,))
+    }
+    assert "reference" not in told[(scored,)]
+    assert _best_reference(Result(None, (ACCURACY,), best, comparisons=(scored,))) is None
+    assert "beat each reference; the closest (resnet) by 0.1000" in told[(scored, trained)]
+    assert "cnn" not in told[(scored, trained)]
+    assert "beat each reference; the closest (cnn) by 0.0200" in told[(untimed,)]
 
 
 def test_the_summary_says_when_the_best_network_is_a_reference() -> None:

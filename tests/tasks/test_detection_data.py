@@ -271,8 +271,8 @@ def test_parts_may_have_folders_of_annotations(folder: Path) -> None:
     assert counts_of(ObjectDetection.load(folder, image_size=64)) == [8, 2, 2]
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t"])
-def test_cells_may_be_parted_by_semicolons_or_tabs(folder: Path, delimiter: str) -> None:
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_cells_may_be_parted_by_other_signs(folder: Path, delimiter: str) -> None:
     """With a mark of byte order, too; the boxes are the same."""
     wanted = load(folder, rows())
     found = load(folder, "\ufeff" + rows().replace(",", delimiter))
@@ -352,6 +352,15 @@ def test_an_image_whose_ending_is_in_capitals_is_found(folder: Path) -> None:
     """The annotation names it in small letters."""
     (folder / "images" / "3.png").rename(folder / "images" / "3.PNG")
     assert sum(counts_of(ObjectDetection.load(write_voc(folder), image_size=64))) == 12
+
+
+def test_an_image_that_no_voc_file_names_is_found_where_others_are(folder: Path) -> None:
+    """By the name of the XML file, in ``data``, too."""
+    path = write_voc(folder) / "Annotations" / "3.xml"
+    path.write_text(path.read_text(encoding="utf-8").replace("3.png", "elsewhere.png"), encoding="utf-8")
+    (folder / "data").mkdir()
+    (folder / "images" / "3.png").rename(folder / "data" / "3.png")
+    assert sum(counts_of(ObjectDetection.load(folder, image_size=64))) == 12
 
 
 def test_voc_parts_are_those_of_its_image_sets(folder: Path) -> None:

@@ -301,3 +301,10 @@ def test_other_signs_may_stand_between_cells(tmp_path: Path, sign: str) -> None:
     notes: list[str] = []
     assert read_labelled(path, "", "", notes).rows == [("well, well", "good"), (" ".join(f"a{sign}b".split()), "bad")]
     assert notes == []
+
+
+def test_a_comma_in_the_name_of_a_column_separates_no_cells(tmp_path: Path) -> None:
+    """Rows are cut by the sign by which they have equally many cells."""
+    path = tmp_path / "t.csv"
+    path.write_text("text;class, or label\nwell, well;good\nno;bad\n", encoding="utf-8")
+    assert read_labelled(path, "text", "class, or label", []).rows == [("well, well", "good"), ("no", "bad")]

@@ -1,4 +1,4 @@
-"""Tables as text: values separated by commas, semicolons or tabs, with a header line; compressed or not.
+"""Tables as text: values separated by commas, semicolons, tabs or bars, with a header line; compressed or not.
 
 A million rows are read in pieces: decisions as codes, measurements as numbers, and nothing is held as text.
 """
@@ -11,17 +11,17 @@ import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import accumulate, chain, islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from netwright.benchmarks.columns import Coded, Contents, require_names
+from netwright.cells import delimiter_of, is_any_number
 from netwright.errors import DataError, wrong
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-DELIMITERS = (",", ";", "\t")
 _PIECE = 2_000
 """Rows that are held as text at a time; more of them leave the processor's cache."""
 
@@ -94,11 +94,9 @@ def _reading(path: Path) -> Iterator[_Records]:
     opened = gzip.open if path.suffix.lower() == ".gz" else open
     try:
         with opened(path, "rt", encoding="utf-8-sig", newline="") as stream:
-            first = stream.readline()
-            if not first.strip():
+            if not stream.readline().strip():
                 raise DataError(f"{path} is empty, or its first line is; begin it with a line of column names")
-            delimiter = max(DELIMITERS, key=first.count)
-            yield csv.reader(chain([first], stream), delimiter=delimiter, strict=True)
+            yield csv.reader(stream, delimiter=delimiter_of(stream), strict=True)
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not text in UTF-8 ({error.reason}); save it as UTF-8") from error
     except csv.Error as error:
@@ -110,7 +108,7 @@ def _reading(path: Path) -> Iterator[_Records]:
 
 def _header(path: Path, reader: _Records) -> tuple[str, ...]:
     cells = next(reader)
-    if all(_is_number(cell) for cell in cells):
+    if all(is_any_number(cell) for cell in cells):
         raise DataError(f"{path}, line 1 holds numbers, not names of columns; put a header line before it")
     return require_names(path, cells)
 
@@ -154,20 +152,12 @@ def _numbers(path: Path, column: str, cells: Sequence[str], lines: Sequence[int]
         numbers = np.fromiter(map(float, cells), dtype=np.float64, count=len(cells))
         if "_" not in "".join(cells):  # 1_000 is a number in Python alone
             return numbers
-    row = next(row for row, cell in enumerate(cells) if not _is_number(cell))
+    row = next(row for row, cell in enumerate(cells) if not is_any_number(cell))
     where = f"{path}, line {lines[row]}, column {column!r}"
     if not cells[row].strip():
         raise DataError(f"{where} is empty; give a number, or nan for an evaluation that failed")
     cure = "if the column is a decision, list it in decisions"
     raise DataError(wrong(where, cells[row], "a number, as the column is a metric", cure))
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell
 
 
 def _coded(texts: Iterable[str], codes: array[int]) -> Coded:

@@ -90,7 +90,8 @@ def report_transfer(
     from itertools import combinations
 
     from netwright.errors import SpecError, wrong
-    from netwright.study.transfer import FEWEST, likeness
+    from netwright.study.rung_audit import FEWEST
+    from netwright.study.transfer import likeness
 
     if len(runs) < 2:
         raise SpecError(wrong("runs", [str(r) for r in runs], "two runs or more"))

@@ -7,7 +7,7 @@ bits are equal. Buffers (the running statistics of batch norm) follow the first 
 Two single-threaded processes use two cores better than two threads of one process do: see
 ``benchmarks/recipe_two_cores.py``. Helpers are forked, read the weights from shared memory, hand their gradients over
 in shared memory, and end when this process ends, however it ends. In the same memory they orthogonalise matrices for
-the optimiser, which is otherwise up to half of a step. Knows no optimiser, schedule or checkpoint.
+the optimiser. Knows no optimiser, schedule or checkpoint.
 """
 
 from __future__ import annotations
@@ -133,6 +133,37 @@ class Helper:
     pipe: Connection
     gradients: list[Tensor]
 
+    def send(self, message: bytes) -> None:
+        """Ask for something.
+
+        Raises:
+            TrialError: it died.
+        """
+        try:
+            self.pipe.send_bytes(message)
+        except OSError as error:
+            raise self._dead() from error
+
+    def receive(self) -> bytes:
+        """Wait for its answer.
+
+        Raises:
+            TrialError: it died.
+        """
+        try:
+            return self.pipe.recv_bytes()
+        except (EOFError, OSError) as error:
+            raise self._dead() from error
+
+    def end(self) -> None:
+        """End it: it holds nothing that is not here too."""
+        self.pipe.close()
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+    def _dead(self) -> TrialError:
+        return TrialError(f"helper process {self.pid} of the training died; memory may have run out")
+
 
 class SharedGradients:
     """Computes the gradients of a step with helper processes, one part of the batch each. CPU only; entered once.
@@ -160,7 +191,7 @@ class SharedGradients:
         """
         own = self.alone.batches.shards - self.num_helpers
         for helper in self.helpers:
-            _send(helper, [step])
+            helper.send(array("q", [step]).tobytes())
         self.alone.model.zero_grad(set_to_none=True)
         total = self.alone.add(step, range(own))
         for helper in self.helpers:
@@ -183,11 +214,11 @@ class SharedGradients:
             for number, slot in zip(numbers, slots, strict=True):
                 found[number] = helper.gradients[slot].copy_(matrices[number])
             if slots:
-                _send(helper, [_ORTHOGONALISE, *slots])
+                helper.send(array("q", [_ORTHOGONALISE, *slots]).tobytes())
         found |= zip(own, self.alone.orthogonalised([matrices[number] for number in own]), strict=True)
         for helper, numbers in zip(self.helpers, others, strict=True):
             if numbers:
-                _receive(helper)
+                helper.receive()
         return [found[number] for number in range(len(matrices))]
 
     def _slots(self, matrices: Sequence[Tensor]) -> list[int]:
@@ -196,7 +227,7 @@ class SharedGradients:
         return [next(number for number, p in free if p.shape == matrix.shape) for matrix in matrices]
 
     def _collect(self, helper: Helper) -> float:
-        loss = float.fromhex(_receive(helper).decode())
+        loss = float.fromhex(helper.receive().decode())
         for p, gradient in zip(self.params, helper.gradients, strict=True):
             if p.grad is not None:
                 p.grad.add_(gradient)
@@ -216,9 +247,7 @@ class SharedGradients:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for helper in self.helpers:
-            helper.pipe.close()
-            os.kill(helper.pid, signal.SIGKILL)  # it holds nothing that is not here too
-            os.waitpid(helper.pid, 0)
+            helper.end()
         self.helpers.clear()
         _stay_on(self.cores)
 
@@ -249,20 +278,6 @@ class SharedGradients:
             else:
                 gradient.copy_(p.grad)
         return float(loss)
-
-
-def _send(helper: Helper, numbers: Sequence[int]) -> None:
-    try:
-        helper.pipe.send_bytes(array("q", numbers).tobytes())
-    except OSError as error:
-        raise _dead(helper) from error
-
-
-def _receive(helper: Helper) -> bytes:
-    try:
-        return helper.pipe.recv_bytes()
-    except (EOFError, OSError) as error:
-        raise _dead(helper) from error
 
 
 def _cores() -> list[int]:
@@ -318,10 +333,6 @@ def fork_helper(
         status = 0
     finally:
         os._exit(status)  # a message is the parent's to give
-
-
-def _dead(helper: Helper) -> TrialError:
-    return TrialError(f"helper process {helper.pid} of the training died; memory may have run out")
 
 
 def _shared_like(tensors: Sequence[Tensor]) -> list[Tensor]:

@@ -12,8 +12,6 @@ References:
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from netwright.errors import BuildError, TrialError
+from netwright.errors import BuildError
 from netwright.evaluation.batches import Batches
 from netwright.evaluation.gradients import (
     Helper,
@@ -121,10 +119,7 @@ class SupernetGradients:
         """
         order = json.dumps([step, [architecture.to_json() for architecture in architectures]]).encode()
         for helper in self._helpers:
-            try:
-                helper.pipe.send_bytes(order)
-            except OSError as error:
-                raise _dead(helper) from error
+            helper.send(order)
         total = self._add(step, architectures, 0)
         for shard in range(1, self.batches.shards - len(self._helpers)):
             first = [p.grad for p in self.params]
@@ -145,9 +140,7 @@ class SupernetGradients:
     def close(self) -> None:
         """End the helpers. Safe to call twice."""
         for helper in self._helpers:
-            helper.pipe.close()
-            os.kill(helper.pid, signal.SIGKILL)  # it holds nothing that is not here too
-            os.waitpid(helper.pid, 0)
+            helper.end()
         if self._helpers:
             _stay_on(self._cores)
         self._helpers.clear()
@@ -210,10 +203,7 @@ class SupernetGradients:
                     self.supernet.networks(architecture)
 
     def _collect(self, helper: Helper) -> float:
-        try:
-            loss = float.fromhex(helper.pipe.recv_bytes().decode())
-        except (EOFError, OSError) as error:
-            raise _dead(helper) from error
+        loss = float.fromhex(helper.receive().decode())
         own = [p.grad for p in self.params]
         self._sum(own, [None if p is None else gradient for p, gradient in zip(own, helper.gradients, strict=True)])
         return loss
@@ -232,7 +222,3 @@ class _Noise:
 
     def __exit__(self, *error: object) -> None:
         self._fork.__exit__(*error)  # type: ignore[arg-type]
-
-
-def _dead(helper: Helper) -> TrialError:
-    return TrialError(f"helper process {helper.pid} of the supernet's training died; memory may have run out")

@@ -174,7 +174,7 @@ def embedding(desk: Desk, parent: Layer, child: Layer, channels: Channels, want:
     rows = rows_for(desk, parent.number(1), child.number(1), want)
     told(desk, child, "features", parent.number(1), child.number(1))
     told(desk, child, "tokens", parent.number(0), child.number(0))
-    _put_columns(desk, parent, child, rows, np.ones(len(rows)))
+    desk.draft.columns(parent, child, "weight", rows)
     return Channels.made(rows, parent.number(1), last=True)
 
 
@@ -184,19 +184,8 @@ def positional_embedding(
     """A learned vector for each position."""
     channels = seen(desk, parent, child, channels, parent.number(1), child.number(1))
     same(desk, child, "length", parent.number(0), child.number(0))
-    _put_columns(desk, parent, child, *channels.known)
+    desk.draft.columns(parent, child, "weight", *channels.known)
     return channels.bounded()
-
-
-def _put_columns(desk: Desk, parent: Layer, child: Layer, columns: Index, factor: np.ndarray) -> None:
-    """Write a table of (rows, features), of which both have the first rows."""
-    import torch
-
-    theirs, mine = desk.draft.both(parent, child, "weight")
-    values, kept, rows = mine.clone(), np.flatnonzero(columns >= 0), min(len(mine), len(theirs))
-    times = torch.from_numpy(factor[kept]).to(mine.dtype)
-    values[:rows, torch.from_numpy(kept)] = theirs[:rows][:, torch.from_numpy(columns[kept])] * times
-    desk.draft.put(child, "weight", values, rows * len(kept))
 
 
 def own(desk: Desk, parent: Layer, child: Layer, channels: Channels, want: Channels | None) -> Channels:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from netwright.inheritance.channels import Channels
 from netwright.inheritance.layers import Desk, Take, require_inputs, rows_for, same, seen, told
 from netwright.nn.items import Layer
@@ -29,25 +27,10 @@ def column_tokens(desk: Desk, parent: Layer, child: Layer, channels: Channels, w
     told(desk, child, "features", theirs, mine)
     for what in ("frequencies", "bins"):
         same(desk, child, what, parent.number(what, 0), child.number(what, 0))
-    copy_common(desk, parent, child, ("waves",), None)
-    copy_common(desk, parent, child, ("weight", "bias", "sine", "cosine", "pieces", "table"), rows)
+    desk.draft.columns(parent, child, "waves")
+    for name in ("weight", "bias", "sine", "cosine", "pieces", "table"):
+        desk.draft.columns(parent, child, name, rows)
     return Channels.made(rows, theirs, last=True)
-
-
-def copy_common(desk: Desk, parent: Layer, child: Layer, names: tuple[str, ...], features: np.ndarray | None) -> None:
-    """Copy what tensors have in common; their last dimension is features where these are given."""
-    import torch
-
-    for name in names:
-        mine, theirs = desk.draft.mine(child, name), desk.draft.theirs(parent, name)
-        if mine is None or theirs is None or mine.dim() != theirs.dim():
-            continue
-        common = tuple(slice(min(a, b)) for a, b in zip(mine.shape[:-1], theirs.shape[:-1], strict=True))
-        index = np.arange(min(mine.shape[-1], theirs.shape[-1])) if features is None else features
-        kept = np.flatnonzero(index >= 0)
-        values, source = mine.clone(), theirs[common][..., torch.from_numpy(index[kept])]
-        values[common][..., torch.from_numpy(kept)] = source
-        desk.draft.put(child, name, values, source.numel())
 
 
 # --- members of an ensemble --------------------------------------------------------------------------------------
@@ -57,7 +40,7 @@ def members(desk: Desk, parent: Layer, child: Layer, channels: Channels, want: C
     """What each member multiplies its inputs with."""
     channels = seen(desk, parent, child, channels, parent.number(1), child.number(1))
     same(desk, child, "members", parent.number(0), child.number(0))
-    copy_common(desk, parent, child, ("weight",), channels.known[0])
+    desk.draft.columns(parent, child, "weight", channels.known[0])
     return replace(channels.bounded(), last=True)
 
 
@@ -75,7 +58,7 @@ def member_linear(desk: Desk, parent: Layer, child: Layer, channels: Channels, w
         values[number] = matrix.transpose(0, 1)
         copied, complete = copied + count, complete and whole
     desk.draft.put(child, "weight", values, copied)
-    copy_common(desk, parent, child, ("bias",), rows)
+    desk.draft.columns(parent, child, "bias", rows)
     require_inputs(desk, child, complete)
     return Channels.made(rows, parent.number(2), last=True)
 

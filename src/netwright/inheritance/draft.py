@@ -108,6 +108,32 @@ class Draft:
             values[kept] = scaled(theirs[torch.from_numpy(index[index >= 0])], factor, kept.numpy())
         self.put(child, name, values, len(kept) * (mine.numel() // max(1, len(mine))))
 
+    def columns(
+        self, parent: Layer, child: Layer, name: str, index: Index | None = None, factor: np.ndarray | None = None
+    ) -> None:
+        """Copy what has channels as its last dimension, such as a table of features; of the others what both have.
+
+        Args:
+            parent: layer of the parent.
+            child: layer of the child; nothing is copied of a tensor that one of them does not have.
+            name: of the tensor.
+            index: (child's channels,) the parent's, or `FREE`, whose values stay; None for as many as both have.
+            factor: (child's channels,) of the parent's values.
+        """
+        import torch
+
+        mine, theirs = self.mine(child, name), self.theirs(parent, name)
+        if mine is None or theirs is None or mine.dim() != theirs.dim():
+            return
+        common = tuple(slice(min(a, b)) for a, b in zip(mine.shape[:-1], theirs.shape[:-1], strict=True))
+        index = np.arange(min(mine.shape[-1], theirs.shape[-1])) if index is None else index
+        kept = np.flatnonzero(index >= 0)
+        values, source = mine.clone(), theirs[common][..., torch.from_numpy(index[kept])]
+        if factor is not None:
+            source = source * torch.from_numpy(factor[kept]).to(mine.dtype)
+        values[common][..., torch.from_numpy(kept)] = source
+        self.put(child, name, values, source.numel())
+
     def matrix(
         self, theirs: torch.Tensor, mine: torch.Tensor, rows: Index, inputs: Channels
     ) -> tuple[torch.Tensor, int, bool]:

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from netwright.inheritance.channels import Channels, shares
-from netwright.inheritance.columns import copy_common
 from netwright.inheritance.layers import Desk, Take, require_inputs, rows_for, same, seen, told
 from netwright.nn.items import Layer
 
@@ -22,7 +21,8 @@ def node_linear(desk: Desk, parent: Layer, child: Layer, channels: Channels, wan
     rows = rows_for(desk, theirs, mine, want)
     same(desk, child, "inputs", parent.number(1), child.number(1))
     told(desk, child, "features", theirs, mine)
-    copy_common(desk, parent, child, ("weight", "bias"), rows)
+    for name in ("weight", "bias"):
+        desk.draft.columns(parent, child, name, rows)
     return Channels.made(rows, theirs, last=True)
 
 

@@ -116,7 +116,7 @@ class Walk:
         if child.is_own:
             return own(self, parent, child, channels, want)
         if child.func in WHOLES:
-            return self.whole(parent, child)
+            return self.by_place(parent, child, "of other layers", "what flows inside is not followed")
         take = _TAKES.get(child.kind)
         if take is not None:
             return take(self, parent, child, channels, want)
@@ -125,20 +125,22 @@ class Walk:
         if child.body:
             inner = replace(channels, last=True) if child.func == "OverPositions" else channels
             return replace(self.sequence(parent.body, child.body, inner, want), last=channels.last)
-        return self.unknown(parent, child) if child.place else self.moved(parent, child, channels)
+        if child.place:
+            return self.by_place(parent, child, "of another form", "what it does to channels is not known")
+        return self.moved(parent, child, channels)
 
-    def unknown(self, parent: Layer, child: Layer) -> Channels:
-        """A layer of which it is not known what it does to channels: it takes over what both have at its place."""
+    def by_place(self, parent: Layer, child: Layer, what: str, why: str) -> Channels:
+        """A layer in which channels cannot be followed: what both have at one place is taken over.
+
+        Args:
+            parent: of the parent.
+            child: of the child.
+            what: is noted of it where the two differ.
+            why: its function is not kept then.
+        """
         self.fall_back((child,))
         if (parent.place, parent.call) != (child.place, child.call):
-            self.notes.lost(where(child), f"{child.kind} of another form", "what it does to channels is not known")
-        return Channels(last=True)
-
-    def whole(self, parent: Layer, child: Layer) -> Channels:
-        """A network of several inner flows: layers at one place take over what they have in common."""
-        self.fall_back((child,))
-        if parent.call != child.call:
-            self.notes.lost(where(child), f"{child.kind} of other layers", "what flows inside is not followed")
+            self.notes.lost(where(child), f"{child.kind} {what}", why)
         return Channels(last=True)
 
     def activation(self, parent: Layer, child: Layer, channels: Channels) -> Channels:

@@ -150,7 +150,7 @@ def export_trial(
         metrics=metrics,
         architecture=_plain(trial),
         constraints=tuple(Limit.of(limit, trial.metrics) for limit in parts.constraints),
-        reference=_best_reference(comparisons, parts),
+        reference=_best_reference(comparisons),
         seed=seed,
         trial=trial.id,
         lineage=lineage(trial, trials),
@@ -165,12 +165,12 @@ def export_trial(
     return Card.from_json((out / "card.json").read_bytes())
 
 
-def _best_reference(result: Result | None, parts: Parts) -> Compared | None:
-    """The hand-made network that comes nearest, as the card tells it."""
-    if result is None or not result.comparisons:
+def _best_reference(result: Result | None) -> Compared | None:
+    """The hand-made network that comes nearest, as the card tells it; none where they were not trained."""
+    best = next((c for c in result.comparisons if c.is_of_trained), None) if result is not None else None
+    if result is None or best is None:
         return None
-    best = result.comparisons[0]
-    return Compared.of(best.name, {best.metric: best.reference}, {best.metric: best.found}, parts.objectives[0])
+    return Compared.of(best.name, {best.metric: best.reference}, {best.metric: best.found}, result.objectives[0])
 
 
 def _test_metrics(

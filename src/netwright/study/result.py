@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +36,11 @@ class Comparison:
     reference_epochs: float | None
     found_epochs: float | None
 
+    @property
+    def is_of_trained(self) -> bool:
+        """Whether both were trained, or nothing is; scores with shared weights, after 0 epochs, say little of them."""
+        return self.reference_epochs != 0 and self.found_epochs != 0
+
     def __str__(self) -> str:
         numbers = [f"{self.reference:.4f}", f"{self.found:.4f}"]
         if self.reference_epochs is not None and self.found_epochs is not None:
@@ -53,7 +58,7 @@ class Result:
         objectives: what was searched for; the first one decides.
         best: the best trial.
         references: the best trial of each hand-made reference network, by its name.
-        comparisons: the found network against each reference at equal training.
+        comparisons: the found network against each reference at equal training; people are told of trained ones.
         front: trials that no other beats in all objectives.
         num_trials: trials that ended.
         stopped: why the search ended.
@@ -95,14 +100,15 @@ class Result:
             test = [f"{k.replace('_', ' ')} {v:.4f}" for k, v in metrics.items() if _is_test(k)]
             lines.extend([f"on the test split, read once: {', '.join(test)}"] if test else [])
         same = [name for name, trial in self.references if trial.architecture == self.best.architecture]
-        others = [comparison for comparison in self.comparisons if comparison.name not in same]
+        trained = [comparison for comparison in self.comparisons if comparison.is_of_trained]
+        others = [comparison for comparison in trained if comparison.name not in same]
         if others:
             lines.append("hand-made reference networks, at the longest training that both had:")
             lines.extend(f"  {comparison}" for comparison in others)
         if same:
             lines.append(f"the best network IS the reference {same[0]}: nothing better was found")
         elif others:
-            lines.append(_verdict(self.comparisons, main))
+            lines.append(_verdict(trained, main))
         lines.extend(str(rung) for rung in self.rungs)
         lines.extend(f"WARNING: {warning}" for warning in self.warnings)
         lines.extend(f"note: {note}" for note in self.notes if note not in map(str, self.rungs))
@@ -167,7 +173,7 @@ def _is_test(metric: str) -> bool:
     return metric.startswith("test_") and not metric.startswith("test_sample_")
 
 
-def _verdict(comparisons: tuple[Comparison, ...], metric: str) -> str:
+def _verdict(comparisons: Sequence[Comparison], metric: str) -> str:
     """What the closest comparison says: the references may have been dropped after trainings of different lengths."""
     closest = min(comparisons, key=lambda c: c.margin)
     after = "" if closest.reference_epochs is None else f" after {closest.reference_epochs:.3g} epochs"

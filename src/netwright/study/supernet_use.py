@@ -141,17 +141,8 @@ def new_training(
     SupernetSettings(**options, epochs=1.0 if epochs is None else epochs, seed=spec.seed)
     task, space, code = _load(spec)
     require_new_weights(task)
-    options = {"recipe": recipe_of(task), **options}
-    if not task.classifies:
-        for name, plain in WITHOUT_ANSWERS.items():
-            if options.get(name, plain) != plain:
-                require_classes(task, name, options[name])
-        options |= WITHOUT_ANSWERS
-    if epochs is None:
-        pixels = task.work
-        num = len(task.train()[1])
-        plan = make_plan(Budget(trials=1), num_images=num, pixels=pixels, workers=1, full_epochs=task.full_epochs)
-        epochs = MOST_EPOCHS * plan.final_epochs
+    options = _options_for(task, options)
+    epochs = _most_epochs(task) if epochs is None else epochs
     record = SupernetRecord(
         task=spec.task,
         data=spec.data,
@@ -175,6 +166,28 @@ def new_training(
     held = held_by(task, space, record.largest)
     phase = SupernetPhase(task, held, record, folder, workers=spec.workers, memory_bytes=spec.trial_memory_bytes)
     return Training(phase, begins)
+
+
+def _options_for(task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of `SupernetSettings` for a task: its recipe, and nothing learned from answers that are no classes.
+
+    Raises:
+        SpecError: something else is asked for.
+    """
+    options = {"recipe": recipe_of(task), **options}
+    if task.classifies:
+        return options
+    for name, plain in WITHOUT_ANSWERS.items():
+        if options.get(name, plain) != plain:
+            require_classes(task, name, options[name])
+    return {**options, **WITHOUT_ANSWERS}
+
+
+def _most_epochs(task: Task) -> float:
+    """Epochs of a training whose end is a matter of time: as many as are worth it."""
+    num, full = len(task.train()[1]), task.full_epochs
+    plan = make_plan(Budget(trials=1), num_images=num, pixels=task.work, workers=1, full_epochs=full)
+    return MOST_EPOCHS * plan.final_epochs
 
 
 def open_supernet(folder: Path, *, data: str | None = None, space: str | None = None) -> Opened:

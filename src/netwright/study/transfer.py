@@ -32,15 +32,13 @@ from netwright.study.finals import pareto_front
 from netwright.study.opening import prepare
 from netwright.study.recorded import read_recorded
 from netwright.study.result import Result
+from netwright.study.rung_audit import FEWEST
 from netwright.tasks import load_task
 from netwright.tasks.base import Task
 from netwright.types import Architecture, Objective, Proposal, Trial, TrialState, digest
 
 MOST = 4
 """Networks that are carried over, if nothing else is said."""
-
-FEWEST = 4
-"""Architectures that two rankings are compared by, at least."""
 
 CARRIED, NOTHING, FILE = "transferred", "from-nothing", "transfer.json"
 ORIGIN = "transferred"

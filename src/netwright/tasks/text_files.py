@@ -7,10 +7,11 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from netwright.cells import delimiter_of
 from netwright.errors import DataError, one_line, shorten
 
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -19,9 +20,6 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "test": ("test",),
 }
 """Names of files of each part, without their endings."""
-
-_DELIMITERS = ";\t|"
-"""Signs between cells of a .csv file whose first line has no comma."""
 
 _LONGEST_CELL = (1 << 31) - 1
 """Characters; what the csv module can be told on every system."""
@@ -74,8 +72,8 @@ def read_records(path: Path, notes: list[str]) -> list[Record]:
     """Rows of a table, that of the names first; empty lines are left out.
 
     A quote that begins a cell has to be closed. In a .tsv file quotes may be signs of the text, too: they are where
-    they do not pair, and where a row would go over several lines that are whole rows themselves. In a .csv file whose
-    first line has no comma, a semicolon, a tab or a bar may stand between the cells.
+    they do not pair, and where a row would go over several lines that are whole rows themselves. What stands between
+    the cells of a .csv file is found as `netwright.cells.delimiter_of` has it.
 
     Args:
         path: of a .csv, .tsv or .jsonl file (perhaps .gz).
@@ -85,12 +83,12 @@ def read_records(path: Path, notes: list[str]) -> list[Record]:
         DataError: it cannot be read, its quotes do not pair, or a line is no JSON object; names the line where the row
             begins.
     """
-    text, name = read_text(path), path.name.lower().removesuffix(".gz")
+    name = path.name.lower().removesuffix(".gz")
     if name.endswith(".jsonl"):
-        return _objects(text, path)
-    tabs = name.endswith(".tsv")
+        return _rows_of_objects(path)
+    text, tabs = read_text(path), name.endswith(".tsv")
     try:
-        found = _quoted(text, "\t" if tabs else _delimiter(text))
+        found = _quoted(text, "\t" if tabs else delimiter_of(io.StringIO(text, newline="")))
     except csv.Error as error:
         if not tabs:
             cure = "close a quote at the end of its cell, and double those within"
@@ -111,21 +109,13 @@ def read_records(path: Path, notes: list[str]) -> list[Record]:
     return found
 
 
-def _delimiter(text: str) -> str:
-    """The sign between the cells of a .csv file: a comma, if its first line has one."""
-    first = text.lstrip("\n").partition("\n")[0]
-    return "," if "," in first else next((sign for sign in _DELIMITERS if sign in first), ",")
-
-
-def _objects(text: str, path: Path) -> list[Record]:
-    """Rows of JSON lines: columns are the keys of the first; what another has not is empty, what it has besides left.
+def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Objects of JSON lines, each with its line; empty lines are left out.
 
     Raises:
-        DataError: a line is no JSON object.
+        DataError: it cannot be read, or a line is no JSON object; names the line.
     """
-    names: list[str] = []
-    found: list[Record] = []
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -134,6 +124,14 @@ def _objects(text: str, path: Path) -> list[Record]:
             raise DataError(f"{path}, line {number}: no JSON object on one line: {one_line(error)}") from None
         if not isinstance(row, dict):
             raise DataError(f"{path}, line {number}: a JSON object on each line is needed, got {shorten(row)}")
+        yield number, row
+
+
+def _rows_of_objects(path: Path) -> list[Record]:
+    """Objects as rows: columns are the keys of the first; what another has not is empty, what it has besides left."""
+    names: list[str] = []
+    found: list[Record] = []
+    for number, row in read_objects(path):
         if not found:
             names = list(row)
             found.append(Record(number, names, 0))

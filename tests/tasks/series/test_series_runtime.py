@@ -101,6 +101,21 @@ def test_lines_of_the_archive_are_asked_as_they_were_trained_on(tmp_path: Path, 
         assert np.array_equal(expected, same.numpy())
 
 
+def test_a_first_line_that_numbers_the_cells_is_left_out_as_in_training(tmp_path: Path, as_of: Setter) -> None:
+    """As pandas writes it; also in a file without the classes."""
+    path = ucr(tmp_path / "a.tsv")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(["\t".join(map(str, range(7))), *lines]) + "\n", encoding="utf-8")
+    as_of(SeriesClassification.load(path).export_info())
+    expected = read_labelled(path).train.series
+    assert expected.shape == (20, 1, 6)
+    bare = tmp_path / "b.tsv"
+    rows = ["\t".join(map(str, range(6))), *(line.split("\t", 1)[1] for line in lines)]
+    bare.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    for file in (path, bare):
+        assert np.array_equal(expected, runtime.read_series(file)[0].numpy())
+
+
 def test_what_cannot_be_read_is_named(tmp_path: Path, as_of: Setter) -> None:
     """With its row, as training would."""
     path = table(tmp_path / "a.csv")

@@ -169,10 +169,11 @@ def test_a_wav_file_that_was_written_to_a_pipe_has_its_true_length(tmp_path: Pat
         (("audio_filepath", "text", "subset", "spk_id"), ","),
         (("file_name", "transcription", "split", "speaker"), ";"),
         (("wav_filename", "transcript", "split", "client_id"), "\t"),
+        (("path", "sentence", "split", "speaker_id"), "|"),
     ],
 )
 def test_a_manifest_may_have_the_columns_of_other_tools(tmp_path: Path, names: tuple[str, ...], delimiter: str) -> None:
-    """And semicolons or tabs between them, and paths as Windows writes them."""
+    """And other signs between them, and paths as Windows writes them."""
     path = manifest(tmp_path)
     wanted = SpeechRecognition.load(path).fingerprint()
     (tmp_path / "wavs").mkdir()
@@ -195,6 +196,10 @@ def test_a_transcript_may_be_a_whole_number(tmp_path: Path) -> None:
     (tmp_path / "all.jsonl").write_text(json.dumps({"audio": "0.wav", "text": True}), encoding="utf-8")
     with pytest.raises(DataError, match="has no 'text'"):
         SpeechRecognition.load(tmp_path / "all.jsonl")
+    for line, says in (("[1]", "a JSON object on each line"), ("{", "no JSON object on one line")):
+        (tmp_path / "all.jsonl").write_text(f"\n{line}\n", encoding="utf-8")
+        with pytest.raises(DataError, match=rf"all\.jsonl, line 2: {says}"):
+            SpeechRecognition.load(tmp_path / "all.jsonl")
 
 
 def _divided(folder: Path) -> dict[str, Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from netwright.cells import delimiter_of
 from netwright.errors import DataError
 from netwright.export.runtimes import delimited
 from netwright.export.runtimes import table as runtime
@@ -17,7 +18,6 @@ from netwright.space import OpTerm
 from netwright.tasks.tabular import TabularClassification, TabularRegression
 from netwright.tasks.tabular.amounts import plain_number
 from netwright.tasks.tabular.dates import date_order, days_of
-from netwright.tasks.tabular.delimiters import delimiter_of
 from netwright.tasks.tabular.marks import decimal_mark, made_plain
 from netwright.tasks.tabular.parts import read_parts
 from netwright.tasks.tabular.reading import looks_like_names, read_table

@@ -33,8 +33,8 @@ class Runtime:
 
 
 _CELLS = (
+    "cells.py",
     "tasks/tabular/missing.py",
-    "tasks/tabular/delimiters.py",
     "tasks/tabular/amounts.py",
     "export/runtimes/delimited.py",
 )

@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from netwright.cells import delimiter_of
 from netwright.export.runtime import one_line
-from netwright.tasks.tabular.delimiters import delimiter_of
 
 # ---------------------------------------------------------------- copied where the network takes cells of a file
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from netwright.cells import numbers_columns
 from netwright.export.runtime import load, one_line
 from netwright.export.runtimes.delimited import plain, read_cells
 from netwright.tasks.tabular.amounts import plain_number
@@ -35,16 +36,18 @@ def prepare(stored: torch.Tensor) -> torch.Tensor:
 def read_series(path: str | Path) -> tuple[torch.Tensor, int]:
     """Read series (N, channels, length), and how many gaps in them were filled: a numpy array, or a CSV file.
 
-    With classes a line holds the values of a series, channel after channel; a cell before them is left out. For a
-    forecast the file is a table of the channels, whose last rows are the window: by name, or where the training file
-    had no names by their places.
+    With classes a line holds the values of a series, channel after channel; a cell before them is left out, and so is
+    a first line that only numbers the cells. For a forecast the file is a table of the channels, whose last rows are
+    the window: by name, or where the training file had no names by their places.
     """
     if Path(path).suffix.lower() == ".npy":
         return from_array(path)
     rows = [[plain(cell) for cell in cells] for _, cells in read_cells(path)]
     if not rows:
         raise ValueError(f"{path}: no rows")
-    return from_table(rows, path) if CHANNELS else from_lines(rows, path)
+    if CHANNELS:
+        return from_table(rows, path)
+    return from_lines(rows[len(rows) > 1 and numbers_columns(rows[0]) :], path)
 
 
 def from_array(path: str | Path) -> tuple[torch.Tensor, int]:

@@ -1,18 +1,17 @@
 """Boxes in a CSV file: a line a box, ``image,xmin,ymin,xmax,ymax,label``, in any order and with further columns.
 
-Cells are parted by commas, semicolons or tabs, whichever the first line has most of. A line with an image and nothing
-in the other five columns names a background image. A column ``split`` divides the images into train, val and test.
+Cells are parted by commas, semicolons, tabs or bars. A line with an image and nothing in the other five columns names a
+background image. A column ``split`` divides the images into train, val and test.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from netwright.errors import DataError, shorten
 from netwright.tasks.detection.annotations import Annotated, Box, corner, image_folders, image_path, split_named
-from netwright.tasks.formats.parts import file_error
+from netwright.tasks.text_files import Record, read_records
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 COLUMNS = ("image", *CORNERS, "label")
@@ -26,8 +25,6 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "split": ("subset",),
 }
 """What columns are called elsewhere; the first that is there counts, where none has the name itself."""
-
-_DELIMITERS = ",;\t"
 
 
 def read_csv(path: Path, split: str = "") -> list[Annotated]:
@@ -73,28 +70,21 @@ def _boxes(row: Mapping[str, str], where: str) -> list[Box]:
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Lines by column, with where they stand."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            delimiter = max(_DELIMITERS, key=file.readline().count)
-            file.seek(0)
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
-            header = _header(path, next(reader, []))
-            for fields in reader:
-                where = f"{path.name} line {reader.line_num}"
-                if not any(map(str.strip, fields)):
-                    continue
-                if len(fields) != len(header):
-                    raise DataError(f"{where}: {len(fields)} columns, the header has {len(header)}")
-                yield where, {name: text.strip() for name, text in zip(header, fields, strict=True)}
-    except UnicodeDecodeError as error:
-        raise DataError(f"{str(path)!r} is no UTF-8 text: {error.reason} at byte {error.start}") from error
-    except csv.Error as error:
-        raise DataError(f"{path.name} line {reader.line_num}: {error}") from error
-    except OSError as error:
-        raise file_error(path, error) from error
+    records = [record for record in read_records(path, []) if any(map(str.strip, record.cells))] or [Record(1, [])]
+    header = _header(records[0].cells, f"{path.name} line {records[0].line}")
+    for record in records[1:]:
+        where = f"{path.name} line {record.line}"
+        if len(record.cells) != len(header):
+            raise DataError(f"{where}: {len(record.cells)} columns, the header has {len(header)}")
+        yield where, {name: text.strip() for name, text in zip(header, record.cells, strict=True)}
 
 
-def _header(path: Path, fields: list[str]) -> list[str]:
+def _header(fields: list[str], where: str) -> list[str]:
+    """What the columns are called here.
+
+    Raises:
+        DataError: one is missing, or stands there twice.
+    """
     names = [text.strip().lower() for text in fields]
     for name, others in _ALIASES.items():
         other = next((other for other in others if other in names), None)
@@ -103,8 +93,8 @@ def _header(path: Path, fields: list[str]) -> list[str]:
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         cure = f"the first line must name the columns {','.join(COLUMNS)}"
-        raise DataError(f"{path.name} line 1: no column {', '.join(missing)} among {shorten(fields)}; {cure}")
+        raise DataError(f"{where}: no column {', '.join(missing)} among {shorten(fields)}; {cure}")
     doubled = [name for name in (*COLUMNS, "split") if names.count(name) > 1]
     if doubled:
-        raise DataError(f"{path.name} line 1: the column {doubled[0]} stands there twice")
+        raise DataError(f"{where}: the column {doubled[0]} stands there twice")
     return names

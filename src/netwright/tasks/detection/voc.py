@@ -1,8 +1,8 @@
 """Boxes in Pascal VOC's XML: a file an image, ``object`` with ``name`` and ``bndbox``.
 
-Images are looked for beside the XML files, in ``JPEGImages`` or in ``images``; ``ImageSets/Main/train.txt`` and so on
-divide them (``trainval.txt`` where there is no ``train.txt``). Corners are taken as they stand, and objects marked as
-difficult or truncated as all others. Files with a document type are refused, since entities could be declared there.
+For where images are looked for, see `image_folders`; ``ImageSets/Main/train.txt`` and so on divide them
+(``trainval.txt`` where there is no ``train.txt``). Corners are taken as they stand, and objects marked as difficult or
+truncated as all others. Files with a document type are refused, since entities could be declared there.
 
 References:
     Everingham et al. (2010), The Pascal Visual Object Classes Challenge; annotations as in its development kit.
@@ -76,18 +76,14 @@ def _read(path: Path, split: str) -> Annotated:
 
 def _image(path: Path, name: str) -> Path:
     """The image an XML file means: the one it names, else one of its own name."""
-    endings = [end for suffix in SUFFIXES for end in (suffix, suffix.upper())]
-    beside = [place / f"{path.stem}{end}" for place in _places(path) for end in endings]
-    if not name or not any((place / Path(name).name).is_file() for place in _places(path)):
+    folders = image_folders(path)
+    if not name or not any((place / Path(name).name).is_file() for place in folders):
+        endings = [end for suffix in SUFFIXES for end in (suffix, suffix.upper())]
+        beside = (place / f"{path.stem}{end}" for place in folders for end in endings)
         found = next((file for file in beside if file.is_file()), None)
         if found is not None:
             return found
-    return image_path(image_folders(path), Path(name).name or f"{path.stem}.jpg", path.name)
-
-
-def _places(path: Path) -> tuple[Path, ...]:
-    top = path.parent.parent
-    return (path.parent, path.parent / "images", top / "JPEGImages", top / "images")
+    return image_path(folders, Path(name).name or f"{path.stem}.jpg", path.name)
 
 
 def _parse(path: Path) -> ElementTree.Element:

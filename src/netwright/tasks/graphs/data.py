@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.errors import DataError
+from netwright.tasks.tabular.resolution import divisors
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -69,9 +70,8 @@ class Features:
         matrix = self.matrix()
         mean = matrix[nodes].mean(0, dtype=np.float64)
         std = matrix[nodes].std(0, dtype=np.float64)
-        least = np.maximum(1e-7 * np.abs(mean), np.finfo(np.float32).tiny)  # what is less, float32 does not show
-        scale = np.where(std > least, std, 1.0)
-        return Features.of_matrix((matrix - mean.astype(np.float32)) / scale.astype(np.float32))
+        scale = divisors(mean, std).astype(np.float32)
+        return Features.of_matrix((matrix - mean.astype(np.float32)) / scale)
 
 
 @dataclass(frozen=True)

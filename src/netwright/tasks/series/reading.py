@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.cells import numbers_columns
 from netwright.errors import DataError, one_line, shorten
 from netwright.tasks.formats.parts import file_error
 from netwright.tasks.labels import Classes
@@ -100,7 +101,7 @@ def read_labelled(data: str | Path) -> LabelledParts:
 
 def _without_numbered_names(table: Table, notes: list[str]) -> Table:
     """A table without a first line 0, 1, 2, ..., which pandas writes where columns have no names."""
-    if len(table) < 2 or [column[0] for column in table.columns] != list(map(str, range(len(table.columns)))):
+    if len(table) < 2 or not numbers_columns([column[0] for column in table.columns]):
         return table
     notes.append(f"{table.where}: the first line only numbers the columns and is left out")
     return table.take(range(1, len(table)))

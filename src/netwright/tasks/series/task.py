@@ -28,6 +28,7 @@ from netwright.tasks.narrowing import narrowed
 from netwright.tasks.series.reading import Floats, Labelled, classes_of, names_of, read_labelled, read_timeline
 from netwright.tasks.series.windows import Windows, cut
 from netwright.tasks.splits import TEST_SEED, TEST_SHARE, SplitOptions, stratified_split
+from netwright.tasks.tabular.resolution import divisors
 from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
 
 Normalisation = Literal["channel", "series", "none"]
 _ENDLESS = (0.0, float("inf"))
-_SMALLEST_STD = 1e-7
-"""Of a channel, as part of its mean: what is less, float32 does not show."""
-
 _VALUES_AT_ONCE = 1 << 18
 """Of a series array, as float64 numbers beside it."""
 
@@ -63,8 +61,7 @@ def _moments(series: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
     for part in _parts_of(series):
         squares += ((part - mean[:, None]) ** 2).sum(axis=(0, 2))
     std = np.sqrt(squares / (series.shape[0] * series.shape[2]))
-    least = np.maximum(_SMALLEST_STD * np.abs(mean), np.finfo(np.float32).tiny)
-    return tuple(mean.tolist()), tuple(np.where(std > least, std, 1.0).tolist())
+    return tuple(mean.tolist()), tuple(divisors(mean, std).tolist())
 
 
 def _parts_of(array: NDArray[Any]) -> Iterator[NDArray[Any]]:

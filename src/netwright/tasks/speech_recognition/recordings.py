@@ -2,7 +2,7 @@
 
 * ``.csv`` or ``.tsv`` with a header line, or ``.jsonl`` with an object a line: ``audio`` (a path, relative to the
   manifest, or to ``clips`` beside it, as in Common Voice) and ``text``; ``split`` and ``speaker`` if there are. Cells
-  of a ``.csv`` file are parted by commas, semicolons or tabs, whichever the header has most of.
+  of a ``.csv`` file are parted by commas, semicolons, tabs or bars.
 * a folder with such files, or arrays, one a part: ``train``, ``validation`` (or ``valid``, ``val``, ``dev``), ``test``.
 * ``.npz`` with ``offsets`` (N + 1,), ``texts`` (N,), and either ``audio`` (samples, whole numbers or in [-1, 1]) with
   ``sample_rate``, or ``frames`` (rows, bands); ``splits`` (N,) and ``speakers`` (N,) if there are.
@@ -12,8 +12,6 @@ A transcript, a path or a length that cannot be is told with its file and line b
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,13 +24,13 @@ from numpy.typing import NDArray
 from netwright.errors import DataError, one_line, shorten
 from netwright.tasks.speech_recognition.audio import Sound, length_of, read_sound
 from netwright.tasks.speech_recognition.units import tidy
-from netwright.tasks.text_files import read_records
+from netwright.tasks.text_files import read_objects, read_records
 
 AUDIO = ("audio", "path", "file", "audio_path", "wav", "filename", "audio_filepath", "file_name", "wav_filename")
 TEXT = ("text", "transcript", "transcription", "sentence")
 SPEAKER = ("speaker", "speaker_id", "client_id", "spk_id")
+SPLIT = ("split", "subset")
 CLIPS = "clips"
-_DELIMITERS = ",;\t"
 _FEWEST_BANDS = 2
 """What lies between bands is made of two."""
 
@@ -101,8 +99,7 @@ def _read(path: Path, notes: list[str]) -> list[Recording]:
 def _readers(notes: list[str]) -> Mapping[str, Callable[[Path], Iterator[Recording]]]:
     """What reads a file, by the end of its name."""
     return {
-        ".csv": _from_csv,
-        ".tsv": partial(_from_tsv, notes=notes),
+        **dict.fromkeys((".csv", ".tsv"), partial(_from_table, notes=notes)),
         **dict.fromkeys((".jsonl", ".json"), _from_lines),
         ".npz": _from_npz,
     }
@@ -147,54 +144,22 @@ def _require_once(recordings: Iterable[Recording]) -> None:
             )
 
 
-def _from_csv(path: Path) -> Iterator[Recording]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter=_delimiter(path), strict=True)
-        try:
-            for row in reader:
-                where = f"{path}:{reader.line_num}"
-                if None in row or None in row.values():
-                    raise DataError(_other_number(where, len(reader.fieldnames or ())))
-                yield _listed(row, path, where)
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise DataError(f"{path}:{reader.line_num}: no CSV in UTF-8: {one_line(error)}") from error
-
-
-def _delimiter(path: Path) -> str:
-    """What the header has most of; a comma where it has none of them."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        return max(_DELIMITERS, key=file.readline().count)
-
-
-def _from_tsv(path: Path, notes: list[str]) -> Iterator[Recording]:
-    """Rows between whose cells are tabs; quotes may be signs of a sentence."""
+def _from_table(path: Path, notes: list[str]) -> Iterator[Recording]:
+    """Rows of cells; between tabs quotes may be signs of a sentence."""
     names: list[str] = []
     for record in read_records(path, notes):
         where = f"{path}:{record.line}"
         if not names:
             names = record.cells
         elif len(record.cells) != len(names):
-            raise DataError(_other_number(where, len(names)))
+            raise DataError(f"{where}: has another number of values than the {len(names)} columns of the header")
         else:
             yield _listed(dict(zip(names, record.cells, strict=True)), path, where)
 
 
-def _other_number(where: str, columns: int) -> str:
-    return f"{where}: has another number of values than the {columns} columns of the header"
-
-
 def _from_lines(path: Path) -> Iterator[Recording]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line.decode("utf-8-sig"))
-            except (ValueError, RecursionError) as error:
-                raise DataError(f"{path}:{number}: no JSON object on one line: {one_line(error)}") from error
-            if not isinstance(row, dict):
-                raise DataError(f"{path}:{number}: must be a JSON object with 'audio' and 'text', got {shorten(row)}")
-            yield _listed(row, path, f"{path}:{number}")
+    for number, row in read_objects(path):
+        yield _listed(row, path, f"{path}:{number}")
 
 
 def _listed(row: Mapping[str, Any], path: Path, where: str) -> Recording:
@@ -208,8 +173,8 @@ def _listed(row: Mapping[str, Any], path: Path, where: str) -> Recording:
         samples,
         rate,
         lambda: read_sound(file, where),
-        _split(named.get("split") or named.get("subset"), where),
-        next((str(named[name]) for name in SPEAKER if named.get(name) not in (None, "")), ""),
+        _split(_given(named, SPLIT), where),
+        _given(named, SPEAKER),
         file,
     )
 
@@ -232,6 +197,11 @@ def _value(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
         if isinstance(row.get(name), (str, int)) and not isinstance(row[name], bool):
             return str(row[name])
     raise DataError(f"{where}: has no {names[0]!r}; it has {', '.join(map(shorten, row)) or 'nothing'}")
+
+
+def _given(row: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    """The first of these columns that is not empty."""
+    return next((str(row[name]) for name in names if row.get(name) not in (None, "")), "")
 
 
 def _said(text: str, where: str) -> str:

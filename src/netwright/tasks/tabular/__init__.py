@@ -1,10 +1,9 @@
 """Tables: classification and regression.
 
 reading.py     files and data frames to columns of texts   parts.py        files of the parts, the target
-delimiters.py  what cells are cut by                       missing.py      words for no value
+missing.py     words for no value                          categories.py   numbers of categories
 amounts.py     numbers as people write them                marks.py        columns of such numbers
 days.py        a date as days                              dates.py        columns of dates
-categories.py  numbers of categories
 label_texts.py labels that were read as texts              encoding.py     columns to rows of numbers
 resolution.py  what float32 makes of numbers               data.py         splits, classes, what was mended
 task.py        the two tasks                               spaces.py       the default space and its references

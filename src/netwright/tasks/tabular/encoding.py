@@ -22,6 +22,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.cells import is_any_number
 from netwright.errors import DataError, shorten
 from netwright.tasks.tabular.categories import code_of, codes_of
 from netwright.tasks.tabular.dates import all_days_of, date_order
@@ -246,20 +247,11 @@ def _holds_numbers(counts: Counter[str]) -> bool:
     Beside many different numbers one word, such as ``unknown`` or ``-``, stands for what is missing.
     """
     given = Counter({cell: count for cell, count in counts.items() if cell})
-    numbers = {cell for cell in given if _is_number_or_infinite(cell)}
+    numbers = {cell for cell in given if is_any_number(cell)}
     num_cells = sum(given[cell] for cell in numbers)
     word = max((count for cell, count in given.items() if cell not in numbers), default=0)
     said = given.total() - (word if len(numbers) >= _MANY_NUMBERS else 0)
     return num_cells >= max(_NUMERIC_SHARE * said, given.total() / 2)
-
-
-def _is_number_or_infinite(cell: str) -> bool:
-    """Whether a cell is a number, be it infinite."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell
 
 
 def _learn_category(name: str, counts: Counter[str], options: EncodingOptions) -> CategoryColumn | str:

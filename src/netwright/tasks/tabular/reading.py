@@ -20,10 +20,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from netwright.cells import delimiter_of, is_any_number, numbers_columns
 from netwright.errors import DataError, MissingDependencyError, one_line, shorten
 from netwright.machine_memory import require_room
 from netwright.tasks.formats.parts import file_error
-from netwright.tasks.tabular.delimiters import delimiter_of
 from netwright.tasks.tabular.missing import MISSING
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".data", ".parquet", ".pq")
@@ -116,10 +116,7 @@ def is_number(cell: str) -> bool:
         >>> is_number("1e3"), is_number("inf"), is_number("1,5"), is_number("1_0")
         (True, False, False, False)
     """
-    try:
-        return math.isfinite(float(cell)) and "_" not in cell
-    except ValueError:
-        return False
+    return is_any_number(cell) and math.isfinite(float(cell))
 
 
 def read_table(path: Path, *, header: Header = "auto", names: tuple[str, ...] = ()) -> Table:
@@ -205,9 +202,9 @@ def looks_like_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> boo
 
 def _names_of_pandas(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
     """Whether a line is the header of a frame with numbered columns, with an index before them or without."""
-    if len(first) >= _FEWEST_NUMBERED and list(first) == list(map(str, range(len(first)))):
+    if len(first) >= _FEWEST_NUMBERED and numbers_columns(first):
         return bool(rest)
-    numbered = len(first) > 1 and list(first) == ["", *map(str, range(len(first) - 1))]
+    numbered = len(first) > 1 and not first[0] and numbers_columns(first[1:])
     return numbered and bool(rest) and all(row[:1] and row[0].isdecimal() for row in rest[:_SAMPLE])
 
 

@@ -9,6 +9,24 @@ _MERGED, _BLURRED, _USELESS = 0.01, 1e-3, 0.05
 """Where float32 merges more than this part of the different values, and moves one by more than this part of their
 standard deviation, that is told; from the third number on little is left of them."""
 
+_SMALLEST_STD = 1e-7
+"""As part of the mean: what is less, float32 does not show."""
+
+
+def divisors(mean: NDArray[np.float64], std: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What columns are divided by: their deviations, in whichever unit; 1 where float32 shows none.
+
+    Args:
+        mean: (C,) of columns.
+        std: (C,) their standard deviations.
+
+    Example:
+        >>> divisors(np.array([0.0, 1e9]), np.array([1e-12, 1.0])).tolist()
+        [1e-12, 1.0]
+    """
+    least = np.maximum(_SMALLEST_STD * np.abs(mean), np.finfo(np.float32).tiny)
+    return np.where(std > least, std, 1.0)
+
 
 def blurred(exact: NDArray[np.float64]) -> tuple[str, bool]:
     """What to say of numbers that float32 merges, empty where it does not; and whether little is left of them.

@@ -50,6 +50,9 @@ _BATCH, _LARGE_BATCH, _MANY_PAIRS = 64, 128, 10_000
 _SEEN = 2000
 """Training pairs by whose letters is decided where the words of a language end."""
 
+_LIMITS: Mapping[str, tuple[int, int]] = MappingProxyType({"vocabulary": (FEWEST, 30_000), "most_tokens": (4, 1024)})
+"""Of options that are whole numbers."""
+
 _FEWEST_PAIRS = 20
 _HELD_OUT = 0.1
 _MOST_HELD_OUT = 1000
@@ -129,27 +132,15 @@ class Translation(LearningTask):
             joint: one vocabulary for both, for languages with common words.
             lowercase: whether everything is made lower case first, references included.
             most_tokens: of a sentence, at most; longer training pairs are left out.
-            bleu_tokenizer: with which sacreBLEU finds the words of BLEU; by the letters of the target if empty, see
-                `netwright.tasks.translation.scoring.tokenizer_of`.
+            bleu_tokenizer: as of `netwright.tasks.translation.scoring.tokenizer_of`; empty to go by the letters.
 
         Raises:
             DataError: the data cannot be used.
             SpecError: an option is wrong.
             MissingDependencyError: the package tokenizers or sacrebleu is not installed.
         """
-        for name, value, low, high in (
-            ("vocabulary", vocabulary, FEWEST, 30_000),
-            ("most_tokens", most_tokens, 4, 1024),
-        ):
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise SpecError(wrong(f"task option {name}", value, f"a whole number in [{low}, {high}]"))
-        for name, flag in (("joint", joint), ("lowercase", lowercase)):
-            if not isinstance(flag, bool):
-                raise SpecError(wrong(f"task option {name}", flag, "true or false"))
-        named = {"train": str(train), "validation": str(validation), "test": str(test)}
-        corpora = read_corpora(data, str(source), str(target), named)
-        notes = [note for corpus in corpora.values() for note in corpus.notes]
-        parts = _split(corpora, seed, notes)
+        _check_options({"vocabulary": vocabulary, "most_tokens": most_tokens}, {"joint": joint, "lowercase": lowercase})
+        parts, notes = _read(data, seed, (source, target), {"train": train, "validation": validation, "test": test})
         return cls.from_pairs(
             parts,
             vocabulary=vocabulary,
@@ -354,6 +345,31 @@ class Translation(LearningTask):
         """What a person checks before a search: counts, lengths, an example, notes."""
         ours, theirs = self.parts["train"][0]
         return f"{super().summary()}\nfirst pair: {ours!r} -> {theirs!r}"
+
+
+def _check_options(counts: Mapping[str, object], flags: Mapping[str, object]) -> None:
+    """Refuse numbers outside `_LIMITS`, and flags that are none.
+
+    Raises:
+        SpecError: names the option.
+    """
+    for name, value in counts.items():
+        low, high = _LIMITS[name]
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise SpecError(wrong(f"task option {name}", value, f"a whole number in [{low}, {high}]"))
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise SpecError(wrong(f"task option {name}", flag, "true or false"))
+
+
+def _read(
+    data: str | Path, seed: int, languages: tuple[str, str], names: Mapping[str, str]
+) -> tuple[dict[str, list[Pair]], list[str]]:
+    """The pairs of each part, and what is to be told of them; options of names may have been read as numbers."""
+    source, target = map(str, languages)
+    corpora = read_corpora(data, source, target, {part: str(name) for part, name in names.items()})
+    notes = [note for corpus in corpora.values() for note in corpus.notes]
+    return _split(corpora, seed, notes), notes
 
 
 @lru_cache(maxsize=4)
