@@ -322,6 +322,15 @@ def test_time_is_kept_for_what_is_measured_of_the_best_network_alone() -> None:
     assert with_final_scores(trials, Budget.parse("8 trials"), 7000, rate=700.0).reserve_s == 0.0
 
 
+@pytest.mark.parametrize("num_images", [300, 4000, 28_980, 54_000])
+@pytest.mark.parametrize("pixels", [50, 784, 2155])
+@pytest.mark.parametrize("budget", ["5m", "10m", "15m", "60m"])
+def test_no_rung_is_lost_by_rounding(budget: str, pixels: float, num_images: int) -> None:
+    """1.02 epochs rounded to 1.0 left .34 out as the lowest rung, and all were trained three times as long."""
+    plan = make_plan(Budget.parse(budget), num_images=num_images, pixels=pixels, workers=2)
+    assert plan.max_epochs == plan.final_epochs or plan.max_epochs >= 3 * plan.min_epochs * (1 - 1e-9)
+
+
 @pytest.mark.parametrize("budget", ["30s", "3m", "10m", "10h", "24 trials", "1 trials", "300 epochs"])
 @pytest.mark.parametrize("num_images", [40, 1078, 54_000, 10**6])
 def test_a_plan_fits_its_budget(budget: str, num_images: int) -> None:

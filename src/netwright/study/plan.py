@@ -146,7 +146,7 @@ def make_plan(
     low = max(least_epochs, min(full / eta**num_rungs, _lowest(budget, affordable, num_images)))
     low = min_epochs or min(full, _round(low))
     if max_epochs is None:
-        high = max(low, _round(min(full, low * eta ** _num_steps(affordable / workers, low, eta))))
+        high = max(low, min(full, _rounded_up(low * eta ** _num_steps(affordable / workers, low, eta))))
     else:
         climbs = _fits_a_dozen(budget, max_epochs, rate / workers) if climbs is None else climbs
         high = max(low, max_epochs if climbs or not halving else max_epochs / eta)
@@ -321,6 +321,17 @@ def _full_epochs(num_images: int) -> float:
 def _round(epochs: float) -> float:
     """Two significant digits, so that a plan reads well."""
     return float(f"{epochs:.2g}")
+
+
+def _rounded_up(epochs: float) -> float:
+    """The highest rung in two significant digits; rounded down, the lowest, a power of `eta` below, would be left out.
+
+    Example:
+        >>> _rounded_up(1.02), _rounded_up(2.5), _rounded_up(41.0)
+        (1.1, 2.5, 41.0)
+    """
+    digit = 10.0 ** (math.floor(math.log10(epochs)) - 1)
+    return float(f"{math.ceil(epochs / digit - 1e-6) * digit:.2g}")
 
 
 def _search_part(budget: Budget, time_s: float | None) -> Budget:

@@ -194,7 +194,7 @@ def test_augmentation_keeps_length_and_padding_true(tmp_path: Path) -> None:
     """The frames that targets tell are those that are not padded; the same generator gives the same batch."""
     task = SpeechRecognition.load(manifest(tmp_path))
     x, rows = (torch.from_numpy(a) for a in task.train())
-    change = SpeechAugmentation(band_masks=0, time_masks=0)
+    change = SpeechAugmentation(band_masks=0, time_masks=0, noise=0)
     y, changed = change.apply(x, rows, np.random.default_rng(0))
     again, _ = change.apply(x, rows, np.random.default_rng(0))
     assert torch.equal(y, again)
@@ -204,9 +204,34 @@ def test_augmentation_keeps_length_and_padding_true(tmp_path: Path) -> None:
     for one, frames in zip(y, changed[:, FRAMES].tolist(), strict=True):
         assert (one[:, frames:] == ZERO_CODE).all()
         assert (one[:, :frames] != ZERO_CODE).any(0).all()
-    same, kept = SpeechAugmentation(0, 0, 0, 0, 0, 0).apply(x, rows, np.random.default_rng(0))
+    same, kept = SpeechAugmentation(0, 0, 0, 0, 0, 0, 0).apply(x, rows, np.random.default_rng(0))
     assert torch.equal(same, x.float())
     assert torch.equal(kept, rows)
+
+
+def test_noise_is_heard_as_if_it_had_been_recorded(tmp_path: Path) -> None:
+    """Bands keep mean 0 and recordings their spread, quiet frames are raised, and what follows a recording is left."""
+    task = SpeechRecognition.load(manifest(tmp_path))
+    rows = torch.from_numpy(task.train()[1])
+    x = torch.full((len(rows), *task.input_shape), float(ZERO_CODE))
+    draw = np.random.default_rng(0)
+    for one, frames in zip(x, rows[:, FRAMES].tolist(), strict=True):
+        spoken = 7.0 * draw.integers(0, 2, (frames, 1)) + draw.normal(0, 1, (frames, len(one)))
+        one[:, :frames] = torch.from_numpy(to_codes(normalise(spoken.astype(np.float32))).T.astype(np.float32))
+    change = SpeechAugmentation(speed=0, warp=0, noise=1, band_masks=0, time_masks=0)
+    y, kept = change.apply(x, rows, np.random.default_rng(0))
+    assert torch.equal(kept, rows)
+    for was, now, frames in zip(x - ZERO_CODE, y - ZERO_CODE, rows[:, FRAMES].tolist(), strict=True):
+        assert (now[:, frames:] == 0).all()
+        assert now[:, :frames].mean(1).abs().max() < 1.0
+        assert now[:, :frames].std() == pytest.approx(32.0, rel=0.03)
+        quiet = was[:, :frames] < 0
+        before, after = (part[:, :frames][quiet].std() / part[:, :frames][~quiet].std() for part in (was, now))
+        assert after < 0.95 * before  # noise covers what differs where it is quiet
+    some, _ = SpeechAugmentation(0, 0, 0.5, 0, 0, 0, 0).apply(x, rows, np.random.default_rng(1))
+    changed = (some != x).flatten(1).any(1)
+    assert changed.any()
+    assert not changed.all()
 
 
 @pytest.mark.parametrize("stride", [1, 2, 4, 8])

@@ -19,10 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.tasks.speech_recognition.ctc import FRAMES
-from netwright.tasks.speech_recognition.features import ZERO_CODE
+from netwright.tasks.speech_recognition.features import CODES_A_UNIT, ZERO_CODE
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_NOISE_LEVELS = (-1.5, 0.2)
+_SLOPE = 0.7
+"""Least and most of the noise, in units of a normalised recording, whose bands have mean 0 and whose speech is mostly
+between 0.5 and 2; and how far the outer bands lie from that at most."""
+
+_NEPERS_A_UNIT = 3.5
+"""Logarithm of energy that a normalised recording's unit stands for: 3.4 to 3.7 for each speaker of fsdd."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,7 @@ class SpeechAugmentation:
     Args:
         speed: they are stretched by a factor in [1 - speed, 1 + speed]; one that would not fit is cut to what does.
         warp: bands are stretched by a factor in [1 - warp, 1 + warp].
+        noise: share of the recordings in which noise is heard, quieter than speech; steady, its bands along a slope.
         band_masks: blocks of bands that are masked.
         band_share: most of the bands that a block has.
         time_masks: blocks of frames that are masked.
@@ -40,6 +49,7 @@ class SpeechAugmentation:
 
     speed: float = 0.2
     warp: float = 0.15
+    noise: float = 0.5
     band_masks: int = 2
     band_share: float = 0.2
     time_masks: int = 2
@@ -66,10 +76,19 @@ class SpeechAugmentation:
         kept = inside[:, None, :] & self._kept(rng, batch, bands, length, longest)
         x = _between(stored.float(), rows, row_share, 1)
         x = _between(x, columns, column_share, 2)
+        x = _noisy(x, self._noise(rng, batch, bands), inside)
         x = torch.where(torch.from_numpy(kept).to(x.device), x, torch.full((), float(ZERO_CODE), device=x.device))
         changed = targets.clone()
         changed[:, FRAMES] = torch.from_numpy(length).to(targets)
         return x, changed
+
+    def _noise(self, rng: np.random.Generator, batch: int, bands: int) -> NDArray[np.float32]:
+        """Level of the noise of each band in stored bytes, -inf in recordings without; (B, bands)."""
+        level = rng.uniform(*_NOISE_LEVELS, (batch, 1)) + rng.uniform(-_SLOPE, _SLOPE, (batch, 1)) * np.linspace(
+            -1, 1, bands
+        )
+        heard = rng.uniform(0, 1, (batch, 1)) < self.noise
+        return np.where(heard, ZERO_CODE + CODES_A_UNIT * level, -np.inf).astype(np.float32)
 
     def _kept(
         self, rng: np.random.Generator, batch: int, bands: int, length: NDArray[np.int64], longest: int
@@ -83,6 +102,26 @@ class SpeechAugmentation:
             size = np.floor(rng.uniform(0, 1, batch) * (np.minimum(self.time_frames, length / 10) + 1))
             kept &= ~_block(rng.uniform(0, 1, batch) * (length - size), size, longest)[:, None, :]
         return kept
+
+
+def _noisy(x: Tensor, level: NDArray[np.float32], inside: NDArray[np.bool_]) -> Tensor:
+    """Energies (B, bands, T) with noise (B, bands) added to them, then as `normalise` leaves them: bands of mean 0."""
+    import torch
+
+    heard = torch.from_numpy(np.isfinite(level).all(axis=1)).to(x.device)
+    if not bool(heard.any()):
+        return x
+    few, used = x[heard], torch.from_numpy(inside).to(x.device)[heard][:, None, :]
+    noise = torch.from_numpy(level).to(x.device)[heard][:, :, None]
+    bytes_a_neper = CODES_A_UNIT / _NEPERS_A_UNIT
+    few = torch.logaddexp(few / bytes_a_neper, noise / bytes_a_neper) * used
+    count = used.sum(2, keepdim=True)
+    few = (few - few.sum(2, keepdim=True) / count) * used
+    spread = (few.square().sum((1, 2), keepdim=True) / (count * few.shape[1])).sqrt()
+    few = (few * (CODES_A_UNIT / (spread + 1e-3)) + ZERO_CODE).clamp(0, 255)
+    changed = x.clone()
+    changed[heard] = few
+    return changed
 
 
 def _block(start: NDArray[np.float64], size: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
