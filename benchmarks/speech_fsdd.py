@@ -1,9 +1,10 @@
 """What a search finds on spoken digit strings (or yes and no) beside hand-made networks that get the same time.
 
 Arms are ``search`` and the names of the references, each with the whole budget on the same machine, the same data and
-as many processes. Every arm is one line of a jsonl file, so that seeds and arms can be run one at a time; the table is
-made of all lines there are. A seed also decides who is heard: of the six speakers of fsdd, number ``seed`` is tested
-on, the next one validates, four are trained on. Word error rates are of greedy decoding, in one look at the test part.
+as many processes. Every arm is one line of a jsonl file, so that seeds and arms can be run one at a time, and what is
+there already is not run again; the table is made of all lines there are. A seed also decides who is heard: of the six
+speakers of fsdd, number ``seed`` is tested on, the next one validates, four are trained on. Word error rates are of
+greedy decoding, in one look at the test part.
 
     python benchmarks/speech_fsdd.py --data fsdd.npz --budget 15m --seeds 0 1 2
     python benchmarks/speech_fsdd.py --set yesno --data yesno.npz --budget 5m --arms search gru --seeds 0
@@ -120,6 +121,16 @@ def interval(values: list[float]) -> str:
     return f"{mean(values):.3f} ± {half:.3f}"
 
 
+def recorded(jsonl: Path) -> list[dict[str, Any]]:
+    """What was run before; of an arm that was run twice with one seed the last time counts."""
+    lines = jsonl.read_text(encoding="utf-8").splitlines() if jsonl.exists() else []
+    return list({_which(row): row for row in map(json.loads, lines)}.values())
+
+
+def _which(row: dict[str, Any]) -> tuple[str, str, str, int]:
+    return row["set"], row["budget"], row["arm"], row["seed"]
+
+
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -135,9 +146,13 @@ def main() -> None:
     parser.add_argument("--table", type=Path, help="where to write the table, such as docs/figures/speech.md")
     given = parser.parse_args()
     epochs = given.epochs or {"fsdd": 60.0, "yesno": 400.0}[given.set]
+    there = {_which(row) for row in recorded(given.jsonl)}
     for seed in given.seeds:
         data = prepare(given.set, given.data, seed, given.runs)
         for arm in given.arms:
+            if (given.set, given.budget, arm, seed) in there:
+                print(f"{arm} seed {seed}: is in {given.jsonl} already", flush=True)
+                continue
             began_s = time.monotonic()
             folder = given.runs / f"{given.set}-{given.budget}-{arm}-{seed}-{int(time.time())}"
             if arm == "search":
@@ -149,7 +164,7 @@ def main() -> None:
             with given.jsonl.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             print(f"{arm} seed {seed}: test WER {row['test_wer']:.4f}, {row['wall_s']:.0f} s", flush=True)
-    text = table([json.loads(line) for line in given.jsonl.read_text(encoding="utf-8").splitlines()])
+    text = table(recorded(given.jsonl))
     print(text)
     if given.table:
         given.table.write_text(f"# Speech recognition: search and hand-made networks in the same time\n\n{text}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from argparse import Namespace
 from collections.abc import Callable
@@ -85,3 +86,13 @@ def test_searches_at_equal_time_tell_the_command_that_gives_all_rows(
     text = equal.table(cases, rows, Namespace(budget="75s", workers=2), graphs.__doc__)
     page = (ROOT / "docs/figures/graphs.md").read_text(encoding="utf-8")
     assert text.partition(";")[0] == page.partition(";")[0]
+
+
+def test_an_arm_of_speech_counts_once_a_seed(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    """A run that is repeated is no further seed: its interval would be too narrow."""
+    speech, path = script("speech_fsdd"), tmp_path / "a.jsonl"
+    assert not speech.recorded(path)
+    rows = [{"set": "fsdd", "budget": "15m", "arm": "gru", "seed": seed, "test_wer": seed / 10} for seed in (0, 1, 1)]
+    rows[2]["test_wer"] = 0.3
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
+    assert [rows[0], rows[2]] == speech.recorded(path)

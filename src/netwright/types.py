@@ -382,16 +382,26 @@ def parse_seconds(argument: str, text: str, such_as: str) -> float:
     return time_s
 
 
+def tie_break(trial: Trial) -> tuple[float, int]:
+    """By what trials of equal value are sorted: the loss, where it is measured, then the older one first.
+
+    Word error rates are all 1 and mean average precisions all 0 as long as networks are hardly trained, and an accuracy
+    on few examples takes few values; the loss tells them apart.
+    """
+    loss = trial.metrics.get("loss", 0.0)
+    return math.inf if math.isnan(loss) else loss, trial.id
+
+
 def best_first(trials: Iterable[Trial], objective: Objective) -> list[Trial]:
     """Sort finished trials with a real number for the objective, best first.
 
-    Of equal ones the more thoroughly evaluated is better (its number means more), then the older.
+    Of equal ones the more thoroughly evaluated is better (its number means more), then see `tie_break`.
     """
 
     def usable(trial: Trial) -> bool:
         return trial.state is TrialState.FINISHED and not math.isnan(trial.metrics.get(objective.metric, math.nan))
 
-    def rank(trial: Trial) -> tuple[float, float, int]:
-        return objective.sign * trial.metrics[objective.metric], -trial.fidelity.cost, trial.id
+    def rank(trial: Trial) -> tuple[float, float, tuple[float, int]]:
+        return objective.sign * trial.metrics[objective.metric], -trial.fidelity.cost, tie_break(trial)
 
     return sorted((t for t in trials if usable(t)), key=rank)

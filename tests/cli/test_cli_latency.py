@@ -14,7 +14,9 @@ from cli_helpers import Answer
 
 from netwright import nn
 from netwright.cli import latency as command
+from netwright.cli.exported import images_of, loaded
 from netwright.errors import SpecError
+from netwright.evaluation import quantised
 from netwright.evaluation.latency import RUNTIMES, LatencySpec, runtimes
 from netwright.export import Card, ExportInfo, export_network
 from netwright.space import SearchSpace
@@ -91,6 +93,19 @@ def test_a_device_stands_beside_the_runtimes(cli: Cli, exported: Path, tmp_path:
     answer = cli("latency", exported, "--runtime", "torch", "--device-command", words, *QUICK)
     assert answer.code == 0
     assert answer.lines[-1].endswith("failed with exit code 1; it said: no phone is there")
+
+
+def test_of_many_images_a_sample_is_asked(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As float32 they take four times the memory that the task has for them; what is asked is evenly spaced."""
+    pytest.importorskip("sklearn")
+    with loaded(exported) as network:
+        every = images_of(network, "digits")
+        monkeypatch.setattr(quantised, "MOST_VALUES", 30 * 64)
+        some = images_of(network, "digits")
+    assert some.inputs.shape == (30, 1, 8, 8)
+    assert every.inputs.nbytes > some.inputs.nbytes
+    assert np.array_equal(some.inputs[[0, -1]], every.inputs[[0, -1]])
+    assert np.array_equal(some.calibration, every.calibration)
 
 
 def test_int8_comes_with_its_accuracy(cli: Cli, exported: Path, tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ def test_options_of_the_other_data_are_given(
     monkeypatch.setattr(module, "transfer", carried)
     run = make_run(make_trial(0, accuracy=0.5))
     argv = ("--data", "other.csv", "--out", "there", "--task-option", "target=pay", "--task-option", "header=yes")
-    cli("transfer", run, *argv)
+    answer = cli("transfer", run, *argv)
+    assert (answer.code, answer.err) == (130, "stopped; the same command goes on\n")
     assert [call["task_options"] for call in calls] == [{"target": "pay", "header": "yes"}]
     assert (calls[0]["run"], calls[0]["data"]) == (run, "other.csv")
 

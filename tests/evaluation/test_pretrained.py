@@ -12,7 +12,7 @@ from torch import nn
 import netwright as nw
 from netwright import nn as nwnn
 from netwright.errors import DataError
-from netwright.evaluation.pretrained import SHARE, begin_with_file
+from netwright.evaluation.pretrained import SHARE, Rows, begin_with_file
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.tasks.image_classification import ImageClassification
 from netwright.types import Fidelity
@@ -77,3 +77,47 @@ def test_each_training_of_a_search_begins_with_the_file(tmp_path: Path) -> None:
     ]
     assert shares[0] == 1.0
     assert 0 < shares[1] < 0.1
+
+
+class Reader(nn.Module):
+    """A network of tokens and classes."""
+
+    def __init__(self, tokens: int, classes: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(tokens, 4)
+        self.body = nn.Linear(4, 4)
+        self.head = nn.Linear(4, classes)
+
+
+def test_rows_are_taken_by_what_they_stand_for(tmp_path: Path) -> None:
+    """Whatever their number is here and there; what has no counterpart stays, and does not count as taken."""
+    torch.manual_seed(0)
+    theirs, ours = Reader(4, 2), Reader(5, 2)
+    save_file(theirs.state_dict(), tmp_path / "r.safetensors")
+    fresh = {name: tensor.detach().clone() for name, tensor in ours.state_dict().items()}
+    rows = {
+        "table.weight": Rows(["a", "b", "c", "d", "e"], ["x", "c", "a", "y"]),
+        "head.weight": Rows(["ham", "spam"], ["spam", "eggs"]),
+        "head.bias": Rows(["ham", "spam"], ["spam", "eggs"]),
+    }
+    share = begin_with_file(ours, tmp_path / "r.safetensors", rows)
+    expected = fresh["table.weight"].clone()
+    expected[[0, 2]] = theirs.table.weight[[2, 1]].detach()
+    assert torch.equal(ours.table.weight, expected)
+    assert torch.equal(ours.body.weight, theirs.body.weight)
+    assert torch.equal(ours.head.weight[1], theirs.head.weight[0])
+    assert torch.equal(ours.head.weight[0], fresh["head.weight"][0])
+    taken = 2 * 4 + (16 + 4) + (4 + 1)
+    assert share == pytest.approx(taken / sum(p.numel() for p in ours.parameters()))
+
+
+@pytest.mark.parametrize("there", [None, ["a"], ["x", "y", "z"]])
+def test_rows_of_which_nothing_is_known_begin_anew(tmp_path: Path, there: list[str] | None) -> None:
+    """So do those of a file that has not as many as it should, and those without anything in common."""
+    torch.manual_seed(0)
+    theirs, ours = Reader(3, 2), Reader(3, 2)
+    save_file(theirs.state_dict(), tmp_path / "r.safetensors")
+    fresh = ours.table.weight.detach().clone()
+    begin_with_file(ours, tmp_path / "r.safetensors", {"table.weight": Rows(["a", "b", "c"], there)})
+    assert torch.equal(ours.table.weight, fresh)
+    assert torch.equal(ours.head.weight, theirs.head.weight)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 
 from netwright import nn
 from netwright.export import Card, examine, export_network, scoring_of
+from netwright.export.process import Run, run_isolated
 from netwright.export.runtimes import detection as runtime
 from netwright.tasks.detection.task import ObjectDetection
 
@@ -73,6 +75,49 @@ def test_it_is_checked_by_its_own_metrics(exported: Path, task: ObjectDetection)
     again = {(one["runtime"], one["metric"]) for one in card["check"]["rescored"]}
     assert again == {(r, m) for r in ("torch", "onnxruntime") for m in ("map", "map50")}
     assert examine(exported, examples={"validation": task.validation()}, scoring=scoring_of(task)).passed
+
+
+def outputs_of(task: ObjectDetection, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Answers (count, P, 5), each sure of a box near that of the image, among many others, and targets."""
+    rng = np.random.default_rng(0)
+    targets = np.concatenate([task.train()[1]] * count)[:count]
+    points = task.output_shape[0]
+    corner = rng.uniform(0, 90, (count, points, 2))
+    outputs = np.concatenate([corner, corner + rng.uniform(4, 40, (count, points, 2))], 2)
+    outputs[:, ::9] = targets[:, :1, :4] + rng.normal(0, 2, (count, len(range(0, points, 9)), 4))
+    return np.concatenate([outputs, rng.normal(-2, 2, (count, points, 1))], 2), targets
+
+
+def test_many_answers_are_scored_some_at_a_time(task: ObjectDetection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss of all of them at once would need many times their memory; the scores are the same."""
+    outputs, targets = outputs_of(task, 20)
+    whole, seen = scoring_of(task).scores(outputs, targets), list[int]()
+    loss = task.loss
+    monkeypatch.setattr(task, "loss", lambda some, boxes: seen.append(len(some)) or loss(some, boxes))
+    monkeypatch.setattr(import_module("netwright.export.verify"), "_SCORED_VALUES", 6 * outputs[0].size)
+    assert whole == scoring_of(task).scores(outputs, targets)
+    assert [6, 6, 6, 2] == seen
+    assert 0 < whole["map"] < 1
+
+
+def test_boxes_that_model_py_finds_score_as_the_outputs_do(task: ObjectDetection) -> None:
+    """What is kept of an image while a network is checked does not grow with its size."""
+    outputs, targets = outputs_of(task, 12)
+    kept = runtime.compact(torch.from_numpy(outputs).float(), torch.from_numpy(targets))
+    assert kept.shape == (12, 6 * runtime.MOST_BOXES)
+    scores = scoring_of(task).scores
+    assert scores(outputs, targets) == pytest.approx(scores(kept.double().numpy(), targets), abs=1e-6)
+    nothing = torch.full((2, *task.output_shape), -100.0)
+    assert scores(runtime.compact(nothing, torch.zeros(2)).numpy(), targets[:2]) == {"map": 0.0, "map50": 0.0}
+
+
+def test_the_check_keeps_boxes_not_outputs(exported: Path, task: ObjectDetection) -> None:
+    """The exported model.py says what is kept of examples; the probe is compared number by number all the same."""
+    inputs = {"probe": np.zeros((4, *task.input_shape), np.float32), "split0": task.validation()[0]}
+    files = {name: (exported / name).read_bytes() for name in ("model.py", "weights.safetensors")}
+    outcome = run_isolated(Run(files, inputs, 4, 1, targets={"split0": task.validation()[1]}))
+    assert outcome.outputs["torch", "split0"].shape == (2, 6 * runtime.MOST_BOXES)
+    assert outcome.outputs["torch", "probe"].shape == (4, *task.output_shape)
 
 
 def test_onnx_gives_boxes_without_doubles(exported: Path, task: ObjectDetection) -> None:

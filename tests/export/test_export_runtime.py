@@ -156,6 +156,22 @@ def test_one_image_gives_the_same_input_from_every_format(tmp_path: Path) -> Non
     torch.testing.assert_close(runtime.read_image(tmp_path / "a.npy"), expected)
 
 
+@pytest.mark.usefixtures("grey")
+@pytest.mark.parametrize("kind", ["jpg", "tiff"])
+def test_a_photo_with_odd_exif_is_turned(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow cannot write the tags of some phones again; where its decoder turns pixels itself, that is enough."""
+    from PIL import Image, ImageOps
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.tile(np.uint8([[0, 255]]), (8, 8)).repeat(2, 1)).save(tmp_path / f"a.{kind}", exif=exif)
+    wanted = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO((tmp_path / f"a.{kind}").read_bytes()))))
+    if kind == "jpg":
+        monkeypatch.setattr(Image.Exif, "tobytes", lambda *_: struct.pack("I", "no number"))
+    found = runtime.read_with_pillow(tmp_path / f"a.{kind}")
+    assert torch.equal(found, torch.from_numpy(np.array(wanted)).float()[None, None] / 255)
+
+
 @pytest.mark.usefixtures("colour")
 def test_grey_becomes_colour_and_white_becomes_the_upper_bound(tmp_path: Path) -> None:
     """Channels are repeated, and 0 to 255 is mapped to the range of the training data."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,11 +17,11 @@ import torch
 from export_networks import Exported
 
 from netwright.errors import SpecError, VerificationError
-from netwright.export import Card, Check, examine, verify
+from netwright.export import Card, Check, examine, isolated, verify
 from netwright.export.files import record
 from netwright.export.onnx_file import check_onnx
 from netwright.export.probe import outputs_digest, probe_inputs
-from netwright.export.process import Outcome, Run, run_isolated
+from netwright.export.process import Outcome, Run, run_isolated, wait
 from netwright.export.verify import judge
 from netwright.export.weights import check_weights, write_weights
 
@@ -310,7 +313,7 @@ def test_a_model_that_needs_netwright_fails_and_one_that_hangs_is_ended() -> Non
     inputs = {"probe": np.zeros((1, 2), np.float32)}
     with pytest.raises(Exception, match=r"exit code 1.*netwright is not available"):
         run_isolated(Run({"model.py": b"import netwright\n"}, inputs, 1, 1))
-    with pytest.raises(Exception, match=r"did not end within 0\.5 s"):
+    with pytest.raises(Exception, match=r"made no progress for 0\.5 s"):
         run_isolated(Run({"model.py": b"while True: pass\n"}, inputs, 1, 1, timeout_s=0.5))
 
 
@@ -338,6 +341,26 @@ def test_examples_are_run_many_at_once_and_the_probe_as_when_it_was_recorded() -
     assert [4.0] * 8 + [2.0] * 2 == outputs["torch", "probe"].ravel().tolist()
     assert [64.0] * 64 + [36.0] * 36 == outputs["torch", "small"].ravel().tolist()
     assert [5.0] * 20 == outputs["torch", "large"].ravel().tolist()
+
+
+def test_a_long_run_that_goes_on_is_not_taken_to_hang(tmp_path: Path) -> None:
+    """The limit is of the time without progress, which each part of the inputs that is done is."""
+    program = "import pathlib, time\nfor _ in range(16):\n    time.sleep(0.1)\n    pathlib.Path('progress').touch()\n"
+    process = subprocess.Popen([sys.executable, "-I", "-c", program], cwd=tmp_path)
+    assert wait(process, tmp_path / "progress", 0.7) == 0
+    with subprocess.Popen([sys.executable, "-I", "-c", "import time; time.sleep(60)"]) as process:
+        assert wait(process, tmp_path / "progress", 0.1) is None
+        process.kill()
+
+
+def test_each_part_of_the_inputs_is_progress(tmp_path: Path) -> None:
+    """The file is touched when the next part is asked for, and at the end."""
+    np.save(tmp_path / "x.npy", np.zeros((5, 1, 2, 2), np.float32))
+    parts = isolated._Inputs("probe", str(tmp_path / "x.npy"), 4, ModuleType("model"), tmp_path / "progress").parts()
+    assert len(next(parts)[1]) == 4
+    assert not (tmp_path / "progress").exists()
+    assert len(next(parts)[1]) == 1
+    assert (tmp_path / "progress").exists()
 
 
 def test_examples_are_made_network_inputs_a_part_at_a_time() -> None:

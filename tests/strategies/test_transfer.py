@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from netwright.errors import UsageError
-from netwright.space import SearchSpace
+from netwright.space import SearchSpace, integer
 from netwright.strategies import BayesianOptimization, RandomSearch
 from netwright.strategies.earlier_studies import EarlierStudy
 from netwright.strategies.transfer import Transfer
 from netwright.testing import Simulation, cell_space, check_strategy, example_spaces
-from netwright.types import Architecture, Constraint, Objective, Trial
+from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial, TrialState
 
 SPACES = example_spaces()
 TWO = (Objective("accuracy", "max"), Objective("latency_ms", "min"))
@@ -145,3 +145,24 @@ def _study(space: SearchSpace, table: dict[Architecture, float], kind: str, seed
     if kind == "permuted":
         scores = np.random.default_rng(seed).permutation(scores)
     return [Trial(t.id, t.proposal, 0, t.state, {"accuracy": s}) for t, s in zip(asked, scores.tolist(), strict=True)]
+
+
+def test_the_longest_trainings_of_an_earlier_study_say_what_is_tried_first() -> None:
+    """Not the shortest ones, which most networks had and which rank them the other way round here."""
+    space = SearchSpace(training={"width": integer("width", 1, 30)})
+
+    def trial(number: int, width: int, epochs: float, accuracy: float) -> Trial:
+        proposal = Proposal(Architecture({"width": width}), Fidelity(epochs))
+        return Trial(number, proposal, 0, TrialState.FINISHED, {"accuracy": accuracy})
+
+    short = [trial(n, n + 1, 1.0, 0.9 - n / 100) for n in range(20)]
+    longer = [trial(20 + n, width, 9.0, 0.80 + width / 1000) for n, width in enumerate((3, 5, 6))]
+    finals = [trial(30, 5, 27.0, 0.93), trial(31, 6, 27.0, 0.95)]
+    study = [*short, *longer, *finals]
+    asked = Transfer(space, earlier=[study]).ask(3)
+    assert [6, 5, 3] == [p.architecture["width"] for p in asked]
+    assert {"earlier study"} == {p.origin for p in asked}
+    both = Transfer(space, earlier=[study, [*short, trial(20, 8, 27.0, 0.5)]]).ask(3)
+    assert [6, 8, 5] == [p.architecture["width"] for p in both]
+    alone = Transfer(space, earlier=[short], num_portfolio=3).ask(2)
+    assert [True, False] == [p.origin == "earlier study" for p in alone]

@@ -32,7 +32,7 @@ def test_a_bad_test_image_loses_nothing_and_a_resume_finishes(tmp_path: Path) ->
     data, run = tmp_path / "data.npz", tmp_path / "run"
     write_data(data, bad=True)
     options = {"budget": "2 trials", "min_epochs": 0.5, "max_epochs": 0.5, "constraints": ["params<=200k"]}
-    with pytest.raises(DataError, match=r"x_test(.|\n)*nothing is lost(.|\n)*netwright resume") as caught:
+    with pytest.raises(DataError, match=r"x_test(.|\n)*nothing is lost.* mend this data, .*netwright resume") as caught:
         nw.search(task="image-classification", data=str(data), out=run, **options)
     assert "x_test" in str(caught.value)
     with Store.open(run / "study.db", read_only=True) as store:

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 import netwright as nw
 from netwright.errors import SpecError
+from netwright.strategies.successive_halving import Rung
 from netwright.study.allowance import INFEASIBLE_PER_TRIAL, Allowance
 from netwright.study.clock import Clock
 from netwright.study.delivery import _best_reference
 from netwright.study.equal_time import EXPONENT, EqualTime, full_cost
 from netwright.study.finals import choose_finalists, compare, feasible, pareto_front, references_of
-from netwright.study.plan import make_plan, reserve_at_pace_s, with_final_scores
+from netwright.study.plan import make_plan, nominal_rate, reserve_at_pace_s, with_final_scores
 from netwright.study.result import Comparison, Result
 from netwright.study.seeds import trial_seed
 from netwright.study.setup import load_space
@@ -322,13 +323,51 @@ def test_time_is_kept_for_what_is_measured_of_the_best_network_alone() -> None:
     assert with_final_scores(trials, Budget.parse("8 trials"), 7000, rate=700.0).reserve_s == 0.0
 
 
-@pytest.mark.parametrize("num_images", [300, 4000, 28_980, 54_000])
-@pytest.mark.parametrize("pixels", [50, 784, 2155])
+@pytest.mark.parametrize("num_images", [30, 300, 4000, 28_980, 54_000])
+@pytest.mark.parametrize("pixels", [50, 784, 2155, 65_000])
 @pytest.mark.parametrize("budget", ["5m", "10m", "15m", "60m"])
-def test_no_rung_is_lost_by_rounding(budget: str, pixels: float, num_images: int) -> None:
+@pytest.mark.parametrize("max_epochs", [None, 5.0, 15.0, 16.0, 50.0, 60.0])
+def test_no_rung_is_lost_by_rounding(budget: str, pixels: float, num_images: int, max_epochs: float | None) -> None:
     """1.02 epochs rounded to 1.0 left .34 out as the lowest rung, and all were trained three times as long."""
-    plan = make_plan(Budget.parse(budget), num_images=num_images, pixels=pixels, workers=2)
-    assert plan.max_epochs == plan.final_epochs or plan.max_epochs >= 3 * plan.min_epochs * (1 - 1e-9)
+    given_budget = Budget.parse(budget)
+    plan = make_plan(given_budget, num_images=num_images, pixels=pixels, workers=2, max_epochs=max_epochs)
+    wanted = plan_lowest(given_budget, num_images, pixels, max_epochs)
+    most = 1.34 if max_epochs is None else 0.9 * 3  # from what a person gave there is one rung in each factor of eta
+    assert 0.9 * wanted * (1 - 1e-9) <= plan.min_epochs <= most * wanted
+
+
+def plan_lowest(budget: Budget, num_images: int, pixels: float, max_epochs: float | None) -> float:
+    """The lowest rung before the others are counted from the highest."""
+    plan = make_plan(budget, num_images=num_images, pixels=pixels, workers=2, max_epochs=max_epochs, halving=False)
+    return plan.min_epochs
+
+
+@pytest.mark.parametrize("budget", ["10m", "60m", "8h"])
+@pytest.mark.parametrize("pixels", [784, 65_000, 300_000])
+@pytest.mark.parametrize("num_images", [205, 2000, 118_000])
+def test_a_second_rung_can_be_trained_within_the_search(budget: str, pixels: float, num_images: int) -> None:
+    """Else its trainings were killed at the end, for which others were not tried."""
+    plan = make_plan(Budget.parse(budget), num_images=num_images, pixels=pixels, workers=2, least_epochs=1.0)
+    assert plan.search.time_s is not None
+    longest_s = plan.max_epochs / nominal_rate(num_images, pixels)
+    assert plan.max_epochs == plan.min_epochs or longest_s <= 1.1 * plan.search.time_s
+
+
+def test_the_least_that_a_task_wants_gives_way_where_hardly_any_networks_could_be_compared() -> None:
+    """But to no less than a third; with time enough it is kept."""
+    detection = {"num_images": 205, "pixels": 65_000.0, "workers": 2, "full_epochs": 146.0, "least_epochs": 7.8}
+    short, long = (make_plan(Budget.parse(b), **detection) for b in ("10m", "8h"))  # type: ignore[arg-type]
+    assert 7.8 / 3 * 0.9 <= short.min_epochs < 4
+    assert long.min_epochs >= 0.9 * 7.8
+
+
+@pytest.mark.parametrize("epochs", [20, 100, 300])
+@pytest.mark.parametrize("num_images", [700, 5000, 54_000])
+def test_a_budget_of_epochs_pays_for_the_last_trainings_too(epochs: int, num_images: int) -> None:
+    """Those of twenty epochs took ninety more."""
+    plan = make_plan(Budget.parse(f"{epochs} epochs"), num_images=num_images, pixels=784, workers=2)
+    assert plan.search.epochs is not None
+    assert plan.search.epochs + plan.num_finalists * plan.final_epochs <= epochs + plan.max_epochs
 
 
 @pytest.mark.parametrize("budget", ["30s", "3m", "10m", "10h", "24 trials", "1 trials", "300 epochs"])
@@ -410,3 +449,19 @@ def test_a_space_file_that_cannot_be_used_is_a_clean_error(text: str, tmp_path: 
     file.write_text(text)
     with pytest.raises(SpecError, match=r"space: .*own\.py"):
         load_space(file, "space", nw.ImageClassification.load("digits"))
+
+
+def test_equal_values_are_told_apart_by_the_loss() -> None:
+    """Of word error rates of 1 the lower loss is first, then the older trial; a longer training goes before both."""
+    wer = Objective("wer", "min")
+    trials = [
+        Trial(n, Proposal(Architecture({"n": n}), Fidelity(epochs)), 0, TrialState.FINISHED, {"wer": 1.0, "loss": loss})
+        for n, (epochs, loss) in enumerate([(1, 3.0), (1, 2.0), (1, math.nan), (1, 2.0), (3, 9.0)])
+    ]
+    assert [4, 1, 3, 0, 2] == [trial.id for trial in best_first(trials, wer)]
+    rung = Rung(Fidelity(1))
+    for trial in trials[:4]:
+        rung.add((1.0,), trial)
+    best = rung.promotable(2)
+    assert best is not None
+    assert best[2] == trials[1].architecture

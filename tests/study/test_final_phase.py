@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import netwright as nw
@@ -66,13 +67,20 @@ class Machine:
         self.trials.append(Trial(100 + len(self.trials), proposal, 7, state, metrics, error))
 
 
+class AsPlanned(FinalPhase):
+    """Trains no more than was planned, whatever time is left."""
+
+    def _some_more(self, tried: Collection[Architecture]) -> list[Trial]:
+        return []
+
+
 def phase(task: nw.ImageClassification, out: Path, clock: Clock, *endings: TrialState) -> tuple[FinalPhase, Machine]:
     """A final phase after a search of four networks, which trains no more than was planned."""
     settings, parts = parts_of(task, out)
     trials = [searched(parts, i, accuracy) for i, accuracy in enumerate((0.9, 0.8, 0.7, 0.6))]
     machine = Machine(trials, *endings)
     assert parts.plan is not None
-    return FinalPhase(replace(parts.plan, finishes=False), parts, settings, clock, trials), machine
+    return AsPlanned(replace(parts.plan, finishes=False), parts, settings, clock, trials), machine
 
 
 def test_where_a_full_training_fails_the_next_best_takes_its_place(
@@ -133,6 +141,21 @@ def test_where_nothing_usable_was_found_the_cheapest_reference_gets_the_time(
     assert proposals[order[1]].architecture == proposal.architecture
     assert ((order[1],) if order[1] < 3 else ()) == proposal.parents
     assert options.deadline_s is not None
+
+
+def test_of_carried_networks_none_made_by_hand_takes_the_place(task: nw.ImageClassification, tmp_path: Path) -> None:
+    """Only one of those that were begun, however cheap a reference is."""
+    final, machine = phase(task, tmp_path / "run", Clock(120.0, spent_s=38.0))
+    machine.trials.clear()
+    final.parts = replace(final.parts, carried=True)
+    known = {p.architecture for p in first_proposals(task, final.parts.space)}
+    carried = next(a for a in map(final.parts.space.sample, map(np.random.default_rng, range(9))) if a not in known)
+    final.rescue([Started(0, Proposal(carried), 7)], machine)
+    assert [carried] == [proposal.architecture for _, proposal in machine.asked]
+    machine.asked.clear()
+    machine.trials.clear()
+    final.rescue([], machine)
+    assert [] == machine.asked
 
 
 def test_without_time_nothing_is_rescued(task: nw.ImageClassification, tmp_path: Path) -> None:
@@ -389,3 +412,46 @@ def test_a_search_leaves_the_time_that_its_finalists_need(task: nw.ImageClassifi
         assert FinalPhase(hurried, parts, settings, Clock(), trials).begins_at_s() is None
     assert begins[0] - begins[1] == pytest.approx(2 * parts.plan.final_epochs * 0.15 / (1 + 0.8 * 0), rel=0.01)
     assert 100 < begins[0] < 180 - 2 * 5.0
+
+
+def test_a_search_goes_on_where_its_last_training_needs_less_than_was_kept(
+    task: nw.ImageClassification, tmp_path: Path
+) -> None:
+    """One finalist gets three quarters of the time as planned; what a fast machine leaves of them is searched."""
+    settings, parts = parts_of(task, tmp_path / "run")
+    assert parts.plan is not None
+    plan = replace(parts.plan, finishes=False, num_finalists=1)
+    spare_s = {}
+    for pace_s in (0.05, 0.2, 20.0):
+        trials = [searched(parts, n, 0.95, train_time_s=pace_s) for n in range(2)]
+        final = FinalPhase(plan, parts, settings, Clock(), trials)
+        assert final.begins_at_s() is None
+        spare_s[pace_s] = final.spare_until_s() or 0.0
+    assert spare_s[0.05] - spare_s[0.2] == pytest.approx(1.2 * plan.final_epochs * 0.15, rel=0.01)
+    assert (plan.search.time_s or 0.0) < spare_s[0.2] < 180 - plan.reserve_s / 2
+    assert spare_s[20.0] == 0.0
+    assert FinalPhase(plan, parts, settings, Clock(), []).spare_until_s() is None
+
+
+def test_time_that_one_last_training_leaves_is_given_to_the_next_best(
+    task: nw.ImageClassification, tmp_path: Path
+) -> None:
+    """However many were planned; the machine of this test takes no time for a training."""
+    settings, parts = parts_of(task, tmp_path / "run")
+    assert parts.plan is not None
+    machine = Machine([searched(parts, n, 0.95 - 0.1 * n, train_time_s=0.05) for n in range(3)])
+    plan = replace(parts.plan, finishes=False, num_finalists=1)
+    FinalPhase(plan, parts, settings, Clock(60.0), machine.trials).run(machine)
+    assert [(0,), (1,), (2,)] == [proposal.parents for _, proposal in machine.asked]
+
+
+def test_what_was_trained_fully_needs_no_time_at_the_end(task: nw.ImageClassification, tmp_path: Path) -> None:
+    """Where the highest rung is the full training no last one is left: all but the export is searched."""
+    settings, parts = parts_of(task, tmp_path / "run")
+    assert parts.plan is not None
+    trials = [searched(parts, n, 0.9 - 0.1 * n, parts.plan.final_epochs) for n in range(3)]
+    final = FinalPhase(parts.plan, parts, settings, Clock(), trials)
+    assert final.waiting() == []
+    assert 180 - parts.plan.reserve_s <= (final.begins_at_s() or 0.0) < 180
+    short = [searched(parts, n, 0.9 - 0.1 * n) for n in range(3)]
+    assert (FinalPhase(parts.plan, parts, settings, Clock(), short).begins_at_s() or 0.0) < final.begins_at_s()  # type: ignore[operator]

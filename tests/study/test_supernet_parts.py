@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from netwright import nn
 from netwright.errors import SpaceError, SpecError, StudyMismatchError
@@ -29,6 +30,7 @@ from netwright.study.supernet_use import new_training
 from netwright.tasks import load_task
 from netwright.tasks.image_classification import ImageClassification
 from netwright.tasks.learning import ClassifyingTask, LearningTask
+from netwright.tasks.losses import Answers
 from netwright.types import Architecture, Budget, Fidelity, Objective, Proposal, Trial, TrialState
 
 ACCURACY = Objective("accuracy", "max")
@@ -283,6 +285,7 @@ class Values(LearningTask):
     """Numbers from numbers; which epochs rank badly, and after which little is gained, is said by attributes."""
 
     name, objective, directions = "values", Objective("rmse", "min"), {"rmse": "min"}
+    least_epochs: float | None = None  # of a task it is a property, which cannot be set
 
     @classmethod
     def made(cls, *, least: float | None = None, full: float | None = None) -> Values:
@@ -294,6 +297,13 @@ class Values(LearningTask):
     def default_space(self) -> SearchSpace:
         width = choice("width", [4, 8, 16, 32])
         return SearchSpace(nn.seq(nn.repeat("depth", lambda _: nn.linear(width), 1, 4), nn.linear(1)))
+
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:
+        return (outputs - targets).square().mean()
+
+    def scores(self, answers: Answers) -> dict[str, float]:
+        errors = torch.cat([(outputs - targets).square().flatten() for outputs, targets in answers])
+        return {"rmse": float(errors.mean().sqrt()), "loss": float(errors.mean())}
 
 
 class Classes(ClassifyingTask):

@@ -13,13 +13,21 @@ from safetensors.torch import load_file, save_file
 
 import netwright as nw
 from netwright import nn
-from netwright.errors import SpecError, UsageError
+from netwright.errors import SpecError, StudyMismatchError, UsageError
 from netwright.evaluation.beginning import begin_with
+from netwright.evaluation.trainer import TrainingEvaluator
+from netwright.nn.building import learned_state
+from netwright.search import export
 from netwright.space import SearchSpace
+from netwright.spec import SearchSpec
 from netwright.storage import Store
 from netwright.study import transfer as module
+from netwright.study.clock import Clock
+from netwright.study.opening import prepare, record_of
 from netwright.study.transfer import front_of, likeness, transfer
-from netwright.types import Architecture, Proposal, Trial, TrialState
+from netwright.tasks import load_task
+from netwright.tasks.numbering import numbered_weights, numbering_of
+from netwright.types import Architecture, Fidelity, Proposal, Trial, TrialState
 
 SPACE = """
 import netwright as nw
@@ -75,6 +83,15 @@ def test_the_front_is_carried_with_its_weights_and_compared(made: Path) -> None:
     other = likeness(made / "run", made / "there" / "transferred")
     assert 1 <= other.count <= 2
     assert np.isnan(other.tau)
+    with pytest.raises(SpecError, match=r"transferred was begun by netwright transfer.*give that command again"):
+        nw.resume(made / "there" / "transferred")
+    best = carried.result.best.id
+    export(made / "there" / "transferred", best, made / "exported")
+    assert (made / "exported" / "model.py").is_file()
+    with pytest.raises(StudyMismatchError, match=r"workers was 1 .*give the options of the command that began it"):
+        transfer(made / "run", str(made / "other.npz"), made / "there", budget="4 trials", most=2, workers=2)
+    with pytest.raises(StudyMismatchError, match="transferred was begun with other networks or other weights"):
+        transfer(made / "run", str(made / "other.npz"), made / "there", budget="3 trials", most=1)
 
 
 def test_what_cannot_be_carried_is_refused(made: Path, tmp_path: Path) -> None:
@@ -164,7 +181,7 @@ def test_no_weights_where_the_same_data_is_split_anew(
     for options in ({"seed": 1}, {"task_options": {"validation_share": 0.3}}):
         anew = would_search(monkeypatch, made / "run", "digits", tmp_path, **here, **options)
         assert anew.evaluator.beginnings == {}
-        assert "0 with their weights; this is its data in other parts, on whose validation" in anew.searched_by
+        assert "0 with their weights; this is its data in other parts, of which the weights may" in anew.searched_by
 
 
 def test_other_data_has_options_of_its_own(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,5 +233,122 @@ def test_the_next_best_take_the_places_of_those_that_do_not_exist_there() -> Non
     ]
     found = module._first_that_exist(Path("run"), ordered, space, 2, seed=0)
     assert {architecture["width"]: trial.id for architecture, trial in found.items()} == {6: 1, 4: 4}
+    small = space.limited(lambda architecture: architecture["width"] < 6)
+    found = module._first_that_exist(Path("run"), ordered, small, 2, seed=0)
+    assert {architecture["width"]: trial.id for architecture, trial in found.items()} == {4: 4}
+    with pytest.raises(SpecError, match="none of the 2 networks of run exists in the space of this data and keeps"):
+        module._first_that_exist(Path("run"), ordered[1:3], small, 2, seed=0)
     with pytest.raises(SpecError, match="none of the 1 networks of run exists"):
         module._first_that_exist(Path("run"), ordered[:1], space, 2, seed=0)
+
+
+def test_the_place_is_that_of_the_best_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None where the second did not train it, however good the best of both is."""
+    ones = {Architecture({"n": n}): float(n) for n in range(8)}
+    others = {Architecture({"n": n}): float(n) for n in range(3, 8)}
+    both = {**others, Architecture({"n": 0}): 5.5}
+    values = {"one": ones, "other": others, "both": both}
+    monkeypatch.setattr(module, "_values", lambda run: values[run.name])
+    assert likeness(Path("one"), Path("other")).place == 0
+    assert likeness(Path("one"), Path("both")).place == 4
+    assert likeness(Path("other"), Path("one")).place == 4
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """A run on texts, whose weights are there, and two other tables: of other words, and of other classes."""
+    pytest.importorskip("tokenizers")
+    for file, words, classes in (
+        ("here", "good fine bad poor", "yes no"),
+        ("words", "good nice bad awful", "yes no"),
+        ("classes", "good fine bad poor", "con pro"),
+    ):
+        first, second, third, fourth = words.split()
+        yes, no = classes.split()
+        said = ((first, yes), (second, yes), (third, no), (fourth, no))
+        things = ("film", "book", "play", "song", "story", "tale", "plot", "end")
+        rows = [f"a {word} {thing},{label}" for word, label in said for thing in things]
+        (tmp_path / f"{file}.csv").write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
+    (tmp_path / "t.py").write_text(TEXT_SPACE, encoding="utf-8")
+    spec = SearchSpec.from_options(
+        task="text-classification",
+        data=str(tmp_path / "here.csv"),
+        task_options={"vocabulary": 275},
+        space=f"{tmp_path / 't.py'}:space",
+        budget="2 trials",
+        max_epochs=1,
+        ladder="none",
+        out=str(tmp_path / "run"),
+    )
+    settings, parts = prepare(spec, {}, Clock())
+    (tmp_path / "run").mkdir()
+    trial = Trial(0, Proposal(Architecture({"width": 8}), Fidelity(1.0)), 3, TrialState.FINISHED, {"accuracy": 0.5})
+    with Store.create(tmp_path / "run" / "study.db", record_of(settings, parts)) as store:
+        store.commit(trial)
+    evaluator = parts.evaluator
+    assert isinstance(evaluator, TrainingEvaluator)
+    path = evaluator.weights_path(trial.architecture, trial.fidelity, trial.seed)
+    path.parent.mkdir(parents=True)
+    save_file(learned_state(built(evaluator, trial.architecture, seed=5)), path)
+    return tmp_path
+
+
+TEXT_SPACE = """
+import netwright as nw
+from netwright import nn
+
+space = nw.SearchSpace(
+    nn.seq(nn.embedding(275, nw.choice("width", [8, 12])), nn.layer_norm(), nn.global_pool(), nn.linear(2))
+)
+"""
+
+
+def built(evaluator: TrainingEvaluator, architecture: Architecture, seed: int) -> torch.nn.Module:
+    term = evaluator.task.network(evaluator.space, architecture)
+    return nn.build(term, input_shape=evaluator.task.input_shape, input_dtype="int64", seed=seed)
+
+
+@pytest.mark.parametrize("other", ["words", "classes"])
+def test_tokens_and_classes_are_carried_by_what_they_are(
+    texts: Path, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row of a token that both have is the run's; of another token or class it is as fresh as without weights."""
+    data = str(texts / f"{other}.csv")
+    parts = would_search(monkeypatch, texts / "run", data, texts / "there", budget="3 trials", most=1)
+    evaluator = parts.evaluator
+    (architecture,) = evaluator.beginnings
+    fresh, model = (built(evaluator, architecture, seed=0) for _ in range(2))
+    share = begin_with(model, evaluator.beginnings[architecture], evaluator._numbered(model))
+    theirs = load_file(evaluator.beginnings[architecture])
+    known = numbering_of(load_task("text-classification", texts / "here.csv", vocabulary=275))
+    here = numbering_of(evaluator.task)
+    num_taken, has_new = 0, {}
+    for name, role in numbered_weights(model, here).items():
+        rows = [known[role].index(x) if x in known[role] else None for x in here[role]]
+        has_new[role] = None in rows
+        for number, row in enumerate(rows):
+            expected = dict(fresh.named_parameters())[name][number] if row is None else theirs[name][row]
+            assert torch.equal(dict(model.named_parameters())[name][number], expected), (name, number, row)
+            num_taken += 0 if row is None else expected.numel()
+    assert has_new == {"inputs": other == "words", "outputs": other == "classes"}
+    others = sum(theirs[name].numel() for name in theirs if name not in numbered_weights(model, here))
+    assert share == pytest.approx((num_taken + others) / sum(p.numel() for p in model.parameters()))
+
+
+def test_what_tokens_were_is_not_guessed(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the data of the run is gone, they begin anew, and that is told."""
+    (texts / "here.csv").unlink()
+    data = str(texts / "words.csv")
+    parts = would_search(monkeypatch, texts / "run", data, texts / "there", budget="3 trials", most=1)
+    assert "1 with their weights; its data is not there as it was, so that what tokens" in parts.searched_by
+    assert parts.evaluator.numbering == {}
+    assert parts.carried
+
+
+def test_another_vocabulary_takes_no_weights_away(texts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run's own data in the same parts holds out nothing that was learned; in other ones it does."""
+    here: dict[str, Any] = {"budget": "3 trials", "most": 1, "task_options": {"most_tokens": 5}}
+    parts = would_search(monkeypatch, texts / "run", str(texts / "here.csv"), texts / "there", **here)
+    assert len(parts.evaluator.beginnings) == 1
+    parts = would_search(monkeypatch, texts / "run", str(texts / "here.csv"), texts / "there", **here, seed=1)
+    assert parts.evaluator.beginnings == {}

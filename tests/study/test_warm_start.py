@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,16 @@ import pytest
 
 from netwright.errors import SpecError
 from netwright.spec import SearchSpec
+from netwright.storage import Store, StudyRecord
 from netwright.strategies.earlier_studies import EarlierStudy
+from netwright.strategies.transfer import Transfer
 from netwright.study.clock import Clock
 from netwright.study.earlier import FOLDER, earlier_studies, fingerprint, keep_earlier, told_of
 from netwright.study.opening import prepare
 from netwright.tasks import load_task
-from netwright.types import Fidelity, Proposal, Trial, TrialState
+from netwright.types import Fidelity, Objective, Proposal, Trial, TrialState
+
+ACCURACY = (Objective("accuracy", "max"),)
 
 
 def trials_of(seed: int, num: int = 6) -> tuple[Trial, ...]:
@@ -22,7 +27,13 @@ def trials_of(seed: int, num: int = 6) -> tuple[Trial, ...]:
 
     rng = np.random.default_rng(seed)
     return tuple(
-        Trial(i, Proposal(space.sample(rng), Fidelity(2.0)), i, TrialState.FINISHED, {"accuracy": 0.1 * i, "loss": 1.0})
+        Trial(
+            i,
+            Proposal(space.sample(rng), Fidelity(2.0)),
+            i,
+            TrialState.FINISHED,
+            {"accuracy": 0.1 * i, "loss": 1.0 - 0.1 * i},
+        )
         for i in range(num)
     )
 
@@ -90,4 +101,38 @@ def test_architectures_that_do_not_exist_here_are_counted(run: Path) -> None:
     """Of another space some have no counterpart, which is said."""
     space = load_task("image-classification", "digits").default_space()
     odd = Trial(9, Proposal(type(trials_of(0)[0].architecture)({"stem.width": 7})), 0, TrialState.FINISHED, {})
-    assert told_of([EarlierStudy("before", (*trials_of(0, 3), odd))], space) == "begins with 3 of 4 trials of before"
+    told = told_of([EarlierStudy("before", (*trials_of(0, 3), odd))], space, ACCURACY, ())
+    assert told == "begins with 3 of 4 trials of before"
+
+
+def test_a_run_that_teaches_nothing_is_told(run: Path) -> None:
+    """Its architectures have counterparts, but it measured something else, or too little."""
+    space = load_task("image-classification", "digits").default_space()
+    for study, goals in (
+        (EarlierStudy("before", trials_of(0)), (Objective("perplexity", "min"),)),
+        (EarlierStudy("before", trials_of(0, 2)), ACCURACY),
+    ):
+        told = told_of([study], space, goals, ())
+        assert f"nothing is learned of before: no 3 equally trained networks have {goals[0].metric}" in told
+    _, parts = prepare(spec(run, "gone", constraints=["params<=1"]), {}, Clock())
+    assert "nothing is learned of before" in parts.searched_by
+
+
+def test_a_run_of_another_task_is_refused(tmp_path: Path) -> None:
+    """Its rankings would be learned from, where the metrics have one name."""
+    before = tmp_path / "before"
+    before.mkdir()
+    text = SearchSpec.from_options(task="tabular-classification", data="t.csv", out=str(before)).to_yaml()
+    space = load_task("image-classification", "digits").default_space()
+    with Store.create(before / "study.db", StudyRecord("b", 0, "{}", space.fingerprint(), spec=json.dumps(text))):
+        pass
+    with pytest.raises(SpecError, match=r"warm_start must be a run of image-classification, got .*tabular-classif"):
+        earlier_studies(spec(tmp_path / "now", str(before)))
+
+
+def test_shared_weights_are_searched_with_what_was_learned(run: Path) -> None:
+    """The strategy on a supernet is told of the earlier studies, too, as the log says."""
+    _, parts = prepare(spec(run, "gone", evaluator="supernet", ladder="none"), {}, Clock())
+    assert isinstance(parts.strategy, Transfer)
+    assert parts.strategy.num_lessons == 1
+    assert "begins with 6 of 6 trials of before" in parts.searched_by

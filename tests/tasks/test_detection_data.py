@@ -17,6 +17,7 @@ import pytest
 
 from netwright.errors import DataError, MissingDependencyError, SpecError
 from netwright.tasks import load_task
+from netwright.tasks.batch_size import epochs_of
 from netwright.tasks.detection import letterbox
 from netwright.tasks.detection.annotations import MOST_BROKEN, Annotated, Box
 from netwright.tasks.detection.letterbox import CROWD, GREY, canvas_size, load_images
@@ -604,7 +605,7 @@ def test_several_threads_decode_the_same_pixels_and_end(folder: Path, monkeypatc
 def test_the_lowest_rung_makes_a_hundred_steps(folder: Path) -> None:
     """Or all that a full training makes."""
     task = load(folder, rows())
-    assert task.least_epochs == min(task.full_epochs or 0, round(100 * 16 / len(task.train()[1]), 2))
+    assert task.least_epochs == min(task.full_epochs or 0, epochs_of(100, len(task.train()[1]), 16))
 
 
 def test_options_and_paths_are_checked(folder: Path) -> None:

@@ -290,8 +290,8 @@ def test_names_that_attack_are_data(tmp_path: Path, name: str, monkeypatch: pyte
 
 def test_files_that_are_no_data_are_refused(tmp_path: Path) -> None:
     """A file of another kind, a device and a pipe are refused without being read."""
-    (tmp_path / "data.csv").write_text("1,2")
-    refused(tmp_path / "data.csv", r"data '.*data\.csv' is a file of no known kind; give")
+    (tmp_path / "data.txt").write_text("1,2")
+    refused(tmp_path / "data.txt", r"data '.*data\.txt' is a file of no known kind; give")
     os.mkfifo(tmp_path / "pipe.npz")
     refused(tmp_path / "pipe.npz", "is neither a file nor a folder")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")

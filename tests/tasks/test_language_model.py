@@ -43,6 +43,33 @@ def test_every_token_but_the_first_is_scored_once() -> None:
     assert all((row[1:] == wanted[:-1])[wanted[:-1] >= 0].all() for row, wanted in zip(inputs, targets, strict=True))
 
 
+def test_windows_are_views_of_the_tokens() -> None:
+    """Of a long text nothing is copied but the targets of windows that overlap; batches of them can be written to."""
+    tokens = np.arange(100, dtype=np.int16)
+    for step in (8, 4):
+        inputs, targets = windows(tokens, 8, step)
+        assert np.shares_memory(inputs, tokens)
+        assert np.shares_memory(targets, tokens) == (step == 8)
+        assert inputs[[1, 2]].flags.writeable
+        index = np.arange(len(inputs))[:, None] * step + np.arange(8)
+        assert len(inputs) == (100 - 1 - 8) // step + 1
+        assert np.array_equal(inputs, tokens[index])
+        scored = targets >= 0
+        assert np.array_equal(targets[scored], tokens[index + 1][scored])
+    assert np.array_equal(tokens, np.arange(100))
+
+
+def test_units_are_no_split(tmp_path: Path) -> None:
+    """Other units and windows of the same text hold out nothing that was learned; tokens are known by their texts."""
+    (tmp_path / "all.txt").write_text(TEXT, encoding="utf-8")
+    found = [load_task("language-model", tmp_path / "all.txt", context=context) for context in (8, 16)]
+    assert not found[0].tests_what_was_learned(found[1])  # type: ignore[attr-defined]
+    assert found[0].numbering["inputs"][:2] == [0, " "]  # type: ignore[attr-defined]
+    (tmp_path / "all.txt").write_text(TEXT * 2, encoding="utf-8")
+    other = load_task("language-model", tmp_path / "all.txt", context=16)
+    assert found[0].tests_what_was_learned(other)  # type: ignore[attr-defined]
+
+
 def test_a_uniform_guess_has_the_bits_of_the_vocabulary(task: LanguageModelling) -> None:
     """Bits a character are log2 of the characters; of subwords they count all characters of a token."""
     inputs, targets = task.validation()
@@ -94,13 +121,17 @@ def test_parts_are_files_or_the_end_of_the_text(tmp_path: Path) -> None:
     (tmp_path / "all.txt.gz").write_bytes(gzip.compress(TEXT.encode()))
     plain, packed = (load_task("language-model", tmp_path / f, context=16) for f in ("all.txt", "all.txt.gz"))
     assert isinstance(plain, LanguageModelling)
-    assert plain.texts["train"] + plain.texts["validation"] + plain.texts["test"] == TEXT
+    assert sum(plain.num_tokens.values()) == len(TEXT)
+    beginning, last = plain.train()[0].ravel().tolist(), plain.test()[0][0].tolist()
+    assert plain.vocabulary.decode(beginning) == TEXT[: len(beginning)]
+    assert plain.vocabulary.decode(last) == TEXT[-plain.num_tokens["test"] :][:16]
     assert plain.fingerprint() == packed.fingerprint()
     (tmp_path / "train.txt").write_text(TEXT, encoding="utf-8")
     (tmp_path / "test.txt").write_text(TEXT[:500], encoding="utf-8")
     both = load_task("language-model", tmp_path, context=16)
     assert isinstance(both, LanguageModelling)
-    assert both.texts["test"] == TEXT[:500]
+    assert both.vocabulary.decode(both.test()[0][0].tolist()) == TEXT[:16]
+    assert both.num_tokens["test"] == 500
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import netwright as nw
-from netwright.errors import CapabilityError, SpecError
+from netwright.errors import CapabilityError, DataError, SpecError, StudyMismatchError
 from netwright.export import examine, scoring_of
+from netwright.study.preflight import require_learning, require_networks
 from netwright.tasks import load_task
+from netwright.tasks.learning import ClassifyingTask, LearningTask
 
 OWN = """
 import numpy as np
@@ -130,11 +133,16 @@ def test_a_class_that_is_no_task_is_refused_by_what_it_lacks(tmp_path: Path) -> 
         load_task(f"{path}:Poor", "x")
 
 
+def test_a_loss_and_scores_are_a_tasks_own(tmp_path: Path) -> None:
+    """A search would find in each trial that there are none."""
+    path = tmp_path / "poor.py"
+    path.write_text(OWN.replace("def loss(", "def lost(").replace("def scores(", "def score("), encoding="utf-8")
+    with pytest.raises(CapabilityError, match=r"Diabetes has no loss, scores; derive from"):
+        load_task(f"{path}:Diabetes", "clinic")
+
+
 def test_examples_of_a_part_are_as_many_as_targets() -> None:
     """Parts of unlike length, and empty ones, are no data."""
-    from netwright.errors import DataError
-    from netwright.tasks.learning import LearningTask
-
     x, y = np.zeros((3, 2)), np.zeros((2, 1))
     with pytest.raises(DataError, match="training part has 3 inputs and 2 targets"):
         LearningTask((x, y), (x, x), (x, x))
@@ -160,3 +168,130 @@ def test_inputs_that_model_py_would_not_make_are_refused_before_a_search(tmp_pat
     with pytest.raises(CapabilityError, match=r"Scaled has a to_input\(\) of its own.*model\.py.*front\(\)"):
         load_task(f"{path}:Scaled", "clinic")
     assert load_task(f"{path}:Told", "clinic").name == "diabetes"
+
+
+def changed(path: Path, old: str, new: str) -> str:
+    """Write the task with a piece of its text replaced; its name."""
+    assert OWN.count(old) == 1
+    path.write_text(OWN.replace(old, new), encoding="utf-8")
+    return f"{path}:Diabetes"
+
+
+def test_targets_and_inputs_that_are_single_numbers_are_refused(tmp_path: Path) -> None:
+    """Networks would have no outputs, and a loss of (B, 1) and (B,) one of all pairs."""
+    values = changed(tmp_path / "values.py", "(y[:, None] / np.float64(scale))", "(y / np.float64(scale))")
+    with pytest.raises(CapabilityError, match=r"Diabetes: targets are numbers \(N,\).*\(N, 1\).*ClassifyingTask"):
+        load_task(values, "clinic")
+    inputs = changed(tmp_path / "inputs.py", "(20 * x)", "(20 * x[:, 0])")
+    with pytest.raises(CapabilityError, match=r"Diabetes: inputs are numbers \(N,\).*\(N, 1\)"):
+        load_task(inputs, "clinic")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("nn.linear(1)))", "nn.linear(3)))", r"the default space of diabetes: .* gives 3 outputs .*\(1,\)"),
+        (
+            "return ((outputs - targets) ** 2).mean()",
+            "return ((outputs - targets[:5]) ** 2).mean()",
+            r"task diabetes: loss\(outputs float32 \(16, 1\), targets float32 \(16, 1\), .* raised RuntimeError",
+        ),
+        ("** 2).mean()", "** 2).mean(0)[None].repeat(2, 1)", "task diabetes: loss.* must be one number"),
+        ("** 2).mean()", "** 2).mean().detach()", "task diabetes: loss.* must be one number that follows"),
+        ('{"rmse": mean**0.5,', '{"rsme": mean**0.5,', r"scores\(\) gives no rmse; it gives rsme, loss"),
+        (
+            "sum(float(e.sum()) for e in errors) / sum(len(e) for e in errors)",
+            "float(np.mean([float(e.mean()) for e in errors]))",
+            r"scores\(\): rmse is .* for 64 examples at once, .* in batches of 48 and 16; sum over examples",
+        ),
+    ],
+)
+def test_what_a_search_could_not_use_is_refused_before_it(tmp_path: Path, old: str, new: str, says: str) -> None:
+    """Outputs, loss and scores of a task of one's own; nothing is left behind."""
+    task = changed(tmp_path / "mine.py", old, new)
+    with pytest.raises(CapabilityError, match=says):
+        nw.search(task=task, data="clinic", budget="2 trials", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_example_scores_alike_however_its_examples_are_cut() -> None:
+    """A search asks for some hundred at once, the check of its export for all."""
+    from netwright.python_files import import_file
+
+    example = import_file(Path(__file__).parents[2] / "examples" / "own_task.py", "task")
+    task = example.Denoising.load("digits")
+    targets = torch.from_numpy(task.validation()[1])
+    outputs = torch.rand(targets.shape, generator=torch.Generator().manual_seed(0))
+    pieces = [(outputs[:240], targets[:240]), (outputs[240:], targets[240:])]
+    cut = task.scores(iter(pieces))
+    whole = scoring_of(task).scores(outputs.numpy(), targets.numpy())
+    assert whole["psnr"] == pytest.approx(cut["psnr"], rel=1e-6)
+    require_networks(task, task.default_space(), "S")
+    require_learning(task, task.default_space())
+
+
+@pytest.mark.long
+def test_a_loss_may_be_negative(tmp_path: Path) -> None:
+    """As likelihoods and similarities are: no range is taken for granted."""
+    task = changed(tmp_path / "mine.py", '"loss": mean}', '"loss": mean - 500}')
+    result = nw.search(task=task, data="clinic", budget="2 trials", max_epochs=2, out=tmp_path / "run")
+    assert result.num_trials >= 2
+    assert result.best.metrics["loss"] < 0
+
+
+@pytest.mark.long
+def test_a_task_that_was_edited_does_not_go_on(tmp_path: Path) -> None:
+    """One history would hold two metrics."""
+    path = tmp_path / "mine.py"
+    task = changed(path, "data_name=data", "data_name=data")
+    nw.search(task=task, data="clinic", budget="2 trials", max_epochs=2, out=tmp_path / "run")
+    changed(path, '"rmse": mean**0.5', '"rmse": mean**0.25')
+    with pytest.raises(StudyMismatchError, match=r"code_fingerprint.*the space or the task"):
+        nw.resume(tmp_path / "run", budget="3 trials")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "got"),
+    [
+        (torch.zeros(10, 3), r"Tensor of torch\.float32"),
+        ([[0.0]] * 10, "list"),
+        (np.array([["a"]] * 10), "ndarray of <U1"),
+        (np.array([[None]] * 10), "ndarray of object"),
+    ],
+)
+def test_what_is_no_array_of_numbers_is_refused(inputs: object, got: str) -> None:
+    """Tensors, lists and texts, with what to give."""
+    y = np.zeros((10, 1), dtype=np.float32)
+    with pytest.raises(DataError, match=f"inputs of the validation part must be a numpy array of numbers, got {got}"):
+        LearningTask((y, y), (inputs, y), (y, y))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        (np.array(["a", "b"]), "targets of the test part must be a numpy array of numbers"),
+        (np.array([0, 5]), "targets of the test part must be class numbers from 0 to 1, got 5; number the classes"),
+        (np.array([0, -1]), "targets of the test part must be class numbers from 0 to 1, got -1"),
+        (np.array([0.0, 0.5]), r"targets of the test part must be class numbers from 0 to 1, got 0\.5"),
+        (np.array([[0, 3]] * 2), r"from 0 to 1 \(negative ones do not count\), got 3"),
+    ],
+)
+def test_class_numbers_are_those_of_classes(labels: np.ndarray, says: str) -> None:
+    """Found when a task is made, not by torch in each trial; also in a test part that is read at the end."""
+    x, y = np.zeros((2, 3), dtype=np.float32), np.array([0, 1])
+    with pytest.raises(DataError, match=says):
+        ClassifyingTask((x, y), (x, y), (x, labels), ("a", "b"))
+    if labels.dtype.kind != "U":
+        task = ClassifyingTask((x, y), (x, y), lambda: (x, labels), ("a", "b"), num_test=2)
+        with pytest.raises(DataError, match=says):
+            task.test()
+
+
+@pytest.mark.parametrize("kind", ["int32", "uint8", "float64", "bool"])
+def test_class_numbers_of_any_type_are_taken(kind: str) -> None:
+    """Losses take int64 alone."""
+    x, y = np.zeros((2, 3), dtype=np.float32), np.array([0, 1]).astype(kind)
+    task = ClassifyingTask((x, y), (x, y), lambda: (x, y), ("a", "b"), num_test=2)
+    for _, targets in (task.train(), task.validation(), task.test()):
+        assert targets.dtype == np.int64
+        assert targets.tolist() == [0, 1]

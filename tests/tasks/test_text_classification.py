@@ -308,3 +308,35 @@ def test_a_comma_in_the_name_of_a_column_separates_no_cells(tmp_path: Path) -> N
     path = tmp_path / "t.csv"
     path.write_text("text;class, or label\nwell, well;good\nno;bad\n", encoding="utf-8")
     assert read_labelled(path, "text", "class, or label", []).rows == [("well, well", "good"), ("no", "bad")]
+
+
+@pytest.mark.parametrize(
+    ("ending", "train", "test"),
+    [("csv", "text,label", "id,text"), ("tsv", "sentence\tlabel", "index\tsentence")],
+)
+def test_a_test_file_without_classes_is_named(tmp_path: Path, ending: str, train: str, test: str) -> None:
+    """Its number is no class, as Kaggle and GLUE give such files; columns are those of the training part."""
+    between = "," if ending == "csv" else "\t"
+    rows = [f"{text.replace(',', '')}{between}{label}\n" for text, label in ROWS]
+    (tmp_path / f"train.{ending}").write_text("".join([train + "\n", *rows]), encoding="utf-8")
+    untold = "".join(f"{n}{between}a film\n" for n in range(9))
+    (tmp_path / f"test.{ending}").write_text(f"{test}\n{untold}", encoding="utf-8")
+    says = rf"test\.{ending}: has no column 'label', the class in train\.{ending} \(columns: .*\); .*out of the folder"
+    with pytest.raises(DataError, match=says):
+        load_task("text-classification", tmp_path)
+    turned = [f"{label}{between}{text.replace(',', '')}\n" for text, label in ROWS[:4]]
+    head = between.join(reversed(train.split(between)))
+    (tmp_path / f"test.{ending}").write_text("".join([head + "\n", *turned]), encoding="utf-8")
+    task = load_task("text-classification", tmp_path)
+    assert isinstance(task, TextClassification)
+    assert [label for _, label in task.parts["test"]] == [label for _, label in ROWS[:4]]
+
+
+def test_a_vocabulary_is_no_split(tmp_path: Path) -> None:
+    """Other subwords of the same texts hold out nothing that was learned; another seed does."""
+    path = _write(tmp_path / "t.csv", ROWS)
+    task = load_task("text-classification", path)
+    assert isinstance(task, TextClassification)
+    assert not load_task("text-classification", path, vocabulary=300).tests_what_was_learned(task)  # type: ignore[attr-defined]
+    assert load_task("text-classification", path, seed=1).tests_what_was_learned(task)  # type: ignore[attr-defined]
+    assert task.numbering["outputs"] == ("bad", "good")

@@ -20,6 +20,7 @@ from netwright.errors import DataError, MissingDependencyError, SpecError
 from netwright.export import model_source
 from netwright.export.runtimes import translation as runtime
 from netwright.tasks import load_task
+from netwright.tasks.numbering import numbered_weights
 from netwright.tasks.subwords import Subwords
 from netwright.tasks.translation import Translation
 from netwright.tasks.translation.files import Corpus, read_corpora
@@ -98,7 +99,9 @@ def test_two_files_and_tables_do_as_well(data: Path, tmp_path: Path) -> None:
     """What is missing is split off, another validation part by another seed, the same test part."""
     table = tmp_path / "all.tsv"
     table.write_text("".join(f"{a}\t{b}\n" for a, b in PAIRS), encoding="utf-8")
-    tasks = [_load(table), _load(table, seed=1), _load(f"{data / 'train.en'},{data / 'train.de'}")]
+    none = {"source": "", "target": ""}
+    two = f"{data / 'train.en'},{data / 'train.de'}"
+    tasks = [_load(table, **none), _load(table, seed=1, **none), _load(two)]
     sizes = [[len(task.parts[part]) for part in ("train", "validation", "test")] for task in tasks]
     assert sizes == [[64, 8, 8], [64, 8, 8], [48, 6, 6]]
     assert tasks[0].parts["test"] == tasks[1].parts["test"]
@@ -172,7 +175,7 @@ def test_what_cannot_be_used_is_refused(tmp_path: Path, spoil: Callable[[Path], 
 def test_a_table_needs_two_columns(tmp_path: Path) -> None:
     """The line is named."""
     (tmp_path / "t.tsv").write_text("a\tb\na\tb\tc\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"t\.tsv, line 2: 3 columns"):
+    with pytest.raises(DataError, match=r"t\.tsv, line 2: 3 columns, .*cut -f1,2 FILE > pairs\.tsv"):
         load_task("translation", tmp_path / "t.tsv")
     with pytest.raises(DataError, match="absent does not exist"):
         load_task("translation", tmp_path / "absent")
@@ -378,7 +381,7 @@ def test_pairs_that_are_the_same_are_split_off_together() -> None:
         assert all(10 <= len(parts[part]) <= 20 for part in ("validation", "test"))
         distinct = [set(pairs) for pairs in parts.values()]
         assert sum(map(len, distinct)) == len(set().union(*distinct)) == 82
-    with pytest.raises(DataError, match=r"here: its 2 different pairs are too few to split the test part off"):
+    with pytest.raises(DataError, match=r"here: its 2 different sources are too few to split the test part off"):
         _split({"train": Corpus("here", often * 40)}, 0, [])
 
 
@@ -411,3 +414,101 @@ def test_the_task_tells_how_its_translations_are_scored(monkeypatch: pytest.Monk
     assert "|tok:char|" in asked.notes[-1]
     monkeypatch.setattr(task, "translate", lambda network, texts: [theirs for _, theirs in parts["test"]])
     assert task.final_scores(torch.nn.Identity(), "test") == pytest.approx({"bleu": 100, "chrf": 100})
+
+
+def test_pairs_of_one_source_are_split_off_together() -> None:
+    """In any case: what is tested on has no source that was trained on; of parts that are given, they are counted."""
+    several = [(f"Say it {n}.", f"Sag es {n}, {k}.") for n in range(60) for k in range(2)]
+    several += [(ours.lower(), theirs.upper()) for ours, theirs in several[::2]]
+    for seed in range(3):
+        parts = _split({"train": Corpus("here", several)}, seed, [])
+        sources = [{ours.casefold() for ours, _ in pairs} for pairs in parts.values()]
+        assert sum(map(len, parts.values())) == 180
+        assert sum(map(len, sources)) == len(set().union(*sources)) == 60
+    given = {"train": [*PAIRS, ("Run!", "Lauf!")], "validation": PAIRS[:5], "test": [*PAIRS[:4], ("run!", "Renn!")]}
+    notes = Translation.from_pairs(given, vocabulary=320).notes
+    assert {"4 test pairs are training pairs, too", "1 test sources are training sources, too, with other targets"} <= {
+        *notes
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("pairs.tsv", {"source": "de"}, "task option source must be left out where the data is one table, got 'de'"),
+        ("pairs.tsv", {"test": "newstest"}, "task option test must be left out where the data is one table"),
+        ("x.en,x.de", {"source": "de", "target": "en"}, "task option source must be left out .* SOURCE,TARGET"),
+        ("x.en,x.de", {"train": "x"}, "task option train must be left out"),
+        ("only", {"target": "en"}, "task option target must be left out where .*only has a table"),
+    ],
+)
+def test_options_that_could_not_be_followed_are_refused(
+    tmp_path: Path, name: str, options: dict[str, str], says: str
+) -> None:
+    """Which column is translated, and what is tested on, is never another one than was asked for."""
+    table = "".join(f"{a}\t{b}\n" for a, b in PAIRS)
+    (tmp_path / "only").mkdir()
+    for file in ("pairs.tsv", "only/train.tsv"):
+        (tmp_path / file).write_text(table, encoding="utf-8")
+    _write(tmp_path, "x", PAIRS)
+    data = ",".join(str(tmp_path / part) for part in name.split(","))
+    with pytest.raises(SpecError, match=says):
+        load_task("translation", data, **options)
+    if "," in name:
+        agreeing = read_corpora(data, "en", "de", {})["train"]
+        assert agreeing.pairs == PAIRS
+
+
+def test_files_of_languages_that_are_named_win_over_a_table(tmp_path: Path) -> None:
+    """A table has no languages that could be asked for."""
+    _write(tmp_path, "train", PAIRS)
+    (tmp_path / "train.tsv").write_text("".join(f"{a}\t{a}\n" for a, _ in PAIRS), encoding="utf-8")
+    turned = [(theirs, ours) for ours, theirs in PAIRS]
+    assert read_corpora(tmp_path, "de", "en", {})["train"].pairs == turned
+    assert read_corpora(tmp_path, "", "", {})["train"].pairs == [(ours, ours) for ours, _ in PAIRS]
+
+
+def test_tables_of_tutorials_are_read_or_refused_with_a_cure(tmp_path: Path) -> None:
+    """A third column is left out where it is the licence in each line; others are told how to be cut."""
+    path = tmp_path / "fra.txt"
+    licence = "CC-BY 2.0 (France) Attribution: tatoeba.org #1 (CM) & #2 (CK)"
+    rows = [f"{a}\t{b}\t{licence}\n" for a, b in PAIRS]
+    path.write_text("".join([*rows, "\n"]), encoding="utf-8")
+    corpus = read_corpora(path, "", "", {})["train"]
+    assert corpus.pairs == PAIRS
+    assert "fra.txt: the third column, the licence of each pair, is left out" in corpus.notes
+    for text, says in (
+        ("".join([*rows[:2], "a\tb\tc\n"]), r"line 1: 3 columns, .*cut -f1,2 FILE"),
+        ("1\ta\t2\tb\n", r"line 1: 4 columns, .*cut -f2,4 FILE"),
+        ("English,French\n", r"line 1: 1 columns, .*separated by tabs; two files are given as SOURCE,TARGET"),
+    ):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(DataError, match=says):
+            read_corpora(path, "", "", {})
+
+
+def test_what_was_learned_is_known_again_whatever_options_make_of_it(tmp_path: Path) -> None:
+    """Other languages, case and vocabulary hold nothing out that was learned where parts are given; other splits do."""
+    for part, pairs in (("train", PAIRS[:60]), ("val", PAIRS[60:70]), ("test", PAIRS[70:])):
+        _write(tmp_path, part, pairs)
+        (tmp_path / f"{part}.fr").write_text("".join(f"un {n} {part}\n" for n in range(len(pairs))), encoding="utf-8")
+    task = _load(tmp_path)
+    for options in ({"target": "fr"}, {"lowercase": True}, {"vocabulary": 300}):
+        assert not _load(tmp_path, **options).tests_what_was_learned(task)
+    files = f"{tmp_path / 'train.en'},{tmp_path / 'train.de'}"
+    assert _load(files, seed=1).tests_what_was_learned(_load(files))
+    assert not _load(files, lowercase=True).tests_what_was_learned(_load(files))
+
+
+def test_tables_of_vectors_are_numbered_by_the_texts_of_tokens(data: Path) -> None:
+    """The source's and the target's, and nothing else of a network, have rows of tokens."""
+    task = _load(data)
+    space = _space(task)
+    model = nn.build(
+        task.network(space, space.sample(np.random.default_rng(0))), input_shape=task.input_shape, input_dtype="int64"
+    )
+    weights = numbered_weights(model, task.numbering)
+    assert sorted(weights.values()) == ["source", "target"]
+    sizes = {role: len(dict(model.named_parameters())[name]) for name, role in weights.items()}
+    assert sizes == {"source": len(task.source), "target": len(task.target)}
+    assert task.numbering["source"][3 + ord("a")] == b"a"

@@ -56,7 +56,7 @@ class Images:
     """What a network is asked.
 
     Args:
-        inputs: (N, *input shape) float32, the validation images as the network takes them.
+        inputs: (N, *input shape) float32, the validation images as the network takes them; of many a sample.
         labels: (N,) class numbers.
         calibration: (M, *input shape) training images, that the ranges of int8 are measured on.
     """
@@ -111,9 +111,11 @@ def images_of(network: Exported, data: str) -> Images:
     Raises:
         DataError: the data cannot be read, or has other classes or another shape than the network.
     """
+    import numpy as np
     import torch
 
     from netwright.evaluation.latency.int8 import calibration_rows
+    from netwright.evaluation.quantised import fitting_sample
     from netwright.tasks import load_task
 
     card = network.card
@@ -123,8 +125,8 @@ def images_of(network: Exported, data: str) -> Images:
         raise DataError(f"the task {one_line(card.task)} has no accuracy to measure in another precision; {cure}")
     if tuple(task.class_names) != tuple(card.class_names) or tuple(task.input_shape) != network.input_shape:
         raise DataError(f"{one_line(data)} has other classes or images than the network; give the data of its search")
-    values, labels = task.validation()
+    values, labels = fitting_sample(task.validation())
     train, _ = task.train()
-    chosen = calibration_rows(len(train))
-    ready = [network.module.prepare(torch.from_numpy(part)).float().numpy() for part in (values, train[chosen])]
+    chosen = train[calibration_rows(len(train))]
+    ready = [network.module.prepare(torch.from_numpy(np.array(part))).float().numpy() for part in (values, chosen)]
     return Images(ready[0], labels, ready[1])

@@ -11,6 +11,7 @@ import typer
 
 from netwright.cli.codes import DIFFERENT
 from netwright.cli.runs import find_trial, open_study, require_export, study_folder
+from netwright.cli.searching import task_options
 from netwright.cli.text import clean, json_line
 from netwright.errors import SpecError, one_line
 
@@ -42,6 +43,9 @@ def verify(
     folder: Annotated[Path, typer.Argument(help="Folder of an exported network, such as RUN/best.", metavar="DIR")],
     data: Annotated[str | None, typer.Option(help="Data to measure the metric on again.")] = None,
     task: Annotated[str | None, typer.Option(help="FILE.py:NAME, where the task is your own.")] = None,
+    task_option: Annotated[
+        list[str] | None, typer.Option(help="Option of the task's data, besides those that the card names; repeatable.")
+    ] = None,
     allow_edited: Annotated[bool, typer.Option("--allow-edited", help="Run a model.py that was edited.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
@@ -53,7 +57,8 @@ def verify(
 
     from netwright.export import examine
 
-    known = _data_of(folder, data, task) if data is not None else _Data()
+    read = task_options(task_option or ())
+    known = _data_of(folder, data, task, read) if data is not None else _Data()
     check = examine(
         folder,
         examples=known.examples,
@@ -101,7 +106,7 @@ class _Data:
     scoring: Scoring | None = None
 
 
-def _data_of(folder: Path, data: str, own: str | None) -> _Data:
+def _data_of(folder: Path, data: str, own: str | None, options: Mapping[str, str | int | float | bool]) -> _Data:
     """Load the data of an exported network's task, split as in its search."""
     from netwright.export import Card, scoring_of
     from netwright.tasks import load_task
@@ -113,7 +118,7 @@ def _data_of(folder: Path, data: str, own: str | None) -> _Data:
         raise SpecError(
             f"{one_line(path)}: cannot be read: {error.strerror or error}; give the folder of an export"
         ) from error
-    task = load_task(own or card.task, data, seed=card.seed or 0, **card.task_options)
+    task = load_task(own or card.task, data, seed=card.seed or 0, **{**card.task_options, **options})
     other = card.data not in ("", task.fingerprint())
     notes = ("the data is not the data of the search, or not in the same order",) if other else ()
     examples = {"validation": task.validation(), "test": task.test()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +32,7 @@ def transfer(
 ) -> int:
     """Train the networks that a run found on other data, and compare with a search from nothing at the same budget."""
     from netwright.cli.progress import showing
+    from netwright.errors import Interrupted
 
     folder = study_folder(run)
     from netwright.types import Budget
@@ -38,20 +41,24 @@ def transfer(
     options = task_options(task_option or ())
     from netwright.study.transfer import transfer as carry
 
-    with showing(quiet=quiet, as_json=as_json) as display:
-        arms = carry(
-            folder,
-            data,
-            out,
-            budget=budget,
-            seed=seed,
-            workers=workers,
-            most=networks,
-            weights=weights,
-            compare=compare,
-            task_options=options,
-            listener=display,
-        )
+    try:
+        with showing(quiet=quiet, as_json=as_json) as display:
+            arms = carry(
+                folder,
+                data,
+                out,
+                budget=budget,
+                seed=seed,
+                workers=workers,
+                most=networks,
+                weights=weights,
+                compare=compare,
+                task_options=options,
+                listener=display,
+            )
+    except (Interrupted, KeyboardInterrupt) as stop:
+        print("stopped; the same command goes on", file=sys.stderr)
+        return 128 + (stop.signal_number if isinstance(stop, Interrupted) else signal.SIGINT)
     if as_json:
         print(json_line({"arms": [arm.to_dict() for arm in arms]}))
         return 0

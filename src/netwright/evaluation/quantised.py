@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -44,14 +45,20 @@ def quantised_accuracy(
         MissingDependencyError: the runtime is not installed.
         CapabilityError: the network cannot be exported or quantised.
     """
-    images, labels = task.validation() if examples is None else examples
-    most = max(1, MOST_VALUES // max(1, int(np.prod(images.shape[1:]))))
-    if len(labels) > most:
-        rows = np.linspace(0, len(labels) - 1, most, dtype=np.int64)
-        images, labels = images[rows], labels[rows]
+    images, labels = fitting_sample(task.validation() if examples is None else examples)
     train, _ = task.train()
     ranges = _inputs(train[calibration_rows(len(train))], task)
     return measure_accuracy(model.cpu(), _inputs(images, task), labels, spec, calibration=ranges)
+
+
+def fitting_sample(examples: Labelled) -> Labelled:
+    """Examples, evenly spaced, as many as have `MOST_VALUES` values together: as float32 all might fill the memory."""
+    images, labels = examples
+    most = max(1, MOST_VALUES // max(1, math.prod(images.shape[1:])))
+    if len(labels) <= most:
+        return images, labels
+    rows = np.linspace(0, len(labels) - 1, most, dtype=np.int64)
+    return images[rows], labels[rows]
 
 
 def _inputs(stored: NDArray[Any], task: ImageTask) -> NDArray[np.float32]:

@@ -105,7 +105,7 @@ class TrainingEvaluator:
 
     metric_ranges: Mapping[str, tuple[float, float]] = {
         "int8_accuracy": (0.0, 1.0),
-        "loss": (0.0, float("inf")),
+        "loss": (-float("inf"), float("inf")),
         "params": (0.0, float("inf")),
         "macs": (0.0, float("inf")),
         "memory_bytes": (0.0, float("inf")),

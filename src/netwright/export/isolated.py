@@ -7,9 +7,10 @@ of safetensors, so that ``model.py`` has to read its weights by itself).
 The request holds ``inputs`` (key to ``.npy`` file; ``probe`` is network input, all others are stored values that go
 through the model's ``prepare``), ``targets`` of some (for the model's ``compact``), ``batch``, ``threads``, ``path``
 (where else packages lie), ``export`` (by which exporter model.onnx is to be written first; empty for none), ``onnx``
-(whether to run model.onnx), ``blocked`` (further packages not to be imported) and ``result``. A model whose answers
-cost the same however many are asked for says ``AT_ONCE``. The outputs are written as ``RUNTIME-KEY.npy``; ``alone`` is
-the probe, one input at a time.
+(whether to run model.onnx), ``blocked`` (further packages not to be imported), ``progress`` (a file that is touched
+whenever a part of the inputs is done, so that a long run differs from one that hangs) and ``result``. A model whose
+answers cost the same however many are asked for says ``AT_ONCE``. The outputs are written as ``RUNTIME-KEY.npy``;
+``alone`` is the probe, one input at a time.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def main(request_file: str) -> None:
     module = _import_model()
     model = module.load(".")
     batch = max(request["batch"], getattr(module, "AT_ONCE", 0))
-    inputs = {key: _Inputs(key, file, batch, module) for key, file in request["inputs"].items()}
+    progress = Path(request["progress"])
+    inputs = {key: _Inputs(key, file, batch, module, progress) for key, file in request["inputs"].items()}
     result: dict[str, Any] = {
         "params": sum(p.numel() for p in model.parameters()),
         "class_names": list(module.CLASS_NAMES),
@@ -127,10 +129,13 @@ class _Inputs:
         file: of the array.
         batch: inputs at once, at least.
         module: ``model.py``.
+        progress: is touched when a part is done.
     """
 
-    def __init__(self, key: str, file: str, batch: int, module: ModuleType) -> None:
+    def __init__(self, key: str, file: str, batch: int, module: ModuleType, progress: Path) -> None:
         import numpy as np
+
+        self.progress = progress
 
         self.stored = np.load(file, mmap_mode="r", allow_pickle=False)
         self.prepare = None if key == "probe" else module.prepare
@@ -146,6 +151,7 @@ class _Inputs:
         for start in range(0, len(self.stored), step):
             part = torch.from_numpy(np.array(self.stored[start : start + step]))
             yield start, part if self.prepare is None else self.prepare(part)
+            self.progress.touch()
 
 
 class _Kept:

@@ -19,6 +19,11 @@ from netwright.temporary import temporary_folder
 
 Array = npt.NDArray[np.generic]
 
+TIMEOUT_S = 600.0
+"""Seconds without progress after which a network is taken to hang."""
+
+_PROGRESS = "progress"
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -30,7 +35,8 @@ class Run:
         batch: examples at once.
         threads: of the runtimes.
         export: exporter to write model.onnx with first, ``trace`` or ``dynamo``; empty for none.
-        timeout_s: seconds after which it is killed.
+        timeout_s: seconds without progress, such as another batch done, after which it is killed: a limit against
+            hangs, whatever the number of examples.
         blocked: packages that must not be imported either: those whose classes were copied.
         targets: of the inputs of the same key; where ``model.py`` has a function ``compact``, it makes of outputs and
             targets what is given back instead of the outputs.
@@ -41,7 +47,7 @@ class Run:
     batch: int
     threads: int
     export: str = ""
-    timeout_s: float = 600.0
+    timeout_s: float = TIMEOUT_S
     blocked: tuple[str, ...] = ()
     targets: Mapping[str, Array] = field(default_factory=dict)
 
@@ -91,6 +97,7 @@ def run_isolated(run: Run) -> Outcome:
             "onnx": with_onnx,
             "blocked": run.blocked,
             "result": "result.json",
+            "progress": _PROGRESS,
         }
         (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
         _run(folder, run.timeout_s)
@@ -104,17 +111,28 @@ def _run(folder: Path, timeout_s: float) -> None:
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            code = process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            code = None
+            code = wait(process, folder / _PROGRESS, timeout_s)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     if code != 0:
         last = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
-        how = f"did not end within {timeout_s:g} s" if code is None else f"failed with exit code {code}"
+        how = f"made no progress for {timeout_s:g} s" if code is None else f"failed with exit code {code}"
         raise ExportError(f"running the exported network {how}: {' | '.join(last)[-600:]}")
+
+
+def wait(process: subprocess.Popen[bytes], progress: Path, timeout_s: float) -> int | None:
+    """The exit code of a process; None where its file of progress did not change in all of such a time."""
+    before = -1
+    while True:
+        try:
+            return process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            now = progress.stat().st_mtime_ns if progress.exists() else -1
+            if now == before:
+                return None
+            before = now
 
 
 def _read(folder: Path, run: Run) -> Outcome:

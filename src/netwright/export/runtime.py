@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -94,9 +95,39 @@ def one_line(error: Exception) -> str:
     return " ".join(said.split()) or type(error).__name__
 
 
+# ---------------------------------------------------------------- copied where answers are printed
+
+
+def printable(name: str) -> str:
+    """A class name as the terminal can show it: without control characters, and in its encoding."""
+    plain, encoding = name if name.isprintable() else repr(name)[1:-1], sys.stdout.encoding or "utf-8"
+    return plain.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def say(lines: Iterable[str], encoding: str = "") -> None:
+    """Write lines to the standard output, in its own encoding or another one, until its reader has seen enough."""
+    if encoding and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding=encoding, newline="\n")
+    try:
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # nothing is left to be written at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 # ---------------------------------------------------------------- copied where the network takes images (C, H, W)
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+TURNS = {  # by the orientation that EXIF tells
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
 
 
 def prepare(images: torch.Tensor) -> torch.Tensor:
@@ -168,14 +199,17 @@ def read_netpbm(path: str | Path) -> torch.Tensor:
 def read_with_pillow(path: str | Path) -> torch.Tensor:
     """Read an image file of one of the ``FORMATS`` as (1, C, H, W), white being 1."""
     try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
+        from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise ValueError(f"{path}: needs the package pillow (pip install pillow), or make it a .ppm file") from None
     content = io.BytesIO(Path(path).read_bytes())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            upright = ImageOps.exif_transpose(Image.open(content, formats=FORMATS))
+            image = Image.open(content, formats=FORMATS)
+            image.load()
+            turn = TURNS.get(image.getexif().get(0x0112, 1))
+            upright = image if turn is None else image.transpose(Image.Transpose[turn])
         width, height = upright.size
         if upright.mode.startswith("I"):  # 16 bits a pixel
             values = torch.frombuffer(bytearray(upright.convert("I").tobytes()), dtype=torch.int32)
@@ -188,12 +222,6 @@ def read_with_pillow(path: str | Path) -> torch.Tensor:
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: a damaged image: {one_line(error)}") from None
     return values.reshape(1, height, width, -1).permute(0, 3, 1, 2).to(torch.float32) / 255
-
-
-def printable(name: str) -> str:
-    """A class name as the terminal can show it: without control characters, and in its encoding."""
-    plain, encoding = name if name.isprintable() else repr(name)[1:-1], sys.stdout.encoding or "utf-8"
-    return plain.encode(encoding, "backslashreplace").decode(encoding)
 
 
 # ---------------------------------------------------------------- copied where images are classified
@@ -224,12 +252,8 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{one_line(error)}\n")
         return 2
-    try:
-        for index in probabilities.argsort(descending=True)[:5].tolist():
-            sys.stdout.write(f"{printable(CLASS_NAMES[index])}\t{probabilities[index]:.4f}\n")
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough; nothing is left to be written at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    first = probabilities.argsort(descending=True)[:5].tolist()
+    say(f"{printable(CLASS_NAMES[index])}\t{probabilities[index]:.4f}" for index in first)
     return 0
 
 

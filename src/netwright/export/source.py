@@ -165,13 +165,13 @@ def _imported(node: ast.AST) -> list[str]:
 
 def _runtime(name: str) -> str:
     """The imports and the copied parts of runtime.py, and of the file of a runtime."""
-    imports, (common, images, _) = _parts_of("runtime.py")
+    imports, (common, printing, images, _) = _parts_of("runtime.py")
     if not name:
         return "\n\n\n".join([imports, common])
     runtime = RUNTIMES[name]
     files = [_parts_of(f"../{file}") for file in runtime.also] + [_parts_of(runtime.file)]
     heads = "\n".join([imports, *(head for head, _ in files)])
-    shared = [common, images] if runtime.reads_images else [common]
+    shared = [common, printing, images] if runtime.reads_images else [common, printing]
     return "\n\n\n".join([heads, *shared, *(copied[-1] for _, copied in files)])
 
 

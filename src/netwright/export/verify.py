@@ -18,6 +18,7 @@ What is compared, and how closely:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,7 +31,7 @@ from netwright.export.check import Check, Comparison, Remeasured, Rescored, Runt
 from netwright.export.files import Bundle, read_bundle, record
 from netwright.export.onnx_file import check_onnx, missing_package
 from netwright.export.probe import outputs_digest, probe_inputs
-from netwright.export.process import Array, Outcome, Run, run_isolated
+from netwright.export.process import TIMEOUT_S, Array, Outcome, Run, run_isolated
 from netwright.export.weights import check_weights
 from netwright.tasks.base import Task
 
@@ -47,6 +48,9 @@ NOT_MEASURED = (
 """The note of a check that got no examples."""
 
 BATCH = 256
+
+_SCORED_VALUES = 1 << 22
+"""Of the outputs that a task scores at once: a loss may need many times their memory."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +80,16 @@ def scoring_of(task: Task) -> Scoring | None:
     if task.classifies:
         return None
 
+    own: int | None = getattr(task, "scored_at_once", None)
+    at_once = own or max(1, _SCORED_VALUES // max(1, math.prod(task.output_shape)))
+
     def scores(outputs: Array, targets: Array) -> Mapping[str, float]:
         import torch
 
-        found = task.scores([(torch.from_numpy(outputs).float(), torch.from_numpy(np.array(targets)))])
+        parts = (slice(start, start + at_once) for start in range(0, len(outputs), at_once))
+        found = task.scores(
+            (torch.from_numpy(outputs[part]).float(), torch.from_numpy(np.array(targets[part]))) for part in parts
+        )
         return {name: value for name, value in found.items() if name != "loss"}
 
     return Scoring(scores, task.metric_ranges, getattr(task, "tolerance_spans", {}))
@@ -116,7 +126,7 @@ def verify(
     examples: Mapping[str, Examples] | None = None,
     class_names: Sequence[str] | None = None,
     allow_edited: bool = False,
-    timeout_s: float = 600.0,
+    timeout_s: float = TIMEOUT_S,
     scoring: Scoring | None = None,
 ) -> Check:
     """Verify an export, loudly.
@@ -127,7 +137,7 @@ def verify(
             outputs are compared, which a note of the result says.
         class_names: the classes' names in the order of the labels in ``examples``, compared with the model's.
         allow_edited: run a ``model.py`` that was edited since the export, too, and only note that it was.
-        timeout_s: seconds the network may take.
+        timeout_s: seconds without progress, such as another batch done, after which the network is taken to hang.
         scoring: how outputs are scored where they are no classes.
 
     Returns:
@@ -156,7 +166,7 @@ def examine(
     examples: Mapping[str, Examples] | None = None,
     class_names: Sequence[str] | None = None,
     allow_edited: bool = False,
-    timeout_s: float = 600.0,
+    timeout_s: float = TIMEOUT_S,
     scoring: Scoring | None = None,
 ) -> Check:
     """As `verify`, but failures are returned in the `Check`.
@@ -203,7 +213,7 @@ def run_bundle(
     examples: Mapping[str, Examples],
     *,
     export: str = "",
-    timeout_s: float = 600.0,
+    timeout_s: float = TIMEOUT_S,
     blocked: tuple[str, ...] = (),
 ) -> Outcome:
     """Run the files of an export on the probe and on examples.
@@ -212,7 +222,7 @@ def run_bundle(
         bundle: what to run; its card has its `Export`.
         examples: by split.
         export: exporter that is to write model.onnx first; empty for none.
-        timeout_s: seconds it may take.
+        timeout_s: as of `Run`.
         blocked: packages it must do without.
 
     Raises:

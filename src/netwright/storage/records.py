@@ -33,7 +33,7 @@ _PLAIN_NAN = struct.pack(">d", math.nan)
 _CURES = {
     "space_fingerprint": "the search space",
     "data_fingerprint": "the data",
-    "code_fingerprint": "the code of the evaluator",
+    "code_fingerprint": "the code of the evaluator, the space or the task",
 }
 
 

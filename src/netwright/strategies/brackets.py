@@ -247,7 +247,7 @@ class Brackets:
                 continue
             while entry := rung.promotable(1 / (share or rung.fidelity.cost / above.fidelity.cost)):
                 entry, origin = self._maybe_random(rung, above, entry)
-                _, trial_id, architecture = entry
+                _, (_, trial_id), architecture = entry
                 rung.promoted.add(architecture)
                 if above.fidelity in self._known[self._id(architecture)].asked:
                     continue

@@ -5,7 +5,8 @@ Knows no space and no strategy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from netwright.predictors.features import Features
 from netwright.predictors.gaussian_surrogate import GaussianProcessSurrogate
 from netwright.predictors.surrogate import CannotLearn
 from netwright.strategies.earlier_studies import Lesson
-from netwright.types import Architecture
+from netwright.types import Architecture, Fidelity
 
 MOST_OFFERED = 20
 """The best of each study that a portfolio is chosen from."""
@@ -47,6 +48,25 @@ def make_portfolio(
         return []
     reached = np.stack([_ranks(lesson, architectures, features, rng) for lesson in lessons])
     return [architectures[i] for i in _greedy(reached, size)]
+
+
+def in_turns(studies: Sequence[Mapping[Architecture, Fidelity]], size: int) -> list[Architecture]:
+    """The first of each study by turns, so many in all, each once.
+
+    Of a study whose networks were not trained equally long the longest trainings say what is good; they are too few for
+    `make_portfolio`, whose ranks are of what most of its networks had.
+
+    Args:
+        studies: networks of each in their order (`netwright.strategies.earlier_studies.longest_first`).
+        size: how many at most, >= 0.
+
+    Example:
+        >>> one, other = ({Architecture({"x": x}): Fidelity() for x in some} for some in ((1, 2, 3), (2, 4)))
+        >>> [architecture["x"] for architecture in in_turns([one, other], 3)]
+        [1, 2, 4]
+    """
+    turns = zip_longest(*studies)
+    return list(dict.fromkeys(a for turn in turns for a in turn if a is not None))[:size]
 
 
 def _greedy(reached: np.ndarray, size: int) -> list[int]:

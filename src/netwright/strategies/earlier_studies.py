@@ -16,8 +16,8 @@ from netwright.predictors.ranks import ranks, ranks_as_normal
 from netwright.space.draws import below, weighted
 from netwright.space.values import Continuous
 from netwright.strategies.experience import Experience, Observation
-from netwright.strategies.operators import Tier
-from netwright.types import Architecture, Constraint, Objective, Trial, Value
+from netwright.strategies.operators import Scorer, Tier, best_first_order
+from netwright.types import Architecture, Constraint, Fidelity, Objective, Trial, Value
 
 if TYPE_CHECKING:
     from netwright.space import SearchSpace
@@ -147,6 +147,25 @@ def lessons_of(
     architectures = [o.architecture for o in known]
     lessons = [Lesson(architectures, ranks_as_normal(utility)) for utility in _utilities(known)]
     return [lesson for lesson in lessons if lesson.targets.any()]
+
+
+def longest_first(
+    study: CarriedStudy, objectives: Sequence[Objective], constraints: Sequence[Constraint]
+) -> dict[Architecture, Fidelity]:
+    """Networks within the limits with their longest trainings: those trained longest first, of these the best first.
+
+    Args:
+        study: what was evaluated earlier.
+        objectives: of the present study.
+        constraints: of the present study.
+    """
+    score = Scorer(tuple(objectives), tuple(constraints))
+    scores = [score(trial) for trial in study.trials]
+    feasible = [study.trials[i] for i in best_first_order(scores) if scores[i].tier is Tier.FEASIBLE]
+    found: dict[Architecture, Fidelity] = {}
+    for trial in sorted(feasible, key=lambda trial: -trial.fidelity.cost):
+        found.setdefault(trial.architecture, trial.fidelity)
+    return found
 
 
 def _utilities(known: Sequence[Observation]) -> list[np.ndarray]:

@@ -14,10 +14,10 @@ from netwright.errors import UsageError, wrong
 from netwright.strategies.base import Exhausted, Strategy
 from netwright.strategies.operators import Score, Scorer, Tier, Values, best_first_order
 from netwright.strategies.pool import admit_once, collect
-from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial
+from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial, tie_break
 
-Entry = tuple[Values, int, Architecture]
-"""A trial in a rung: its objectives (smaller is better), its id, and its architecture."""
+Entry = tuple[Values, tuple[float, int], Architecture]
+"""A trial in a rung: its objectives (smaller is better), `tie_break` with its id, and its architecture."""
 
 RANK_AGAIN = 1.01
 """With several objectives a rung is ranked again when it has grown by this factor: below 100 trials each time, beyond
@@ -39,7 +39,7 @@ class Rung:
 
     def add(self, values: Values, trial: Trial) -> None:
         """Put a trial in."""
-        entry = (values, trial.id, trial.architecture)
+        entry = (values, tie_break(trial), trial.architecture)
         insort(self.entries, entry)
         insort(self.left, entry)
 
@@ -164,7 +164,7 @@ class SuccessiveHalving:
         for rung, above in reversed(list(zip(self._rungs, self._rungs[1:], strict=False))):
             entry = rung.promotable(self._eta)
             if entry is not None:
-                _, trial_id, architecture = entry
+                _, (_, trial_id), architecture = entry
                 rung.promoted.add(architecture)
                 return Proposal(architecture, above.fidelity, parents=(trial_id,), origin="promotion")
         return None

@@ -1,7 +1,8 @@
 """Transfer: a search that begins with what earlier studies have found, and trusts them as far as they prove right.
 
     1. Earlier trials are told in terms of the present space (`earlier_studies`).
-    2. A few of their best architectures are proposed first (`earlier_portfolio`).
+    2. A few of their best architectures are proposed first (`earlier_portfolio`); of a study whose networks were not
+       trained equally long, those that its longest trainings say are best.
     3. From then on it is a model-guided search (`model_search`) whose model is an ensemble of those of the earlier
        studies and of the present one, weighed by how well they rank what was evaluated (`ranked_ensemble`).
 
@@ -20,8 +21,15 @@ from netwright.errors import UsageError, wrong
 from netwright.predictors.features import Features
 from netwright.predictors.gaussian_surrogate import GaussianProcessSurrogate
 from netwright.strategies.aims import UTILITY
-from netwright.strategies.earlier_portfolio import make_portfolio
-from netwright.strategies.earlier_studies import CarriedStudy, EarlierStudy, Lesson, carry_over, lessons_of
+from netwright.strategies.earlier_portfolio import in_turns, make_portfolio
+from netwright.strategies.earlier_studies import (
+    CarriedStudy,
+    EarlierStudy,
+    Lesson,
+    carry_over,
+    lessons_of,
+    longest_first,
+)
 from netwright.strategies.model_search import ModelSearch
 from netwright.strategies.pool import Pool
 from netwright.strategies.ranked_ensemble import RankedEnsemble
@@ -53,7 +61,7 @@ class Transfer(ModelSearch):
             `NUM_INITIAL` or `NUM_INITIAL_ALONE`.
         earlier: studies, or the trials of each.
         num_portfolio: how many architectures of the earlier studies are proposed behind ``initial`` at most, >= 0;
-            one study has a single best one.
+            one study whose networks were all trained equally long has a single best one.
 
     Attributes:
         carried: the earlier studies in terms of the present space, with the number of trials that were left out.
@@ -81,16 +89,22 @@ class Transfer(ModelSearch):
         self.carried: tuple[CarriedStudy, ...] = tuple(
             carry_over(study, space, rng) for study in map(_named, range(len(earlier)), earlier)
         )
-        lessons = [of_study for s in self.carried if (of_study := lessons_of(s, objectives, constraints, rng))]
+        taught = [(s, of_study) for s in self.carried if (of_study := lessons_of(s, objectives, constraints, rng))]
+        lessons = [of_study for _, of_study in taught]
         self.num_lessons = sum(map(len, lessons))
         if num_initial is None:
             num_initial = NUM_INITIAL if lessons else NUM_INITIAL_ALONE
+        ranked = [longest_first(study, objectives, constraints) for study, _ in taught]
+        if all(len(set(networks.values())) == 1 for networks in ranked):
+            first = _portfolio(space, [of_study[0] for of_study in lessons], num_portfolio, rng)
+        else:
+            first = in_turns(ranked, num_portfolio)
         super().__init__(
             space,
             seed=seed,
             objectives=objectives,
             constraints=constraints,
-            initial=[*initial, *_portfolio(space, [of_study[0] for of_study in lessons], num_portfolio, rng)],
+            initial=[*initial, *(Proposal(architecture, origin="earlier study") for architecture in first)],
             num_initial=num_initial,
             surrogate=partial(RankedEnsemble, lessons=[x for of_study in lessons for x in of_study])
             if lessons
@@ -109,8 +123,7 @@ def _named(number: int, study: EarlierStudy | Sequence[Trial]) -> EarlierStudy:
     return study if isinstance(study, EarlierStudy) else EarlierStudy(f"study {number}", tuple(study))
 
 
-def _portfolio(space: SearchSpace, lessons: Sequence[Lesson], size: int, rng: np.random.Generator) -> list[Proposal]:
-    if not lessons or not size:
-        return []
-    chosen = make_portfolio(lessons, size, Features(space, rng), rng)
-    return [Proposal(architecture, origin="earlier study") for architecture in chosen]
+def _portfolio(
+    space: SearchSpace, lessons: Sequence[Lesson], size: int, rng: np.random.Generator
+) -> list[Architecture]:
+    return make_portfolio(lessons, size, Features(space, rng), rng) if lessons and size else []

@@ -92,7 +92,7 @@ def _without_test(problem: DataError, result: Result, out: Path) -> str:
     return (
         f"the test split cannot be read: {problem}\n"
         f"nothing is lost: trial {result.best.id} is exported to {one_line(out)}, without a figure on the test split; "
-        f"mend these images, then finish with: netwright resume {one_line(out.parent)}"
+        f"mend this data, then finish with: netwright resume {one_line(out.parent)}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from netwright.study.allowance import spent_already
 from netwright.study.clock import Clock
 from netwright.study.earlier import keep_earlier
 from netwright.study.opening import log_file, prepare, prepare_again, record_of, run_folder, write_specification
-from netwright.study.recorded import BUDGET, read_recorded
+from netwright.study.recorded import BUDGET, Recorded, read_recorded
 from netwright.study.result import Result
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts
@@ -32,6 +33,9 @@ from netwright.study.sitting import SPENT, Sitting
 from netwright.types import TrialState
 
 _log = logging.getLogger(__name__)
+
+CARRIED = " carried "
+"""Stands in a code fingerprint between that of a person's own code and that of networks carried over from a run."""
 
 
 def start(spec: SearchSpec | str | Path | None, options: Mapping[str, Any], listener: Listener | None) -> Result:
@@ -44,7 +48,7 @@ def start(spec: SearchSpec | str | Path | None, options: Mapping[str, Any], list
 def start_prepared(settings: Settings, parts: Parts, clock: Clock, listener: Listener | None) -> Result:
     """Begin a search whose parts are made."""
     with (
-        _noting_interruption(settings.out),
+        _noting_interruption(settings.out, carried=parts.carried),
         run_folder(settings.out) as folder,
         Store.create(folder / "study.db", record_of(settings, parts)) as store,  # first: from here on it can be resumed
         log_file(folder / "log.txt"),
@@ -63,29 +67,52 @@ def go_on_prepared(settings: Settings, parts: Parts, listener: Listener | None) 
     """
     assert settings.out is not None
     with (
-        _noting_interruption(settings.out),
+        _noting_interruption(settings.out, carried=parts.carried),
         Store.open(settings.out / "study.db") as store,
         log_file(settings.out / "log.txt"),
     ):
         clock = Clock(settings.budget.time_s, _spent_s(store))
-        store.study.require_same(record_of(settings, parts))
-        return Sitting(settings, parts, store, settings.out, clock, listener).run()
+        recorded = read_recorded(settings.out, store)
+        is_new = str(settings.budget) != recorded.budget
+        return _go_on(store, recorded, settings, parts, clock, listener, budget_given=is_new)
 
 
 def restart(run: Path, budget: str | None, listener: Listener | None, objects: Mapping[str, Any]) -> Result:
     """Go on with a search, see `netwright.search.resume`."""
     with _noting_interruption(run), Store.open(run / "study.db") as store, log_file(run / "log.txt"):
         clock = Clock(spent_s=_spent_s(store))
+        if CARRIED in store.study.code_fingerprint:
+            cure = "give that command again with the same options, a larger budget perhaps; it goes on"
+            raise SpecError(f"{one_line(run)} was begun by netwright transfer, with networks of another run; {cure}")
         recorded = read_recorded(run, store)
         settings, parts = prepare_again(run, recorded, budget, objects, clock)
-        store.study.require_same(record_of(settings, parts))
-        write_specification(run, settings.text)
-        if str(settings.budget) != recorded.budget:
-            store.append_event(BUDGET, str(settings.budget))
-        sitting = Sitting(settings, parts, store, run, clock, listener)
-        sitting.warn(recorded.warning)
-        sitting.warn("" if budget is None else spent_already(settings.budget, sitting.trials, clock.elapsed_s))
-        return sitting.run()
+        return _go_on(store, recorded, settings, parts, clock, listener, budget_given=budget is not None)
+
+
+def _go_on(
+    store: Store,
+    recorded: Recorded,
+    settings: Settings,
+    parts: Parts,
+    clock: Clock,
+    listener: Listener | None,
+    *,
+    budget_given: bool,
+) -> Result:
+    """Go on with a search over its open store.
+
+    Raises:
+        StudyMismatchError: space, data or code changed.
+    """
+    assert settings.out is not None
+    store.study.require_same(record_of(settings, parts))
+    write_specification(settings.out, settings.text)
+    if str(settings.budget) != recorded.budget:
+        store.append_event(BUDGET, str(settings.budget))
+    sitting = Sitting(settings, parts, store, settings.out, clock, listener)
+    sitting.warn(recorded.warning)
+    sitting.warn(spent_already(settings.budget, sitting.trials, clock.elapsed_s) if budget_given else "")
+    return sitting.run()
 
 
 def export_again(run: Path, trial_id: int, out: Path, objects: Mapping[str, Any]) -> Path:
@@ -94,7 +121,10 @@ def export_again(run: Path, trial_id: int, out: Path, objects: Mapping[str, Any]
 
     with Store.open(run / "study.db", read_only=True) as store:
         settings, parts = prepare_again(run, read_recorded(run, store), None, objects, Clock())
-        store.study.require_same(record_of(settings, parts))
+        now, carried = record_of(settings, parts), store.study.code_fingerprint
+        if carried.startswith(now.code_fingerprint + CARRIED):  # which networks began with what is no matter here
+            now = replace(now, code_fingerprint=carried)
+        store.study.require_same(now)
         trials = store.trials()
     trial = next((t for t in trials if t.id == trial_id), None)
     if trial is None or trial.state is not TrialState.FINISHED:
@@ -107,18 +137,24 @@ def export_again(run: Path, trial_id: int, out: Path, objects: Mapping[str, Any]
 
 
 @contextmanager
-def _noting_interruption(run: Path | None) -> Iterator[None]:
+def _noting_interruption(run: Path | None, *, carried: bool = False) -> Iterator[None]:
     """Say how a search that was stopped goes on.
 
     Where it was asked to, in one line of the log, which a program that set up no logging prints; where the disk is
     full, in the error.
+
+    Args:
+        run: its folder; None where nothing is kept.
+        carried: whether its networks are those of another run, so that it is not resumed by itself.
     """
+    again = "the same netwright transfer"
     try:
         yield
     except Interrupted as stop:
         cure = "nothing is kept, since no folder was given (out=)"
         if run is not None:
-            cure = f"what was finished is stored; go on with netwright.resume({str(run)!r}, ...)"
+            by = again if carried else f"netwright.resume({str(run)!r}, ...)"
+            cure = f"what was finished is stored; go on with {by}"
         _log.warning("%s; %s", stop, cure)
         raise
     except (NetwrightError, OSError) as error:
@@ -126,7 +162,8 @@ def _noting_interruption(run: Path | None) -> Iterator[None]:
             raise
         cure = "free space, then start it again"
         if run is not None and (run / "study.db").is_file():
-            cure = f"what was finished is stored; free space, then go on with: netwright resume {one_line(run)}"
+            by = again if carried else f"netwright resume {one_line(run)}"
+            cure = f"what was finished is stored; free space, then go on with: {by}"
         raise DiskFullError(f"the disk is full: {error}; {cure}") from error
 
 

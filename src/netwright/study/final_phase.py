@@ -72,6 +72,7 @@ class FinalPhase:
         self.task = parts.task
         self.evaluator = cast(TrainingEvaluator, parts.evaluator)
         alone = settings.workers == 1 or self.evaluator.wants_latency or self.evaluator.options.device != "cpu"
+        self._known_latest_s: dict[float, tuple[int, float | None]] = {}  # by caution, with the number of trials then
         self.width = 1 if alone else settings.workers  # trainings at the same time
 
     def run(self, train: Train, cut: Collection[Architecture] = ()) -> None:
@@ -94,16 +95,20 @@ class FinalPhase:
     def waiting(self) -> list[Trial]:
         """The finalists whose last training is still to be made, best first."""
         ranked = self._ranked()
-        return waiting_finalists(
+        found = waiting_finalists(
             ranked, self.trials, self.parts.constraints, self._num_finalists(ranked), replace=self._may_replace()
         )
+        return [trial for trial in found if not self._is_full(trial.architecture)]
 
     def _some_more(self, tried: Collection[Architecture]) -> list[Trial]:
         """The next best networks, where the planned ones ended early and all of their last trainings fit in."""
-        if self.settings.budget.time_s is None or not self.plan.finishes or not self._may_replace():
+        if self.settings.budget.time_s is None or not self.plan.num_finalists or not self._may_replace():
+            return []
+        if self.parts.sharing is not None and not self.plan.finishes:
             return []
         known = {t.architecture for t in self.trials if t.proposal.origin == FINAL} | set(tried)
-        following = [t for t in self._ranked() if t.architecture not in known][: self.width]
+        following = [t for t in self._ranked() if t.architecture not in known and not self._is_full(t.architecture)]
+        following = following[: self.width]
         while following and SLOWER * self._together_s(following) > self._all_left_s(following):
             following.pop()
         return following
@@ -145,8 +150,6 @@ class FinalPhase:
         """Whether a last training is longer than those that it goes on from, where all of these have one."""
         theirs = [t for t in self.trials if t.architecture == trial.architecture and t.state is TrialState.FINISHED]
         longest, expected = longest_training(from_nothing(theirs)), self.plan.final_epochs
-        if any(t.fidelity.epochs is not None and t.fidelity.epochs >= expected for t in from_nothing(theirs)):
-            return False
         left_s = self._left_s(trial)
         if left_s is not None:
             part_s = left_s / len(self._groups(finalists))
@@ -154,6 +157,12 @@ class FinalPhase:
             expected = min(expected, expected_epochs(theirs, part_s, speed, self._kept(trial)))
             return part_s >= LEAST_S and expected > longest
         return True
+
+    def _is_full(self, architecture: Architecture) -> bool:
+        """Whether a network was trained as long as a last training is, in the search itself."""
+        theirs = from_nothing([t for t in self.trials if t.architecture == architecture])
+        ended = [t.fidelity.epochs for t in theirs if t.state is TrialState.FINISHED and t.fidelity.epochs is not None]
+        return max(ended, default=0.0) >= self.plan.final_epochs
 
     def _processes(self, at_once: int) -> int:
         """Processes that share a step, with so many trainings at once; no more than a step has parts."""
@@ -182,9 +191,13 @@ class FinalPhase:
                 return
 
     def _cheapest(self, started: Mapping[Architecture, int]) -> list[Architecture]:
-        """Hand-made networks, or where the space has none those that were begun, cheapest first; none that ended."""
+        """Hand-made networks, cheapest first; none that ended.
+
+        Those that were begun where the space has no hand-made ones, or where none but carried networks are wanted.
+        """
         ended = {trial.architecture for trial in self.trials}
-        made = [p.architecture for p in first_proposals(self.task, self.parts.space)] or list(started)
+        by_hand = [] if self.parts.carried else first_proposals(self.task, self.parts.space)
+        made = [proposal.architecture for proposal in by_hand] or list(started)
         costs: list[tuple[float, int, Architecture]] = []
         for place, architecture in enumerate(made):
             if architecture not in ended:
@@ -224,14 +237,34 @@ class FinalPhase:
 
         None where that is not wanted, or not known: without a limit, or before a network is usable.
         """
+        return self._latest_s(1.0) if self.plan.finishes else None
+
+    def spare_until_s(self) -> float | None:
+        """How long a search may go on beyond its plan, in seconds of the clock, since the last trainings need less.
+
+        None where they are planned by their pace anyway, where this is not known, and for shared weights.
+        """
+        if self.plan.finishes or not self.plan.num_finalists or self.parts.sharing is not None:
+            return None
+        return self._latest_s(SLOWER)
+
+    def _latest_s(self, caution: float) -> float | None:
+        """When the last trainings have to begin if they take so many times as long as by their pace."""
+        known = self._known_latest_s.get(caution)
+        if known is None or known[0] != len(self.trials):
+            known = self._known_latest_s[caution] = (len(self.trials), self._find_latest_s(caution))
+        return known[1]
+
+    def _find_latest_s(self, caution: float) -> float | None:
         limit_s = self.settings.budget.time_s
-        if limit_s is None or not self.plan.finishes or not feasible(self.trials, self.parts.constraints):
+        if limit_s is None or not feasible(self.trials, self.parts.constraints):
             return None
         waiting = self.waiting()
-        if not waiting:
+        delivered = waiting or [t for t in self._ranked() if self._is_full(t.architecture)][: self.plan.num_finalists]
+        if not delivered:
             return None
-        needed_s = sum(self._together_s(group) for group in self._groups(waiting))
-        return max(0.0, limit_s - max(self._reserve_s(trial) for trial in waiting) - needed_s)
+        needed_s = caution * sum(self._together_s(group) for group in self._groups(waiting))
+        return max(0.0, limit_s - max(self._reserve_s(trial) for trial in delivered) - needed_s)
 
     def _together_s(self, trials: Sequence[Trial]) -> float:
         """Wall seconds of the whole last trainings of some networks at once."""

@@ -42,7 +42,7 @@ from netwright.study.curve_stops import CurveStops
 from netwright.study.ladder_screen import OF_POOL, POOL, Screen
 from netwright.study.pool_turns import PoolTurns
 from netwright.study.rung_audit import PROBE, RungAgreement, measure_agreement
-from netwright.types import Architecture, Constraint, Fidelity, Metrics, Objective, Proposal, Trial
+from netwright.types import Architecture, Constraint, Fidelity, Metrics, Objective, Proposal, Trial, tie_break
 
 TRIES = 64
 """Proposals of the inner strategy that are passed over since the pool had them before."""
@@ -198,7 +198,7 @@ class Ladder:
             len(level.values), _cost_ratio(*self._lengths[place : place + 2])
         ):
             level.probes.add(trial.architecture)
-            level.waiting.append((score.values, trial.id, trial.architecture))
+            level.waiting.append((score.values, tie_break(trial), trial.architecture))
         if place == 0 and self.screen is not None:
             self.screen.learn(trial.architecture, -score.values[0], trial.metrics)
             self._turns.learn(trial.architecture, -score.values[0])
@@ -305,7 +305,7 @@ class Ladder:
             if below is self._levels[0] and self._sense is not None and self._sense.in_doubt and not in_doubt:
                 continue
             while entry := self._next_of(below, above):
-                _, trial_id, architecture = entry
+                _, (_, trial_id), architecture = entry
                 below.rung.promoted.add(architecture)
                 if (architecture, above.rung.fidelity) in self._asked:
                     continue

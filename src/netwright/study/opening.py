@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from netwright.errors import SpecError, StoreError, UsageError
+from netwright.errors import SpecError, StoreError, UsageError, wrong
 from netwright.evaluation.ladder import NONE, SHARED
 from netwright.gradient_methods import DIFFERENTIABLE
 from netwright.run_folders import require_free
@@ -21,7 +21,8 @@ from netwright.study.clock import Clock
 from netwright.study.recorded import Recorded, own_values, require_same_specification
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts, own_parts, task_parts
-from netwright.tasks import GIVEN, TASKS, load_task, require_task
+from netwright.tasks import GIVEN, is_own, load_task, require_task
+from netwright.tasks.loaded import read_with
 from netwright.temporary import temporary_folder
 
 OBJECTS = ("space", "strategy", "task")
@@ -69,7 +70,11 @@ def _objects_and_names(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict
     named = {name: value for name, value in options.items() if name not in objects}
     if "task" in objects:
         task = require_task(objects["task"], "task")
-        named |= {"task": task.name if task.name in TASKS else f"{GIVEN}{task.name}", "data": task.data_name}
+        if named.get("task_options"):
+            allowed = "left out where the task is an object"
+            raise SpecError(wrong("task_options", named["task_options"], allowed, "give them to its load()"))
+        known = {} if is_own(task) else read_with(task)
+        named |= {"task": f"{GIVEN}{task.name}", "data": task.data_name, "task_options": known}
     return objects, named
 
 
@@ -125,6 +130,8 @@ def prepare_again(
     if recorded.own:
         return _prepare_own_again(run, recorded, budget, objects, clock)
     things, named = _objects_and_names({**objects, "out": str(run)})
+    if named.get("task") == f"{GIVEN}{recorded.stored.get('task')}":  # it began by name
+        named["task"] = recorded.stored["task"]
     if "ladder" not in recorded.stored:  # it began before there was one
         named |= {"ladder": NONE}
     if recorded.warning:

@@ -62,6 +62,13 @@ those that measure the rungs would be most of them."""
 NUM_LOWEST = 30
 """Trainings of the lowest rung that a budget of trials or epochs pays for, promotions counted by their epochs."""
 
+FEWEST_COMPARED = 6
+"""Networks that a search should compare in its lowest rung, even if they are trained for less than its task wants."""
+
+SHORT_OF, BEYOND = 0.9, 1.25
+"""The lowest rung may be this part of what was planned for it, so that the others are powers of eta above it; and the
+full training is taken for the highest where it is at most this times as long."""
+
 LENGTH = 0.5
 """The lowest rung of a time budget is this times the root of the shortest useful training times what the search phase
 can pay for, in epochs: with more time both the number of networks and what is known of each grow."""
@@ -133,7 +140,8 @@ def make_plan(
             None: where time is limited, and a worker could make `FEWEST_FULL` such trainings in it.
         macs: most multiply-accumulates of a network.
         full_epochs: of a full training of the task, where it says so and no person does.
-        least_epochs: of the lowest rung, where no person says so: with fewer networks are ranked badly.
+        least_epochs: of the lowest rung, where no person says so: with fewer networks are ranked badly. Less, but no
+            less than one in ``eta`` of it, where the search could compare hardly any networks else.
     """
     full = max_epochs or full_epochs or _full_epochs(num_images)
     if budget.trials == 1 and budget.time_s is None:  # the only one is trained fully at once
@@ -143,23 +151,27 @@ def make_plan(
     time_s = _search_time_s(budget, full, rate, num_finalists)
     affordable = _affordable_epochs(budget, full) if time_s is None else time_s * rate
     num_rungs = 3 if max_epochs is None else 2  # between the lowest and the full training, if the budget allows
-    low = max(least_epochs, min(full / eta**num_rungs, _lowest(budget, affordable, num_images)))
+    least = min(least_epochs, max(affordable / FEWEST_COMPARED, least_epochs / eta))
+    low = max(least, min(full / eta**num_rungs, _lowest(budget, affordable, num_images)))
     low = min_epochs or min(full, _round(low))
     if max_epochs is None:
-        high = max(low, min(full, _rounded_up(low * eta ** _num_steps(affordable / workers, low, eta))))
+        high = _highest(low, full, eta, _num_steps(affordable / workers, low, eta))
     else:
         climbs = _fits_a_dozen(budget, max_epochs, rate / workers) if climbs is None else climbs
         high = max(low, max_epochs if climbs or not halving else max_epochs / eta)
     if halving and min_epochs is None:
-        low = rung_epochs(low, high, eta)[0]  # rungs are counted from the highest, and none is below the lowest
+        low = rung_epochs(SHORT_OF * low, high, eta)[0]  # rungs are counted from the highest
     if max_epochs is not None and high >= full:
         return _without_finals(budget, low, high, eta, high * workers / rate)
+    final = full
+    if budget.epochs is not None and max_epochs is None:  # the last trainings are paid by the budget, too
+        final = min(full, budget.epochs / 2 / num_finalists)
     core_s = 0.0 if time_s is None else _final_s(budget, time_s) * workers / num_finalists
     return Plan(
         min_epochs=low,
         max_epochs=high,
         eta=eta,
-        final_epochs=max(high, full),
+        final_epochs=max(high, final),
         num_finalists=num_finalists,
         search=_search_part(budget, time_s),
         grace_s=0.0 if time_s is None else min(GRACE * time_s, high * workers / rate),
@@ -224,11 +236,27 @@ def search_seconds(plan: Plan, budget: Budget, rate: float) -> float:
 
 
 def _num_steps(affordable: float, low: float, eta: int) -> int:
-    """Rungs above the lowest.
+    """Rungs above the lowest, where a worker can pay for so many epochs.
 
-    A training of the highest takes a worker at most about a quarter of the search, so that none waits long for its end.
+    A training of the highest takes a worker at most about a quarter of the search, so that none waits long for its end;
+    but there are two rungs, unless a training of the second takes longer than the search.
     """
-    return max(1, min(3, math.floor(math.log(max(1.0, affordable / 4 / low), eta))))
+    least = 1 if affordable >= eta * low else 0
+    return max(least, min(3, math.floor(math.log(max(1.0, affordable / 4 / low), eta))))
+
+
+def _highest(low: float, full: float, eta: int, num_steps: int) -> float:
+    """Epochs of the highest rung: so many steps above the lowest, or the full training where that is hardly longer.
+
+    Example:
+        >>> _highest(0.34, 41, 3, 1), _highest(14, 120, 3, 2), _highest(80, 150, 3, 1)
+        (1.1, 120, 80)
+    """
+    room = max(0, math.floor(math.log(full / (SHORT_OF * low), eta)))
+    above = low * eta ** min(num_steps, room)
+    if num_steps >= room and full <= BEYOND * above:
+        return max(low, full)  # counted from it the lowest is hardly another
+    return max(low, min(full, _rounded_up(above)))
 
 
 def _without_finals(budget: Budget, low: float, high: float, eta: int, longest_s: float) -> Plan:

@@ -1,12 +1,15 @@
-"""What can be known to be wrong with a search on a task before it begins: device, training values, networks.
+"""What can be known to be wrong with a search on a task before it begins: device, training values, networks, scores.
 
-A few architectures of a space of one's own are written as source and their outputs counted, each in a process of its
-own as trials are: a class of one's own that crashes or hangs takes nothing with it, and this process runs no torch
-operation. Nothing is trained and nothing is written.
+A few architectures of a space of one's own are written as source and their outputs counted, and loss and scores of a
+task of one's own are asked for those of a network, each in a process of its own as trials are: a class of one's own
+that crashes or hangs takes nothing with it, and this process runs no torch operation. Nothing is trained and nothing is
+written.
 """
 
 from __future__ import annotations
 
+import importlib
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,9 +19,11 @@ from netwright.errors import (
     ExportError,
     SpaceError,
     SpecError,
+    one_line,
     shorten,
     wrong,
 )
+from netwright.evaluation.base import Evaluator
 from netwright.evaluation.recipe import Recipe
 from netwright.execution import IsolatedExecutor, Job, Limits, Outcome
 from netwright.space import SearchSpace, equal
@@ -28,12 +33,20 @@ from netwright.space.nodes import Arg, Node, Op, child_nodes
 from netwright.types import Architecture, Fidelity, Metrics, TrialState
 
 if TYPE_CHECKING:
-    from netwright.tasks.base import Task
+    from torch import Tensor, nn
+
+    from netwright.tasks.base import Examples, Task
 
 NUM_SAMPLES = 8
 SAMPLE_TIME_S = 30.0
 SHARED_TIME_S = 120.0
+LESSON_TIME_S = 120.0
 EVAL_ONLY = "eval_only"
+NUM_LEARNED, NUM_SCORED = 16, 64
+"""Examples whose loss, and whose scores, a task of one's own is asked for."""
+
+_SAME_SHARE, _SAME = 1e-3, 1e-6
+"""By how much of its value, and by how much, a metric may depend on how the examples are cut."""
 
 
 def require_device(device: str) -> None:
@@ -133,6 +146,23 @@ def require_networks(task: Task, space: SearchSpace, name: str, *, trained: bool
         raise CapabilityError(f"{name}: each of {len(made)} networks that were drawn {cause}; {cure}")
 
 
+def require_learning(task: Task, space: SearchSpace) -> None:
+    """Check that loss and scores of a task of one's own are what a search needs, with the outputs of a network.
+
+    Args:
+        task: of one's own.
+        space: of its networks.
+
+    Raises:
+        CapabilityError: the loss raises or is no scalar that can be lowered; a metric is missing, or depends on how
+            the examples are cut into batches, which differs between a search and the check of what it exports.
+    """
+    drawn = space.sample(np.random.default_rng(0))
+    (outcome,) = _ended(_Lesson(task, space), [drawn], LESSON_TIME_S)
+    if outcome.error.startswith(CapabilityError.__name__):
+        raise CapabilityError(f"task {task.name}: {_cause(outcome).partition(': ')[2]}")
+
+
 def _wrong_outputs(shape: tuple[int, ...], task: Task) -> str:
     gives = f"{shape[0]} outputs" if len(shape) == 1 else f"outputs of shape {shape}"
     if not task.classifies:
@@ -175,6 +205,11 @@ class _Probe:
     def __init__(self, task: Task, space: SearchSpace) -> None:
         self._task, self._space = task, space
 
+    def prepare(self) -> None:
+        """Import what writes and measures networks, once."""
+        for module in ("netwright.export", "netwright.nn.profiling"):
+            importlib.import_module(module)
+
     def __call__(self, arch: Architecture, *, fidelity: Fidelity, seed: int) -> Metrics:
         """Size of each axis of the output, in order, and how many layers of it cannot be trained."""
         from netwright.export import model_source
@@ -187,10 +222,88 @@ class _Probe:
         return axes | {EVAL_ONLY: float(seen.eval_only)}
 
 
+class _Lesson:
+    """Evaluator that asks a task of one's own for loss and scores of a network that has learned nothing."""
+
+    def __init__(self, task: Task, space: SearchSpace) -> None:
+        self._task, self._space = task, space
+
+    def prepare(self) -> None:
+        """Import what builds networks, once."""
+        importlib.import_module("netwright.nn.building")
+
+    def __call__(self, arch: Architecture, *, fidelity: Fidelity, seed: int) -> Metrics:
+        """The loss; raises `CapabilityError` where one of both cannot be used."""
+        import torch
+
+        from netwright.nn import build
+
+        task = self._task
+        term = task.network(self._space, arch)
+        model = build(term, input_shape=task.input_shape, seed=seed, input_dtype=task.input_dtype)
+        loss = self._loss(model.train())
+        with torch.inference_mode():
+            self._require_scores(model.eval())
+        return {"loss": loss}
+
+    def _answers(self, model: nn.Module, examples: Examples, most: int) -> tuple[Tensor, Tensor]:
+        """Outputs for the first examples, and their targets."""
+        import torch
+
+        inputs, targets = (torch.from_numpy(np.array(part[:most])) for part in examples)
+        return model(self._task.to_input(inputs)), targets
+
+    def _loss(self, model: nn.Module) -> float:
+        import torch
+
+        outputs, targets = self._answers(model, self._task.train(), NUM_LEARNED)
+        called = f"loss(outputs {_told(outputs)}, targets {_told(targets)}, label_smoothing)"
+        try:
+            loss = self._task.loss(outputs, targets, 0.0)
+        except Exception as error:
+            raise CapabilityError(f"{called} raised {type(error).__name__}: {one_line(error)}; mend it") from error
+        follows = isinstance(loss, torch.Tensor) and loss.requires_grad >= outputs.requires_grad
+        if not follows or loss.numel() != 1:
+            allowed = "one number that follows from the outputs, as a tensor"
+            raise CapabilityError(wrong(called, loss, allowed, "return the mean over the batch"))
+        value = float(loss.detach())
+        return value if math.isfinite(value) else 0.0
+
+    def _require_scores(self, model: nn.Module) -> None:
+        """Check that the metrics are there, and the same however the examples are cut."""
+        task = self._task
+        outputs, targets = self._answers(model, task.validation(), NUM_SCORED)
+        count, last = len(targets), len(targets) // 4
+        whole = task.scores(iter([(outputs, targets)]))
+        missing = [name for name in task.directions if name not in whole]
+        if missing:
+            cure = "return it, or take it out of directions"
+            raise CapabilityError(f"scores() gives no {', '.join(missing)}; it gives {', '.join(whole)}; {cure}")
+        if last == 0:
+            return
+        first = count - last
+        pieces = task.scores(iter([(outputs[:first], targets[:first]), (outputs[first:], targets[first:])]))
+        for name, value in whole.items():
+            if abs(value - pieces[name]) > _SAME_SHARE * abs(value) + _SAME:  # never where one is NaN
+                raise CapabilityError(
+                    f"scores(): {name} is {value:.4g} for {count} examples at once, {pieces[name]:.4g} in batches of "
+                    f"{first} and {last}; sum over examples, or put the batches together: no means of their means"
+                )
+
+
+def _told(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+
+
 def _try(task: Task, space: SearchSpace, drawn: list[Architecture]) -> list[Outcome]:
     """Outcome of the probe for each architecture, in order."""
+    return _ended(_Probe(task, space), drawn)
+
+
+def _ended(evaluator: Evaluator, drawn: list[Architecture], time_s: float = SAMPLE_TIME_S) -> list[Outcome]:
+    """Outcome of each architecture, in order; the time is that of each."""
     found: dict[int, Outcome] = {}
-    with IsolatedExecutor(_Probe(task, space), limits=Limits(time_s=SAMPLE_TIME_S)) as executor:
+    with IsolatedExecutor(evaluator, limits=Limits(time_s=time_s)) as executor:
         for number, arch in enumerate(drawn):
             executor.submit(Job(number, arch, Fidelity(), seed=0))
         while len(found) < len(drawn):

@@ -15,6 +15,7 @@ from typing import cast
 from netwright.errors import SpecError, StoreError, StudyMismatchError, one_line, shorten
 from netwright.storage import Store
 from netwright.study.settings import OWN_MARK
+from netwright.tasks import GIVEN
 from netwright.types import Budget
 from netwright.yaml_files import parse_mapping, read_mapping
 
@@ -100,13 +101,14 @@ def own_values(text: str, name: str = "specification") -> dict[str, object]:
     return values
 
 
-def require_same_specification(stored: Values, given: Values, run: Path) -> None:
+def require_same_specification(stored: Values, given: Values, run: Path, cure: str = "") -> None:
     """Check that a search goes on as it began.
 
     Args:
         stored: keys and values as the search began.
         given: as they are now; complete in the same way.
         run: folder of the run, for the message.
+        cure: what is to be done about it; by default to mend the run's file.
 
     Raises:
         StudyMismatchError: something but the budget differs; names it, with both values.
@@ -115,8 +117,10 @@ def require_same_specification(stored: Values, given: Values, run: Path) -> None
         if name in FREE or stored.get(name) == given.get(name):
             continue
         before, now = (shorten(v[name]) if name in v else "given as an object" for v in (stored, given))
-        cure = f"set {name} in {one_line(run / 'spec.yaml')} back" if name in stored else f"give the {name} again"
+        back = f"set {name} in {one_line(run / 'spec.yaml')} back" if name in stored else f"give the {name} again"
+        if name == "task_options" and str(stored.get("task")).startswith(GIVEN):
+            back = "load the task that is given with these"
         raise StudyMismatchError(
             f"{name} was {before} when this search began, and is {now} now; a search goes on as it began, and only its "
-            f"budget may change: {cure}, or start a new search in another folder"
+            f"budget may change: {cure or back}, or start a new search in another folder"
         )

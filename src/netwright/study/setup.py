@@ -30,10 +30,10 @@ from netwright.study.finals import PORTFOLIO, REFERENCE
 from netwright.study.known_limits import KnownLimits
 from netwright.study.ladder_strategy import Ladder
 from netwright.study.plan import Plan, make_plan, nominal_rate, with_final_scores
-from netwright.study.preflight import require_device, require_networks, require_training
+from netwright.study.preflight import require_device, require_learning, require_networks, require_training
 from netwright.study.screen_parts import most_macs, screen_of
 from netwright.study.settings import Settings
-from netwright.tasks import load_task
+from netwright.tasks import is_own, load_task, task_file
 from netwright.types import Budget, Constraint, Fidelity, Objective, Proposal, digest
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Parts:
         constraints: limits.
         task: the task; None with an evaluator of one's own.
         plan: how the budget is divided; None with an evaluator of one's own.
-        code: digest of code that a person wrote for this search.
+        code: digest of code that a person wrote for this search: evaluator, space or task.
         searched_by: the strategy, and why it was chosen; for people.
         ladder: the strategy within, where it is a ladder.
         shared_rung: the ladder's rung of shared weights; None without one.
@@ -68,6 +68,7 @@ class Parts:
         by_gradients: the differentiable search that gives the networks; None where a strategy proposes them.
         task_options: with which the data was read.
         earlier: studies that the search begins with.
+        carried: whether the networks are those of another run, and no others may take their places.
     """
 
     space: SearchSpace
@@ -87,6 +88,7 @@ class Parts:
     by_gradients: ByGradients | None = None
     task_options: Mapping[str, str | float | bool] = field(default_factory=dict)
     earlier: tuple[EarlierStudy, ...] = ()
+    carried: bool = False
 
 
 def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any]) -> Parts:
@@ -107,6 +109,7 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
     options = _trainer_options(spec, settings)
     task: Task = objects.get("task") or load_task(spec.task, spec.data, seed=spec.seed, **spec.task_options)
     space, code = _space_of(spec, task, objects)
+    code = with_task_code(code, spec, task)
     first = first_plan(spec, task)
     plan = _later_plan(spec, settings, task, first)
     work = Path(spec.out) / "work"
@@ -121,7 +124,7 @@ def task_parts(spec: SearchSpec, settings: Settings, objects: Mapping[str, Any])
         strategy = EqualTime(strategy, first.least_cost)
     searched_by = "" if given is not None else searcher(spec.strategy, goals)
     if earlier:
-        searched_by = f"strategy: {LEARNS_EARLIER}, which {told_of(earlier, space)}"
+        searched_by = f"strategy: {LEARNS_EARLIER}, which {told_of(earlier, space, goals, constraints)}"
         code = digest(code + fingerprint(earlier))
     return Parts(
         space,
@@ -256,9 +259,41 @@ def _space_of(spec: SearchSpec, task: Task, objects: Mapping[str, Any]) -> tuple
     if not isinstance(space, SearchSpace):
         raise CapabilityError(wrong("space", space, "a SearchSpace, the name of a shipped one, or FILE.py:NAME"))
     require_training(space, Recipe())
-    if "space" in objects or spec.space_file is not None:
-        require_networks(task, space, "space" if "space" in objects else f"space {one_line(spec.space)}")
+    require_fit(spec, task, space, is_given="space" in objects)
     return space, code
+
+
+def require_fit(spec: SearchSpec, task: Task, space: SearchSpace, *, is_given: bool = False) -> None:
+    """Look closely at a space or a task of one's own, before anything is trained.
+
+    Args:
+        spec: names both.
+        task: says what goes in and what comes out.
+        space: of the networks.
+        is_given: whether the space was given as an object.
+
+    Raises:
+        CapabilityError: networks do not fit the task, cannot be exported, or its loss or scores cannot be used.
+    """
+    name = f"the default space of {task.name}" if spec.space == "default" else f"space {one_line(spec.space)}"
+    if is_given or spec.space_file is not None or is_own(task):
+        require_networks(task, space, "space" if is_given else name)
+    if is_own(task):
+        require_learning(task, space)
+
+
+def with_task_code(code: str, spec: SearchSpec, task: Task) -> str:
+    """A digest of code, and with it that of a task of one's own, so that a resume notices a change.
+
+    Args:
+        code: digest of the rest.
+        spec: names the task, which may lie in a file.
+        task: as it was loaded.
+    """
+    own = task_file(spec.task)
+    if own is not None:
+        return digest(code + digest(own[0].read_text(encoding="utf-8")))
+    return digest(code + code_digest(task)) if is_own(task) else code
 
 
 def first_plan(spec: SearchSpec, task: Task) -> Plan:

@@ -51,6 +51,9 @@ _log = logging.getLogger(__name__)
 SPENT = "spent_s"
 NOTE_EVERY_S = 5.0
 
+COMPARED, ALONE_SHARE = 2, 0.25
+"""Networks that make a comparison, and the part of what is left that trainings may go on for until it is one."""
+
 LEAST_SEARCHED = 0.2
 """Part of a time budget that is searched, however long the finalists will take."""
 
@@ -334,23 +337,33 @@ class Sitting:
 
     def _finals_begin_s(self) -> float | None:
         """When the time for the finalists begins, as measured; None where the plan has to do."""
-        begin_s = None if self.final is None else self.final.begins_at_s()
-        return None if begin_s is None else max(begin_s, LEAST_SEARCHED * (self.settings.budget.time_s or 0.0))
+        plan = self.parts.plan
+        if self.final is None or plan is None or plan.search.time_s is None:
+            return None
+        begin_s = self.final.begins_at_s()
+        if begin_s is None:
+            spare_s = self.final.spare_until_s()
+            return spare_s if spare_s is not None and spare_s > plan.search.time_s else None
+        least_s = LEAST_SEARCHED * (self.settings.budget.time_s or 0.0) + plan.grace_s  # of which nothing new is begun
+        return max(begin_s, min(plan.search.time_s, least_s))
 
     def _search_ends_s(self) -> float | None:
         """Until when trials of the search phase may go on, in seconds of the clock; None for as long as it takes.
 
         As long as there is nothing to deliver, until half of what is left after the search phase is spent, too; the
-        other half is for a training that ends in time.
+        other half is for a training that ends in time. One network alone is no comparison: what runs beside it may take
+        a part of what is left.
         """
         plan, limit_s = self.parts.plan, self.settings.budget.time_s
         if plan is None or plan.search.time_s is None or limit_s is None:
             return limit_s
         begin_s = self._finals_begin_s()
         end_s = plan.search.time_s + plan.grace_s if begin_s is None else begin_s
-        if feasible(self.trials, self.parts.constraints):
+        usable = {trial.architecture for trial in feasible(self.trials, self.parts.constraints)}
+        if len(usable) >= COMPARED:
             return end_s
-        return max(end_s, (end_s + limit_s - plan.reserve_s) / 2)
+        left_s = max(0.0, limit_s - plan.reserve_s - end_s)
+        return end_s + (ALONE_SHARE if usable else 0.5) * left_s
 
     def _drain(self, loop: Loop, until_s: Callable[[], float | None]) -> None:
         """Let what runs end, as long as there is time; then stop here if a signal asked to.

@@ -25,6 +25,7 @@ from netwright.evaluation.supernet_files import (
 )
 from netwright.evaluation.supernet_settings import SupernetSettings
 from netwright.evaluation.trainer import TrainingEvaluator
+from netwright.spec import LEARNS_EARLIER
 from netwright.strategies import Strategy, has_fidelities, make_strategy
 from netwright.study.finals import pareto_front
 from netwright.study.plan import Plan, nominal_rate
@@ -177,13 +178,16 @@ def _on_shared_weights(
         first = [p for p in first_proposals(parts.task, parts.space) if held.contains(p.architecture)]
         made = {p.architecture for p in first}
         first += [Proposal(a) for a in ends(networks_of(parts.task, held), spec.seed) if a not in made]
+    name = LEARNS_EARLIER if parts.earlier else spec.strategy
+    earlier: dict[str, Any] = {"earlier": parts.earlier} if parts.earlier else {}
     inner = make_strategy(
-        spec.strategy if given is None else given,
+        name if given is None else given,
         space,
         seed=spec.seed,
         objectives=shared_objectives(parts.objectives, parts.task),
         constraints=parts.constraints,
         initial=[replace(p, fidelity=Fidelity()) for p in first if space.admits(p.architecture)],
+        **earlier,
     )
     count, epochs = _audit(parts, spec)
     audited = draw_audited(space, spec.seed, count) if count else []

@@ -50,7 +50,7 @@ class SupernetRecord:
         settings: how it is trained.
         space_fingerprint: of the space.
         data_fingerprint: of the data.
-        code: digest of the file that the space comes from.
+        code: digest of the files that the space and the task come from.
         device: that it is trained on.
         budget: time that the training may take, as it was given; empty for as long as it takes.
         versions: of netwright, torch and python.

@@ -29,9 +29,9 @@ from netwright.evaluation.trainer import TrainerOptions
 from netwright.execution import IsolatedExecutor, Job, Limits, Outcome
 from netwright.spec import SearchSpec
 from netwright.study.plan import make_plan
-from netwright.study.preflight import require_device, require_networks
+from netwright.study.preflight import require_device
 from netwright.study.rung_audit import RungAgreement, measure_agreement
-from netwright.study.setup import find_space
+from netwright.study.setup import find_space, require_fit, with_task_code
 from netwright.study.supernet_audit import SUPERNET, draw_audited
 from netwright.study.supernet_further import Training, next_record
 from netwright.study.supernet_parts import MOST_EPOCHS
@@ -240,9 +240,8 @@ def options_of(record: SupernetRecord | None, **options: object) -> dict[str, An
 def _load(spec: SearchSpec) -> tuple[Task, SearchSpace, str]:
     task = load_task(spec.task, spec.data, seed=spec.seed, **spec.task_options)
     space, code = find_space(spec, task)
-    if spec.space_file is not None:
-        require_networks(task, space, f"space {one_line(spec.space)}")
-    return task, space, code
+    require_fit(spec, task, space)
+    return task, space, with_task_code(code, spec, task)
 
 
 def choose_networks(opened: Opened, given: Sequence[Architecture], count: int, seed: int) -> list[Architecture]:

@@ -1,8 +1,9 @@
 """What one data set taught, for another: networks of a run, and their weights, trained on other data.
 
 Two searches of the same budget: one whose only networks are those of the run's front (with their weights, where shapes
-allow), and one from nothing, by the run's strategy. Both are runs like any other. Labels of the first data set are
-queries that somebody has paid for: the comparison says nothing of their cost.
+allow), and one from nothing, by the run's strategy. Both are runs like any other, but that the first goes on from here
+only, where its networks are known. Labels of the first data set are queries that somebody has paid for: the comparison
+says nothing of their cost.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from netwright.errors import SpecError, UsageError, one_line, wrong
-from netwright.evaluation.beginning import BeginningEvaluator
+from netwright.errors import SpecError, StudyMismatchError, UsageError, one_line, wrong
+from netwright.evaluation.beginning import BeginningEvaluator, digest_of_numbering
 from netwright.evaluation.inheriting import SHARE
 from netwright.evaluation.ladder import NONE
 from netwright.evaluation.trainer import TrainingEvaluator
@@ -27,14 +28,19 @@ from netwright.storage import Store
 from netwright.strategies.earlier_studies import EarlierStudy, carry_over
 from netwright.study.clock import Clock
 from netwright.study.differentiable import FoundBefore
-from netwright.study.driver import go_on_prepared, restart, start, start_prepared
+from netwright.study.driver import CARRIED as CARRIED_CODE
+from netwright.study.driver import go_on_prepared, start, start_prepared
 from netwright.study.finals import pareto_front
 from netwright.study.opening import prepare
-from netwright.study.recorded import read_recorded
+from netwright.study.recorded import read_recorded, require_same_specification
 from netwright.study.result import Result
 from netwright.study.rung_audit import FEWEST
+from netwright.study.settings import Settings
+from netwright.study.setup import Parts
 from netwright.tasks import load_task
 from netwright.tasks.base import Task
+from netwright.tasks.learning import LearningTask, trains_on_others
+from netwright.tasks.numbering import Numbering, numbering_of
 from netwright.types import Architecture, Objective, Proposal, Trial, TrialState, digest
 
 MOST = 4
@@ -146,15 +152,18 @@ def transfer(
         seed: of each.
         workers: of each.
         most: networks that are carried over, >= 1.
-        weights: whether they begin with their weights, where shapes allow; never where the data is that of the run in
-            other parts, since they were trained on what is validated on here.
+        weights: whether they begin with their weights, where shapes allow; rows of tokens and classes with those of
+            the same ones. Never where the data is that of the run in other parts, since they may have been trained on
+            what is validated or tested on here.
         compare: whether the search from nothing is made.
         task_options: with which the data is read; what is not named is as in the run, an empty text what the task takes
             by itself.
         listener: is told how it stands.
 
     Raises:
-        UsageError: the run cannot be read, the data is of another kind, or none of the networks exists there.
+        UsageError: the run cannot be read, the data is of another kind, or none of the networks exists there and keeps
+            the limits.
+        StudyMismatchError: one of the searches was begun with other options.
     """
     if most < 1:
         raise SpecError(wrong("networks", most, ">= 1"))
@@ -167,16 +176,39 @@ def transfer(
     spec = SearchSpec.from_options(**{**options, **only})
     arms = [Arm.of(CARRIED, _carry(run, before, ordered, spec, most, weights, listener))]
     if compare:
-        folder = out / NOTHING
-        if (folder / "study.db").is_file():
-            found = restart(folder, budget, listener, {})
-        else:
-            options["strategy"] = AUTO if before.strategy == LEARNS_EARLIER else before.strategy
-            found = start(SearchSpec.from_options(**{**options, "out": str(folder)}), {}, listener)
-        arms.append(Arm.of(NOTHING, found))
+        options["strategy"] = AUTO if before.strategy == LEARNS_EARLIER else before.strategy
+        plain = SearchSpec.from_options(**{**options, "out": str(out / NOTHING)})
+        arms.append(Arm.of(NOTHING, _from_nothing(plain, listener)))
     told = {"from": str(run), "data": data, "budget": budget, "seed": seed, "arms": [arm.to_dict() for arm in arms]}
     (out / FILE).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     return arms
+
+
+def _from_nothing(spec: SearchSpec, listener: Listener | None) -> Result:
+    """Search as the run did, or go on with it."""
+    if not _is_begun(spec):
+        return start(spec, {}, listener)
+    return go_on_prepared(*_prepared(spec, {}, Clock()), listener)
+
+
+def _is_begun(spec: SearchSpec) -> bool:
+    return (Path(spec.out) / "study.db").is_file()
+
+
+def _prepared(spec: SearchSpec, options: Mapping[str, Any], clock: Clock) -> tuple[Settings, Parts]:
+    """Settings and parts of one of both searches; one that goes on has the rungs of the budget that it began with.
+
+    Raises:
+        StudyMismatchError: it was begun with other options, such as another number of workers.
+    """
+    if not _is_begun(spec):
+        return prepare(spec, options, clock)
+    folder = Path(spec.out)
+    with Store.open(folder / "study.db", read_only=True) as store:
+        stored = SearchSpec.from_options(**read_recorded(folder, store).stored)
+    cure = "give the options of the command that began it"
+    require_same_specification(stored.model_dump(), spec.model_dump(), folder, cure)
+    return prepare(spec.model_copy(update={"budget": stored.budget}), options, clock, spec.budget)
 
 
 def _carry(
@@ -200,12 +232,15 @@ def _carry(
         listener: is told how it stands.
     """
     clock, strategy = Clock(), FoundBefore(())
-    settings, parts = prepare(spec, {"strategy": strategy}, clock)
+    settings, parts = _prepared(spec, {"strategy": strategy}, clock)
     carried = _first_that_exist(run, ordered, parts.space, most, spec.seed)
     strategy.add([Proposal(architecture, origin=ORIGIN) for architecture in carried])
     before = cast(TrainingEvaluator, parts.evaluator)
-    leaks = weights and _splits_the_same_data_anew(run, origin, spec, before.task)
+    same = _same_data(run, origin, spec, before.task)
+    anew = None if same is before.task else same
+    leaks = weights and anew is not None and _tests_what_was_learned(before.task, anew)
     files = _weight_files(run, list(carried.values()), before) if weights and not leaks else {}
+    numbering = _numbering_there(run, origin, before.task, same) if files else {}
     evaluator = BeginningEvaluator(
         before.task,
         before.space,
@@ -214,23 +249,41 @@ def _carry(
         constraints=before.constraints,
         options=before.options,
         beginnings={architecture: files[t.id] for architecture, t in carried.items() if t.id in files},
+        numbering=numbering,
     )
     last = list(carried.values())[-1].id
     lost = [t.id for t in ordered].index(last) + 1 - len(carried)
     said = f"{len(carried)} networks of {one_line(run.name)}, {len(evaluator.beginnings)} with their weights"
-    said += f"; {lost} do not exist in this space" if lost else ""
-    said += "; this is its data in other parts, on whose validation part the weights were trained" if leaks else ""
-    code = digest(parts.code + ORIGIN + "".join(a.id for a in evaluator.beginnings))
-    parts = replace(parts, evaluator=evaluator, code=code, searched_by=f"strategy: {said}")
-    if (Path(spec.out) / "study.db").is_file():
+    said += f"; {lost} do not exist in this space or break a limit" if lost else ""
+    said += "; this is its data in other parts, of which the weights may know what is held out here" if leaks else ""
+    if numbering is None:
+        said += "; its data is not there as it was, so that what tokens or classes have of the weights begins anew"
+    networks = "".join(f"{a.id} {a in evaluator.beginnings} " for a in carried)
+    code = f"{parts.code}{CARRIED_CODE}{digest(networks + digest_of_numbering(numbering or {}))}"
+    parts = replace(parts, evaluator=evaluator, code=code, searched_by=f"strategy: {said}", carried=True)
+    if _is_begun(spec):
+        _require_same_networks(Path(spec.out), code)
         return go_on_prepared(settings, parts, listener)
     return start_prepared(settings, parts, clock, listener)
+
+
+def _require_same_networks(folder: Path, code: str) -> None:
+    """Refuse to go on with other networks or weights than a search was begun with.
+
+    Raises:
+        StudyMismatchError: they differ.
+    """
+    with Store.open(folder / "study.db", read_only=True) as store:
+        before = store.study.code_fingerprint
+    if before != code and before.partition(CARRIED_CODE)[0] == code.partition(CARRIED_CODE)[0]:
+        cure = "give the options of the command that began it, with both runs' data where it was, or another folder"
+        raise StudyMismatchError(f"{one_line(folder)} was begun with other networks or other weights of them; {cure}")
 
 
 def _first_that_exist(
     run: Path, ordered: Sequence[Trial], space: SearchSpace, most: int, seed: int
 ) -> dict[Architecture, Trial]:
-    """The first networks of an order that are in a space, as they are there, each with its trial.
+    """The first networks of an order that are in a space and keep its limits, as they are there, each with its trial.
 
     Raises:
         SpecError: none is.
@@ -238,15 +291,16 @@ def _first_that_exist(
     by_id = {trial.id: trial for trial in ordered}
     found: dict[Architecture, Trial] = {}
     for trial in carry_over(EarlierStudy(run.name, tuple(ordered)), space, np.random.default_rng(seed)).trials:
-        if len(found) < most:
+        if len(found) < most and space.admits(trial.architecture):
             found.setdefault(trial.architecture, by_id[trial.id])
     if not found:
-        raise SpecError(f"none of the {len(ordered)} networks of {one_line(run)} exists in the space of this data")
+        whole = f"none of the {len(ordered)} networks of {one_line(run)} exists in the space of this data"
+        raise SpecError(f"{whole} and keeps its limits; give other data, or search anew with other limits")
     return found
 
 
-def _splits_the_same_data_anew(run: Path, origin: SearchSpec, spec: SearchSpec, task: Task) -> bool:
-    """Whether the data is that of the run, but other examples of it are trained on.
+def _same_data(run: Path, origin: SearchSpec, spec: SearchSpec, task: Task) -> Task | None:
+    """The data here, read as the run read it, if it is that of the run; else None.
 
     Args:
         run: folder of the run.
@@ -254,18 +308,46 @@ def _splits_the_same_data_anew(run: Path, origin: SearchSpec, spec: SearchSpec, 
         spec: of the search here.
         task: that of the search here.
     """
-    if (origin.seed, origin.task_options) == (spec.seed, spec.task_options):
-        return False
-    with Store.open(run / "study.db", read_only=True) as store:
-        recorded = store.study.data_fingerprint
+    if (origin.seed, origin.task_options) != (spec.seed, spec.task_options):
+        return _task_of(run, origin, spec.data)
+    return task if task.fingerprint() == _fingerprint_of(run) else None
+
+
+def _task_of(run: Path, origin: SearchSpec, data: str | Path) -> Task | None:
+    """The task of a run, read from some data; None where that is not the data which it had."""
     try:
-        there = load_task(origin.task, spec.data, seed=origin.seed, **origin.task_options)
+        there = load_task(origin.task, data, seed=origin.seed, **origin.task_options)
     except UsageError:  # it cannot even be read as that of the run was
-        return False
-    if there.fingerprint() != recorded:
-        return False
-    pairs = ((there.train(), task.train()), (there.validation(), task.validation()))
-    return not all(np.array_equal(a, b) for one, other in pairs for a, b in zip(one, other, strict=True))
+        return None
+    return there if there.fingerprint() == _fingerprint_of(run) else None
+
+
+def _fingerprint_of(run: Path) -> str:
+    """Of the data that a run had."""
+    with Store.open(run / "study.db", read_only=True) as store:
+        return store.study.data_fingerprint
+
+
+def _tests_what_was_learned(here: Task, there: Task) -> bool:
+    """Whether something may be held out here that a run trained on; both read the same data."""
+    if isinstance(here, LearningTask):
+        return here.tests_what_was_learned(there)
+    return trains_on_others(there, here)
+
+
+def _numbering_there(run: Path, origin: SearchSpec, here: Task, same: Task | None) -> Numbering | None:
+    """What numbers of tokens and classes stood for in a run; None where that can no longer be known.
+
+    Args:
+        run: its folder.
+        origin: its specification.
+        here: the task here; where nothing is numbered in it, there is nothing to be known.
+        same: the run's own task, if it is known.
+    """
+    if not numbering_of(here):
+        return {}
+    there = same or _task_of(run, origin, origin.data)
+    return None if there is None else numbering_of(there)
 
 
 def _weight_files(run: Path, chosen: Sequence[Trial], like: TrainingEvaluator) -> dict[int, Path]:
@@ -312,8 +394,8 @@ def likeness(first: Path, second: Path) -> Likeness:
     if not common:
         return Likeness(names, 0, nothing, nothing, nothing, 0)
     x, y = np.array([ones[a] for a in common]), np.array([others[a] for a in common])
-    best = common[int(np.argmin(x))]
-    place = 1 + sorted(others.values()).index(others[best])
+    best = min(ones, key=ones.__getitem__)
+    place = 1 + sorted(others.values()).index(others[best]) if best in others else 0
     if len(common) < FEWEST:
         return Likeness(names, len(common), nothing, nothing, nothing, place)
     tau = float(kendalltau(x, y).statistic)

@@ -134,14 +134,17 @@ def task_file(text: str) -> tuple[Path, str] | None:
 def directions_of(text: str) -> Directions | None:
     """Metrics of a task by name, the main one first; None for a task of one's own, which is asked once it is made.
 
+    Args:
+        text: a key of `TASKS`, FILE.py:NAME, or the name of a task that was given as an object behind `GIVEN`.
+
     Raises:
         SpecError: no task has this name.
     """
+    if text.removeprefix(GIVEN) in TASKS:
+        return TASKS[text.removeprefix(GIVEN)].directions
     if text.startswith(GIVEN) or task_file(text) is not None:
         return None
-    if text not in TASKS:
-        raise SpecError(unknown("task", text, TASKS))
-    return TASKS[text].directions
+    raise SpecError(unknown("task", text, TASKS))
 
 
 def task_class(name: str) -> Any:
@@ -229,6 +232,7 @@ def require_task(task: Any, name: str) -> Task:
 
     wanted = [n for n in vars(Protocol) if not n.startswith("_")]
     missing = [n for n in wanted if not hasattr(type(task), n) and not hasattr(task, n)]
+    missing += [n for n in ("loss", "scores") if getattr(type(task), n, None) is getattr(LearningTask, n)]
     where = f"task {one_line(name)}: {type(task).__name__}"
     if missing:
         raise CapabilityError(
@@ -238,4 +242,14 @@ def require_task(task: Any, name: str) -> Task:
     if own == ["to_input"]:
         cure = "give front(), or examples as networks take them, or an export_info() whose runtime does the same"
         raise CapabilityError(f"{where} has a to_input() of its own, which an exported model.py does not know; {cure}")
+    if not task.input_shape:
+        raise CapabilityError(f"{where}: inputs are numbers (N,), networks take arrays; give them as (N, 1)")
+    if not task.output_shape and not task.class_names:
+        cure = "give values as (N, 1), or derive from ClassifyingTask where they are classes"
+        raise CapabilityError(f"{where}: targets are numbers (N,), so that networks would have no outputs; {cure}")
     return cast("Task", task)
+
+
+def is_own(task: Task) -> bool:
+    """Whether a task is a person's own, and none of netwright's."""
+    return not type(task).__module__.startswith("netwright.")

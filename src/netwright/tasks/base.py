@@ -163,7 +163,11 @@ class Task(Protocol):
         """What training lowers: a scalar, the mean over the batch."""
 
     def scores(self, answers: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
-        """Metrics of a network's outputs, given with their targets batch by batch; ``loss`` among them."""
+        """Metrics of a network's outputs, ``loss`` among them; the same however examples are cut into batches.
+
+        Args:
+            answers: outputs and their targets, batch by batch; to be read once.
+        """
 
     def final_scores(self, network: nn.Module, part: str) -> Mapping[str, float]:
         """What is measured of the best network alone, and asks it for more than its outputs, such as translations.

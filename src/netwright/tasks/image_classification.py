@@ -21,11 +21,13 @@ from netwright.tasks.formats import read
 from netwright.tasks.formats.array_files import ArrayFiles
 from netwright.tasks.formats.folder import FolderPart
 from netwright.tasks.formats.parts import Array, Layout, Part, RawData, ReadOptions, printable
+from netwright.tasks.image_copies import split_pictures
 from netwright.tasks.image_options import image_size_of, pretrained_file, require_layout
 from netwright.tasks.image_task import ImageTask, Labels, arrays
 from netwright.tasks.labels import Classes
+from netwright.tasks.loaded import remembered
 from netwright.tasks.losses import balanced_scores, class_loss, weighted_class_loss
-from netwright.tasks.splits import TEST_SHARE, SplitOptions, split_off
+from netwright.tasks.splits import TEST_SHARE, SplitOptions, stratified_split
 from netwright.types import Json, Objective
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ class ImageClassification(ImageTask):
         self.class_weights = inverse_frequencies(self._counts(self._train[1]))
 
     @classmethod
+    @remembered
     def load(
         cls,
         data: str | Path,
@@ -97,7 +100,8 @@ class ImageClassification(ImageTask):
         """Load and check labelled images.
 
         Args:
-            data: ``digits``, a ``.npz`` file, a folder of class folders, or a folder of MNIST's idx files.
+            data: ``digits``, a ``.npz`` file, a folder of class folders, a ``.csv`` file beside its images
+                (`netwright.tasks.formats.label_table`), or a folder of MNIST's idx files.
             seed: of the validation split; see `SplitOptions`, also for the two shares.
             validation_share: where the data has no validation part.
             test_share: where the data has no test part.
@@ -162,7 +166,7 @@ class ImageClassification(ImageTask):
         return np.bincount(targets, minlength=self.num_classes).astype(np.int64)
 
     def _split_off(self, part: Part, targets: NDArray[Any], share: float, seed: int) -> tuple[Part, Part]:
-        return split_off(part, targets, share, seed)
+        return split_pictures(part, targets, lambda labels: stratified_split(labels, share, seed))
 
     def _mirrors(self) -> bool:
         return mirroring_helps(*self._train, self.num_classes)

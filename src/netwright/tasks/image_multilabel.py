@@ -19,8 +19,10 @@ from netwright.tasks.augmentation import mirrored_answers
 from netwright.tasks.formats import label_table, read
 from netwright.tasks.formats.array_files import ArrayFiles
 from netwright.tasks.formats.parts import Array, Layout, Part, RawData, ReadOptions
+from netwright.tasks.image_copies import split_pictures
 from netwright.tasks.image_options import image_size_of, pretrained_file, require_layout
 from netwright.tasks.image_task import ImageTask, Labels, arrays
+from netwright.tasks.loaded import remembered
 from netwright.tasks.losses import binary_loss
 from netwright.tasks.multilabel import LabelSets, label_metrics, stratified_sets
 from netwright.tasks.splits import TEST_SHARE, SplitOptions
@@ -54,6 +56,7 @@ class ImageMultilabel(ImageTask):
     runtime = "image-labels"
 
     @classmethod
+    @remembered
     def load(
         cls,
         data: str | Path,
@@ -69,7 +72,7 @@ class ImageMultilabel(ImageTask):
         """Load and check images with labels.
 
         Args:
-            data: a CSV file beside its images, a folder with ``train.csv`` or ``labels.csv``
+            data: a CSV file beside its images, a folder with ``train.csv``, ``labels.csv`` or a CSV file a part
                 (`netwright.tasks.formats.label_table`), or a ``.npz`` file whose labels are (N, C) of 0 and 1.
             seed: of the validation split; see `SplitOptions`, also for the two shares.
             validation_share: where the data has no validation part.
@@ -140,8 +143,7 @@ class ImageMultilabel(ImageTask):
             )
 
     def _split_off(self, part: Part, targets: NDArray[Any], share: float, seed: int) -> tuple[Part, Part]:
-        kept, taken = stratified_sets(targets, share, seed)
-        return part.take(kept), part.take(taken)
+        return split_pictures(part, targets, lambda labels: stratified_sets(labels, share, seed))
 
     def _mirrors(self) -> bool:
         """Whether labels of mirrored images are found at least 0.9 times as well, beyond what guessing gives."""

@@ -28,14 +28,14 @@ def image_size_of(image_size: int | str | tuple[int, int] | None) -> tuple[int, 
         SpecError: it is no size.
 
     Example:
-        >>> image_size_of(32), image_size_of("96x64")
-        ((32, 32), (96, 64))
+        >>> image_size_of(32), image_size_of("32"), image_size_of("96x64")
+        ((32, 32), (32, 32), (96, 64))
     """
     if image_size is None:
         return None
-    if isinstance(image_size, str) and re.fullmatch(r"[0-9]{1,4}x[0-9]{1,4}", image_size):
+    if isinstance(image_size, str) and re.fullmatch(r"[0-9]{1,4}(x[0-9]{1,4})?", image_size):
         height, _, width = image_size.partition("x")
-        image_size = int(height), int(width)
+        image_size = int(height), int(width or height)
     size: tuple[Any, ...] = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
     if len(size) != 2 or not all(isinstance(n, int) and 1 <= n <= LARGEST_SIDE for n in size):
         raise SpecError(wrong("image_size", image_size, "a number of pixels, or height and width, from 1 to 4096"))

@@ -24,11 +24,13 @@ from numpy.typing import NDArray
 
 from netwright.errors import DataError, SpecError, unknown, wrong
 from netwright.space import SearchSpace
-from netwright.tasks.base import Examples, ExportInfo, Reference
+from netwright.tasks.base import Examples, ExportInfo, Reference, Task
 from netwright.tasks.learning import LearningTask
-from netwright.tasks.subwords import FEWEST, Characters, Subwords, learn_merges, written
+from netwright.tasks.loaded import remembered
+from netwright.tasks.numbering import INPUTS, OUTPUTS, Numbering
+from netwright.tasks.subwords import FEWEST, Characters, Subwords, learn_merges, meanings, written
 from netwright.tasks.text_files import PARTS, read_text
-from netwright.types import Architecture, Objective, Value
+from netwright.types import Architecture, Objective, Value, digest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,9 +67,11 @@ class LanguageModelling(LearningTask):
         }
     )
     input_dtype = "int64"
+    least_steps = 100
 
     def __init__(self, texts: Mapping[str, str], vocabulary: Vocabulary, context: int, **others: object) -> None:
-        self.texts, self.vocabulary, self.context = texts, vocabulary, context
+        self.vocabulary, self.context = vocabulary, context
+        self.digests = {part: digest(text) for part, text in texts.items()}
         tokens = {part: tokens_of(vocabulary, text) for part, text in texts.items()}
         self.num_tokens = {part: len(found) for part, found in tokens.items()}
         for part, found in tokens.items():
@@ -83,6 +87,7 @@ class LanguageModelling(LearningTask):
         self.full_epochs = float(np.clip(round(_FULL_TOKENS / len(tokens["train"])), 3, 60))
 
     @classmethod
+    @remembered
     def load(
         cls,
         data: str | Path,
@@ -156,6 +161,18 @@ class LanguageModelling(LearningTask):
     def work(self) -> float:
         """What a window costs, in pixels of an image."""
         return 40.0 * self.context
+
+    @property
+    def numbering(self) -> Numbering:
+        """The text of each token, which is read and written."""
+        tokens = meanings(self.vocabulary)
+        return {INPUTS: tokens, OUTPUTS: tokens}
+
+    def tests_what_was_learned(self, there: Task) -> bool:
+        """Whether another reading of the same data trains on another text; units and windows are no matter."""
+        if not isinstance(there, LanguageModelling):
+            return super().tests_what_was_learned(there)
+        return self.digests["train"] != there.digests["train"]
 
     @cached_property
     def _characters(self) -> NDArray[np.int64]:
@@ -273,18 +290,20 @@ def windows(tokens: NDArray[np.int16], length: int, step: int) -> Examples:
         step: from one window to the next; where it is shorter, what an earlier one has scored is not scored again.
 
     Returns:
-        Inputs (N, length), and for each the token behind it, -1 where it is not scored.
+        Inputs (N, length), and for each the token behind it, -1 where it is not scored. Nothing is copied but the
+        targets of windows that overlap.
 
     Example:
         >>> inputs, targets = windows(np.arange(7, dtype=np.int16), 4, 2)
         >>> inputs.tolist(), targets.tolist()
         ([[0, 1, 2, 3], [2, 3, 4, 5]], [[1, 2, 3, 4], [-1, -1, 5, 6]])
     """
-    count = (len(tokens) - 1 - length) // step + 1
-    index = np.arange(count)[:, None] * step + np.arange(length)
-    targets = tokens[index + 1]
-    targets[1:, : length - step] = -1
-    return tokens[index], targets
+    every = np.lib.stride_tricks.sliding_window_view(tokens, length, writeable=True)
+    inputs, targets = every[:-1:step], every[1::step]
+    if step < length:
+        targets = targets.copy()
+        targets[1:, : length - step] = -1
+    return inputs, targets
 
 
 def _read_parts(path: Path) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.errors import DataError, SpecError
+from netwright.errors import DataError, SpecError, wrong
 from netwright.space import SearchSpace
 from netwright.space.terms import OpTerm, Term
-from netwright.tasks.base import Augmenting, Direction, Examples, ExportInfo, Reference
+from netwright.tasks.base import Augmenting, Direction, Examples, ExportInfo, Reference, Task
+from netwright.tasks.batch_size import epochs_of, fitting_batch_size
 from netwright.tasks.losses import class_loss, class_scores
+from netwright.tasks.numbering import OUTPUTS, Numbering, classes
 from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
@@ -49,19 +51,21 @@ class LearningTask:
         notes: what a person should know of the data.
 
     Raises:
-        DataError: a part is empty, has not as many targets as inputs, or holds NaN or infinite values.
+        DataError: a part is empty, has not as many targets as inputs, is no array of numbers, or holds NaN or infinite
+            values.
     """
 
     name: ClassVar[str] = ""
     objective: ClassVar[Objective]
     directions: ClassVar[Mapping[str, Direction]]
-    metric_ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({"loss": (0.0, float("inf"))})
+    metric_ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType({})
     classifies: ClassVar[bool] = False
     input_dtype: ClassVar[str] = "float32"
     mirrors = False
     full_epochs: float | None = None
-    least_epochs: float | None = None
-    """Passes below which trainings rank networks badly, where a pass is few steps; None to go by the examples."""
+    least_steps: ClassVar[int] = 0
+    """Steps of a training below which networks are ranked badly, all alike or by how fast they begin; 0 to go by the
+    examples."""
     final_examples: float = 0.0
     """What `final_scores` costs: so many training examples are learned from in the same time."""
     class_names: tuple[str, ...] = ()
@@ -88,6 +92,7 @@ class LearningTask:
             if len(inputs) == 0 or len(inputs) != len(targets):
                 raise DataError(f"the {part} part has {len(inputs)} inputs and {len(targets)} targets; one each, > 0")
             for what, array in (("inputs", inputs), ("targets", targets)):
+                _require_numbers(array, f"{what} of the {part} part")
                 _require_finite(array, f"{what} of the {part} part")
 
     # --- data
@@ -125,6 +130,16 @@ class LearningTask:
         """What one example costs, in pixels of an image."""
         return PIXELS
 
+    @property
+    def least_epochs(self) -> float | None:
+        """Passes below which networks are ranked badly: as many as make `least_steps`; None to go by the examples."""
+        if not self.least_steps:
+            return None
+        count = len(self._train[1])
+        given = self.recipe().get("batch_size")
+        batch_size = given if isinstance(given, int) else fitting_batch_size(count)
+        return min(self.full_epochs or math.inf, epochs_of(self.least_steps, count, batch_size))
+
     @cached_property
     def _fingerprint(self) -> str:
         shapes = [[str(a.dtype), list(a.shape)] for pair in (self._train, self._validation) for a in pair]
@@ -152,6 +167,21 @@ class LearningTask:
         """(N,) by which training examples are put together; None where all are alike."""
         return None
 
+    @property
+    def numbering(self) -> Numbering:
+        """What the numbers of tokens and classes stand for, which are others in other data."""
+        return {OUTPUTS: classes(self.class_names)} if self.class_names else {}
+
+    def tests_what_was_learned(self, there: Task) -> bool:
+        """Whether something may be validated or tested on here that another reading of the same data trains on.
+
+        Here: whether an input is trained on there, and not here. Where options change the inputs, that is all of them.
+
+        Args:
+            there: the task, read from the same data with another seed or other options.
+        """
+        return trains_on_others(there, self)
+
     # --- learning
 
     def to_input(self, stored: Tensor) -> Tensor:
@@ -177,7 +207,7 @@ class LearningTask:
         raise NotImplementedError
 
     def scores(self, answers: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
-        """Metrics of outputs, ``loss`` among them."""
+        """Metrics of outputs, ``loss`` among them; the same however examples are cut into batches."""
         raise NotImplementedError
 
     # --- networks
@@ -227,8 +257,14 @@ class ClassifyingTask(LearningTask):
     """A task whose targets are one class number an example.
 
     Args:
+        train: inputs (N, ...) as stored, and class numbers (N,) from 0; or (N, L), of which negative ones do not count.
+        validation: the same.
+        test: the same, or a function that reads it.
         class_names: of the classes in the order of their numbers.
         others: as of `LearningTask`.
+
+    Raises:
+        DataError: as of `LearningTask`, or targets are no class numbers.
     """
 
     objective = Objective("accuracy", "max")
@@ -246,6 +282,19 @@ class ClassifyingTask(LearningTask):
     ) -> None:
         super().__init__(train, validation, test, **others)  # type: ignore[arg-type]
         self.class_names = class_names
+        self._train = self._numbered(train, "training")
+        self._validation = self._numbered(validation, "validation")
+        if not callable(test):
+            self._test = self._numbered(test, "test")
+
+    def test(self) -> Examples:
+        """The test examples; each call is counted."""
+        return self._numbered(super().test(), "test")
+
+    def _numbered(self, examples: Examples, part: str) -> Examples:
+        """Examples whose targets are class numbers as int64."""
+        inputs, targets = examples
+        return inputs, class_numbers(targets, len(self.class_names), f"targets of the {part} part")
 
     @property
     def num_classes(self) -> int:
@@ -264,6 +313,72 @@ class ClassifyingTask(LearningTask):
     def scores(self, answers: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
         """``accuracy`` and ``loss``."""
         return class_scores(answers)
+
+
+def trains_on_others(there: Task, here: Task) -> bool:
+    """Whether a task trains on an input that another does not train on.
+
+    Args:
+        there: whose training inputs are looked for.
+        here: among whose training inputs.
+    """
+    theirs, ours = there.train()[0], here.train()[0]
+    if (theirs.dtype, theirs.shape[1:]) != (ours.dtype, ours.shape[1:]):
+        return True
+    known = set(map(_digest, ours))
+    return any(_digest(row) not in known for row in theirs)
+
+
+def _digest(row: NDArray[Any]) -> bytes:
+    return hashlib.blake2b(row.tobytes(), digest_size=16).digest()
+
+
+def any_moved(learned: Iterable[str], known: Collection[str], held_out: Collection[str]) -> bool:
+    """Whether something that was learned, and is not learned here, is held out here.
+
+    Example:
+        >>> any_moved("abc", "ab", "cd"), any_moved("abc", "ab", "d")
+        (True, False)
+    """
+    return not set(learned).difference(known).isdisjoint(held_out)
+
+
+def class_numbers(targets: NDArray[Any], num_classes: int, what: str) -> NDArray[np.int64]:
+    """Check class numbers.
+
+    Args:
+        targets: numbers (N,) of the classes from 0; or (N, L), of which negative ones do not count.
+        num_classes: C.
+        what: they are called in messages.
+
+    Returns:
+        The same as int64, which losses take.
+
+    Raises:
+        DataError: one is no whole number, or none of a class.
+
+    Example:
+        >>> class_numbers(np.array([0.0, 2.0]), 3, "targets")
+        array([0, 2])
+    """
+    below = 0 if targets.ndim == 1 else np.iinfo(np.int64).min
+    strange = (targets >= num_classes) | (targets < below)
+    if targets.dtype.kind == "f":
+        strange |= targets != np.rint(targets)
+    if strange.any():
+        allowed = f"class numbers from 0 to {num_classes - 1}" + (" (negative ones do not count)" if below else "")
+        first = targets[strange][0].item()
+        raise DataError(wrong(what, first, allowed, "number the classes in the order of class_names"))
+    return targets.astype(np.int64, copy=False)
+
+
+def _require_numbers(array: object, what: str) -> None:
+    """Refuse what is no array of numbers, such as tensors, lists and texts."""
+    dtype = getattr(array, "dtype", None)
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "biuf":
+        got = f"{type(array).__name__} of {dtype}" if dtype is not None else type(array).__name__
+        cure = "give tensor.numpy() for tensors, and numbers for texts"
+        raise DataError(f"{what} must be a numpy array of numbers, got {got}; {cure}")
 
 
 def _require_finite(array: NDArray[Any], what: str) -> None:

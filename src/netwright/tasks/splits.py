@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.errors import SpecError, wrong
-from netwright.tasks.formats.parts import Indices, Part
+from netwright.tasks.formats.parts import Indices
 
 TEST_SHARE = 0.2
 """Part taken for testing where the data has no test part."""
@@ -49,12 +49,6 @@ class SplitOptions:
     def share_for(self, num_examples: int) -> float:
         """The validation share for a training part of this many examples."""
         return self.validation_share or min(0.25, max(0.1, _SMALLEST_VALIDATION / num_examples))
-
-
-def split_off(part: Part, labels: NDArray[np.int64], share: float, seed: int) -> tuple[Part, Part]:
-    """Split a part as `stratified_split` says: what is kept, what is taken."""
-    kept, taken = stratified_split(labels, share, seed)
-    return part.take(kept), part.take(taken)
 
 
 def stratified_split(labels: NDArray[np.int64], share: float, seed: int) -> tuple[Indices, Indices]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from functools import lru_cache
 from itertools import pairwise
 
@@ -91,6 +91,18 @@ def written(merges: Iterable[tuple[int, int]], width: int = 100) -> tuple[str, .
             lines.append("")
         lines[-1] += (" " if lines[-1] else "") + pair
     return tuple(lines)
+
+
+def meanings(vocabulary: Subwords | Characters) -> list[Hashable]:
+    """What each token stands for: its text, or of marks and of what is not known a number.
+
+    Example:
+        >>> meanings(Characters("ab")), meanings(Subwords(("100 101",)))[-1]
+        ([0, 'a', 'b'], b'ab')
+    """
+    if isinstance(vocabulary, Characters):
+        return [0, *vocabulary.characters]
+    return [0, 1, 2, *vocabulary.pieces[3:]]
 
 
 # ---------------------------------------------------------------- copied where the network reads or writes text

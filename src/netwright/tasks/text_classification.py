@@ -9,9 +9,11 @@ import numpy as np
 
 from netwright.errors import DataError, SpecError, unknown, wrong
 from netwright.space import SearchSpace
-from netwright.tasks.base import Examples, ExportInfo, Reference
-from netwright.tasks.learning import ClassifyingTask
-from netwright.tasks.subwords import FEWEST, Subwords, learn_merges, written
+from netwright.tasks.base import Examples, ExportInfo, Reference, Task
+from netwright.tasks.learning import ClassifyingTask, any_moved
+from netwright.tasks.loaded import remembered
+from netwright.tasks.numbering import INPUTS, OUTPUTS, Numbering, classes
+from netwright.tasks.subwords import FEWEST, Subwords, learn_merges, meanings, written
 from netwright.tasks.text_tables import MOST_CLASSES, Labelled, read_parts, split_parts
 from netwright.types import Architecture, Value
 
@@ -32,6 +34,7 @@ class TextClassification(ClassifyingTask):
 
     name = "text-classification"
     input_dtype = "int64"
+    least_steps = 100
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class TextClassification(ClassifyingTask):
         super().__init__(train, validation, test, class_names, **others)
 
     @classmethod
+    @remembered
     def load(
         cls,
         data: str | Path,
@@ -139,6 +143,21 @@ class TextClassification(ClassifyingTask):
     def work(self) -> float:
         """What a text costs, in pixels of an image."""
         return 4.0 * self.length
+
+    @property
+    def numbering(self) -> Numbering:
+        """The text of each subword, and the name of each class."""
+        return {INPUTS: meanings(self.subwords), OUTPUTS: classes(self.class_names)}
+
+    def tests_what_was_learned(self, there: Task) -> bool:
+        """Whether a text is held out here that another reading of the same data trains on; its tokens are no matter."""
+        if not isinstance(there, TextClassification):
+            return super().tests_what_was_learned(there)
+        return any_moved(there.texts("train"), self.texts("train"), self.texts("validation") | self.texts("test"))
+
+    def texts(self, part: str) -> set[str]:
+        """The texts of a part, each once."""
+        return {text for text, _ in self.parts[part]}
 
     def _rows(self, texts: Sequence[Labelled], numbers: Mapping[str, int]) -> Examples:
         rows = np.zeros((len(texts), self.length), dtype=np.int16)

@@ -34,12 +34,14 @@ class Texts:
         label: name of the column with the classes.
         rows: texts and classes.
         lines: line on which each row begins.
+        text: name of the column with the texts.
     """
 
     where: str
     label: str
     rows: list[Labelled] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    text: str = ""
 
     def place(self, row: int) -> str:
         """Where a text stands, for messages."""
@@ -58,9 +60,10 @@ def read_parts(path: Path, text: str, label: str, notes: list[str]) -> dict[str,
     Raises:
         DataError: nothing is there, a file cannot be used, or a column of the training part is none of classes.
     """
-    parts = {part: read_labelled(file, text, label, notes) for part, file in _files(path).items()}
-    _require_classes(parts["train"])
-    return parts
+    files = _files(path)
+    train = read_labelled(files.pop("train"), text, label, notes)
+    _require_classes(train)
+    return {"train": train, **{part: read_labelled(file, "", "", notes, train) for part, file in files.items()}}
 
 
 def _files(path: Path) -> dict[str, Path]:
@@ -79,7 +82,7 @@ def _files(path: Path) -> dict[str, Path]:
     return found
 
 
-def read_labelled(path: Path, text: str, label: str, notes: list[str]) -> Texts:
+def read_labelled(path: Path, text: str, label: str, notes: list[str], train: Texts | None = None) -> Texts:
     """Read a table of texts and classes.
 
     Args:
@@ -87,15 +90,16 @@ def read_labelled(path: Path, text: str, label: str, notes: list[str]) -> Texts:
         text: name of the column with the text; empty to find it.
         label: name of the column with the class; empty to find it.
         notes: gets what was left out, with counts.
+        train: the training texts, whose columns those of other parts are; None to find them.
 
     Raises:
         DataError: a column is not there, a line has other columns, a class is missing, a quote is not closed; names the
             line where the row begins.
     """
     records = read_records(path, notes)
-    names = records[0].cells if records else []
-    ours, theirs = _columns(path, [name.strip() for name in names], text, label)
-    found = Texts(str(path), names[theirs].strip())
+    names = [name.strip() for name in records[0].cells] if records else []
+    ours, theirs = _columns(path, names, text, label) if train is None else _columns_as(train, path, names)
+    found = Texts(str(path), names[theirs], text=names[ours])
     for line, row, _ in records[1:]:
         if len(row) != len(names):
             raise DataError(f"{path}, line {line}: {len(row)} columns, the first line has {len(names)}")
@@ -124,6 +128,16 @@ def _columns(path: Path, names: list[str], text: str, label: str) -> tuple[int, 
         cure = "--task-option text=NAME --task-option label=NAME"
         raise DataError(f"{path}: the first line names the columns {', '.join(names) or 'none'}; say which: {cure}")
     return names.index(text), names.index(label)
+
+
+def _columns_as(train: Texts, path: Path, names: list[str]) -> tuple[int, int]:
+    """Where the columns of the training part are in another one; a test file often has no classes."""
+    for what, name in (("text", train.text), ("class", train.label)):
+        if name not in names:
+            cure = "add it, or take the file out of the folder: the part is then split off the training texts"
+            there = f"has no column {name!r}, the {what} in {Path(train.where).name} (columns: {', '.join(names)})"
+            raise DataError(f"{path}: {there}; {cure}")
+    return names.index(train.text), names.index(train.label)
 
 
 def _require_classes(train: Texts) -> None:

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from netwright import nn
-from netwright.errors import DataError
+from netwright.errors import DataError, SpecError
 from netwright.export.runtimes import series as runtime
 from netwright.tasks.series import SeriesClassification, SeriesForecasting
 from netwright.tasks.series.gaps import filled
 from netwright.tasks.series.reading import Timeline, read_timeline
 from netwright.tasks.series.windows import cut
+from netwright.tasks.tabular.reading import looks_like_names
 
 
 def read(path: Path, head: str, rows: list[str], targets: str = "") -> Timeline:
@@ -24,6 +25,13 @@ def read(path: Path, head: str, rows: list[str], targets: str = "") -> Timeline:
 
 def days(count: int = 40) -> list[str]:
     return [str(np.datetime64("2024-01-01") + day) for day in range(count)]
+
+
+def set_constants(monkeypatch: pytest.MonkeyPatch, task: SeriesForecasting | SeriesClassification) -> None:
+    """Give the runtime what is written into model.py."""
+    info = task.export_info()
+    for name, value in {"INPUT_SHAPE": info.input_shape, "CLASS_NAMES": info.class_names, **info.constants}.items():
+        monkeypatch.setattr(runtime, name, value)
 
 
 @pytest.mark.parametrize("name", ["ds", "timestamp"])
@@ -207,3 +215,130 @@ def test_arrays_of_any_type_are_asked(tmp_path: Path, monkeypatch: pytest.Monkey
     found, gaps = runtime.read_series(tmp_path / "a.npy")
     assert gaps == 0
     assert np.array_equal(values.astype(np.float32), found.numpy())
+
+
+@pytest.mark.parametrize(
+    ("head", "names"),
+    [
+        ("date,0,1,oil", ("0", "1", "oil")),
+        ("date,1,2,3", ("1", "2", "3")),
+        (",0,1,2", ("0", "1", "2")),
+        ("oil,20,21,22,23", ("oil", "20", "21", "22", "23")),
+    ],
+)
+def test_numbers_that_count_on_are_names_beside_a_word(tmp_path: Path, head: str, names: tuple[str, ...]) -> None:
+    """As in the electricity and traffic tables, or of a frame that pandas wrote with an index of dates."""
+    first = days() if "oil,2" not in head else [f"{n * n % 11}" for n in range(40)]
+    rows = [
+        ",".join([day, *(str(n * place % 7) for place in range(3, 3 + head.count(",")))]) for n, day in enumerate(first)
+    ]
+    line = read(tmp_path / "a.csv", head, rows)
+    assert (line.names, line.header) == (names, True)
+    assert line.values.shape[1] == 40
+
+
+@pytest.mark.parametrize(
+    ("first", "below"),
+    [
+        ("2016-01-01,5", "2016-01-02,6"),
+        ("a,1", "b,2"),
+        ("?,3", "4,4"),
+        ("soon,7", "4,4"),
+        ("soon,0,2", "4,4,9"),
+        (",0,1", "4.5,4,9"),
+        ("Country,1960", "Chad,12"),
+    ],
+)
+def test_rows_with_numbers_are_no_names(first: str, below: str) -> None:
+    """Where they do not count on, or no word stands above numbers or dates."""
+    assert not looks_like_names(first.split(","), [below.split(",")] * 9)
+
+
+def test_an_option_says_whether_there_are_names(tmp_path: Path) -> None:
+    """As of tables."""
+    rows = [f"{n % 7},{n % 5}" for n in range(1960, 2060)]
+    read(tmp_path / "a.csv", "2019,2020", rows)
+    assert SeriesForecasting.load(tmp_path / "a.csv", horizon=2, header="yes").names == ("2019", "2020")
+    assert SeriesForecasting.load(tmp_path / "a.csv", horizon=2, header="no").names == ("column1", "column2")
+    with pytest.raises(SpecError, match="header must be auto, yes or no"):
+        SeriesForecasting.load(tmp_path / "a.csv", header="maybe")  # type: ignore[arg-type]
+
+
+def test_gaps_of_a_single_column_are_gaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that pandas writes as quotes with nothing between; empty lines are none."""
+    rows = ["1", '""', "3", "", "   "] * 20
+    line = read(tmp_path / "a.csv", "load", rows)
+    assert line.values.shape == (1, 60)
+    assert np.isnan(line.values[0, 1::3]).all()
+    set_constants(monkeypatch, SeriesForecasting.load(tmp_path / "a.csv", horizon=1, window=6, season=3))
+    assert runtime.read_series(tmp_path / "a.csv")[1] == 2
+
+
+def test_empty_rows_at_the_end_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As spreadsheets leave them; those before are gaps. model.py does the same."""
+    rows = [f"{day},{n % 7},{n % 5}" if n != 20 else ",," for n, day in enumerate(days())]
+    wanted = read(tmp_path / "a.csv", "day,load,temp", rows).values
+    assert np.isnan(wanted[:, 20]).all()
+    found = read(tmp_path / "b.csv", "day,load,temp", [*rows, *[",,"] * 9, " , ,"]).values
+    assert np.array_equal(wanted, found, equal_nan=True)
+    set_constants(monkeypatch, SeriesForecasting.load(tmp_path / "b.csv", horizon=1, window=8))
+    series, gaps = runtime.read_series(tmp_path / "b.csv")
+    assert gaps == 0
+    assert np.array_equal(wanted[None, :, -8:], series.numpy())
+
+
+@pytest.mark.parametrize("head", ["label,0,1,2,3", "label,1,2,3,4", ",0,1,2,3"])
+@pytest.mark.parametrize("labels", ["01", "ab"])
+def test_names_of_values_are_no_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: str, labels: str) -> None:
+    """As pandas writes them behind the name of the class, in each file of a folder; model.py leaves them out, too."""
+    for part, count in (("train", 20), ("val", 10), ("test", 10)):
+        rows = [f"{labels[n % 2]},{n % 5},1,{n % 3},4" for n in range(count)]
+        (tmp_path / f"{part}.csv").write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    task = SeriesClassification.load(tmp_path)
+    assert task.class_names == tuple(labels)
+    assert [len(part[1]) for part in (task.train(), task.validation(), task.test())] == [20, 10, 10]
+    assert "train.csv: the first line only numbers the columns and is left out" in task.notes
+    set_constants(monkeypatch, task)
+    assert np.array_equal(task.train()[0], runtime.read_series(tmp_path / "train.csv")[0].numpy())
+
+
+def test_a_series_that_counts_is_a_series(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where its class is one of the others'."""
+    rows = ["a,0,1,2,3,4", *(f"{'ab'[n % 2]},{n % 5},1,{n % 3},4,{n % 2}" for n in range(39))]
+    (tmp_path / "a.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    task = SeriesClassification.load(tmp_path / "a.csv")
+    assert sum(len(part[1]) for part in (task.train(), task.validation(), task.test())) == 40
+    set_constants(monkeypatch, task)
+    assert len(runtime.read_series(tmp_path / "a.csv")[0]) == 40
+
+
+def test_files_of_the_archive_that_are_no_tables_are_named(tmp_path: Path) -> None:
+    """With how to write them, alone or in a folder; beside a table (here of blanks between values) they are left."""
+    (tmp_path / "Gun_TRAIN.ts").write_text("# comment\n@data\n1,2,3,4,5:1\n", encoding="utf-8")
+    for path in (tmp_path, tmp_path / "Gun_TRAIN.ts"):
+        with pytest.raises(DataError, match=r"Gun_TRAIN\.ts is a file of sktime or Weka, no table; write it as npz"):
+            SeriesClassification.load(path)
+    rows = [f"  {n % 2}.0e+00  -7.5e-01  {n}  3  4" for n in range(30)]
+    (tmp_path / "Gun_TRAIN.txt").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    assert SeriesClassification.load(tmp_path).input_shape == (1, 4)
+
+
+def test_steps_before_channels_are_refused(tmp_path: Path) -> None:
+    """Fewer steps than networks take: Keras has its arrays so."""
+    x = np.zeros((30, 50, 1))
+    with pytest.raises(DataError, match=r"x_train of a\.npz: 50 channels of 1 steps; .*x\.transpose\(0, 2, 1\)"):
+        SeriesClassification.load(arrays(tmp_path / "a.npz", x_train=x))
+
+
+def test_infinite_values_of_a_frame_are_no_gaps() -> None:
+    """As those of a file."""
+
+    class Frame(dict):  # type: ignore[type-arg]
+        @property
+        def columns(self) -> list[str]:
+            return list(self)
+
+    load = np.arange(40.0) % 7
+    load[3] = np.inf
+    with pytest.raises(DataError, match=r"the data frame, row 3: 'inf' in 'load'; mend it"):
+        read_timeline(Frame(load=load))

@@ -323,7 +323,7 @@ def test_small_steps_are_made_in_one_part(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_val=x[:9], y_val=y[:9], x_test=x[:9], y_test=y[:9])
     few = SeriesClassification.load(tmp_path / "a.npz")
     assert (few.recipe()["shards"], fitting_batch_size(len(few.train()[1]))) == (1, 16)
-    assert (few.full_epochs, few.least_epochs) == (600, 60)
+    assert (few.full_epochs, few.least_epochs) == (750, 75)
     many = SeriesForecasting.load(line(tmp_path / "a.csv", 6000), horizon=6)
     assert (many.recipe()["shards"], fitting_batch_size(len(many.train()[1]))) == (2, 128)
     assert many.full_epochs == 60

@@ -58,6 +58,7 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
             "runtimes/detection.py",
             "``python model.py IMAGE`` prints the boxes found in an image file: class, score, corners in pixels.",
             ("PIL", "onnx"),
+            compacts=True,
             reads_images=True,
         ),
         "array": Runtime(

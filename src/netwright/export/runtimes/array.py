@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from netwright.export.runtime import load, one_line
+from netwright.export.runtime import load, one_line, printable, say
 
 INPUT_SHAPE: tuple[int, ...] = (1,)
 CLASS_NAMES: tuple[str, ...] = ()
@@ -52,12 +52,12 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError, ImportError) as error:
         sys.stderr.write(f"{one_line(error)}\n")
         return 2
-    for row in outputs:
-        if CLASS_NAMES:
-            index = int(row.argmax())
-            sys.stdout.write(f"{CLASS_NAMES[index]!s}\t{float(row.softmax(0)[index]):.4f}\n")
-        else:
-            sys.stdout.write("\t".join(f"{float(value):.6g}" for value in row.flatten()) + "\n")
+    if CLASS_NAMES:
+        best = outputs.softmax(1).max(1)
+        pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        say(f"{printable(CLASS_NAMES[index])}\t{probability:.4f}" for index, probability in pairs)
+    else:
+        say("\t".join(f"{value:.6g}" for value in row.flatten().tolist()) for row in outputs)
     return 0
 
 

@@ -5,14 +5,13 @@ See `netwright.export.runtime` for what *copied* means.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import torch
 from torch.nn import functional as F
 
-from netwright.export.runtime import load, one_line, printable, read_values, with_channels
+from netwright.export.runtime import load, one_line, printable, read_values, say, with_channels
 
 INPUT_SHAPE: tuple[int, ...] = (3, 128, 160)
 CLASS_NAMES: tuple[str, ...] = ()
@@ -21,6 +20,7 @@ GREY: float = 114 / 255
 # ---------------------------------------------------------------- copied where the network detects objects
 
 THRESHOLD, LEAST = 0.3, 0.05  # boxes that are less sure are not printed, or given by model.onnx
+LEAST_SCORED = 0.01  # boxes that are less sure do not count where the network is scored
 OVERLAP = 0.6  # of two boxes of a class that overlap by more (intersection over union) the surer one is kept
 MOST_BEFORE, MOST_BOXES = 2000, 100  # boxes that suppression looks at and leaves
 
@@ -63,6 +63,18 @@ def suppress(boxes: torch.Tensor, labels: torch.Tensor) -> list[int]:
         covered = inner >= OVERLAP * (areas[row] + areas[left] - inner).clamp(min=1e-9)
         left = left[~(covered & (labels[left] == labels[row]))]
     return kept
+
+
+def compact(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Make of outputs (N, P, 4 + classes) the boxes that are scored, (N, 6 x ``MOST_BOXES``): corners, score, class.
+
+    Rows of -1 stand where fewer are found. Targets are not needed.
+    """
+    kept = torch.full((len(outputs), MOST_BOXES, 6), -1.0)
+    for rows, answer in zip(kept, outputs, strict=True):
+        boxes, scores, labels = find(answer, LEAST_SCORED)
+        rows[: len(boxes)] = torch.cat([boxes, scores[:, None], labels[:, None].to(boxes.dtype)], 1)
+    return kept.flatten(1)
 
 
 def detect(path: str | Path, least: float = THRESHOLD) -> list[tuple[str, float, list[float]]]:
@@ -127,13 +139,8 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{one_line(error)}\n")
         return 2
-    try:
-        for name, score, box in found:
-            corners = "\t".join(f"{value:.1f}" for value in box)
-            sys.stdout.write(f"{printable(name)}\t{score:.4f}\t{corners}\n")
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough; nothing is left to be written at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    rows = [(printable(name), f"{score:.4f}", *(f"{value:.1f}" for value in box)) for name, score, box in found]
+    say(map("\t".join, rows))
     return 0
 
 

@@ -5,14 +5,13 @@ See `netwright.export.runtime` for what *copied* means.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import torch
 from torch.nn import functional as F
 
-from netwright.export.runtime import load, one_line, printable, read_values, with_channels
+from netwright.export.runtime import load, one_line, printable, read_values, say, with_channels
 
 INPUT_SHAPE: tuple[int, ...] = (1, 28, 28)
 CLASS_NAMES: tuple[str, ...] = ()
@@ -40,13 +39,8 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{one_line(error)}\n")
         return 2
-    try:
-        for index in probabilities.argsort(descending=True).tolist():
-            if probabilities[index] > 0.5:
-                sys.stdout.write(f"{printable(CLASS_NAMES[index])}\t{probabilities[index]:.4f}\n")
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough; nothing is left to be written at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    found = [index for index in probabilities.argsort(descending=True).tolist() if probabilities[index] > 0.5]
+    say(f"{printable(CLASS_NAMES[index])}\t{probabilities[index]:.4f}" for index in found)
     return 0
 
 

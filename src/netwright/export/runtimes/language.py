@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from netwright.export.runtime import load, one_line
+from netwright.export.runtime import load, one_line, say
 
 if TYPE_CHECKING:
     from netwright.tasks.subwords import Characters, Subwords
@@ -96,8 +96,7 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{one_line(error)}\n")
         return 2
-    sys.stdout.buffer.write(said.encode("utf-8") + b"\n")
-    sys.stdout.flush()
+    say([said], "utf-8")
     return 0
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from netwright.export.runtime import load, one_line
+from netwright.export.runtime import load, one_line, printable, say
 
 CLASS_NAMES: tuple[str, ...] = ()
 NUM_NODES: int = 1
@@ -81,9 +81,9 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{one_line(error)}\n")
         return 2
-    for node, row in zip(nodes[:, 0].tolist(), probabilities, strict=True):
-        index = int(row.argmax())
-        sys.stdout.write(f"{node}\t{CLASS_NAMES[index]}\t{float(row[index]):.4f}\n")
+    best = probabilities.max(1)
+    answers = zip(nodes[:, 0].tolist(), best.indices.tolist(), best.values.tolist(), strict=True)
+    say(f"{node}\t{printable(CLASS_NAMES[index])}\t{probability:.4f}" for node, index, probability in answers)
     return 0
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
-from netwright.cells import numbers_columns
-from netwright.export.runtime import load, one_line
+from netwright.cells import is_any_number, numbers_columns, numbers_values
+from netwright.export.runtime import load, one_line, printable, say
 from netwright.export.runtimes.delimited import plain, read_cells
 from netwright.tasks.tabular.amounts import plain_number
 from netwright.tasks.tabular.missing import MISSING
@@ -47,7 +47,14 @@ def read_series(path: str | Path) -> tuple[torch.Tensor, int]:
         raise ValueError(f"{path}: no rows")
     if CHANNELS:
         return from_table(rows, path)
-    return from_lines(rows[len(rows) > 1 and numbers_columns(rows[0]) :], path)
+    return from_lines(rows[len(rows) > 1 and names_values(rows[0]) :], path)
+
+
+def names_values(cells: list[str]) -> bool:
+    """Whether a first line only numbers the values of a series, as pandas writes it."""
+    if numbers_columns(cells):
+        return True
+    return numbers_values(cells) and not is_any_number(cells[0]) and cells[0] not in CLASS_NAMES
 
 
 def from_array(path: str | Path) -> tuple[torch.Tensor, int]:
@@ -159,15 +166,13 @@ def main(arguments: list[str]) -> int:
         how = "with the last one before them" if CHANNELS else "by straight lines"
         sys.stderr.write(f"{arguments[0]}: {gaps} missing values are filled {how}\n")
     if CLASS_NAMES:
-        for row in outputs:
-            index = int(row.argmax())
-            sys.stdout.write(f"{CLASS_NAMES[index]}\t{float(row.softmax(0)[index]):.4f}\n")
+        best = outputs.softmax(1).max(1)
+        pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        say(f"{printable(CLASS_NAMES[index])}\t{probability:.4f}" for index, probability in pairs)
         return 0
-    if CHANNELS:
-        sys.stdout.write("\t".join(CHANNELS[:TARGETS]) + "\n")
-    for forecast in outputs:
-        for step in forecast.T:
-            sys.stdout.write("\t".join(f"{float(value):.6g}" for value in step) + "\n")
+    head = ["\t".join(map(printable, CHANNELS[:TARGETS]))] if CHANNELS else []
+    steps = [step for forecast in outputs for step in forecast.T.tolist()]
+    say([*head, *("\t".join(f"{value:.6g}" for value in step) for step in steps)])
     return 0
 
 

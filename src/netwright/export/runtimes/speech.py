@@ -14,12 +14,13 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from netwright.export.runtime import load, one_line
+from netwright.export.runtime import load, one_line, say
 
 INPUT_SHAPE: tuple[int, ...] = (40, 400)
 UNITS: tuple[str, ...] = ("", "a")
 STRIDE: int = 4
 BEAM: int = 1
+BETWEEN_PARTS: str = " "
 RATE: int = 8000
 WINDOW: int = 200
 HOP: int = 80
@@ -143,14 +144,14 @@ def cut(codes: torch.Tensor) -> list[torch.Tensor]:
 
 
 def transcribe(model: torch.nn.Module, codes: torch.Tensor) -> str:
-    """Write down what is said in a recording (bands, T); where it is cut, in a pause, a word ends."""
+    """Write down what is said in a recording (bands, T); where it is cut, in a pause, a word (if any) ends."""
     said = ""
     for part in cut(codes):
         padded = F.pad(part, (0, INPUT_SHAPE[1] - part.shape[1]), value=ZERO_CODE)
         outputs = model(prepare(padded[None]))[0, : math.ceil(part.shape[1] / STRIDE)]
         path = outputs.argmax(dim=1).unique_consecutive().tolist()
         found = beam(outputs.log_softmax(dim=1).tolist()) if BEAM > 1 else [unit for unit in path if unit]
-        said += "".join(UNITS[unit] for unit in found) + " "
+        said += "".join(UNITS[unit] for unit in found) + BETWEEN_PARTS
     return " ".join(said.replace("\N{LOWER ONE EIGHTH BLOCK}", " ").split())
 
 
@@ -190,7 +191,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{one_line(error)}\n")
         return 2
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    say([text.encode(encoding, "backslashreplace").decode(encoding)])
     return 0
 
 

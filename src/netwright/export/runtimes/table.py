@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from netwright.export.runtime import load, one_line
+from netwright.export.runtime import load, one_line, printable, say
 from netwright.export.runtimes.delimited import plain, read_cells
 from netwright.tasks.tabular.amounts import plain_number
 from netwright.tasks.tabular.categories import code_of, codes_of
@@ -131,12 +131,12 @@ def main(arguments: list[str]) -> int:
         return 2
     for note in notes:
         sys.stderr.write(f"{note}\n")
-    for row in outputs:
-        if CLASS_NAMES:
-            index = int(row.argmax())
-            sys.stdout.write(f"{CLASS_NAMES[index]}\t{float(row.softmax(0)[index]):.4f}\n")
-        else:
-            sys.stdout.write(f"{float(row[0]):.6g}\n")
+    if CLASS_NAMES:
+        best = outputs.softmax(1).max(1)
+        pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        say(f"{printable(CLASS_NAMES[index])}\t{probability:.4f}" for index, probability in pairs)
+    else:
+        say(f"{value:.6g}" for value in outputs[:, 0].tolist())
     return 0
 
 

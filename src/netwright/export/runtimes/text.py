@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from netwright.export.runtime import load, one_line
+from netwright.export.runtime import load, one_line, say
 
 if TYPE_CHECKING:
     from netwright.tasks.subwords import Subwords
@@ -59,11 +59,9 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"{one_line(error)}\n")
         return 2
-    for text, row in zip(texts, torch.cat(parts), strict=True):
-        index = int(row.argmax())
-        said = f"{CLASS_NAMES[index]}\t{float(row[index]):.4f}" if text.strip() else ""
-        sys.stdout.buffer.write(said.encode("utf-8") + b"\n")
-    sys.stdout.flush()
+    best = torch.cat(parts).max(1)
+    answers = zip(texts, best.indices.tolist(), best.values.tolist(), strict=True)
+    say((f"{CLASS_NAMES[index]}\t{sure:.4f}" if text.strip() else "" for text, index, sure in answers), "utf-8")
     return 0
 
 

@@ -6,7 +6,6 @@ Corners are in pixels, from the left and the top, as the annotations say them. K
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -86,23 +85,6 @@ CLIPPED = "box(es) reached beyond their image and were clipped"
 DOUBLED = "duplicate annotation(s) were left out"
 JOINED = "image(s) that are named again were joined with what names them first"
 UNLISTED = "image(s) that no list in ImageSets/Main names were left out"
-
-_IMAGES = ("images", "JPEGImages", "data")
-
-
-def image_folders(path: Path) -> list[Path]:
-    """Where the images of a file of annotations may lie, the likeliest first.
-
-    Beside it; in ``images``, ``JPEGImages`` or ``data`` there or one up; in a folder named like a word of its name, as
-    ``train2017`` is for ``annotations/instances_train2017.json``; one up, where its own folder is called annotations.
-    """
-    folder, up = path.parent, path.parent / ".."
-    places = [folder, *(top / name for top in (folder, up) for name in _IMAGES)]
-    for word in filter(None, re.split(r"[\s._-]+", path.stem)):
-        places += [top / name / word for top in (folder, up) for name in ("", *_IMAGES)]
-    if folder.resolve().name.lower() == "annotations":
-        places.append(up)
-    return [place for place in places if place.is_dir()]
 
 
 def image_path(folders: Sequence[Path], name: str, where: str) -> Path:

@@ -21,9 +21,9 @@ from netwright.tasks.detection.annotations import (
     Repairs,
     corner,
     declared_size,
-    image_folders,
     image_path,
 )
+from netwright.tasks.formats.image_places import image_folders
 from netwright.tasks.formats.parts import file_error
 
 CROWDS = "crowd(s) were left out of training; what is found in them does not count"
@@ -43,8 +43,10 @@ def read_coco(path: Path, repairs: Repairs, split: str = "") -> list[Annotated]:
             the number of the annotation.
     """
     found = _load(path)
-    categories = _entries(found, "categories", ("id", "name"), path)
-    names = {entry["id"]: str(entry["name"]) for _, entry in categories}
+    names: dict[object, str] = {}
+    for where, entry in _entries(found, "categories", ("id", "name"), path):
+        if names.setdefault(entry["id"], str(entry["name"])) != str(entry["name"]):
+            raise DataError(f"{where}: the id {shorten(entry['id'])} is that of {shorten(names[entry['id']])}, too")
     folders = image_folders(path)
     images: dict[object, Annotated] = {}
     boxes: dict[object, list[Box]] = {}

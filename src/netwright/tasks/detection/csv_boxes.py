@@ -1,16 +1,20 @@
 """Boxes in a CSV file: a line a box, ``image,xmin,ymin,xmax,ymax,label``, in any order and with further columns.
 
 Cells are parted by commas, semicolons, tabs or bars. A line with an image and nothing in the other five columns names a
-background image. A column ``split`` divides the images into train, val and test.
+background image. A column ``split`` divides the images into train, val and test. Columns ``width`` and ``height`` are
+compared with the image files where they tell of images; in some files they tell of boxes, which the boxes show.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from netwright.errors import DataError, shorten
-from netwright.tasks.detection.annotations import Annotated, Box, corner, image_folders, image_path, split_named
+from netwright.tasks.detection.annotations import Annotated, Box, corner, image_path, split_named
+from netwright.tasks.formats.image_places import image_folders
 from netwright.tasks.text_files import Record, read_records
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -25,6 +29,12 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "split": ("subset",),
 }
 """What columns are called elsewhere; the first that is there counts, where none has the name itself."""
+
+_INSIDE = 0.9
+"""Share of the boxes that lie within what width and height say, where these are the sides of images."""
+
+Size = tuple[float, float]
+"""Height and width in pixels."""
 
 
 def read_csv(path: Path, split: str = "") -> list[Annotated]:
@@ -43,6 +53,7 @@ def read_csv(path: Path, split: str = "") -> list[Annotated]:
     folders = image_folders(path)
     images: dict[str, Annotated] = {}
     boxes: dict[str, list[Box]] = {}
+    declared: dict[str, set[Size | None]] = {}
     for where, row in _rows(path):
         name = row["image"]
         part = split_named(row["split"], where) if "split" in row else split
@@ -52,9 +63,30 @@ def read_csv(path: Path, split: str = "") -> list[Annotated]:
         elif images[name].split != part:
             raise DataError(f"{where}: {shorten(name)} is in {part} here and in {images[name].split} before")
         boxes[name] += _boxes(row, where)
+        declared.setdefault(name, set()).add(_size(row))
     if not images:
         raise DataError(f"{str(path)!r} names no image; write a line for each box: {','.join(COLUMNS)}")
-    return [Annotated(image.file, image.where, tuple(boxes[name]), image.split) for name, image in images.items()]
+    sizes = _sizes_of_images(declared, boxes)
+    return [replace(image, boxes=tuple(boxes[name]), size=sizes.get(name)) for name, image in images.items()]
+
+
+def _size(row: Mapping[str, str]) -> Size | None:
+    """What a line has under height and width; None where these are no lengths."""
+    try:
+        height, width = float(row["height"]), float(row["width"])
+    except (KeyError, ValueError):
+        return None
+    return (height, width) if all(math.isfinite(side) and side > 0 for side in (height, width)) else None
+
+
+def _sizes_of_images(declared: Mapping[str, set[Size | None]], boxes: Mapping[str, list[Box]]) -> dict[str, Size]:
+    """The size of each image that has one; none at all where lines of an image differ, or boxes do not lie within."""
+    if any(len(found) > 1 for found in declared.values()):
+        return {}
+    sizes = {name: size for name, (size,) in declared.items() if size is not None}
+    reach = [(box.corners, size) for name, size in sizes.items() for box in boxes[name]]
+    inside = sum(corners[3] <= height + 1 and corners[2] <= width + 1 for corners, (height, width) in reach)
+    return sizes if inside >= _INSIDE * len(reach) else {}
 
 
 def _boxes(row: Mapping[str, str], where: str) -> list[Box]:

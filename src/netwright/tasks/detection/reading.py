@@ -8,7 +8,8 @@
 | a folder of ``.xml`` files, or with ``Annotations/``, or with       | Pascal VOC |
 | ``train/``, ``valid/``, ``test/`` of them                           |            |
 
-Folders of parts may have ``annotations/`` in them. Of several .json files those named ``instances_...`` are read, where
+Folders of parts may have ``annotations/`` in them, and names in capitals. Hidden files are ignored: archives made on a
+Mac have one for each file. Of several .json files those named ``instances_...`` are read, where
 there are such: beside them COCO has key points and captions.
 """
 
@@ -105,17 +106,24 @@ def _several(folder: Path, files: list[Path], read: Callable[[Path, str], list[A
 
 def _files(folder: Path, suffix: str) -> list[Path]:
     """Files of that kind in the folder, or in the folders of the parts."""
-    found = _beside(folder, suffix) or [file for name in SPLITS for file in _beside(folder / name, suffix)]
+    found = _beside(folder, suffix) or [file for part, _ in _parts(folder) for file in _beside(part, suffix)]
     return [file for file in found if file.stem.startswith("instances_")] or found
 
 
 def _beside(folder: Path, suffix: str) -> list[Path]:
     """Files of that kind in a folder, else in ``annotations/`` there."""
     for place in (folder, folder / "Annotations", folder / "annotations"):
-        found = [f for f in sorted(place.iterdir()) if f.suffix.lower() == suffix] if place.is_dir() else []
+        entries = sorted(place.iterdir()) if place.is_dir() else []
+        found = [file for file in entries if file.suffix.lower() == suffix and not file.name.startswith(".")]
         if found:
             return found
     return []
+
+
+def _parts(folder: Path) -> list[tuple[Path, str]]:
+    """The folders of parts, each with the part that it is."""
+    inside = {entry.name.lower(): entry for entry in sorted(folder.iterdir()) if entry.is_dir()}
+    return [(inside[name], split) for name, split in SPLITS.items() if name in inside]
 
 
 def _voc(folder: Path, repairs: Repairs) -> list[Annotated]:
@@ -123,7 +131,7 @@ def _voc(folder: Path, repairs: Repairs) -> list[Annotated]:
     if files:
         return read_voc(folder, files, repairs)
     found = []
-    for name, split in SPLITS.items():
-        files = _beside(folder / name, ".xml")
+    for part, split in _parts(folder):
+        files = _beside(part, ".xml")
         found += read_voc(folder, files, repairs, split) if files else []
     return found

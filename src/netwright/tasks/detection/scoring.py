@@ -68,23 +68,42 @@ def detections(
     order = np.argsort(-flat, kind="stable")[:MOST_BEFORE]
     boxes, flat, labels = outputs[points[order], :4].astype(np.float64), flat[order], labels[order]
     kept = suppress(boxes, labels, overlap)
-    found = boxes[kept]
-    if canvas is not None:
-        found = np.clip(found, 0, [canvas[1], canvas[0], canvas[1], canvas[0]])
+    found = boxes[kept] if canvas is None else _clipped(boxes[kept], canvas)
     return Detections(found, flat[kept], labels[kept].astype(np.int64))
+
+
+def listed(compacted: NDArray[np.floating], canvas: tuple[int, int]) -> Detections:
+    """The boxes of an image as `netwright.export.runtimes.detection.compact` lists them.
+
+    Args:
+        compacted: (6 x `MOST_BOXES`,): corners, score and class of each, -1 where there are fewer.
+        canvas: height and width in pixels, to which boxes are clipped.
+    """
+    rows = compacted.reshape(-1, 6).astype(np.float64)
+    rows = rows[rows[:, 4] >= 0]
+    return Detections(_clipped(rows[:, :4], canvas), rows[:, 4], rows[:, 5].astype(np.int64))
+
+
+def _clipped(boxes: Floats, canvas: tuple[int, int]) -> Floats:
+    return np.clip(boxes, 0, [canvas[1], canvas[0], canvas[1], canvas[0]])
 
 
 def suppress(boxes: Floats, labels: NDArray[np.int64], overlap: float, most: int = MOST_BOXES) -> NDArray[np.int64]:
     """The first ``most`` rows that no earlier kept row of the same class overlaps; rows come the surest first."""
-    areas = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1)
-    left, kept = np.arange(len(boxes)), list[int]()
-    while len(left) and len(kept) < most:
-        row, left = left[0], left[1:]
-        kept.append(int(row))
-        low, high = np.maximum(boxes[row, :2], boxes[left, :2]), np.minimum(boxes[row, 2:], boxes[left, 2:])
-        inner = np.clip(high - low, 0, None).prod(-1)
-        covered = inner >= overlap * np.maximum(areas[row] + areas[left] - inner, 1e-9)
-        left = left[~(covered & (labels[left] == labels[row]))]
+    left, top, right, bottom = (np.ascontiguousarray(column) for column in boxes.T)  # a column is faster than a row
+    areas = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
+    rows, kept = np.arange(len(boxes)), list[int]()
+    while len(rows) and len(kept) < most:
+        kept.append(int(rows[0]))
+        wide = np.minimum(right[0], right) - np.maximum(left[0], left)
+        high = np.minimum(bottom[0], bottom) - np.maximum(top[0], top)
+        inner = np.maximum(wide, 0) * np.maximum(high, 0)
+        covered = inner >= overlap * np.maximum(areas[0] + areas - inner, 1e-9)
+        stay = ~(covered & (labels == labels[0]))
+        stay[0] = False
+        left, top, right, bottom, areas, labels, rows = (
+            values[stay] for values in (left, top, right, bottom, areas, labels, rows)
+        )
     return np.array(kept, dtype=np.int64)
 
 
@@ -103,9 +122,15 @@ class Scorer:
     _found: list[Detections] = field(default_factory=list)
 
     def add(self, outputs: Tensor, targets: Tensor) -> None:
-        """Add the outputs (B, P, 4 + C) and the boxes (B, M, 5) of a batch."""
+        """Add the answers of a batch.
+
+        Args:
+            outputs: (B, P, 4 + C), or (B, 6 x `MOST_BOXES`) as `listed` takes them.
+            targets: (B, M, 5) boxes.
+        """
         for answer, boxes in zip(outputs.detach().cpu().numpy(), targets.cpu().numpy(), strict=True):
-            self._found.append(detections(answer, canvas=self.canvas))
+            found = listed(answer, self.canvas) if answer.ndim == 1 else detections(answer, canvas=self.canvas)
+            self._found.append(found)
             self._truth.append(boxes[boxes[:, 4] != -1])
 
     def scores(self) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Which images are trained on, which compare detectors, and which are read at the end, where the data does not say.
 
-Each class keeps its part of the images, as far as that can be, and none is left that the training part lacks. Knows no
-pixels.
+Each class keeps its part of the images, as far as that can be, and none is left that the training part lacks. Augmented
+copies of one picture go together. Knows no pixels.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from netwright.errors import DataError
 from netwright.tasks.detection.annotations import Annotated
 from netwright.tasks.formats.parts import Indices
+from netwright.tasks.image_copies import pictures_of
 from netwright.tasks.multilabel import Targets, stratified_sets
 from netwright.tasks.splits import TEST_SEED, SplitOptions
 
@@ -37,17 +38,23 @@ def split_images(images: Sequence[Annotated], options: SplitOptions) -> tuple[di
     rest = np.flatnonzero([not image.split for image in images])
     parts["train"] = np.sort(np.concatenate([parts["train"], rest]))
     missing = [part for part in ("test", "val") if not len(parts[part])]
-    if len(parts["train"]) < (_FEWEST if missing else 1):
+    picture = pictures_of([image.file for image in images])
+    count = len(np.unique(picture[parts["train"]]))
+    if count < (_FEWEST if missing else 1):
         raise DataError(
-            f"{len(parts['train'])} training image(s) of {len(images)} are too few; give at least {_FEWEST}, or a part "
-            "train of at least 1 beside val and test"
+            f"{count} training image(s) of {len(images)} are too few (copies of one count once); give at least "
+            f"{_FEWEST}, or a part train of at least 1 beside val and test"
         )
     held, notes = _held(images), []
     for part in missing:
         share = options.test_share if part == "test" else options.share_for(len(parts["train"]))
         seed = TEST_SEED if part == "test" else options.seed
         rows = parts["train"]
-        taken, back = _taken(held[rows], share, seed, part)
+        there, shown = np.unique(picture[rows], return_inverse=True)  # pictures, and which of them each image shows
+        of_pictures = np.zeros((len(there), held.shape[1]), np.uint8)
+        np.maximum.at(of_pictures, shown, held[rows])
+        chosen, drawn = _taken(of_pictures, share, seed, part)
+        taken, back = chosen[shown], np.flatnonzero(np.isin(shown, drawn))
         parts["train"], parts[part] = rows[~taken], rows[taken]
         if len(back):
             notes.append(
@@ -68,7 +75,7 @@ def _held(images: Sequence[Annotated]) -> Targets:
 
 
 def _taken(held: Targets, share: float, seed: int, part: str) -> tuple[NDArray[np.bool_], Indices]:
-    """Which images (N,) a part gets, and those that were drawn for it but are needed where they were.
+    """Which pictures (N,) a part gets, and those that were drawn for it but are needed where they were.
 
     Raises:
         DataError: no image with a box can be spared.

@@ -16,7 +16,6 @@ from netwright.errors import DataError, SpecError, one_line, wrong
 from netwright.space import SearchSpace
 from netwright.space.terms import OpTerm
 from netwright.tasks.base import Direction, Examples, ExportInfo, Reference
-from netwright.tasks.batch_size import fitting_batch_size
 from netwright.tasks.detection.annotations import Annotated, Repairs, class_names, repaired
 from netwright.tasks.detection.augmentation import BoxAugmentation
 from netwright.tasks.detection.letterbox import GREY, box_targets, canvas_size, load_images
@@ -27,6 +26,8 @@ from netwright.tasks.detection.space import STRIDES, detection_space, map_extent
 from netwright.tasks.detection.splitting import split_images
 from netwright.tasks.formats.image_files import read_headers, require_depth
 from netwright.tasks.learning import LearningTask
+from netwright.tasks.loaded import remembered
+from netwright.tasks.numbering import OUTPUTS, Numbering, classes
 from netwright.tasks.pixels import moments
 from netwright.tasks.splits import TEST_SHARE, SplitOptions
 from netwright.types import Architecture, Objective, Value
@@ -62,6 +63,7 @@ class ObjectDetection(LearningTask):
 
     name = "object-detection"
     objective = Objective("map", "max")
+    least_steps = _LEAST_STEPS
     directions: ClassVar[Mapping[str, Direction]] = MappingProxyType({"map": "max", "map50": "max"})
     metric_ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType(
         {"map": (0.0, 1.0), "map50": (0.0, 1.0), "loss": (0.0, float("inf"))}
@@ -108,6 +110,7 @@ class ObjectDetection(LearningTask):
             _log.warning("%s: %s", self.data_name, note)
 
     @classmethod
+    @remembered
     def load(
         cls,
         data: str | Path,
@@ -162,6 +165,11 @@ class ObjectDetection(LearningTask):
         return len(self.class_names)
 
     @property
+    def numbering(self) -> Numbering:
+        """The four sides of a box, and the name of each class."""
+        return {OUTPUTS: (0, 1, 2, 3, *classes(self.class_names))}
+
+    @property
     def extents(self) -> tuple[tuple[int, int], ...]:
         """Height and width of the maps, in points."""
         return map_extents(self.canvas)
@@ -170,12 +178,6 @@ class ObjectDetection(LearningTask):
     def output_shape(self) -> tuple[int, ...]:
         """A box and logits for each point of all maps."""
         return (sum(height * width for height, width in self.extents), 4 + self.num_classes)
-
-    @property
-    def least_epochs(self) -> float:  # type: ignore[override]  # it depends on the number of images here
-        """As many as make `_LEAST_STEPS`."""
-        count = len(self._train[1])
-        return min(self.full_epochs or math.inf, round(_LEAST_STEPS * fitting_batch_size(count) / count, 2))
 
     @property
     def work(self) -> float:
@@ -209,11 +211,11 @@ class ObjectDetection(LearningTask):
         return detection_loss(outputs, targets, self._points.to(outputs.device), label_smoothing)
 
     def scores(self, answers: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
-        """``map`` (overlaps .5 to .95), ``map50`` and ``loss``."""
+        """``map`` (overlaps .5 to .95), ``map50`` and ``loss``; NaN where outputs are the boxes that were found."""
         scorer, loss, count = Scorer(self.class_names, self.canvas), 0.0, 0
         for outputs, targets in answers:
             scorer.add(outputs, targets)
-            loss += float(self.loss(outputs, targets)) * len(targets)
+            loss += float(self.loss(outputs, targets)) * len(targets) if outputs.ndim == 3 else math.nan
             count += len(targets)
         return {**scorer.scores(), "loss": loss / count}
 

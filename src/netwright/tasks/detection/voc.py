@@ -1,8 +1,9 @@
 """Boxes in Pascal VOC's XML: a file an image, ``object`` with ``name`` and ``bndbox``.
 
 For where images are looked for, see `image_folders`; ``ImageSets/Main/train.txt`` and so on divide them
-(``trainval.txt`` where there is no ``train.txt``). Corners are taken as they stand, and objects marked as difficult or
-truncated as all others. Files with a document type are refused, since entities could be declared there.
+(``trainval.txt`` where there is no ``train.txt``), also where ``Annotations/`` beside it is given. Corners are taken as
+they stand, and objects marked as difficult or truncated as all others. Files with a document type are refused, since
+entities could be declared there.
 
 References:
     Everingham et al. (2010), The Pascal Visual Object Classes Challenge; annotations as in its development kit.
@@ -23,10 +24,10 @@ from netwright.tasks.detection.annotations import (
     Repairs,
     corner,
     declared_size,
-    image_folders,
     image_path,
 )
 from netwright.tasks.formats.image_files import SUFFIXES
+from netwright.tasks.formats.image_places import image_folders
 from netwright.tasks.formats.parts import file_error
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -37,7 +38,7 @@ def read_voc(folder: Path, files: list[Path], repairs: Repairs, split: str = "")
     """Read the XML files of a set.
 
     Args:
-        folder: of the set.
+        folder: of the set, or its ``Annotations/``.
         files: its XML files.
         repairs: counts images that no list names.
         split: of all images; where it is empty ``ImageSets/Main`` is asked.
@@ -75,15 +76,13 @@ def _read(path: Path, split: str) -> Annotated:
 
 
 def _image(path: Path, name: str) -> Path:
-    """The image an XML file means: the one it names, else one of its own name."""
-    folders = image_folders(path)
-    if not name or not any((place / Path(name).name).is_file() for place in folders):
-        endings = [end for suffix in SUFFIXES for end in (suffix, suffix.upper())]
-        beside = (place / f"{path.stem}{end}" for place in folders for end in endings)
-        found = next((file for file in beside if file.is_file()), None)
-        if found is not None:
-            return found
-    return image_path(folders, Path(name).name or f"{path.stem}.jpg", path.name)
+    """The image an XML file means: that of its own name, else the one it names: copies keep the name of the first."""
+    folders, named = image_folders(path), Path(name).name
+    own = [f"{path.stem}{end}" for suffix in SUFFIXES for end in (suffix, suffix.upper())]
+    if Path(named).stem == path.stem:
+        own.insert(0, named)
+    found = next((place / one for place in folders for one in own if (place / one).is_file()), None)
+    return found or image_path(folders, named or f"{path.stem}.jpg", path.name)
 
 
 def _parse(path: Path) -> ElementTree.Element:
@@ -117,7 +116,8 @@ class _Untyped(ElementTree.TreeBuilder):
 
 def _splits(folder: Path) -> dict[str, str]:
     """Part of each image by its name; where only trainval is listed, what is not in val is trained on."""
-    lists = folder / "ImageSets" / "Main"
+    inside = folder.resolve().name.lower() == "annotations" and not (folder / "ImageSets").is_dir()
+    lists = (folder.resolve().parent if inside else folder) / "ImageSets" / "Main"
     given = [name for name in ("train", "val", "test") if (lists / f"{name}.txt").is_file()]
     if "train" not in given and (lists / "trainval.txt").is_file():
         given.append("trainval")

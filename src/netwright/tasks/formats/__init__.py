@@ -6,6 +6,7 @@
 | ``FILE.npz``                            | npz    |
 | folder of ``train-images-idx3-ubyte``.. | idx    |
 | folder of class folders of images       | folder |
+| ``FILE.csv`` beside its images          | label_table |
 """
 
 from __future__ import annotations
@@ -17,17 +18,20 @@ from pathlib import Path
 from types import MappingProxyType
 
 from netwright.errors import DataError, SpecError, one_line, shorten, wrong
-from netwright.tasks.formats import digits, folder, idx, npz
+from netwright.tasks.formats import digits, folder, idx, label_table, npz
 from netwright.tasks.formats.parts import RawData, ReadOptions, file_error
 
 EMBEDDED: Mapping[str, Callable[[], RawData]] = MappingProxyType({"digits": digits.read})
 """Sets that need no file, by name. A folder of the same name is given as ``./digits``."""
 
-KINDS = "the name of an embedded set (digits), a .npz file, a folder of class folders, or a folder of MNIST's idx files"
+KINDS = (
+    "the name of an embedded set (digits), a .npz file, a folder of class folders, a .csv file beside its images, or a "
+    "folder of MNIST's idx files"
+)
 
 
 def read(data: str | Path, options: ReadOptions) -> RawData:
-    """Read labelled images from whatever ``data`` names.
+    """Read images of one class each from whatever ``data`` names.
 
     Args:
         data: a name in `EMBEDDED`, or the path of a file or folder; a `Path` is never a name.
@@ -62,6 +66,8 @@ def read(data: str | Path, options: ReadOptions) -> RawData:
     if path.suffix.lower() == ".npz":
         _require_no_size(path, options)
         return npz.read(path, options.cache)
+    if path.suffix.lower() == ".csv":
+        return label_table.read({"": path}, options.image_size, options.cache, single=True)
     raise DataError(f"data {shorten(str(path))} is a file of no known kind; give {KINDS}")
 
 

@@ -88,7 +88,10 @@ class ArrayFiles:
             )
         handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
         try:
-            os.posix_fallocate(handle, 0, size)  # a full disk is found out here, not by a signal while it is filled
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(handle, 0, size)  # a full disk is found out here, not by a signal while it is filled
+            else:  # macOS
+                os.ftruncate(handle, size)
             fill(Path(name))
             Path(name).replace(path)
         finally:

@@ -13,6 +13,7 @@ files: grey where all are grey, else RGB; the common size where there is one, el
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from itertools import chain
@@ -153,6 +154,7 @@ def _split_folders(folder: Path) -> dict[str, Path]:
     }
     train = found["train"]
     if train is None or not any(entry.is_dir() for entry in _entries(train)):
+        _require_classes(folder, list(inside))
         return {"train": folder}
     splits = {split: where for split, where in found.items() if where is not None}
     known = list(chain.from_iterable(_SPLITS.values()))
@@ -164,6 +166,25 @@ def _split_folders(folder: Path) -> dict[str, Path]:
                 f"known: {', '.join(known)}, one folder each"
             )
     return splits
+
+
+def _require_classes(folder: Path, names: Sequence[str]) -> None:
+    """Refuse folders each of which is named after another part, as train_images/ and test_images/ are: no classes.
+
+    Several of one part may be classes, such as freight_train/ and steam_train/.
+    """
+    parts = [_part_of(name) for name in names]
+    if names and None not in parts and len(set(parts)) == len(parts):
+        raise DataError(
+            f"{str(folder)!r} holds {', '.join(map(repr, names))}, which name parts of the data and no classes; "
+            "arrange the images as train/CLASS/*.jpg, or give the .csv file that has their labels"
+        )
+
+
+def _part_of(name: str) -> str | None:
+    """The part that a word in a folder's name says, if one does."""
+    words = set(re.split("[^a-z]+", name.lower()))
+    return next((part for part, known in _SPLITS.items() if words.intersection(known)), None)
 
 
 def _list_images(folder: Path, top: Path) -> Listing:

@@ -21,6 +21,7 @@ from typing import IO, cast
 import numpy as np
 
 from netwright.errors import DataError
+from netwright.machine_memory import require_room
 from netwright.tasks.formats.parts import Array, ArrayPart, Header, Indices, RawData, file_error, printable
 
 _PREFIXES = {"train": ("train",), "test": ("t10k", "test")}
@@ -45,11 +46,13 @@ def read(folder: Path) -> RawData:
 
     Raises:
         DataError: a file of a pair is missing, or damaged: wrong type, truncated, or more data than its
-            header says.
+            header says; or the images would fill the memory.
     """
     train = _pair(folder, "train")
     if train is None:
         raise DataError(f"{str(folder)!r} has no training files (train-images-idx3-ubyte and train-labels-idx1-ubyte)")
+    cure = "save them as one .npz file, which is not read whole with --task-option cache=FOLDER"
+    require_room(math.prod(train.header().shape), f"the images of {train.where}", cure)
     return RawData(folder.name, ArrayPart(train.where, train.images(), train.labels()), test=_pair(folder, "test"))
 
 

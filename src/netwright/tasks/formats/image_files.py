@@ -30,6 +30,17 @@ _MOST_PIXELS = 64_000_000
 _SHOWN = 5
 _SHALLOW = 1 << 14
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L")
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+"""What brings pixels upright, by the orientation that EXIF tells."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +157,7 @@ def _lies_on_its_side(image: Image, file: Path) -> bool:
 
     complete = image.format != "PNG" or _tells_behind_pixels(file)
     exif = image.getexif() if complete else Image.Image.getexif(image)
-    return exif.get(0x0112, 1) in (5, 6, 7, 8)
+    return exif.get(_ORIENTATION, 1) in (5, 6, 7, 8)
 
 
 def _tells_behind_pixels(file: Path) -> bool:
@@ -199,9 +210,9 @@ def _opened(file: Path) -> Iterator[Image]:
 
 def _convert(image: Image, form: ImageForm) -> Image:
     """Decode, turn upright, convert and resize."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    upright = ImageOps.exif_transpose(image)
+    upright = _upright(image)
     if upright.mode.startswith("I"):
         deep = np.asarray(upright).astype(np.int64)
         upright = Image.fromarray((deep.clip(0, 65535) >> 8).astype(np.uint8))
@@ -210,6 +221,15 @@ def _convert(image: Image, form: ImageForm) -> Image:
     plain = upright.convert("L" if form.channels == 1 else "RGB")
     size = (form.width, form.height)
     return plain if plain.size == size else plain.resize(size, Image.Resampling.BILINEAR)
+
+
+def _upright(image: Image) -> Image:
+    """Turn the pixels as EXIF says. It is not written anew, as `PIL.ImageOps` does, which fails on odd tags."""
+    from PIL import Image
+
+    image.load()
+    turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    return image if turn is None else image.transpose(Image.Transpose[turn])
 
 
 def _refuse(bad: Sequence[str]) -> None:

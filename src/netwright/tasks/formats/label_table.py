@@ -1,20 +1,24 @@
-"""Images with several labels each: a CSV file beside its images, or a folder with one for each part.
+"""Images with labels in tables: a CSV file beside its images, or a folder with one for each part.
 
-The first line names the columns. One is ``image``: a file's name relative to the folder of the CSV file. The others are
+The first line names the columns (`netwright.tasks.formats.label_columns`). One is ``image``: a file's name relative to
+the folder of the CSV file, or to those of `image_folders`. The others are
 
 * ``labels``: the labels of the image with ``|`` between them, empty for none; or
-* a column a label, each 0 or 1;
+* a column a label, each 0 or 1; or
+* where each image has one class, a column of it, whatever its name, or one called ``label`` or ``class`` beside others;
 
-and, in a file that holds all parts, ``split``: train, val or test. A folder holds ``train.csv`` and perhaps ``val.csv``
-and ``test.csv``, or one ``labels.csv``. Every complaint names file and line. Names of images are data: one that leads
-out of the folder is refused.
+and, in a file that holds all parts, ``split``: train, val or test. A first column without a name that numbers the
+lines, as pandas writes it, is ignored. A folder holds ``train.csv`` and perhaps ``val.csv`` and ``test.csv``, or one
+``labels.csv``, or folders ``train/`` and so on with one CSV file each, as Roboflow writes them. Every complaint names
+file and line. Names of images are data: one that leads out of the folder is refused.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +27,19 @@ import numpy as np
 from netwright.errors import DataError, shorten
 from netwright.tasks.formats.array_files import ArrayFiles
 from netwright.tasks.formats.folder import FolderPart, common_form
-from netwright.tasks.formats.parts import RawData, file_error, printable
+from netwright.tasks.formats.image_places import image_folders
+from netwright.tasks.formats.label_columns import (
+    BETWEEN,
+    IMAGE,
+    SPLIT,
+    Form,
+    class_form,
+    header_of,
+    labels_form,
+    labels_of,
+    number_lines,
+)
+from netwright.tasks.formats.parts import Array, RawData, file_error, printable
 
 TABLES = {
     "train": ("train.csv", "training.csv"),
@@ -32,8 +48,6 @@ TABLES = {
 }
 WHOLE = "labels.csv"
 _SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-_IMAGE, _LABELS, _SPLIT = "image", "labels", "split"
-_BETWEEN = "|"
 _OTHERS = (";", ",", " ")
 """What people put between labels, too."""
 
@@ -55,6 +69,7 @@ class _Table:
     where: str
     rows: tuple[_Row, ...]
     columns: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 def tables_in(data: str | Path) -> dict[str, Path] | None:
@@ -68,13 +83,29 @@ def tables_in(data: str | Path) -> dict[str, Path] | None:
         found = {part: path / name for part, names in TABLES.items() for name in names if (path / name).is_file()}
         if "train" in found:
             return found
-        return {"": path / WHOLE} if (path / WHOLE).is_file() else None
+        if (path / WHOLE).is_file():
+            return {"": path / WHOLE}
+        found = dict(_in_part_folders(path))
+        return found if "train" in found else None
     except (OSError, ValueError) as error:
         raise file_error(path, error) from error
 
 
+def _in_part_folders(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The one CSV file in each folder that is called like a part."""
+    for entry in sorted(folder.iterdir()):
+        if entry.name.lower() in _SPLITS and entry.is_dir():
+            tables = [path for path in entry.glob("*.[cC][sS][vV]") if not path.name.startswith(".")]
+            if len(tables) == 1:
+                yield _SPLITS[entry.name.lower()], tables[0]
+
+
 def read(
-    tables: Mapping[str, Path], image_size: tuple[int, int] | None = None, cache: ArrayFiles | None = None
+    tables: Mapping[str, Path],
+    image_size: tuple[int, int] | None = None,
+    cache: ArrayFiles | None = None,
+    *,
+    single: bool = False,
 ) -> RawData:
     """Read a set from CSV files.
 
@@ -82,15 +113,16 @@ def read(
         tables: what `tables_in` found.
         image_size: (height, width) all images are resized to; None as of `netwright.tasks.formats.folder`.
         cache: where decoded images are kept instead of memory.
+        single: whether each image has one class.
 
     Returns:
-        The set, its labels (N, C) ``uint8``.
+        The set, its labels (N, C) ``uint8``, or (N,) names of classes.
 
     Raises:
         DataError: names file and line.
         MissingDependencyError: Pillow is not installed.
     """
-    found = [_read_table(path, part) for part, path in tables.items()]
+    found = [_read_table(path, part, single) for part, path in tables.items()]
     columns = {frozenset(table.columns) for table in found}
     if len(columns) > 1:
         odd = set.symmetric_difference(*(set(columns_of) for columns_of in list(columns)[:2]))
@@ -103,20 +135,25 @@ def read(
     _refuse_twice(row for rows in by_part.values() for row in rows)
     if not by_part.get("train"):
         raise DataError(f"{found[0].where}: no image of the training part; mark some with split train")
-    if not found[0].columns:
+    if not found[0].columns and not single:
         _refuse_other_separators(by_part["train"])
     names = found[0].columns or tuple(sorted({label for row in by_part["train"] for label in row.labels}))
     first = next(iter(tables.values()))
+    home = Path(os.path.commonpath([table.resolve().parent for table in tables.values()])).name
     seen = [row.file for part in ("train", "val") for row in by_part.get(part, [])]
     form, notes = common_form(seen, image_size, cache)
     parts = {}
     for part, rows in by_part.items():
-        where = f"{part} part of {printable(first.resolve().parent.name if len(tables) > 1 else first.name)}"
-        parts[part] = FolderPart(where, [row.file for row in rows], _matrix(rows, names), form, cache)
+        where = f"{part} part of {printable(home if len(tables) > 1 else first.name)}"
+        labels: Array = np.array([row.labels[0] for row in rows], np.str_) if single else _matrix(rows, names)
+        parts[part] = FolderPart(where, [row.file for row in rows], labels, form, cache)
+    ignored = sorted({column for table in found for column in table.ignored})
+    notes += [f"columns that are ignored: {shorten(ignored)}"] if ignored else []
     bare = sum(not row.labels for row in by_part["train"])
     notes += [f"{bare} training image(s) have no label; they count as having none of them"] if bare else []
-    name = first.stem if len(tables) == 1 and first.name != WHOLE else first.resolve().parent.name
-    return RawData(name, parts["train"], parts.get("val"), parts.get("test"), tuple(notes), "CHW", names)
+    name = first.stem if len(tables) == 1 and first.name != WHOLE else home
+    class_names = () if single else names
+    return RawData(name, parts["train"], parts.get("val"), parts.get("test"), tuple(notes), "CHW", class_names)
 
 
 def _refuse_other_separators(rows: Sequence[_Row]) -> None:
@@ -133,7 +170,7 @@ def _refuse_other_separators(rows: Sequence[_Row]) -> None:
         if joined is not None and len(words) < len(lists):
             raise DataError(
                 f"{lists[joined]}: {shorten(joined)} would be one label, and no training image has two; "
-                f"put {_BETWEEN!r} between labels, or use image-classification"
+                f"put {BETWEEN!r} between labels, or use image-classification"
             )
 
 
@@ -153,7 +190,7 @@ def _matrix(rows: Sequence[_Row], names: Sequence[str]) -> np.ndarray[tuple[int,
     return targets
 
 
-def _read_table(path: Path, part: str) -> _Table:
+def _read_table(path: Path, part: str, single: bool) -> _Table:
     """Read one file; all its rows are of ``part``, unless that is empty."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -165,17 +202,23 @@ def _read_table(path: Path, part: str) -> _Table:
     name = printable(path.name)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = [column.strip() for column in next(reader, [])]
-        columns = _columns(header, name)
-        rows = [
-            _row(dict(zip(header, map(str.strip, fields), strict=False)), columns, path, f"{name}, line {line}", part)
-            for fields, line in _lines(reader, len(header), name)
-        ]
+        header = header_of(next(reader, []))
+        numbered = len(header) > 1 and not header[0]
+        known = header[1:] if numbered else header
+        form = class_form(known, name) if single else labels_form(known, name)
+        lines = list(_lines(reader, len(header), name))
     except csv.Error as error:
         raise DataError(f"{name}, line {reader.line_num}: {error}; quote fields that hold commas or quotes") from error
-    if not rows:
+    if not lines:
         raise DataError(f"{name}: no images below the line of columns; give one line an image")
-    return _Table(name, tuple(rows), tuple(columns))
+    if numbered and not number_lines([fields[0].strip() for fields, _ in lines]):
+        raise DataError(f"{name}, line 1: the first column has no name, and does not number the lines; name it")
+    folders = image_folders(path)
+    rows = [
+        _row(dict(zip(header, map(str.strip, fields), strict=True)), form, folders, f"{name}, line {line}", part)
+        for fields, line in lines
+    ]
+    return _Table(name, tuple(rows), form.columns, form.ignored)
 
 
 def _lines(reader: Iterable[list[str]], width: int, name: str) -> Iterable[tuple[list[str], int]]:
@@ -189,59 +232,32 @@ def _lines(reader: Iterable[list[str]], width: int, name: str) -> Iterable[tuple
         yield fields, line
 
 
-def _columns(header: Sequence[str], name: str) -> list[str]:
-    """The labels that have a column each; none where one column lists them."""
-    if len(set(header)) != len(header) or not all(header):
-        raise DataError(f"{name}, line 1: columns without a name, or of one name: {shorten(list(header))}")
-    others = [column for column in header if column not in (_IMAGE, _SPLIT)]
-    if _IMAGE not in header or not others:
-        raise DataError(
-            f"{name}, line 1: columns are {shorten(list(header))}; give {_IMAGE!r} and {_LABELS!r} "
-            f"(with {_BETWEEN!r} between labels), or {_IMAGE!r} and a column of 0 and 1 a label"
-        )
-    if _LABELS in others and len(others) > 1:
-        extra = [column for column in others if column != _LABELS]
-        raise DataError(f"{name}, line 1: both {_LABELS!r} and columns of their own: {shorten(extra)}; keep one form")
-    if others == [_LABELS]:
-        return []
-    if len(others) == 1:
-        raise DataError(
-            f"{name}, line 1: one column besides {_IMAGE!r}: {others[0]!r}; call it {_LABELS!r} if it lists labels, "
-            "or use image-classification"
-        )
-    return others
-
-
-def _row(fields: Mapping[str, str], columns: Sequence[str], path: Path, where: str, part: str) -> _Row:
-    text = part or fields.get(_SPLIT, "train")
+def _row(fields: Mapping[str, str], form: Form, folders: Sequence[Path], where: str, part: str) -> _Row:
+    text = part or fields.get(SPLIT, "train")
     if text.lower() not in _SPLITS:
         raise DataError(f"{where}: split {shorten(text)}; give train, val or test")
-    if columns:
-        strange = [(column, fields[column]) for column in columns if fields[column] not in ("0", "1", "0.0", "1.0")]
-        if strange:
-            column, value = strange[0]
-            raise DataError(f"{where}: column {shorten(column)} is {shorten(value)}; give 0 or 1")
-        labels = tuple(column for column in columns if fields[column].startswith("1"))
-    else:
-        labels = tuple(filter(None, (label.strip() for label in fields[_LABELS].split(_BETWEEN))))
-        if len(set(labels)) != len(labels):
-            raise DataError(f"{where}: a label occurs twice in {shorten(fields[_LABELS])}; name each once")
-    return _Row(where, _file(fields[_IMAGE], path, where), labels, _SPLITS[text.lower()])
+    labels = labels_of(fields, form, where)
+    if form.single and len(labels) != 1:
+        raise DataError(f"{where}: {len(labels)} classes; give the image one, remove the line, or use image-multilabel")
+    return _Row(where, _file(fields[IMAGE], folders, where), labels, _SPLITS[text.lower()])
 
 
-def _file(name: str, path: Path, where: str) -> Path:
-    """The image's file, which must lie in the folder of the CSV file or below it."""
+def _file(name: str, folders: Sequence[Path], where: str) -> Path:
+    """The image's file, which must lie in one of the folders or below it."""
     inside = Path(name)
     if not name or inside.is_absolute() or ".." in inside.parts or "\0" in name:
-        raise DataError(f"{where}: image {shorten(name)}; give a file's name relative to the folder of {path.name}")
-    file = path.parent / inside
-    try:
-        is_there = file.is_file()
-    except OSError:
-        is_there = False
-    if not is_there:
-        raise DataError(f"{where}: there is no image {shorten(str(file))}; correct its name or remove the line")
-    return file
+        table = where.partition(",")[0]
+        raise DataError(f"{where}: image {shorten(name)}; give a file's name relative to the folder of {table}")
+    for folder in folders:
+        try:
+            if (folder / inside).is_file():
+                return folder / inside
+        except OSError:
+            break
+    others = f" (nor in {len(folders) - 1} other folders of images)" if len(folders) > 1 else ""
+    raise DataError(
+        f"{where}: there is no image {shorten(str(folders[0] / inside))}{others}; correct its name or remove the line"
+    )
 
 
 def _refuse_twice(rows: Iterable[_Row]) -> None:

@@ -1,6 +1,7 @@
 """Arrays in one ``.npz`` file: ``x_train``, ``y_train``, and optionally ``x_val``, ``y_val``, ``x_test``, ``y_test``.
 
-Where labels are (N, C), ``classes`` (C,) may name their columns.
+MedMNIST's names (``train_images``, ``train_labels``, ...) will do, too. Where labels are (N, C), ``classes`` (C,) may
+name their columns.
 
 Nothing is ever unpickled: an array of Python objects, and a file that is something else under the name ``.npz``, are
 refused. The images of the test part are not read before they are asked for; its header is.
@@ -12,7 +13,7 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -22,10 +23,14 @@ from typing import IO
 import numpy as np
 
 from netwright.errors import DataError
+from netwright.machine_memory import require_room
 from netwright.tasks.formats.array_files import ArrayFiles, described, mapped, parts_of, rows_of
 from netwright.tasks.formats.parts import Array, ArrayPart, Header, Indices, RawData, file_error, printable
 
 NAMES = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
+_ELSEWHERE = ("train_images", "train_labels", "val_images", "val_labels", "test_images", "test_labels")
+"""What MedMNIST calls them."""
+
 CLASSES = "classes"
 """Name of each column of labels (N, C), where the file has it."""
 _UNREADABLE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
@@ -45,38 +50,50 @@ def read(path: Path, cache: ArrayFiles | None = None) -> RawData:
         DataError: not an npz file, a part without its other half, misspelt names, Python objects, damaged arrays.
     """
     found = _names(path)
-    _check_names(path, found)
-    train = NpzPart(path, "train", cache)
+    names = _ELSEWHERE if _ELSEWHERE[0] in found and NAMES[0] not in found else NAMES
+    _check_names(path, found, names)
+    train, validation, test = (NpzPart(path, names[n], names[n + 1], cache) for n in (0, 2, 4))
+    if cache is None:
+        seen = [part.header() for part in (train, validation) if part.x in found]
+        cure = "keep them in files (--task-option cache=FOLDER), or save them as uint8"
+        require_room(sum(map(_bytes_of, seen)), f"the images of {printable(path.name)}", cure)
     return RawData(
         name=path.stem,
         train=ArrayPart(train.where, train.images(), train.labels()),
-        validation=NpzPart(path, "val", cache) if "x_val" in found else None,
-        test=NpzPart(path, "test", cache) if "x_test" in found else None,
+        validation=validation if validation.x in found else None,
+        test=test if test.x in found else None,
         class_names=tuple(map(str, _array(path, CLASSES).tolist())) if CLASSES in found else (),
     )
 
 
 @dataclass(frozen=True)
 class NpzPart:
-    """The arrays ``x_PART`` and ``y_PART`` of a file, read when asked for."""
+    """The arrays of images and labels of a part, read when asked for.
+
+    Args:
+        path: of the file.
+        x: name of the images.
+        y: name of their labels.
+        cache: as of `read`.
+    """
 
     path: Path
-    part: str
+    x: str
+    y: str
     cache: ArrayFiles | None = None
 
     @property
     def where(self) -> str:
-        return f"x_{self.part} of {printable(self.path.name)}"
+        return f"{self.x} of {printable(self.path.name)}"
 
     def header(self) -> Header:
-        return _header(self.path, f"x_{self.part}")
+        return _header(self.path, self.x)
 
     def labels(self) -> Array:
-        return _array(self.path, f"y_{self.part}")
+        return _array(self.path, self.y)
 
     def images(self) -> Array:
-        name = f"x_{self.part}"
-        return _array(self.path, name) if self.cache is None else _in_file(self.path, name, self.cache)
+        return _array(self.path, self.x) if self.cache is None else _in_file(self.path, self.x, self.cache)
 
     def take(self, rows: Indices) -> ArrayPart:
         return ArrayPart(self.where, rows_of(self.images(), rows), self.labels()[rows])
@@ -94,22 +111,25 @@ def _names(path: Path) -> frozenset[str]:
         raise file_error(path, error) from error
 
 
-def _check_names(path: Path, found: frozenset[str]) -> None:
+def _bytes_of(header: Header) -> int:
+    return math.prod(header.shape) * header.dtype.itemsize
+
+
+def _check_names(path: Path, found: frozenset[str], names: Sequence[str]) -> None:
     """Refuse missing halves, and names that are probably misspelt."""
-    needed = {"x_train", "y_train"}
-    for part in ("val", "test"):
-        pair = {f"x_{part}", f"y_{part}"}
+    needed = set(names[:2])
+    for pair in (set(names[2:4]), set(names[4:])):
         needed |= pair if pair & found else set()
     missing = sorted(needed - found)
     listed = ", ".join(sorted(found)) or "none"
     if missing:
-        near = get_close_matches(missing[0], found - set(NAMES), n=1)
+        near = get_close_matches(missing[0], found - set(names), n=1)
         hint = f"; did you mean {near[0]!r} to be it?" if near else ""
         raise DataError(f"{str(path)!r} has no array {', '.join(missing)}; it has: {listed}{hint}")
-    for name in sorted(found - set(NAMES)):
-        near = get_close_matches(name.lower(), NAMES, n=1, cutoff=0.8)
+    for name in sorted(found - set(names)):
+        near = get_close_matches(name.lower(), names, n=1, cutoff=0.8)
         if near and near[0] not in found:
-            raise DataError(f"{str(path)!r} has an array {name!r}; did you mean {near[0]!r}? known: {', '.join(NAMES)}")
+            raise DataError(f"{str(path)!r} has an array {name!r}; did you mean {near[0]!r}? known: {', '.join(names)}")
 
 
 def _array(path: Path, name: str) -> Array:

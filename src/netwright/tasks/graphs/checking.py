@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from netwright.errors import DataError, SpecError, shorten, wrong
 from netwright.tasks.graphs.data import PARTS, Features, Graph, Ints, tidy_edges
-from netwright.tasks.graphs.reading import NUMBER, Place, RawGraph
+from netwright.tasks.graphs.raw import NUMBER, Place, RawGraph
 from netwright.tasks.labels import Classes
 from netwright.tasks.splits import TEST_SEED, SplitOptions, stratified_split
 from netwright.tasks.tabular.label_texts import label_array
@@ -67,6 +67,9 @@ def checked_graph(raw: RawGraph, options: SplitOptions, *, directed: bool, train
     tidy, mended = tidy_edges(edges, num_nodes, directed=directed, where=_file(place))
     notes += mended
     labels = _labels(raw, num_nodes)
+    unknown = num_nodes - int(labels.known.sum())
+    if unknown:
+        notes.append(f"{_file(labels.place)}: {unknown} of {num_nodes} nodes have no class")
     parts = _parts(raw, labels, num_nodes, options, train_share, notes)
     learned = labels.values[parts["train"]]
     classes = Classes.learn(learned, f"{_file(labels.place)}, training nodes")

@@ -8,6 +8,7 @@ knows the data, the loss and the metrics; not how networks are trained.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -20,9 +21,10 @@ from netwright.errors import SpecError, wrong
 from netwright.space.terms import OpTerm, Term
 from netwright.tasks.base import Examples, ExportInfo, Reference
 from netwright.tasks.graphs.checking import checked_graph
-from netwright.tasks.graphs.data import Graph
+from netwright.tasks.graphs.data import Features, Graph
 from netwright.tasks.graphs.reading import read_graph
 from netwright.tasks.learning import ClassifyingTask
+from netwright.tasks.loaded import remembered
 from netwright.tasks.splits import TEST_SHARE, SplitOptions
 from netwright.types import Architecture, Value
 
@@ -51,7 +53,7 @@ class NodeClassification(ClassifyingTask):
     directions = MappingProxyType({"accuracy": "max", "macro_f1": "max"})
     metric_ranges = MappingProxyType({"accuracy": _SHARE, "macro_f1": _SHARE, "loss": (0.0, float("inf"))})
     input_dtype = "int64"
-    least_epochs = 60.0
+    least_epochs = 60.0  # a step is an epoch here
 
     def __init__(self, graph: Graph, *, seed: int = 0) -> None:
         train, validation, test = (_examples(graph, part) for part in ("train", "val", "test"))
@@ -59,6 +61,7 @@ class NodeClassification(ClassifyingTask):
         self.graph = graph
 
     @classmethod
+    @remembered
     def load(
         cls,
         data: str | Path,
@@ -239,15 +242,16 @@ def _examples(graph: Graph, part: str) -> Examples:
 
 
 def _scaled(graph: Graph, scaling: Scaling) -> Graph:
-    """The graph with scaled features."""
-    from dataclasses import replace
-
+    """The graph with scaled features; with one of its own for each node where none is left that differs."""
     own = graph.features
     if scaling == "auto":
         sparse = own.density < 0.5 and not (own.values < 0).any()
         scaling = "rows" if sparse else "columns"
     if scaling == "rows":
-        return replace(graph, features=own.rows_of_sum_one())
-    if scaling == "columns":
-        return replace(graph, features=own.standardised(np.arange(graph.num_nodes)))
-    return graph
+        own = own.rows_of_sum_one()
+    elif scaling == "columns":
+        own = own.standardised(np.arange(graph.num_nodes))
+    if len(own.values) > 0:
+        return replace(graph, features=own)
+    note = "all nodes have the same features; nodes are told apart by their numbers"
+    return replace(graph, features=Features.none(graph.num_nodes), notes=(*graph.notes, note))

@@ -17,20 +17,39 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.cells import numbers_columns
+from netwright.cells import numbers_columns, numbers_values
 from netwright.errors import DataError, one_line, shorten
 from netwright.tasks.formats.parts import file_error
 from netwright.tasks.labels import Classes
-from netwright.tasks.series.times import Course, course_of_numbers, course_of_texts, telling_apart, unevenness
+from netwright.tasks.series.times import (
+    Course,
+    course_of_numbers,
+    course_of_texts,
+    going_on,
+    is_date,
+    telling_apart,
+    tells_the_calendar,
+    unevenness,
+    unknown_date,
+)
 from netwright.tasks.tabular.label_texts import label_array
 from netwright.tasks.tabular.marks import made_plain, marks_of, notes_on
 from netwright.tasks.tabular.parts import read_parts
-from netwright.tasks.tabular.reading import Table, cell_of, is_number, numbers_of
+from netwright.tasks.tabular.reading import SUFFIXES, Header, Table, cell_of, is_number, numbers_of
 from netwright.tasks.tabular.resolution import blurred
 
 Floats = NDArray[np.float32]
 _UNREADABLE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, KeyError, NotImplementedError)
 _NPZ = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
+_SHORTEST = 4
+"""Values of a series, for networks."""
+
+_OF_ARCHIVES = (".ts", ".arff")
+"""How files of the UEA archive end that are no tables: sktime's and Weka's."""
+
+_FEWEST_DATES = 3
+"""Names of columns that are dates, from which on they may be the times of a table that lies on its side."""
+
 _NAMES = "classes"
 """Names of the classes 0, 1, 2, ..., where an npz file has them."""
 
@@ -85,6 +104,7 @@ def read_labelled(data: str | Path) -> LabelledParts:
         train, validation, test = parts["train"], parts["val"], parts["test"]
         name = path.stem
     else:
+        _require_table(path)
         tables = read_parts(path, "no")
         found = (tables.train, tables.validation, tables.test)
         train, validation, test = _with_labels([None if t is None else _rows_part(t, notes) for t in found])
@@ -99,9 +119,28 @@ def read_labelled(data: str | Path) -> LabelledParts:
     return LabelledParts(one_line(name), train, validation, test, tuple(notes), names)
 
 
+def _require_table(path: Path) -> None:
+    """Refuse files of the archive that are no tables, be they alone or in a folder without tables."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    if any(file.name.lower().endswith(SUFFIXES) for file in files):
+        return
+    for file in files:
+        if file.suffix.lower() in _OF_ARCHIVES:
+            raise DataError(
+                f"{one_line(file.name)} is a file of sktime or Weka, no table; write it as npz (such as: "
+                "x_train, y_train = aeon.datasets.load_from_ts_file(...); numpy.savez(..., x_train=x_train, "
+                "y_train=y_train))"
+            )
+
+
 def _without_numbered_names(table: Table, notes: list[str]) -> Table:
-    """A table without a first line 0, 1, 2, ..., which pandas writes where columns have no names."""
-    if len(table) < 2 or not numbers_columns([column[0] for column in table.columns]):
+    """A table without a first line 0, 1, 2, ..., which pandas writes where columns have no names.
+
+    The first of them, that of the class, may have one: a word that is no class of the lines below.
+    """
+    first = [column[0] for column in table.columns]
+    is_word = bool(first) and not is_number(first[0]) and first[0] not in table.columns[0][1:]
+    if len(table) < 2 or not (numbers_columns(first) or (is_word and numbers_values(first))):
         return table
     notes.append(f"{table.where}: the first line only numbers the columns and is left out")
     return table.take(range(1, len(table)))
@@ -142,17 +181,20 @@ def _npz_part(path: Path, arrays: dict[str, NDArray[Any]], part: str, notes: lis
     if labels.shape[:1] != series.shape[:1]:
         raise DataError(f"{where}: {len(series)} series, but labels of shape {labels.shape}; one label a series")
     wide = series if series.ndim == 3 else series[:, None]
+    turned = (
+        f"{where}: {wide.shape[1]} channels of {wide.shape[2]} steps; arrays are (N, channels, length), so turn "
+        "them if these are steps and channels: x.transpose(0, 2, 1)"
+    )
+    if wide.shape[2] < _SHORTEST <= wide.shape[1]:
+        raise DataError(turned)
     if part == "train" and wide.shape[1] > wide.shape[2]:
-        notes.append(
-            f"{where}: {wide.shape[1]} channels of {wide.shape[2]} steps; arrays are (N, channels, length), so turn "
-            "them if these are steps and channels: x.transpose(0, 2, 1)"
-        )
+        notes.append(turned)
     return Labelled(where, _filled(wide.astype(np.float64), where, notes), labels)
 
 
 def _rows_part(table: Table, notes: list[str]) -> Labelled:
     table = _without_numbered_names(table, notes)
-    if len(table.names) < 5:
+    if len(table.names) < 1 + _SHORTEST:
         raise DataError(f"{table.where}: lines of {len(table.names)} cells; give a class and at least four values each")
     wrong = [
         (row, cell) for column in table.columns[1:] for row, cell in enumerate(column) if cell and not is_number(cell)
@@ -252,22 +294,24 @@ class Timeline:
     marks: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_timeline(data: str | Path | Any, targets: str = "") -> Timeline:
+def read_timeline(data: str | Path | Any, targets: str = "", header: Header = "auto") -> Timeline:
     """Read a table whose rows are in the order of time.
 
     Args:
         data: a CSV or Parquet file, or a data frame; columns that hold no numbers, such as dates, are left out, and so
             are those that tell the time in numbers (`netwright.tasks.series.times`), or always the same.
-        targets: names of the columns that are told in advance, between commas; empty for all. What is named here is no
-            time.
+        targets: names of the columns that are told in advance, between commas; empty for all but those of the calendar.
+            What is named here is no time.
+        header: whether the first line of a CSV file holds names, as of `read_parts`.
 
     Raises:
         DataError: it cannot be used, or its rows are not in the order of time; names the column or line.
     """
     wanted = list(dict.fromkeys(name.strip() for name in targets.split(",") if name.strip()))
-    parts = read_parts(data, keep=wanted, ordered=True)
+    parts = read_parts(data, header, keep=wanted, ordered=True)
     if parts.test is not None or parts.validation is not None:
         raise DataError("a forecast takes one table in the order of time; its last rows are the test part")
+    _require_rows_of_time(parts.train, wanted)
     marks = marks_of(parts.train)
     table, notes = made_plain(parts.train, marks), [*parts.notes, *notes_on(parts.train, marks)]
     _require_order(table, _courses(table, data, wanted), notes)
@@ -281,15 +325,35 @@ def read_timeline(data: str | Path | Any, targets: str = "") -> Timeline:
             raise DataError(
                 f"{table.where} has no column of numbers {shorten(name, 60)}; it has {', '.join(kept)[:200]}"
             )
-    order = list(dict.fromkeys([*wanted, *kept]))
-    if not order:
+    if not kept:
         raise DataError(f"{table.where} has no column to forecast: {'; '.join(notes)[:400]}; name one (targets)")
-    num_targets = len(wanted or kept)
+    told_in_advance = wanted or _worth_forecasting(kept, notes)
+    order, num_targets = list(dict.fromkeys([*told_in_advance, *kept])), len(told_in_advance)
     for place, name in enumerate(order):
         _check_resolution(table.where, name, kept[name], notes if place < num_targets else None)
     values = np.stack([kept[name] for name in order]).astype(np.float32)
     told = {name: mark for name, mark in marks.items() if name in order}
     return Timeline(parts.name, tuple(order), values, num_targets, tuple(notes), table.header, told)
+
+
+def _require_rows_of_time(table: Table, wanted: Sequence[str]) -> None:
+    """Refuse a table that lies on its side: its columns are times, its rows are series."""
+    dates = [name for name in table.names if name not in wanted and is_date(name)]
+    if len(dates) >= max(_FEWEST_DATES, len(table.names) / 2):
+        raise DataError(
+            f"{table.where}: names of {len(dates)} columns are times ({shorten(dates[0], 40)}, ...), so that each row "
+            "is a series; turn the table, so that each row is a time (in pandas: frame.T)"
+        )
+
+
+def _worth_forecasting(kept: Mapping[str, NDArray[np.float64]], notes: list[str]) -> list[str]:
+    """The channels that are no calendar; all, where there are no others."""
+    known = [name for name, values in kept.items() if tells_the_calendar(name, values)]
+    if not known or len(known) == len(kept):
+        return list(kept)
+    shown = ", ".join(shorten(name, 60) for name in known)
+    notes.append(f"columns of the calendar are seen and not forecast: {shown}; name them to forecast them (targets)")
+    return [name for name in kept if name not in known]
 
 
 def _channel(
@@ -298,7 +362,7 @@ def _channel(
     """The numbers of a column, NaN where one is missing; None and a note where it is no channel."""
     shown = shorten(name, 60)
     if _holds_no_numbers(cells):
-        notes.append(f"column {shown} holds no numbers and is left out")
+        notes.append(f"column {shown} {_why_left_out(name, cells)}")
         return None
     strange = [row for row, cell in enumerate(cells) if cell and not is_number(cell)]
     if strange:
@@ -314,6 +378,14 @@ def _channel(
         raise DataError(f"{table.where}: all values of the column {shown} are {different[0]:g}; name another (targets)")
     notes.append(f"column {shown} is left out: all its values are {different[0]:g}")
     return None
+
+
+def _why_left_out(name: str, cells: Sequence[str]) -> str:
+    """What is said of a column without numbers."""
+    if odd := unknown_date(name, cells):
+        said = f"holds no dates that are known (such as {shorten(odd, 40)}) and is left out"
+        return f"{said}; rows are taken to be the oldest first"
+    return "holds no numbers and is left out"
 
 
 def _holds_no_numbers(cells: Sequence[str]) -> bool:
@@ -372,14 +444,15 @@ def _require_order(table: Table, courses: Mapping[str, Course], notes: list[str]
             "pandas: frame.pivot), or take it out if it tells no time"
         )
     for name in [name for name in rising if name in table.names]:
+        times, shown = table.column(name), shorten(name, 60)
         others = [(n, c) for n, c in zip(table.names, table.columns, strict=True) if n != name]
-        which = telling_apart(table.column(name), others)
+        clocks = going_on(times, others)
+        which = telling_apart(list(zip(times, *(cells for _, cells in clocks), strict=True)), others)
         if which:
+            told = " and ".join(shorten(n, 60) for n in which)
+            told = f"columns {told} tell" if len(which) > 1 else f"column {told} tells"
             raise DataError(
-                f"{table.where}: column {shorten(which, 60)} tells several series apart, which have rows of one "
-                f"{shorten(name, 60)}; give each series a column of its own (in pandas: frame.pivot)"
+                f"{table.where}: {told} several series apart, which have rows of one {shown}; give each series a "
+                f"column of its own (in pandas: frame.pivot), or join to {shown} what goes on with the time"
             )
-        notes += [
-            f"column {shorten(name, 60)}: {said}; rows are taken for equally far apart"
-            for said in unevenness(table.column(name))
-        ]
+        notes += [f"column {shown}: {said}; rows are taken for equally far apart" for said in unevenness(times, clocks)]

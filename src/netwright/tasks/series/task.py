@@ -18,16 +18,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.errors import DataError, SpecError, wrong
+from netwright.errors import DataError, SpecError, shorten, wrong
 from netwright.space.terms import OpTerm, Term
 from netwright.tasks.base import Direction, Examples, ExportInfo, Reference
-from netwright.tasks.batch_size import fitting_batch_size
+from netwright.tasks.batch_size import epochs_of, fitting_batch_size
 from netwright.tasks.finishing import Rival
 from netwright.tasks.learning import ClassifyingTask, LearningTask, cost_in_pixels
+from netwright.tasks.loaded import remembered
 from netwright.tasks.narrowing import narrowed
 from netwright.tasks.series.reading import Floats, Labelled, classes_of, names_of, read_labelled, read_timeline
 from netwright.tasks.series.windows import Windows, cut
 from netwright.tasks.splits import TEST_SEED, TEST_SHARE, SplitOptions, stratified_split
+from netwright.tasks.tabular.reading import Header
 from netwright.tasks.tabular.resolution import divisors
 from netwright.types import Architecture, Objective, Value
 
@@ -48,7 +50,13 @@ _FULL_STEPS = 1500
 """Of a training on few series, after which networks gain little."""
 
 _LEAST_STEPS = 150
-"""Of a training on series with classes: with fewer networks are ranked badly."""
+"""With fewer networks are ranked badly: forecasts of a straight line are then behind, and would be dropped."""
+
+_MANY_PASSES = 60
+"""Over windows, which overlap, are enough where they are more than `_FULL_STEPS` takes."""
+
+_NAMES_SHOWN = 8
+"""Of what is forecast."""
 
 _HALVED = 64
 """Examples of a step from which on it is made in two parts: parts of 8 are slower, and noisy in batch norm."""
@@ -73,8 +81,13 @@ def _parts_of(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
 
 def _epochs(count: int) -> float:
     """Passes after which networks gain little: more of few series, and of very few as many as `_FULL_STEPS` take."""
-    most = max(200, round(_FULL_STEPS * fitting_batch_size(count) / count))
-    return float(min(most, max(30, round(2.5e5 / count))))
+    return float(min(max(200, _epochs_of_few(count)), max(30, round(2.5e5 / count))))
+
+
+def _epochs_of_few(count: int) -> float:
+    """Passes that make `_FULL_STEPS`, where so many examples are few; 0 else."""
+    passes = round(epochs_of(_FULL_STEPS, count, fitting_batch_size(count)))
+    return float(passes) if passes > _MANY_PASSES else 0.0
 
 
 def _recipe(count: int, learning_rate: float) -> dict[str, Value]:
@@ -92,6 +105,7 @@ class SeriesClassification(ClassifyingTask):
     """Which class a series belongs to. Made by `load`."""
 
     name = "series-classification"
+    least_steps = _LEAST_STEPS
 
     def __init__(
         self,
@@ -110,6 +124,7 @@ class SeriesClassification(ClassifyingTask):
         self.mean, self.std = _moments(train[0])
 
     @classmethod
+    @remembered
     def load(
         cls,
         data: str | Path,
@@ -166,12 +181,6 @@ class SeriesClassification(ClassifyingTask):
     def full_epochs(self) -> float:  # type: ignore[override]  # it depends on the number of series here
         """Passes after which networks gain little."""
         return _epochs(len(self._train[1]))
-
-    @property
-    def least_epochs(self) -> float:  # type: ignore[override]  # it depends on the number of series here
-        """Passes below which networks are ranked badly."""
-        count = len(self._train[1])
-        return round(_LEAST_STEPS * fitting_batch_size(count) / count, 2)
 
     def recipe(self) -> Mapping[str, Value]:
         """Of all series; a little label smoothing helps where they are few."""
@@ -248,6 +257,7 @@ class SeriesForecasting(LearningTask):
     """
 
     name = "series-forecasting"
+    least_steps = _LEAST_STEPS
     objective = Objective("mase", "min")
     directions: ClassVar[Mapping[str, Direction]] = MappingProxyType({"mase": "min", "mae": "min", "rmse": "min"})
     metric_ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType(
@@ -273,12 +283,14 @@ class SeriesForecasting(LearningTask):
         self.mean, self.std = _moments(windows.train[0])
 
     @classmethod
+    @remembered
     def load(
         cls,
         data: str | Path | Any,
         *,
         seed: int = 0,
         targets: str = "",
+        header: Header = "auto",
         horizon: int = 12,
         window: int = 0,
         season: int = 0,
@@ -291,7 +303,9 @@ class SeriesForecasting(LearningTask):
         Args:
             data: a CSV or Parquet file, or a data frame.
             seed: for the fingerprint; parts follow each other in time.
-            targets: columns that are told in advance, between commas; empty for all.
+            targets: columns that are told in advance, between commas; empty for all but those of the calendar, such as
+                ``month`` and ``hour``.
+            header: whether the first line of a CSV file holds names: ``yes`` or ``no``; found out for ``auto``.
             horizon: steps that are told.
             window: steps that a forecast sees; 0 for four horizons, or a season and a horizon where that is more and no
                 more than half of the training part.
@@ -311,7 +325,7 @@ class SeriesForecasting(LearningTask):
         if normalisation not in ("window", "channel"):
             raise SpecError(wrong("normalisation", normalisation, "window or channel"))
         SplitOptions(seed, validation_share, test_share)
-        line = read_timeline(data, targets)
+        line = read_timeline(data, targets, header)
         found = cut(line, horizon, window, season, (validation_share, test_share))
         told = f"season of {found.season} steps" + ("" if season else ", found in the training part")
         return cls(
@@ -335,6 +349,14 @@ class SeriesForecasting(LearningTask):
         """Steps that are told."""
         return int(self._train[1].shape[2])
 
+    def summary(self) -> str:
+        """What a person checks before a search; names what is told in advance."""
+        first, *notes = super().summary().splitlines()
+        names = [shorten(name, 60) for name in self.names[: self.num_targets]]
+        more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+        told = f"forecasts {self.horizon} steps of {', '.join(names[:_NAMES_SHOWN])}{more}"
+        return "\n".join([first, told, *notes])
+
     @property
     def work(self) -> float:
         """By the length of a window."""
@@ -342,8 +364,8 @@ class SeriesForecasting(LearningTask):
 
     @property
     def full_epochs(self) -> float:  # type: ignore[override]  # it depends on the number of windows here
-        """Passes after which networks gain little."""
-        return min(60.0, _epochs(len(self._train[1])))
+        """Passes after which networks gain little; of few windows as many as make `_FULL_STEPS`."""
+        return max(min(60.0, _epochs(len(self._train[1]))), _epochs_of_few(len(self._train[1])))
 
     def recipe(self) -> Mapping[str, Value]:
         """As for series with classes, with a lower rate."""

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from netwright.errors import DataError, MissingDependencyError, one_line
 
+_WHOLE = 0.98
+"""Part of the samples that a header promises from which on a packed file is whole: coders add some at both ends."""
+
 _STREAMED = 0x7FFF0000
 """Bytes that a header promises at least where its length was not known when it was written."""
 
@@ -68,9 +71,13 @@ def read_sound(path: Path, where: str) -> Sound:
     else:
         soundfile = _soundfile(path, where)
         try:
-            found, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+            with soundfile.SoundFile(str(path)) as file:
+                rate, promised = file.samplerate, file.frames
+                found = file.read(dtype="float32", always_2d=True)
         except (RuntimeError, OSError, ValueError) as error:
             raise DataError(f"{where}: {path}: a damaged sound file: {one_line(error)}") from error
+        if len(found) < _WHOLE * promised:
+            raise DataError(f"{where}: {path}: ends after {len(found)} of {promised} samples; it is damaged")
         samples, channels = found.reshape(-1), found.shape[1]
     if not np.isfinite(samples).all():
         raise DataError(f"{where}: {path}: has samples that are not finite")

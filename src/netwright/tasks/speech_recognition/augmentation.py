@@ -40,6 +40,7 @@ class SpeechAugmentation:
     Args:
         speed: they are stretched by a factor in [1 - speed, 1 + speed]; one that would not fit is cut to what does.
         warp: bands are stretched by a factor in [1 - warp, 1 + warp].
+        bend: most that bands are moved beside that, each region by itself, as a share of all bands.
         noise: share of the recordings in which noise is heard, quieter than speech; steady, its bands along a slope.
         band_masks: blocks of bands that are masked.
         band_share: most of the bands that a block has.
@@ -49,6 +50,7 @@ class SpeechAugmentation:
 
     speed: float = 0.2
     warp: float = 0.15
+    bend: float = 0.0
     noise: float = 0.5
     band_masks: int = 2
     band_share: float = 0.2
@@ -69,7 +71,8 @@ class SpeechAugmentation:
         frames = targets[:, FRAMES].cpu().numpy()
         factor = np.minimum(1 + self.speed * rng.uniform(-1, 1, batch), longest / frames)
         length = np.clip(np.round(frames * factor), 1, longest).astype(np.int64)
-        rows, row_share = _places(np.arange(bands)[None, :] * (1 + self.warp * rng.uniform(-1, 1, (batch, 1))), bands)
+        stretched = np.arange(bands)[None, :] * (1 + self.warp * rng.uniform(-1, 1, (batch, 1)))
+        rows, row_share = _places(stretched + self._bent(rng, batch, bands), bands)
         steps = np.arange(longest)[None, :] * (frames / length)[:, None]
         columns, column_share = _places(np.minimum(steps, frames[:, None] - 1), longest)
         inside = np.arange(longest)[None, :] < length[:, None]
@@ -81,6 +84,13 @@ class SpeechAugmentation:
         changed = targets.clone()
         changed[:, FRAMES] = torch.from_numpy(length).to(targets)
         return x, changed
+
+    def _bent(self, rng: np.random.Generator, batch: int, bands: int) -> NDArray[np.float64]:
+        """How far each band is moved, by two waves along the bands that are 0 at both ends; (B, bands)."""
+        place = np.pi * np.arange(bands) / (bands - 1)
+        waves = np.stack([np.sin(place), np.sin(2 * place)])
+        moved: NDArray[np.float64] = self.bend / 2 * bands * rng.uniform(-1, 1, (batch, 2)) @ waves
+        return moved
 
     def _noise(self, rng: np.random.Generator, batch: int, bands: int) -> NDArray[np.float32]:
         """Level of the noise of each band in stored bytes, -inf in recordings without; (B, bands)."""

@@ -6,16 +6,17 @@ Says what it had to do to them. Knows no network.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.errors import DataError, shorten
+from netwright.errors import DataError, SpecError, shorten, wrong
 from netwright.machine_memory import require_room
 from netwright.tasks.base import Examples
+from netwright.tasks.scripts import without_spaces
 from netwright.tasks.speech_recognition.audio import Sound
 from netwright.tasks.speech_recognition.ctc import COUNT, FRAMES, UNITS, frames_needed
 from netwright.tasks.speech_recognition.features import ZERO_CODE, FrontEnd, normalise, to_codes
@@ -26,22 +27,49 @@ STRIDES = (8, 4, 2, 1)
 _SLACK = 1.6
 _FIT_SHARE = 0.99
 _MOST_LEFT_OUT = 0.1
+_LONG_WORD = 5
+"""Letters that words of a language without spaces have at most on average, where spaces are put between them."""
+
+MELS = 40
+"""Bands, where nothing is said."""
 
 
-def front_end(recordings: Sequence[Recording], mels: int) -> FrontEnd | None:
-    """For the lowest rate of the training part, at most 16000; None where frames are given."""
-    rates = {recording.rate for recording in recordings}
-    return None if rates == {0} else FrontEnd(min(16_000, *rates, 16_000), mels)
+def front_end(parts: Mapping[str, Sequence[Recording]], rate: int | None, mels: int) -> FrontEnd | None:
+    """What makes frames of sound; None where frames are given.
+
+    Args:
+        parts: all recordings.
+        rate: samples a second; None for the lowest of the training part, at most 16000.
+        mels: bands.
+
+    Raises:
+        DataError: some recordings are sound and some are frames.
+        SpecError: options of sound are given with frames.
+    """
+    first = parts["train"][0]
+    for recording in (r for part in parts.values() for r in part):
+        if (recording.rate == 0) != (first.rate == 0):
+            one, other = ("frames", "sound") if recording.rate == 0 else ("sound", "frames")
+            raise DataError(f"{recording.where}: is {one}, {first.where} is {other}; give one kind in all parts")
+    if first.rate:
+        return FrontEnd(rate or min(16_000, *(r.rate for r in parts["train"]), 16_000), mels)
+    found = first.read()
+    bands = mels if isinstance(found, Sound) else found.shape[1]
+    if rate is not None:
+        raise SpecError(wrong("rate", rate, "left out where frames are given", "it is for sound"))
+    if mels not in (MELS, bands):
+        raise SpecError(wrong("mels", mels, f"left out where frames are given, which have {bands} bands", "cut those"))
+    return None
 
 
 class Loader:
     """Turns split recordings into arrays, and says what it had to do to them."""
 
     def __init__(self, path: Path, parts: dict[str, list[Recording]], front: FrontEnd | None, lowercase: bool) -> None:
-        self.path, self.parts, self.lowercase = path, parts, lowercase
-        self.front = None if parts["train"][0].rate == 0 else front
+        self.path, self.parts, self.front, self.lowercase = path, parts, front, lowercase
         self.notes: list[str] = []
         self.units: Units | None = None
+        self.has_words = True
         self.stride, self.longest = 1, 0
         rates = Counter(r.rate for part in parts.values() for r in part)
         if self.front is not None and set(rates) != {self.front.rate}:
@@ -74,6 +102,12 @@ class Loader:
             said = f"the training transcripts have {len(units) - 1} words, each {OFTEN} times or more"
             self.notes.append(f"words are the units, since {said}; others are written with units=characters")
         self.units = units.with_others([*texts["validation"], *texts["test"]])
+        self.has_words = has_words(texts["train"])
+        if not self.has_words:
+            self.notes.append(
+                "the transcripts have no spaces between words, so that wer counts whole transcripts as right or wrong; "
+                "compare networks by letters (--objective cer)"
+            )
         for part in ("validation", "test"):
             if missing := unknown_in(self.units, texts[part]):
                 self.notes.append(
@@ -188,3 +222,14 @@ class Loader:
         if found is None:
             found = self._texts[recording.where] = tidy(recording.text, self.lowercase)
         return found
+
+
+def has_words(texts: Sequence[str]) -> bool:
+    """Whether transcripts have words: false for languages without spaces, where none are put between words either.
+
+    Example:
+        >>> has_words(["请把客厅的灯打开"]), has_words(["请 把 客厅 的 灯 打开"]), has_words(["turn on the light"])
+        (False, True, True)
+    """
+    num_words = sum(len(text.split()) for text in texts)
+    return not without_spaces(texts) or sum(map(len, texts)) <= _LONG_WORD * num_words

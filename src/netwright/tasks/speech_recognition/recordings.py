@@ -12,6 +12,7 @@ A transcript, a path or a length that cannot be is told with its file and line b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,16 +22,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.cells import is_any_number
 from netwright.errors import DataError, one_line, shorten
 from netwright.tasks.speech_recognition.audio import Sound, length_of, read_sound
 from netwright.tasks.speech_recognition.units import tidy
 from netwright.tasks.text_files import read_objects, read_records
 
-AUDIO = ("audio", "path", "file", "audio_path", "wav", "filename", "audio_filepath", "file_name", "wav_filename")
+AUDIO = (
+    *("audio", "path", "file", "audio_path", "wav", "filename", "audio_filepath", "file_name", "wav_filename"),
+    *("file_path", "filepath", "wav_path", "audio_file"),
+)
 TEXT = ("text", "transcript", "transcription", "sentence")
 SPEAKER = ("speaker", "speaker_id", "client_id", "spk_id")
 SPLIT = ("split", "subset")
+BEGINNING = ("offset", "start", "start_time", "begin")
+DURATION = ("duration", "duration_s")
+END = ("end", "end_time")
+"""Names of columns, in seconds, of a piece of a file."""
+
 CLIPS = "clips"
+_SLACK_S = 0.5
+"""By how many seconds a file may be longer than its row says, and be no more than that."""
+
+_HALVES = tuple(1 << (bits - 1) for bits in (8, 16, 24, 32))
+"""Half the range of each kind of sound; those of 8 bits have no sign."""
+
 _FEWEST_BANDS = 2
 """What lies between bands is made of two."""
 
@@ -167,6 +183,7 @@ def _listed(row: Mapping[str, Any], path: Path, where: str) -> Recording:
     audio, text = (_value(named, names, where) for names in (AUDIO, TEXT))
     file = _audio_file(path.parent, audio, where)
     samples, rate = length_of(file, where)
+    _require_whole(named, samples / rate, f"{where}: {one_line(file.name)}")
     return Recording(
         where,
         _said(text, where),
@@ -191,12 +208,44 @@ def _audio_file(folder: Path, name: str, where: str) -> Path:
     return found[0]
 
 
-def _value(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
-    """The text of a column; a whole number is one, too."""
+def _require_whole(row: Mapping[str, Any], length_s: float, where: str) -> None:
+    """Refuse a row that means a piece of its file, which would be read whole.
+
+    A file that was cut out of a longer one may still say where that began: it lasts no longer than its row says.
+    """
+    begins_s, lasts_s, ends_s = (_seconds(row, names) for names in (BEGINNING, DURATION, END))
+    if begins_s is None:
+        return
+    if lasts_s is None and ends_s is not None:
+        lasts_s = ends_s - begins_s
+    most_s = (begins_s or math.inf) if lasts_s is None else lasts_s + _SLACK_S
+    if length_s > most_s:
+        piece = f"an offset of {begins_s:g} s" + ("" if lasts_s is None else f" and a duration of {lasts_s:g} s")
+        raise DataError(
+            f"{where} has {piece} and lasts {length_s:.2f} s; a line is a whole file: cut the file into its recordings"
+        )
+
+
+def _seconds(row: Mapping[str, Any], names: tuple[str, ...]) -> float | None:
+    """The first of these columns that holds a number; None where there is none."""
     for name in names:
-        if isinstance(row.get(name), (str, int)) and not isinstance(row[name], bool):
-            return str(row[name])
-    raise DataError(f"{where}: has no {names[0]!r}; it has {', '.join(map(shorten, row)) or 'nothing'}")
+        cell = row.get(name)
+        if isinstance(cell, (str, int, float)) and not isinstance(cell, bool) and is_any_number(str(cell)):
+            return float(cell) if math.isfinite(float(cell)) else None
+    return None
+
+
+def _value(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
+    """The text of a column; a whole number is one, too, and so is the ``path`` in an object, as Hugging Face has it."""
+    for name in names:
+        value = row[name].get("path") if isinstance(row.get(name), Mapping) else row.get(name)
+        if isinstance(value, (str, int)) and not isinstance(value, bool):
+            return str(value)
+    lacks = f"{where}: has no {names[0]!r}"
+    if odd := next((name for name in names if name in row), ""):
+        raise DataError(f"{lacks}: {odd!r} is {shorten(row[odd])}; give it as a text")
+    there = ", ".join(map(shorten, row)) or "nothing"
+    raise DataError(f"{lacks}; it has {there}; name it one of {', '.join(names)}")
 
 
 def _given(row: Mapping[str, Any], names: tuple[str, ...]) -> str:
@@ -226,6 +275,7 @@ def _from_npz(path: Path) -> Iterator[Recording]:
     data, offsets, texts = arrays[key], arrays["offsets"], arrays["texts"]
     _check_arrays(path, key, data, offsets, texts)
     rate = _rate(arrays, path) if key == "audio" else 0
+    middle, scale = middle_and_scale(data) if rate else (0.0, 1.0)
     splits, speakers = (arrays.get(name, np.full(len(texts), "")) for name in ("splits", "speakers"))
     if not len(splits) == len(speakers) == len(texts):
         raise DataError(f"{path}: splits and speakers must be as many as the {len(texts)} texts")
@@ -238,7 +288,7 @@ def _from_npz(path: Path) -> Iterator[Recording]:
             _said(str(text), where),
             part.stop - part.start,
             rate,
-            _taker(data, part, rate, where),
+            _taker(data[part], middle, scale, rate, where),
             _split(splits[number], where),
             str(speakers[number]),
         )
@@ -276,11 +326,36 @@ def _rate(arrays: Mapping[str, NDArray[Any]], path: Path) -> int:
     return int(given.item())
 
 
-def _taker(data: NDArray[Any], part: slice, rate: int, where: str) -> Callable[[], Sound | NDArray[np.float32]]:
-    scale = 1.0 if data.dtype.kind == "f" or not rate else float(np.iinfo(data.dtype).max)
+def middle_and_scale(samples: NDArray[Any]) -> tuple[float, float]:
+    """What is taken from samples, and what they are then divided by, so that they are in [-1, 1].
 
+    Whole numbers are those of the narrowest kind of sound that holds them all: what `numpy` makes of a list is wider.
+    Those without a sign have their middle in the middle of their range.
+
+    Args:
+        samples: (n,) of sound.
+
+    Example:
+        >>> middle_and_scale(np.array([-30000, 30000])), middle_and_scale(np.array([3, 250], np.uint8))
+        ((0.0, 32767.0), (128.0, 128.0))
+    """
+    if samples.dtype.kind == "f":
+        return 0.0, 1.0
+    info, low, high = np.iinfo(samples.dtype), int(samples.min(initial=0)), int(samples.max(initial=0))
+    if info.min < 0:
+        kinds = (half for half in _HALVES[1:] if -half <= low and high < half)
+    else:
+        kinds = (half for half in _HALVES if high < 2 * half)
+    own = (info.max - info.min + 1) // 2
+    half = float(min(next(kinds, own), own))
+    return (0.0, half - 1) if info.min < 0 else (half, half)
+
+
+def _taker(
+    data: NDArray[Any], middle: float, scale: float, rate: int, where: str
+) -> Callable[[], Sound | NDArray[np.float32]]:
     def take() -> Sound | NDArray[np.float32]:
-        values = data[part].astype(np.float32) / scale
+        values = (data.astype(np.float32) - np.float32(middle)) / scale
         if not np.isfinite(values).all():
             raise DataError(f"{where}: has values that are not finite")
         return Sound(values, rate) if rate else values

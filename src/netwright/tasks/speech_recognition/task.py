@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from netwright.errors import MissingDependencyError, SpecError, shorten, wrong
 from netwright.tasks.base import Direction, Examples, ExportInfo, Reference
 from netwright.tasks.learning import LearningTask, cost_in_pixels
+from netwright.tasks.loaded import remembered
 from netwright.tasks.narrowing import narrowed
+from netwright.tasks.numbering import OUTPUTS, Numbering
 from netwright.tasks.speech_recognition.augmentation import SpeechAugmentation
 from netwright.tasks.speech_recognition.ctc import COUNT, FRAMES, UNITS, beam, ctc_loss, greedy
 from netwright.tasks.speech_recognition.features import (
@@ -24,7 +26,7 @@ from netwright.tasks.speech_recognition.features import (
     ZERO_CODE,
     FrontEnd,
 )
-from netwright.tasks.speech_recognition.loading import STRIDES, Loader, front_end
+from netwright.tasks.speech_recognition.loading import MELS, STRIDES, Loader, front_end
 from netwright.tasks.speech_recognition.recordings import read_recordings
 from netwright.tasks.speech_recognition.splitting import split_recordings
 from netwright.tasks.speech_recognition.units import AUTO, Units
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _LEAST_STEPS = 300
+"""Of a training; with fewer, networks write nothing yet, and all are alike."""
+
 _DECODED_AT_ONCE = 32
 _BEAM_FRAMES = 0.1
 """What it costs to make a prefix longer by a unit in the beam search, in input frames of training."""
@@ -51,6 +55,7 @@ class SpeechRecognition(LearningTask):
 
     name = "speech-recognition"
     objective = Objective("wer", "min")
+    least_steps = _LEAST_STEPS
     directions: ClassVar[Mapping[str, Direction]] = MappingProxyType({"wer": "min", "cer": "min"})
     metric_ranges: ClassVar[Mapping[str, tuple[float, float]]] = MappingProxyType(
         {"wer": (0.0, float("inf")), "cer": (0.0, float("inf")), "loss": (0.0, float("inf"))}
@@ -67,16 +72,18 @@ class SpeechRecognition(LearningTask):
         front: FrontEnd | None,
         stride: int,
         beam_width: int = 1,
+        has_words: bool = True,
         augmentation: SpeechAugmentation | None = None,
         **others: object,
     ) -> None:
         super().__init__(train, validation, test, **others)  # type: ignore[arg-type]  # checked where it is called
         self.units, self.front_end, self.stride, self.beam_width = units, front, stride, beam_width
-        self._augmentation = augmentation
+        self.has_words, self._augmentation = has_words, augmentation
         self._kept: Examples | None = None
         self.full_epochs = self._epochs()
 
     @classmethod
+    @remembered
     def load(
         cls,
         data: str | Path,
@@ -86,7 +93,7 @@ class SpeechRecognition(LearningTask):
         vocabulary: int = 64,
         lowercase: bool = False,
         rate: int | None = None,
-        mels: int = 40,
+        mels: int = MELS,
         stride: int | None = None,
         longest_s: float = 20.0,
         beam: int = 1,
@@ -103,7 +110,7 @@ class SpeechRecognition(LearningTask):
             vocabulary: most subwords.
             lowercase: whether transcripts are made lower case.
             rate: samples a second that all are resampled to; the lowest of the training part, at most 16000, if None.
-            mels: bands.
+            mels: bands; neither is for frames.
             stride: 10 ms frames for a frame of the output: 1, 2, 4 or 8; by the transcripts if None.
             longest_s: training recordings that are longer are left out; others are an error.
             beam: width of the beam search in what the best network is measured by at the end, and in ``model.py``; 1
@@ -118,7 +125,7 @@ class SpeechRecognition(LearningTask):
         _require_options(stride, longest_s, beam)
         path, notes = Path(data), list[str]()
         parts, told = split_recordings(read_recordings(path, notes), seed)
-        loader = Loader(path, parts, FrontEnd(rate, mels) if rate else front_end(parts["train"], mels), lowercase)
+        loader = Loader(path, parts, front_end(parts, rate, mels), lowercase)
         loader.notes += [*notes, *told]
         loader.choose_length(longest_s)
         loader.learn_units(units, vocabulary)
@@ -133,6 +140,7 @@ class SpeechRecognition(LearningTask):
             front=loader.front,
             stride=loader.stride,
             beam_width=beam,
+            has_words=loader.has_words,
             augmentation=SpeechAugmentation() if augment else None,
             data_name=path.absolute().name,
             seed=seed,
@@ -140,6 +148,11 @@ class SpeechRecognition(LearningTask):
         )
 
     # --- shapes
+
+    @property
+    def numbering(self) -> Numbering:
+        """The text of each unit that is written."""
+        return {OUTPUTS: self.units.texts}
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -150,11 +163,6 @@ class SpeechRecognition(LearningTask):
     def work(self) -> float:
         """One frame of the input counts as eight pixels: 100 recordings of 4 s are learned in a second of a core."""
         return cost_in_pixels(8.0 * self.input_shape[1])
-
-    @property
-    def least_epochs(self) -> float:  # type: ignore[override]  # it depends on the number of recordings here
-        """As many as make `_LEAST_STEPS`: with fewer, networks write nothing yet, and all are alike."""
-        return min(self._epochs(), round(_LEAST_STEPS / self._steps, 2))
 
     def _epochs(self) -> float:
         """As many as make 3000 steps, 30 to 400."""
@@ -323,6 +331,7 @@ class SpeechRecognition(LearningTask):
                     "UNITS": self.units.texts,
                     "STRIDE": self.stride,
                     "BEAM": self.beam_width,
+                    "BETWEEN_PARTS": " " if self.has_words else "",
                     "RATE": front.rate if front else 0,
                     "WINDOW": front.window if front else 0,
                     "HOP": front.hop if front else 0,

@@ -118,7 +118,7 @@ def load_rows(data: str | Path | Any, options: TabularOptions, *, classes: bool)
     notes = [*parts.notes, *notes_on(parts.train, marks)]
     words = class_words(parts.train, target) if classes else frozenset[str]()
     given = [None if t is None else made_plain(t, marks) for t in (parts.train, parts.validation, parts.test)]
-    tables = [_clean(table, target, words, notes) for table in given]
+    tables = [_clean(table, target, words, notes, later=place > 0) for place, table in enumerate(given)]
     train = tables[0]
     assert train is not None
     learn = _Classes.learn(train, target) if classes else _Values.learn(train, target, notes)
@@ -150,11 +150,11 @@ def _row(values: Sequence[float]) -> str:
     return " ".join(map(repr, values))
 
 
-def _clean(table: Table | None, target: str, words: Collection[str], notes: list[str]) -> Table | None:
+def _clean(table: Table | None, target: str, words: Collection[str], notes: list[str], *, later: bool) -> Table | None:
     if table is None:
         return None
     restored = with_words(table, target, words)
-    kept, lost = without_missing(restored, target)
+    kept, lost = without_missing(restored, target, later=later)
     if lost:
         notes.append(f"{lost} row(s) of {table.where} without a target ({shorten(target, 40)}) are left out")
     for word, count in sorted(Counter(word for word in restored.column(target) if word in words).items()):

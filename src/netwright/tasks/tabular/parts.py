@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ def _read_folder(path: Path, header: Header, keep: Collection[str], ordered: boo
     files = [f for f in sorted(path.iterdir()) if f.is_file() and f.name.lower().endswith(SUFFIXES)]
     found: dict[str, Path] = {}
     for part, words in _PARTS.items():
-        named = [f for f in files if set(re.split(r"[^a-z]+", f.name.lower())) & set(words)]
+        named = [f for f in files if _words_of(f.name) & set(words)]
         if len(named) > 1:
             listed = ", ".join(one_line(f.name) for f in named[:_SHOWN])
             raise DataError(f"{shorten(str(path))} has several files of the {part} part: {listed}; leave one")
@@ -101,10 +101,39 @@ def _read_folder(path: Path, header: Header, keep: Collection[str], ordered: boo
         raise DataError(
             f"{shorten(str(path))} has no file with 'train' in its name (such as train.csv, test.csv); tables: {listed}"
         )
+    left = _left_note(path, found)
     train, notes = without_index(read_table(found["train"], header=header), keep, ordered=ordered)
     wanted: Header = "yes" if train.header else "no"
     rest = {p: _like(read_table(found[p], header=wanted), train) for p in ("validation", "test") if p in found}
-    return Parts(path.name or "folder", train, rest.get("validation"), rest.get("test"), (*_header_note(train), *notes))
+    notes = (*_header_note(train), *notes, *left)
+    return Parts(path.name or "folder", train, rest.get("validation"), rest.get("test"), notes)
+
+
+def _left_note(path: Path, found: Mapping[str, Path]) -> tuple[str, ...]:
+    """What is said of the files of a folder that are not read.
+
+    Args:
+        path: of the folder.
+        found: the file of each part.
+
+    Raises:
+        DataError: one of them is called as a part that is missing.
+    """
+    left = [f.name for f in sorted(path.iterdir()) if f.is_file() and f not in found.values() and f.name[0] != "."]
+    for name in left:
+        parts = [part for part, words in _PARTS.items() if part not in found and _words_of(name) & set(words)]
+        if parts:
+            suffixes = ", ".join(SUFFIXES)
+            raise DataError(
+                f"{shorten(str(path))}: {one_line(name)} is no table by its name ({suffixes}), and there is no other "
+                f"{parts[0]} part; call it {parts[0]}.csv if it is one, or take it out of the folder"
+            )
+    shown = ", ".join(map(one_line, left[:_SHOWN])) + (", ..." if len(left) > _SHOWN else "")
+    return (f"files of the folder that are not read: {shown}",) if left else ()
+
+
+def _words_of(name: str) -> set[str]:
+    return set(re.split(r"[^a-z]+", name.lower()))
 
 
 def _like(table: Table, train: Table) -> Table:
@@ -263,8 +292,13 @@ def with_words(table: Table, target: str, words: Collection[str]) -> Table:
     return table.with_column(target, tuple(word if word in words else cell for cell, word in pairs))
 
 
-def without_missing(table: Table, target: str) -> tuple[Table, int]:
+def without_missing(table: Table, target: str, *, later: bool = False) -> tuple[Table, int]:
     """A table without the rows whose target is missing, and how many these are.
+
+    Args:
+        table: of a part.
+        target: name of the column.
+        later: whether it is of another part than the training part, whose file may be left out.
 
     Raises:
         DataError: no row is left.
@@ -272,7 +306,8 @@ def without_missing(table: Table, target: str) -> tuple[Table, int]:
     cells = table.column(target)
     rows = [row for row, cell in enumerate(cells) if cell]
     if not rows:
-        raise DataError(f"{table.where}: column {shorten(target, 60)}, the target, has no values; name another")
+        cure = "take the file out of the folder (one without targets is for model.py)" if later else "name another"
+        raise DataError(f"{table.where}: column {shorten(target, 60)}, the target, has no values; {cure}")
     return (table if len(rows) == len(table) else table.take(rows)), len(table) - len(rows)
 
 

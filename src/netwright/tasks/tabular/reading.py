@@ -15,15 +15,17 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from netwright.cells import delimiter_of, is_any_number, numbers_columns
+from netwright.cells import ROWS_LOOKED_AT, csv_rows, delimiter_of, is_any_number, numbers_columns
 from netwright.errors import DataError, MissingDependencyError, one_line, shorten
 from netwright.machine_memory import require_room
 from netwright.tasks.formats.parts import file_error
+from netwright.tasks.tabular.dates import date_orders
 from netwright.tasks.tabular.missing import MISSING
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".data", ".parquet", ".pq")
@@ -34,11 +36,22 @@ _UNNAMED = ("", "Unnamed: 0")
 _FEWEST_NUMBERED = 4
 """Cells of a first line that are 0, 1, 2 and so on from which on they are names, not values."""
 
+_MOST_DIGITS = 9
+"""Of a number that is a name of a column."""
+
+_FEWEST_BELOW = 2
+"""Cells below a name among numbers: one proves little."""
+
 _PACKED = {b"PK\x03\x04": "a zip or an Excel file", b"\xd0\xcf\x11\xe0": "an Excel file"}
 _DIGITS = re.compile(r"[-+]?[0-9]+(?:[., '][0-9]+)*")
 _MOST_SHOWN = 5
 _SAMPLE = 1000
 _NUMERIC_SHARE = 0.9
+_FEWEST_WORDS, _NUMBERS_BETWEEN_BLANKS = 3, 0.5
+"""Words of a cell, and the share of them that are numbers, from which on it is a row that blanks cut."""
+
+_ARFF = re.compile(r"(?:\s|%[^\n]*\n)*@relation\b", re.IGNORECASE)
+_OF_EXCEL = re.compile(r"sep=.\s*\n", re.IGNORECASE)
 _BYTES_A_CELL = 32
 """What a cell takes at least until it is encoded: its places in a row and in a column, and its number."""
 
@@ -123,7 +136,7 @@ def read_table(path: Path, *, header: Header = "auto", names: tuple[str, ...] = 
     """Read a file.
 
     Args:
-        path: CSV (``,``, ``;``, tab or ``|``; also gzipped) or Parquet.
+        path: CSV (``,``, ``;``, tab, ``|`` or blanks; also gzipped) or Parquet.
         header: whether the first line of a CSV file holds names; found out for ``auto``.
         names: of the columns, where the file has none.
 
@@ -171,11 +184,12 @@ def table_of(frame: Any, where: str = "the data frame") -> Table:
 
 
 def looks_like_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Whether a first line holds names: no cell is a number or empty, and what is below is different.
+    """Whether a first line holds names: no cell is another number or empty, and what is below is different.
 
     Below a name stand numbers, in one column at least; or, where all columns hold texts, all names differ and none is
     seen again. A word such as ``NA``, which may be a name or a missing value, proves nothing. 0, 1, 2 and so on, behind
-    nothing or at least four of them, are the names that pandas writes where columns have none.
+    nothing or at least four of them, are the names that pandas writes where columns have none; so are they, and other
+    numbers that count on, beside a word above numbers or dates.
 
     Args:
         first: cells as they are written.
@@ -184,8 +198,10 @@ def looks_like_names(first: Sequence[str], rest: Sequence[Sequence[str]]) -> boo
     Example:
         >>> looks_like_names(["age", "job"], [["3", "cook"]]), looks_like_names(["3", "cook"], [["4", "cook"]])
         (True, False)
+        >>> looks_like_names(["date", "0", "1"], [["2024-01-01", "5", "8"], ["2024-01-02", "6", "8"]])
+        True
     """
-    if _names_of_pandas(first, rest):
+    if _names_of_pandas(first, rest) or _names_among_numbers(first, rest):
         return True
     unnamed_index = len(first) > 1 and not first[0]  # as pandas writes it
     if any(_is_written_number(c) or not c for c in first[unnamed_index:]):
@@ -208,6 +224,31 @@ def _names_of_pandas(first: Sequence[str], rest: Sequence[Sequence[str]]) -> boo
     return numbered and bool(rest) and all(row[:1] and row[0].isdecimal() for row in rest[:_SAMPLE])
 
 
+def _names_among_numbers(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
+    """Whether the numbers of a line count on, and a word among them stands above numbers or dates: date,0,1,2,price.
+
+    An index without a name has to stand above dates, since a missing value may stand above numbers.
+    """
+    numbers = [cell for cell in first if _is_written_number(cell)]
+    if not 0 < len(numbers) < len(first) or not numbers[0].isdecimal() or len(numbers[0]) > _MOST_DIGITS:
+        return False
+    begins = int(numbers[0])
+    counted = list(map(str, range(begins, begins + len(numbers))))
+    if numbers != counted or (begins > 1 and len(numbers) < _FEWEST_NUMBERED):
+        return False
+    sample = [row for row in rest[:_SAMPLE] if len(row) == len(first)]
+    for place, name in enumerate(first):
+        below = [row[place] for row in sample if row[place]]
+        if len(below) < _FEWEST_BELOW or _is_written_number(name) or date_orders([name]):
+            continue
+        is_above_dates = bool(date_orders(below))
+        if clean(name) and (is_above_dates or sum(map(is_number, below)) >= _NUMERIC_SHARE * len(below)):
+            return True
+        if not name and place == 0 and is_above_dates:
+            return True
+    return False
+
+
 def _is_written_number(cell: str) -> bool:
     """Whether a cell is a number, also with a decimal comma or groups of thousands."""
     return is_number(cell) or _DIGITS.fullmatch(cell) is not None
@@ -223,8 +264,13 @@ def _without_empty_end(rows: list[list[str]]) -> list[list[str]]:
 
 
 def cell_of(value: object) -> str:
-    """A value as a text; whole floats without their point, so that files of either kind say the same."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+    """A value as a text; whole floats without their point, so that files of either kind say the same.
+
+    Example:
+        >>> cell_of(2.0), cell_of(float("nan")), cell_of(float("-inf")), cell_of(" none ")
+        ('2', '', '-inf', 'none')
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, bool):
         return str(value)
@@ -264,28 +310,29 @@ def plain(cell: str) -> str:
 
 
 def _read_csv(path: Path) -> tuple[list[list[str]], list[int]]:
-    """All rows of cells as they are written, and the line each of them begins on; no empty lines."""
+    """All rows of cells as they are written, and the line each of them begins on, as `csv_rows` has them."""
     text, where = _text(path), one_line(path.name)
     file = io.StringIO(text, newline="")
-    delimiter = delimiter_of(file)
-    _require_room(text.count(delimiter) + text.count("\n") + 1, where)
+    delimiter = delimiter_of(file, blanks=True)
+    first = list(islice((line for line in file if line.strip()), ROWS_LOOKED_AT))
+    file.seek(0)
+    _require_cut(first, delimiter, where)
+    num_lines = text.count("\n") + 1
+    num_cells = num_lines * len(first[0].split()) if delimiter == " " else num_lines + text.count(delimiter)
+    _require_room(num_cells, where)
     del text
     rows: list[list[str]] = []
     lines: list[int] = []
-    reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
-    begins = 1
     known: dict[str, str] = {}
     try:
-        for row in reader:
-            if row and not (len(row) == 1 and not row[0].strip()):
-                for cell in row:
-                    if cell not in known:
-                        known[cell] = plain(cell)
-                rows.append([known[cell] for cell in row])
-                lines.append(begins)
-            begins = reader.line_num + 1
+        for line, row in csv_rows(file, delimiter):
+            for cell in row:
+                if cell not in known:
+                    known[cell] = plain(cell)
+            rows.append([known[cell] for cell in row])
+            lines.append(line)
     except csv.Error as error:
-        raise DataError(f"{where}, line {reader.line_num}: no CSV: {error}; mend the quotes of this line") from None
+        raise DataError(f"{where}, {error}; mend the quotes of this line") from None
     return rows, lines
 
 
@@ -317,10 +364,32 @@ def _text(path: Path) -> str:
             f"{where}, line {line}: byte {data[error.start]:#04x} is no UTF-8; save the file as UTF-8 "
             f"(such as: iconv -f {code} -t utf-8)"
         ) from None
+    if _ARFF.match(text):
+        raise DataError(f"{where} is an ARFF file, as of Weka; save it as CSV or Parquet (which OpenML has, too)")
+    if _OF_EXCEL.match(text):
+        raise DataError(f"{where}, line 1: {one_line(text[:5])} is no row, but meant for Excel; take this line out")
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise DataError(f"{where}, line {line}: a zero byte; the file is no text; save it as CSV in UTF-8")
     return text
+
+
+def _require_cut(lines: Sequence[str], delimiter: str, where: str) -> None:
+    """Refuse lines of one cell or two that hold numbers between blanks, such as those of R's write.table.
+
+    Args:
+        lines: the first ones that are not empty.
+        delimiter: between cells, as far as it is known.
+        where: name of the file, for messages.
+    """
+    cells = [line.split(delimiter) for line in lines]
+    words = [row[0].split() for row in cells]
+    if delimiter == " " or max(map(len, cells), default=0) > 2 or min(map(len, words), default=0) < _FEWEST_WORDS:
+        return
+    listed = [word.strip('"') for line in words for word in line]
+    if sum(map(is_any_number, listed)) >= _NUMBERS_BETWEEN_BLANKS * len(listed):
+        cure = "cut all of them by commas (from R: write.csv(x, FILE, row.names = FALSE))"
+        raise DataError(f"{where}: cells are cut by blanks, and not all lines into equally many; {cure}")
 
 
 def _check_ragged(rows: Sequence[Sequence[str]], lines: Sequence[int], width: int, where: str) -> None:

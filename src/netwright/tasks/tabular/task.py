@@ -20,6 +20,7 @@ from netwright.space.terms import OpTerm, Term
 from netwright.tasks.base import Direction, Examples, ExportInfo, Reference
 from netwright.tasks.finishing import Rival
 from netwright.tasks.learning import LearningTask
+from netwright.tasks.loaded import remembered
 from netwright.tasks.losses import class_loss
 from netwright.tasks.narrowing import narrowed
 from netwright.tasks.splits import TEST_SHARE, SplitOptions
@@ -68,6 +69,8 @@ def _options(
 class _TabularTask(LearningTask):
     """What both tasks share. Made by `load`."""
 
+    least_steps = _LEAST_STEPS
+
     def __init__(self, rows: Rows, *, seed: int = 0) -> None:
         super().__init__(rows.train, rows.validation, rows.test, data_name=rows.name, seed=seed, notes=rows.notes)
         self.rows = rows
@@ -82,11 +85,6 @@ class _TabularTask(LearningTask):
     def full_epochs(self) -> float:  # type: ignore[override]  # it depends on the number of rows here
         """Passes after which networks gain little."""
         return float(min(120, max(20, round(_ROWS_SEEN / len(self._train[1]) ** 0.9 / 15))))
-
-    @property
-    def least_epochs(self) -> float:  # type: ignore[override]  # it depends on the number of rows here
-        """Passes below which networks are ranked badly."""
-        return round(_LEAST_STEPS * self._batch_size / len(self._train[1]), 2)
 
     @property
     def _batch_size(self) -> int:
@@ -199,6 +197,7 @@ class TabularClassification(_TabularTask):
         return Forest(self.rows.encoding, len(self.class_names), self.seed, class_weights=self._weights)
 
     @classmethod
+    @remembered
     def load(
         cls,
         data: str | Path | Any,
@@ -297,6 +296,7 @@ class TabularRegression(_TabularTask):
         self.mean, self.std = float(targets.mean()), float(targets.std()) or 1.0
 
     @classmethod
+    @remembered
     def load(
         cls,
         data: str | Path | Any,

@@ -11,12 +11,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from netwright.errors import DataError, unknown, wrong
+from netwright.errors import DataError, SpecError, unknown, wrong
 from netwright.tasks.text_files import PARTS, read_text
 
 Pair = tuple[str, str]
 MOST_CHARACTERS = 2000
 """In a sentence; a longer line is no sentence, and is left out."""
+
+_LICENCE = "CC-BY"
+"""How the third column of the tables of manythings.org begins: who wrote the sentences, and what is allowed."""
+
+_CURES: Mapping[int, str] = {
+    1: "a table is separated by tabs; two files are given as SOURCE,TARGET",
+    4: "keep two columns: cut -f2,4 FILE > pairs.tsv, where the first and the third are numbers",
+}
+"""What to do about a table with so many columns; about other ones, keep two."""
+
+_TABLE = "put the column that is translated first, and parts into files of a folder"
 
 
 @dataclass
@@ -38,8 +49,8 @@ def read_corpora(data: str | Path, source: str, target: str, names: Mapping[str,
     """Read the parts of a parallel corpus.
 
     Args:
-        data: a folder with files PART.LANGUAGE or PART.tsv, each perhaps with .gz behind it; one .tsv file; or two text
-            files with a comma between them, the source first.
+        data: a folder with files PART.LANGUAGE or PART.tsv, each perhaps with .gz behind it; one table of two columns
+            with a tab between; or two text files with a comma between them, the source first.
         source: ending of the source's files, such as ``en``; found where there are two languages only if empty.
         target: the same of the target's.
         names: file names of parts, where they are given: ``train``, ``validation``, ``test``.
@@ -49,20 +60,37 @@ def read_corpora(data: str | Path, source: str, target: str, names: Mapping[str,
 
     Raises:
         DataError: nothing is there, files of a pair have other numbers of lines, a line is no text.
+        SpecError: an option names files of a folder, and the data is none.
     """
     text = str(data)
     if "," in text and not Path(text).exists():
         files = [Path(part.strip()) for part in text.split(",")]
         if len(files) != 2:
             raise DataError(wrong("data", text, "two text files with a comma between them, the source first"))
+        sides = {"source": (source, _ending(files[0])), "target": (target, _ending(files[1]))}
+        others = {option: asked for option, (asked, ending) in sides.items() if asked != ending}
+        cure = "give the files in that order, or a folder of parts"
+        _require_none({**others, **names}, "where the data is SOURCE,TARGET", cure)
         return {"train": read_pairs(*files)}
     path = Path(text)
     if path.is_file():
+        _require_none({"source": source, "target": target, **names}, "where the data is one table", _TABLE)
         return {"train": read_table(path)}
     if not path.is_dir():
         cure = "a folder, a .tsv file, or SOURCE,TARGET"
         raise DataError(f"data: {path} does not exist; give {cure}")
     return _read_folder(path, source, target, names)
+
+
+def _require_none(options: Mapping[str, str], where: str, cure: str) -> None:
+    """Refuse options that would name files, where none of them could be followed.
+
+    Raises:
+        SpecError: names the first that is given.
+    """
+    for option, asked in options.items():
+        if asked:
+            raise SpecError(wrong(f"task option {option}", asked, f"left out {where}", cure))
 
 
 def _read_folder(folder: Path, source: str, target: str, names: Mapping[str, str]) -> dict[str, Corpus]:
@@ -72,15 +100,16 @@ def _read_folder(folder: Path, source: str, target: str, names: Mapping[str, str
     stems = sorted({_stem(file) for file in files})
     if names.get("train") and names["train"] not in stems:
         raise DataError(f"{folder}: {unknown('train', names['train'], stems)}")
+    others = [file for file in files if _stem(file) in trained and _ending(file) != "tsv"]
     found: dict[str, Corpus] = {}
-    if any(name in tables for name in trained):
+    if any(name in tables for name in trained) and not (others and (source or target)):
+        _require_none({"source": source, "target": target}, f"where {folder} has a table to train on", _TABLE)
         for part in PARTS:
             name, more = _named(part, list(tables), names, folder)
             if name:
                 found[part] = read_table(tables[name])
                 found[part].notes += more
     else:
-        others = [file for file in files if _stem(file) in trained and _ending(file) != "tsv"]
         source, target = _languages(folder, others, source, target)
         sides = {(_stem(file), _ending(file)): file for file in files}
         both = [stem for stem, ending in sides if ending == source and (stem, target) in sides]
@@ -151,22 +180,26 @@ def read_pairs(source: Path, target: Path) -> Corpus:
 
 
 def read_table(path: Path) -> Corpus:
-    """Read a file of ``source<TAB>target`` lines.
+    """Read a file of ``source<TAB>target`` lines; a third column that is the licence in each of them is left out.
 
     Raises:
         DataError: a line has not two columns, or it cannot be read as UTF-8.
     """
+    rows = [line.split("\t") if line.strip() else ["", ""] for line in read_lines(path)]
+    filled = [row for row in rows if any(row)]
+    licensed = bool(filled) and all(len(row) == 3 and row[2].startswith(_LICENCE) for row in filled)
     pairs: list[Pair] = []
-    for number, line in enumerate(read_lines(path), start=1):
-        columns = line.split("\t")
-        if not line.strip():
-            columns = ["", ""]
+    for number, row in enumerate(rows, start=1):
+        columns = row[:2] if licensed else row
         if len(columns) != 2:
-            raise DataError(
-                f"{path}, line {number}: {len(columns)} columns, needs source and target with a tab between"
-            )
+            cure = _CURES.get(len(columns), "keep two columns: cut -f1,2 FILE > pairs.tsv")
+            needs = "needs source and target with a tab between"
+            raise DataError(f"{path}, line {number}: {len(columns)} columns, {needs}; {cure}")
         pairs.append((columns[0], columns[1]))
-    return _mended(path.name, pairs)
+    corpus = _mended(path.name, pairs)
+    if licensed:
+        corpus.notes.append(f"{path.name}: the third column, the licence of each pair, is left out")
+    return corpus
 
 
 def read_lines(path: Path) -> list[str]:

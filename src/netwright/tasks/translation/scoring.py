@@ -7,18 +7,14 @@ References:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netwright.errors import MissingDependencyError, SpecError, unknown, wrong
+from netwright.tasks.scripts import without_spaces
 
 DEFAULT = "13a"
 """How BLEU finds words where there are spaces between them; sacreBLEU's default."""
-
-_HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]")
-_OTHERS = re.compile("[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff]")
-"""Letters of Thai, Lao, Tibetan, Burmese, Khmer and kana: no spaces stand between their words."""
 
 
 def tokenizer_of(texts: Iterable[str], asked: str = "") -> str:
@@ -35,10 +31,7 @@ def tokenizer_of(texts: Iterable[str], asked: str = "") -> str:
         SpecError: no such tokenizer, or one that cannot be used here.
         MissingDependencyError: the package sacrebleu is not installed.
     """
-    whole = "".join(texts)
-    han, others = (len(letters.findall(whole)) for letters in (_HAN, _OTHERS))
-    without_spaces = "zh" if 10 * others < han else "char"
-    name = asked or (without_spaces if 2 * (han + others) > len(whole) else DEFAULT)
+    name = asked or {"": DEFAULT, "han": "zh", "others": "char"}[without_spaces(texts)]
     _metrics(name)
     return name
 
