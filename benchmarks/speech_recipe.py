@@ -34,8 +34,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "noise in .8": {"noise": 0.8},
     "warp .25": {"warp": 0.25},
     "speed .3": {"speed": 0.3},
-    "strong": {"warp": 0.25, "speed": 0.3, "noise": 0.8},
-    "bent": {"bend": 0.12},
+    "all stronger": {"warp": 0.25, "speed": 0.3, "noise": 0.8},
+    "not bent": {"bend": 0.0},
     "longer masks": {"time_frames": 20, "time_masks": 3},
 }
 """Changes of `SpeechAugmentation`."""

@@ -50,7 +50,7 @@ class SpeechAugmentation:
 
     speed: float = 0.2
     warp: float = 0.15
-    bend: float = 0.0
+    bend: float = 0.12
     noise: float = 0.5
     band_masks: int = 2
     band_share: float = 0.2
