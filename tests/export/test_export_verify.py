@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +17,7 @@ import pytest
 import torch
 from export_networks import Exported
 
-from netwright.errors import SpecError, VerificationError
+from netwright.errors import ExportError, SpecError, VerificationError
 from netwright.export import Card, Check, examine, isolated, verify
 from netwright.export.files import record
 from netwright.export.onnx_file import check_onnx
@@ -343,9 +344,22 @@ def test_examples_are_run_many_at_once_and_the_probe_as_when_it_was_recorded() -
     assert [5.0] * 20 == outputs["torch", "large"].ravel().tolist()
 
 
+def test_a_check_runs_the_probe_as_it_was_recorded_and_examples_as_fit(
+    exported: Exported, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a run is asked for is the batch of the probe: 256 large images at once would not fit into memory."""
+
+    def record_batch(run: Run) -> Outcome:
+        raise ExportError(f"asked for {run.batch}")
+
+    monkeypatch.setattr(import_module("netwright.export.verify"), "run_isolated", record_batch)
+    assert ("asked for 4",) == examine(folder, examples=exported.examples).failures
+
+
 def test_a_long_run_that_goes_on_is_not_taken_to_hang(tmp_path: Path) -> None:
     """The limit is of the time without progress, which each part of the inputs that is done is."""
     program = "import pathlib, time\nfor _ in range(16):\n    time.sleep(0.1)\n    pathlib.Path('progress').touch()\n"
+    (tmp_path / "progress").touch()  # the time that a busy machine takes to start it does not count
     process = subprocess.Popen([sys.executable, "-I", "-c", program], cwd=tmp_path)
     assert wait(process, tmp_path / "progress", 0.7) == 0
     with subprocess.Popen([sys.executable, "-I", "-c", "import time; time.sleep(60)"]) as process:

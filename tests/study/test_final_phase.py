@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -455,3 +456,34 @@ def test_what_was_trained_fully_needs_no_time_at_the_end(task: nw.ImageClassific
     assert 180 - parts.plan.reserve_s <= (final.begins_at_s() or 0.0) < 180
     short = [searched(parts, n, 0.9 - 0.1 * n) for n in range(3)]
     assert (FinalPhase(parts.plan, parts, settings, Clock(), short).begins_at_s() or 0.0) < final.begins_at_s()  # type: ignore[operator]
+
+
+def test_one_more_that_was_interrupted_goes_on(task: nw.ImageClassification, tmp_path: Path) -> None:
+    """Though all of its training would no longer fit in, since a part of it is made; the planned one has ended."""
+    settings, parts = parts_of(task, tmp_path / "run")
+    assert parts.plan is not None
+    plan = replace(parts.plan, finishes=False, num_finalists=1)
+    trials = [searched(parts, n, 0.95 - 0.1 * n, train_time_s=1.0) for n in range(3)]
+    for cut, expected in ((set(), []), ({trials[1].architecture}, [(1,)])):
+        machine = Machine(trials.copy())
+        machine(parts.evaluator, [Proposal(trials[0].architecture, Fidelity(plan.final_epochs), (0,), FINAL)])  # type: ignore[arg-type]
+        machine.asked.clear()
+        FinalPhase(plan, parts, settings, Clock(60.0, spent_s=20.0), machine.trials).run(machine, cut)
+        assert expected == [proposal.parents for _, proposal in machine.asked]
+
+
+def test_what_is_left_is_found_quickly_in_a_long_history(task: nw.ImageClassification, tmp_path: Path) -> None:
+    """It is asked whenever a trial ends; with the highest rung trained fully no finalist waits."""
+    settings, parts = parts_of(task, tmp_path / "run")
+    assert parts.plan is not None
+    first = searched(parts, 0, 0.9)
+    kinds = [Architecture({**first.architecture, "width": n}) for n in range(3000)]
+    trials = [
+        replace(first, id=n, proposal=Proposal(kind, Fidelity(1.0 if n % 9 else parts.plan.final_epochs)))
+        for n, kind in enumerate(kinds)
+    ]
+    final = FinalPhase(parts.plan, parts, settings, Clock(180.0), trials)
+    begin_s = time.process_time()
+    assert (final.begins_at_s() or 0.0) > 150
+    assert final._some_more(()) != []
+    assert time.process_time() - begin_s < 1.5

@@ -48,7 +48,9 @@ def test_the_first_column_of_a_data_frame_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("\n".join([",image,labels", *lines]))
     assert ("cat", "dog", "owl") == ImageMultilabel.load(tmp_path / "t.csv").class_names
     (tmp_path / "t.csv").write_text("\n".join([",image,labels", *(line.replace("0,", "x,", 1) for line in lines)]))
-    with pytest.raises(DataError, match="line 1: the first column has no name, and does not number the lines; name it"):
+    with pytest.raises(
+        DataError, match="line 1: the first column has no name, and does not number the lines; name it, or"
+    ):
         ImageMultilabel.load(tmp_path / "t.csv")
 
 
@@ -59,7 +61,7 @@ def test_images_may_lie_in_a_folder_beside_the_table(tmp_path: Path, images: str
     assert 3 == ImageMultilabel.load(table).num_classes
 
 
-@pytest.mark.parametrize("header", ["image,label", "filename,breed", "file_name,Class"])
+@pytest.mark.parametrize("header", ["image,label", "filename,breed", "file_name,Class", "image_id,label"])
 def test_a_table_of_one_class_an_image_is_read(tmp_path: Path, header: str) -> None:
     """One column besides the images is that of the classes, whatever its name; a bar in a name is no sign."""
     task = ImageClassification.load(write(tmp_path, header, ["cat", "a|b"] * 10))
@@ -93,9 +95,33 @@ def test_a_table_of_classes_that_cannot_be_used_is_refused_by_line(tmp_path: Pat
         ImageClassification.load(write(tmp_path, "image,label", ["", *cells[1:]]))
     with pytest.raises(DataError, match=r"line 1: columns are \['id', 'label'\]; give 'image' and 'label', or 'image'"):
         ImageClassification.load(write(tmp_path, "id,label", cells))
+    with pytest.raises(DataError, match=r"columns are \['image;label'\]; give .* a label with commas between them"):
+        ImageClassification.load(write(tmp_path, "image;label", cells))
+    (tmp_path / "names.csv").write_text("image,label\n0,a\n")
+    with pytest.raises(DataError, match=r"line 2: there is no image '.*0'.*; a name has its ending, such as \.jpg"):
+        ImageClassification.load(tmp_path / "names.csv")
     cells = [*(f"{cell},train" for cell in cells), "c,test"]
     with pytest.raises(DataError, match=r"1 label\(s\) that the training part does not have: 'c'.*20\.png"):
         ImageClassification.load(write(tmp_path, "image,label,split", cells))
+
+
+def test_columns_that_are_no_classes_say_what_to_name(tmp_path: Path) -> None:
+    """Where none of several columns is called after classes, each is taken for one."""
+    with pytest.raises(DataError, match=r"'width' is '640'; give 0 or 1, or call the column of classes 'label'"):
+        ImageClassification.load(write(tmp_path, "image,width,species", ["640,cat", "640,dog"] * 10))
+
+
+def test_tables_of_two_folders_may_not_name_one_image(tmp_path: Path) -> None:
+    """The images of all parts may lie in one folder beside those of the tables; none is of two parts."""
+    save_images(tmp_path / "images", [f"{n}.png" for n in range(20)])
+    for part, rows in (("train", range(12)), ("test", range(11, 20))):
+        (tmp_path / part).mkdir()
+        lines = [f"{n}.png,{KINDS[n]}" for n in rows]
+        (tmp_path / part / "t.csv").write_text("\n".join(["image,labels", *lines]))
+    with pytest.raises(
+        DataError, match=r"train/t\.csv, line 13: the image '11\.png' stands in test/t\.csv, line 2, too"
+    ):
+        ImageMultilabel.load(tmp_path)
 
 
 def test_what_a_table_of_one_class_is_told_leads_somewhere(tmp_path: Path) -> None:

@@ -148,6 +148,9 @@ def test_the_sizes_of_images_that_a_csv_file_declares_are_compared(tmp_path: Pat
         DataError, match=r"_annotations\.csv line 2: the annotations are for 160 x 120 pixels, but '0\.jpg'"
     ):
         ObjectDetection.load(write_csv(tmp_path, larger), image_size=64)
+    empty = ["0.jpg,,,,,,,"]
+    with pytest.raises(DataError, match=r"line 3: the annotations are for 160 x 120 pixels, but '1\.jpg'"):
+        ObjectDetection.load(write_csv(tmp_path, [*empty, *larger[1:]]), image_size=64)
     turned = Image.Exif()
     turned[0x0112] = 6
     write_csv(tmp_path, right)
@@ -188,5 +191,5 @@ def test_two_categories_of_one_id_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text(
         json.dumps({**found, "categories": [*found["categories"], {"id": 1, "name": "dog"}]})
     )
-    with pytest.raises(DataError, match=r"x\.json categories\[2\]: the id 1 is that of 'cat', too"):
+    with pytest.raises(DataError, match=r"x\.json categories\[2\]: the id 1 is that of 'cat', too; give each"):
         read(tmp_path)

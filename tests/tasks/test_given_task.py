@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import netwright as nw
 from netwright.cli.main import run as netwright
@@ -33,11 +34,15 @@ class Frame:
         return self._cells[name]
 
 
-def test_the_options_of_a_load_are_known() -> None:
+def test_the_options_of_a_load_are_known(tmp_path: Path) -> None:
     """Those that were given; names in a list as a text, and neither data nor seed."""
     task = TabularClassification.load(Frame(), target="kind", seed=3, balanced=True, ignored=["note", "pay"])  # type: ignore[arg-type]
     assert read_with(task) == {"target": "kind", "balanced": True, "ignored": "note,pay"}
     assert read_with(TabularClassification(task.rows)) == {}
+    of_numpy = TabularClassification.load(Frame(), target="kind", validation_share=np.float64(0.25))
+    assert yaml.safe_dump(dict(read_with(of_numpy))) == "target: kind\nvalidation_share: 0.25\n"
+    of_path = nw.ImageClassification.load("digits", cache=tmp_path)
+    assert read_with(of_path) == {"cache": str(tmp_path)}
 
 
 def test_options_beside_an_object_are_refused(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from PIL import Image
 
 from netwright import machine_memory
 from netwright.errors import DataError
-from netwright.tasks.formats import array_files
+from netwright.export import runtime
+from netwright.tasks.formats import array_files, image_files
 from netwright.tasks.formats.image_files import ImageForm, decode_all, read_headers
 from netwright.tasks.image_classification import ImageClassification
 from netwright.tasks.image_multilabel import ImageMultilabel
@@ -79,6 +80,15 @@ def test_copies_of_one_picture_are_not_divided(tmp_path: Path) -> None:
         assert 20 == sum(map(len, found))
 
 
+def test_copies_of_too_few_pictures_are_refused(tmp_path: Path) -> None:
+    """One picture of each class cannot be in two parts, however many copies there are."""
+    for kind in "ab":
+        for copy in range(8):
+            save(tmp_path / kind / f"{kind}_jpg.rf.{str(copy) * 32}.png")
+    with pytest.raises(DataError, match=r"2 picture\(s\) are too few to be divided \(copies of one count once\)"):
+        ImageClassification.load(tmp_path)
+
+
 def arrays(dtype: type = np.uint8) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     return {"x": rng.integers(0, 256, (40, 6, 5, 3)).astype(dtype), "y": np.arange(40)[:, None] % 2}
@@ -143,7 +153,8 @@ def test_arrays_are_kept_in_files_where_a_system_cannot_set_room_aside(
 
 
 def test_odd_exif_does_not_keep_a_photo_from_being_turned(tmp_path: Path) -> None:
-    """Pillow cannot write the tags of some phones again, which nobody needs to turn pixels."""
+    """Pillow cannot write the tags of some phones again, which nobody needs to turn pixels; model.py turns alike."""
+    assert image_files._TURNS == runtime.TURNS
     pixels = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
     for turn in range(1, 9):
         exif = Image.Exif()

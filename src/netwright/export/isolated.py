@@ -136,7 +136,6 @@ class _Inputs:
         import numpy as np
 
         self.progress = progress
-
         self.stored = np.load(file, mmap_mode="r", allow_pickle=False)
         self.prepare = None if key == "probe" else module.prepare
         fit = _MOST_VALUES * len(self.stored) // max(1, self.stored.size)

@@ -32,7 +32,7 @@ class Run:
     Args:
         files: content by name: ``model.py``, ``weights.safetensors`` and, to run it, ``model.onnx``.
         inputs: arrays by key; ``probe`` is network input, others are stored values.
-        batch: examples at once.
+        batch: inputs of the probe at once; examples are run in larger parts.
         threads: of the runtimes.
         export: exporter to write model.onnx with first, ``trace`` or ``dynamo``; empty for none.
         timeout_s: seconds without progress, such as another batch done, after which it is killed: a limit against

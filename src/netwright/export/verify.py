@@ -47,8 +47,6 @@ NOT_MEASURED = (
 )
 """The note of a check that got no examples."""
 
-BATCH = 256
-
 _SCORED_VALUES = 1 << 22
 """Of the outputs that a task scores at once: a loss may need many times their memory."""
 
@@ -246,7 +244,7 @@ def run_bundle(
             raise VerificationError(wrong(f"examples[{split!r}]", (x.shape, y.shape), allowed))
         inputs[f"split{number}"] = x
     targets = {f"split{number}": np.asarray(y) for number, (_, y) in enumerate(examples.values())}
-    return run_isolated(Run(bundle.files, inputs, BATCH, probe.threads, export, timeout_s, blocked, targets))
+    return run_isolated(Run(bundle.files, inputs, probe.batch, probe.threads, export, timeout_s, blocked, targets))
 
 
 def judge(

@@ -83,7 +83,7 @@ class FinalPhase:
             cut: whose last training was interrupted, and goes on.
         """
         tried: set[Architecture] = set()
-        while waiting := [t for t in self.waiting() if t.architecture not in tried] or self._some_more(tried):
+        while waiting := self._next(tried, cut):
             going_on = [t for t in waiting if t.architecture in cut]
             chosen = going_on or share_time(waiting, self._gains)
             if not chosen:
@@ -92,13 +92,24 @@ class FinalPhase:
             self._train_fully(train, now, [t for t in (waiting if going_on else chosen) if t not in now])
             tried |= {trial.architecture for trial in now}
 
+    def _next(self, tried: Collection[Architecture], cut: Collection[Architecture]) -> list[Trial]:
+        """Finalists that were not tried; else those beyond the plan that were interrupted; else as many as fit in."""
+        waiting = [trial for trial in self.waiting() if trial.architecture not in tried]
+        if waiting:
+            return waiting
+        going_on = [t for t in self._ranked() if t.architecture in cut and t.architecture not in tried]
+        return [t for t in going_on if (self.clock.remaining_s or 0.0) >= LEAST_S] or self._some_more(tried)
+
     def waiting(self) -> list[Trial]:
         """The finalists whose last training is still to be made, best first."""
-        ranked = self._ranked()
+        return self._waiting(self._ranked())
+
+    def _waiting(self, ranked: Sequence[Trial]) -> list[Trial]:
         found = waiting_finalists(
             ranked, self.trials, self.parts.constraints, self._num_finalists(ranked), replace=self._may_replace()
         )
-        return [trial for trial in found if not self._is_full(trial.architecture)]
+        full = self._fully_trained()
+        return [trial for trial in found if trial.architecture not in full]
 
     def _some_more(self, tried: Collection[Architecture]) -> list[Trial]:
         """The next best networks, where the planned ones ended early and all of their last trainings fit in."""
@@ -106,9 +117,8 @@ class FinalPhase:
             return []
         if self.parts.sharing is not None and not self.plan.finishes:
             return []
-        known = {t.architecture for t in self.trials if t.proposal.origin == FINAL} | set(tried)
-        following = [t for t in self._ranked() if t.architecture not in known and not self._is_full(t.architecture)]
-        following = following[: self.width]
+        known = {t.architecture for t in self.trials if t.proposal.origin == FINAL} | set(tried) | self._fully_trained()
+        following = [t for t in self._ranked() if t.architecture not in known][: self.width]
         while following and SLOWER * self._together_s(following) > self._all_left_s(following):
             following.pop()
         return following
@@ -158,11 +168,10 @@ class FinalPhase:
             return part_s >= LEAST_S and expected > longest
         return True
 
-    def _is_full(self, architecture: Architecture) -> bool:
-        """Whether a network was trained as long as a last training is, in the search itself."""
-        theirs = from_nothing([t for t in self.trials if t.architecture == architecture])
-        ended = [t.fidelity.epochs for t in theirs if t.state is TrialState.FINISHED and t.fidelity.epochs is not None]
-        return max(ended, default=0.0) >= self.plan.final_epochs
+    def _fully_trained(self) -> set[Architecture]:
+        """Networks that were trained as long as a last training is, most of them in the search itself."""
+        long = (t for t in self.trials if (t.fidelity.epochs or 0.0) >= self.plan.final_epochs)
+        return {t.architecture for t in from_nothing(long) if t.state is TrialState.FINISHED}
 
     def _processes(self, at_once: int) -> int:
         """Processes that share a step, with so many trainings at once; no more than a step has parts."""
@@ -259,8 +268,10 @@ class FinalPhase:
         limit_s = self.settings.budget.time_s
         if limit_s is None or not feasible(self.trials, self.parts.constraints):
             return None
-        waiting = self.waiting()
-        delivered = waiting or [t for t in self._ranked() if self._is_full(t.architecture)][: self.plan.num_finalists]
+        ranked = self._ranked()
+        waiting = self._waiting(ranked)
+        full = set() if waiting else self._fully_trained()
+        delivered = waiting or [t for t in ranked if t.architecture in full][: self.plan.num_finalists]
         if not delivered:
             return None
         needed_s = caution * sum(self._together_s(group) for group in self._groups(waiting))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from netwright.execution.failures import group_causes
 from netwright.study.finals import FINAL, REFERENCE, feasible, refused_references, why_unusable
 from netwright.study.inheriting import inherited, inherits
 from netwright.study.plan import Plan
@@ -16,7 +17,7 @@ from netwright.study.rung_audit import PROBE
 from netwright.study.setup import Parts, first_proposals
 from netwright.study.supernet_audit import score_the_same, supernet_agreement
 from netwright.study.supernet_parts import Sharing, shared_objectives
-from netwright.types import Budget, Constraint, Trial
+from netwright.types import Budget, Constraint, Trial, TrialState
 
 SEARCHED = 3
 """Networks of the strategy, after the hand-made ones, from which on one may speak of a search."""
@@ -129,3 +130,16 @@ def _enough(budget: Budget, num_ended: int, num_wanted: int) -> str:
     if budget.trials is not None:
         return f"{num_wanted + 2} trials"
     return f"{math.ceil((budget.epochs or 1.0) * num_wanted / max(1, num_ended))} epochs"
+
+
+def nothing_usable(trials: Sequence[Trial]) -> str:
+    """Why there is no result."""
+    if not trials:
+        return "no usable network: the strategy proposed nothing"
+    counts = {state: sum(t.state is state for t in trials) for state in TrialState}
+    errors = [t.error.partition("\n")[0] for t in trials if t.state is not TrialState.FINISHED]
+    causes = group_causes(errors) if errors else "  all that finished are over a limit"
+    return (
+        f"no usable network: {counts[TrialState.INFEASIBLE]} of {len(trials)} trials broke a limit, "
+        f"{counts[TrialState.FAILED]} failed; loosen the limits or raise the budget. Causes:\n{causes}"
+    )

@@ -21,7 +21,6 @@ from netwright.evaluation.base import Evaluator, Parent
 from netwright.evaluation.ladder import SHARED
 from netwright.evaluation.trainer import TrainingEvaluator
 from netwright.execution import Executor, FailurePolicy, InProcessExecutor, IsolatedExecutor
-from netwright.execution.failures import group_causes
 from netwright.progress import Listener
 from netwright.storage import Store
 from netwright.study import leftovers
@@ -32,7 +31,7 @@ from netwright.study.finals import best_references, compare, feasible, pareto_fr
 from netwright.study.inheriting import fairness, from_nothing, inherits, parent_of
 from netwright.study.ladder_report import LadderReport, stored_agreements
 from netwright.study.loop import Loop
-from netwright.study.remarks import notes_of, warnings_of
+from netwright.study.remarks import notes_of, nothing_usable, warnings_of
 from netwright.study.result import Result
 from netwright.study.rung_audit import RungAgreement, rung_agreements
 from netwright.study.scoring_phase import make_scores, store_scores, stored_scores
@@ -49,6 +48,9 @@ from netwright.types import Proposal, Trial, TrialState, best_first
 
 _log = logging.getLogger(__name__)
 SPENT = "spent_s"
+FINALS = "finals"
+"""Event: the last trainings of a budget begin. A sitting that goes on from there searches no more, whatever time the
+paces of what ended meanwhile would leave."""
 NOTE_EVERY_S = 5.0
 
 COMPARED, ALONE_SHARE = 2, 0.25
@@ -93,6 +95,7 @@ class Sitting:
         for trial in self.trials:
             self.standing.add(trial)
         self.final = self._final_phase()
+        self.is_searched = self._has_noted(FINALS)
         self.ladder_report = None if parts.ladder is None else LadderReport(parts.ladder, store, self._say)
 
     def run(self) -> Result:
@@ -145,7 +148,10 @@ class Sitting:
 
     def _is_done(self) -> bool:
         """Whether an earlier sitting spent this very budget."""
-        return any(event.body == str(self.settings.budget) for event in self.store.events("done")[-1:])
+        return self._has_noted("done")
+
+    def _has_noted(self, kind: str) -> bool:
+        return any(event.body == str(self.settings.budget) for event in self.store.events(kind)[-1:])
 
     @property
     def _trainer(self) -> TrainingEvaluator | None:
@@ -174,7 +180,7 @@ class Sitting:
             ordered=self.settings.ordered,
             needs=[objective.metric for objective in self.parts.objectives],
             on_end=self._ended,
-            on_wait=self._tell,
+            on_wait=self._waited,
             parent_of=self._parent_of,
         )
 
@@ -259,8 +265,7 @@ class Sitting:
 
     def _signal(self) -> int | None:
         """The signal that asked to stop; whoever asks for it waits, so that it is noted now and then how long."""
-        if self.clock.elapsed_s - self.noted_s >= NOTE_EVERY_S:
-            self._note_time()
+        self._note_at_times()
         return self.stop.signal_number
 
     def _parent_of(self, proposal: Proposal) -> Parent | None:
@@ -324,7 +329,7 @@ class Sitting:
 
     def _search_may_end(self) -> bool:
         self._report(LadderReport.tell_new)
-        return self.stop() or self._search_is_over()
+        return self.stop() or self.is_searched or self._search_is_over()
 
     def _search_is_over(self) -> bool:
         if self.parts.plan is None or self.parts.plan.search.time_s is None:
@@ -355,10 +360,14 @@ class Sitting:
         a part of what is left.
         """
         plan, limit_s = self.parts.plan, self.settings.budget.time_s
+        if self.is_searched:
+            return 0.0
         if plan is None or plan.search.time_s is None or limit_s is None:
             return limit_s
-        begin_s = self._finals_begin_s()
-        end_s = plan.search.time_s + plan.grace_s if begin_s is None else begin_s
+        end_s = self._finals_begin_s()
+        if end_s is None:
+            left_s = limit_s - plan.reserve_s - plan.search.time_s
+            end_s = plan.search.time_s + min(plan.grace_s, left_s / 2 if plan.num_finalists else left_s)
         usable = {trial.architecture for trial in feasible(self.trials, self.parts.constraints)}
         if len(usable) >= COMPARED:
             return end_s
@@ -390,12 +399,23 @@ class Sitting:
         self.trials.append(trial)
         self.standing.add(trial)
         self.failures.add(trial)
-        if self.clock.elapsed_s - self.noted_s >= NOTE_EVERY_S:
-            self._note_time()
+        if self._note_at_times():
             self._report(LadderReport.keep)
             if self._trainer is not None:
                 leftovers.make_room(self._trainer, self.trials, self.parts.objectives[0])
         self._tell(trial=trial)
+
+    def _waited(self) -> None:
+        """Nothing has ended for a while: a long training counts before its end, too, should a kill be the end."""
+        self._note_at_times()
+        self._tell()
+
+    def _note_at_times(self) -> bool:
+        """Store how much time is spent, where the last note of it is old; whether it was."""
+        is_old = self.clock.elapsed_s - self.noted_s >= NOTE_EVERY_S
+        if is_old:
+            self._note_time()
+        return is_old
 
     def _note_time(self) -> None:
         """Store how much time is spent, so that a resume after a kill knows."""
@@ -423,6 +443,9 @@ class Sitting:
                 self._drain(loop, lambda: self.settings.budget.time_s)
 
         self.phase = "final"
+        if not self.is_searched:
+            self.store.append_event(FINALS, str(self.settings.budget))
+            self.is_searched = True
         if not feasible(self.trials, self.parts.constraints):
             final.rescue(self.store.started(), train)
         final.run(train, {started.proposal.architecture for started in loop.cut})
@@ -446,7 +469,7 @@ class Sitting:
         objective = self.parts.objectives[0]
         ranked = best_first(good, objective)
         if not ranked:
-            raise SearchError(_nothing(self.trials))
+            raise SearchError(nothing_usable(self.trials))
         rungs = self._agreements()
         shared_notes = notes_of_rung(self.parts.shared_rung, self.store, rungs)
         result = Result(
@@ -474,16 +497,3 @@ class Sitting:
         self.phase = "export"
         desk = Desk(lambda text: self._tell(message=text), lambda: self.clock.remaining_s)
         return deliver(result, self.parts, self.settings.seed, self.trials, self.run_folder / "best", desk)
-
-
-def _nothing(trials: list[Trial]) -> str:
-    """Why there is no result."""
-    if not trials:
-        return "no usable network: the strategy proposed nothing"
-    counts = {state: sum(t.state is state for t in trials) for state in TrialState}
-    errors = [t.error.partition("\n")[0] for t in trials if t.state is not TrialState.FINISHED]
-    causes = group_causes(errors) if errors else "  all that finished are over a limit"
-    return (
-        f"no usable network: {counts[TrialState.INFEASIBLE]} of {len(trials)} trials broke a limit, "
-        f"{counts[TrialState.FAILED]} failed; loosen the limits or raise the budget. Causes:\n{causes}"
-    )

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.errors import DataError
 from netwright.tasks.formats.folder import FolderPart
 from netwright.tasks.formats.parts import Indices, Part
 
@@ -44,9 +45,17 @@ def split_pictures(
 
     Returns:
         What is kept and what is taken.
+
+    Raises:
+        DataError: there are so few pictures that one of these would be empty.
     """
     picture = pictures_of(part.files) if isinstance(part, FolderPart) else np.arange(len(targets))
     _, first = np.unique(picture, return_index=True)
-    _, taken = divide(targets[first])
+    kept, taken = divide(targets[first])
+    if not len(kept) or not len(taken):
+        raise DataError(
+            f"{part.where}: {len(first)} picture(s) are too few to be divided (copies of one count once); give more, "
+            "or a validation and a test part"
+        )
     is_taken = np.isin(picture, taken)
     return part.take(np.flatnonzero(~is_taken)), part.take(np.flatnonzero(is_taken))

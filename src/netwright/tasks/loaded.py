@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import ParamSpec, TypeVar
+
+import numpy as np
 
 Options = Mapping[str, str | int | float | bool]
 _P = ParamSpec("_P")
@@ -44,12 +47,25 @@ def read_with(task: object) -> Options:
         task: of ours; of what was made without ``load`` nothing is known.
 
     Returns:
-        Those that are printable texts, numbers, true or false; what is None is as if it were not given.
+        Those that are printable texts, paths, numbers, true or false; what is None is as if it were not given.
     """
     found: dict[str, str | int | float | bool] = {}
     for name, given in vars(task).get(_ATTRIBUTE, {}).items():
-        names = isinstance(given, (list, tuple)) and all(isinstance(item, str) for item in given)
-        value = ",".join(given) if names else given
+        value = _plain(given)
         if name not in _NO_OPTIONS and isinstance(value, (str, int, float)) and str(value).isprintable():
             found[name] = value
     return found
+
+
+def _plain(given: object) -> object:
+    """What a person writes for a value: of names, paths and numpy's numbers.
+
+    Example:
+        >>> _plain(["age", "pay"]), _plain(np.float64(0.5)), _plain(np.int64(3))
+        ('age,pay', 0.5, 3)
+    """
+    if isinstance(given, (list, tuple)) and all(isinstance(item, str) for item in given):
+        return ",".join(given)
+    if isinstance(given, os.PathLike):
+        return os.fspath(given)
+    return given.item() if isinstance(given, np.generic) else given

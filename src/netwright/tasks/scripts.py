@@ -23,8 +23,11 @@ def without_spaces(texts: Iterable[str]) -> str:
         >>> without_spaces(["打开灯"]), without_spaces(["เปิดไฟ"]), without_spaces(["turn it on"])
         ('han', 'others', '')
     """
-    whole = "".join(texts)
-    han, others = (len(letters.findall(whole)) for letters in (_HAN, _OTHERS))
-    if 2 * (han + others) <= len(whole):
+    total = han = others = 0
+    for text in texts:
+        total += len(text)
+        han += len(_HAN.findall(text))
+        others += len(_OTHERS.findall(text))
+    if 2 * (han + others) <= total:
         return ""
     return "han" if 10 * others < han else "others"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def test_arrays_that_are_not_needed_are_not_read(tmp_path: Path) -> None:
     """Though they hold Python objects; those that are needed are refused, as ever."""
     names = np.array(["a paper", None], dtype=object)
     assert load(tmp_path, titles=names).num_classes == 2
-    with pytest.raises(DataError, match=r"ring\.npz: no npz file of plain arrays"):
+    with pytest.raises(DataError, match=r"ring\.npz: no npz file of plain arrays: y \(save it as numbers or texts, or"):
         load(tmp_path, y=np.array([None] * 24, dtype=object))
 
 
@@ -119,6 +120,15 @@ def test_what_is_not_read_is_told_and_may_not_be_the_features(tmp_path: Path) ->
         load(tmp_path, x=None, blob=blob)
     names = np.array(["a", None], dtype=object)
     assert load(tmp_path, x=None, edge_feat=np.zeros((24, 1)), names=names).graph.features.count == 24
+
+
+def test_arrays_that_are_damaged_and_not_needed_are_no_features(tmp_path: Path) -> None:
+    """Nor an error."""
+    load(tmp_path, x=None)
+    with zipfile.ZipFile(tmp_path / "ring.npz", "a") as file:
+        file.writestr("blob.npy", b"no array")
+    task = load_task("node-classification", tmp_path / "ring.npz")
+    assert "ring.npz: arrays that are not read: blob" in task.notes
 
 
 def test_one_thing_under_two_names_is_refused(tmp_path: Path) -> None:
@@ -202,9 +212,12 @@ def test_tables_that_no_name_matches_are_told_or_refused(tmp_path: Path) -> None
     folder, _ = folder_of_pandas(tmp_path / "graph", 2)
     (folder / "papers.csv").write_text("a,b\n", encoding="utf-8")
     assert "files of the folder that are not read: papers.csv" in load_task("node-classification", folder).notes
+    (folder / "split.csv").rename(folder / "values.csv")
+    assert any("papers.csv, values.csv" in note for note in load_task("node-classification", folder).notes)
+    (folder / "values.csv").rename(folder / "split.csv")
     (folder / "features.csv").rename(folder / "feat.csv")
     with pytest.raises(
-        DataError, match=r"has no features\.csv, but feat\.csv, which is not read: call it features\.csv"
+        DataError, match=r"has no features\.csv, but feat\.csv, which is not read: save it as features\.csv"
     ):
         load_task("node-classification", folder)
     (folder / "feat.csv").rename(folder / "features.csv")

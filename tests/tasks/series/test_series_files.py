@@ -315,6 +315,7 @@ def test_a_series_that_counts_is_a_series(tmp_path: Path, monkeypatch: pytest.Mo
 def test_files_of_the_archive_that_are_no_tables_are_named(tmp_path: Path) -> None:
     """With how to write them, alone or in a folder; beside a table (here of blanks between values) they are left."""
     (tmp_path / "Gun_TRAIN.ts").write_text("# comment\n@data\n1,2,3,4,5:1\n", encoding="utf-8")
+    (tmp_path / "README.txt").write_text("of guns", encoding="utf-8")
     for path in (tmp_path, tmp_path / "Gun_TRAIN.ts"):
         with pytest.raises(DataError, match=r"Gun_TRAIN\.ts is a file of sktime or Weka, no table; write it as npz"):
             SeriesClassification.load(path)
@@ -328,6 +329,8 @@ def test_steps_before_channels_are_refused(tmp_path: Path) -> None:
     x = np.zeros((30, 50, 1))
     with pytest.raises(DataError, match=r"x_train of a\.npz: 50 channels of 1 steps; .*x\.transpose\(0, 2, 1\)"):
         SeriesClassification.load(arrays(tmp_path / "a.npz", x_train=x))
+    with pytest.raises(DataError, match=r"x_train of a\.npz: series of 3 steps; networks need 4 or more"):
+        SeriesClassification.load(arrays(tmp_path / "a.npz", x_train=x[:, :3].transpose(0, 2, 1)))
 
 
 def test_infinite_values_of_a_frame_are_no_gaps() -> None:

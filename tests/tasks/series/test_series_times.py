@@ -163,6 +163,10 @@ def test_the_calendar_is_seen_and_not_forecast(tmp_path: Path) -> None:
     assert (named.num_targets, named.names) == (2, ("hour", "load", "month"))
     bare = [row.rpartition(",")[0] for row in rows]
     assert read(tmp_path / "a.csv", "month,hour", bare).num_targets == 2
+    loads = [f"{n % 7}.5,{900 + n * n % 37},{800 + n * n % 41}" for n in range(60)]
+    assert read(tmp_path / "a.csv", "temp,Hour 1,Hour 2", loads).num_targets == 3
+    months = [f"{2024 + n // 12}{1 + n % 12:02d},{n * n % 37}" for n in range(60)]
+    assert read(tmp_path / "a.csv", "month,load", months).names[:1] == ("load",)
     tariffs = [f"{n % 7}.5,{n % 5}.25" for n in range(60)]
     assert read(tmp_path / "a.csv", "day,night", tariffs).num_targets == 2
 
@@ -177,5 +181,23 @@ def test_a_table_on_its_side_is_refused(tmp_path: Path) -> None:
         DataError, match=r"names of 28 columns are times \('1/1/20', \.\.\.\), so that each row is a series"
     ):
         read(tmp_path / "a.csv", ",".join(head), rows)
+    curve = [f"{day},{n % 7}.5,{n % 5},{n % 3}" for n, day in enumerate(days())]
+    assert read(tmp_path / "a.csv", "day,Dec-24,Mar-25,Jun-25", curve).num_targets == 3
+    bare = [row.partition(",")[2] for row in curve]
+    with pytest.raises(DataError, match=r"or name the columns to forecast \(targets\)"):
+        read(tmp_path / "a.csv", "Dec-24,Mar-25,Jun-25", bare)
+    assert read(tmp_path / "a.csv", "Dec-24,Mar-25,Jun-25", bare, "Mar-25").num_targets == 1
     plain = [f"{n % 7},{n % 5},{n % 3}" for n in range(40)]
     assert read(tmp_path / "a.csv", "2020-01-01,load,temp", plain).names == ("2020-01-01", "load", "temp")
+
+
+def test_a_data_frame_whose_index_is_dates_does_not_lie_on_its_side() -> None:
+    """Though its channels are called as months."""
+
+    class Frame(dict):  # type: ignore[type-arg]
+        columns = property(list)
+        index = np.array(days())
+
+    values = np.arange(40) ** 2
+    frame = Frame({"Dec-24": values % 7, "Mar-25": values % 11, "Jun-25": values % 13})
+    assert read_timeline(frame).num_targets == 3

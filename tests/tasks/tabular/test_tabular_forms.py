@@ -11,6 +11,7 @@ from netwright.errors import DataError
 from netwright.export.runtimes.delimited import read_cells
 from netwright.tasks import load_task
 from netwright.tasks.tabular import TabularClassification
+from netwright.tasks.tabular.reading import read_table
 
 
 def german(count: int = 60, gap: str = " ") -> str:
@@ -73,6 +74,22 @@ def test_texts_between_commas_keep_their_blanks(tmp_path: Path) -> None:
     rows = "".join(f"the {word} sat here,{n % 2}\n" for n, word in enumerate(["cat", "dog", "cow", "hen"] * 10))
     (tmp_path / "a.csv").write_text(f"text,label\n{rows}", encoding="utf-8")
     assert load_task("tabular-classification", tmp_path / "a.csv").rows.columns == ("text", "label")
+
+
+@pytest.mark.parametrize("cell", ["29 December {n}", "29 Dec {n} 10:00", "1 234 {n}"])
+def test_dates_and_amounts_with_blanks_are_cells(tmp_path: Path, cell: str) -> None:
+    """Beside another cell, in a file without names."""
+    rows = "".join(f"{cell.format(n=500 + n)};{n % 7}.5\n" for n in range(40))
+    (tmp_path / "a.csv").write_text(rows, encoding="utf-8")
+    assert read_table(tmp_path / "a.csv").columns[0][0] == cell.format(n=500)
+
+
+@pytest.mark.parametrize("name", ["test.py", "val_loss.png"])
+def test_programs_and_pictures_beside_a_table_are_no_parts(tmp_path: Path, name: str) -> None:
+    """Whatever they are called; they are told."""
+    (tmp_path / "train.csv").write_text(german().replace(" ", ","), encoding="utf-8")
+    (tmp_path / name).write_bytes(b"x")
+    assert f"files of the folder that are not read: {name}" in load_task("tabular-classification", tmp_path).notes
 
 
 def test_files_of_a_folder_that_are_not_read_are_told(tmp_path: Path) -> None:

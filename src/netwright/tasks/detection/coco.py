@@ -46,7 +46,10 @@ def read_coco(path: Path, repairs: Repairs, split: str = "") -> list[Annotated]:
     names: dict[object, str] = {}
     for where, entry in _entries(found, "categories", ("id", "name"), path):
         if names.setdefault(entry["id"], str(entry["name"])) != str(entry["name"]):
-            raise DataError(f"{where}: the id {shorten(entry['id'])} is that of {shorten(names[entry['id']])}, too")
+            other = shorten(names[entry["id"]])
+            raise DataError(
+                f"{where}: the id {shorten(entry['id'])} is that of {other}, too; give each an id of its own"
+            )
     folders = image_folders(path)
     images: dict[object, Annotated] = {}
     boxes: dict[object, list[Box]] = {}

@@ -53,7 +53,7 @@ def read_csv(path: Path, split: str = "") -> list[Annotated]:
     folders = image_folders(path)
     images: dict[str, Annotated] = {}
     boxes: dict[str, list[Box]] = {}
-    declared: dict[str, set[Size | None]] = {}
+    declared: dict[str, set[Size]] = {}
     for where, row in _rows(path):
         name = row["image"]
         part = split_named(row["split"], where) if "split" in row else split
@@ -63,7 +63,8 @@ def read_csv(path: Path, split: str = "") -> list[Annotated]:
         elif images[name].split != part:
             raise DataError(f"{where}: {shorten(name)} is in {part} here and in {images[name].split} before")
         boxes[name] += _boxes(row, where)
-        declared.setdefault(name, set()).add(_size(row))
+        if (size := _size(row)) is not None:
+            declared.setdefault(name, set()).add(size)
     if not images:
         raise DataError(f"{str(path)!r} names no image; write a line for each box: {','.join(COLUMNS)}")
     sizes = _sizes_of_images(declared, boxes)
@@ -79,11 +80,16 @@ def _size(row: Mapping[str, str]) -> Size | None:
     return (height, width) if all(math.isfinite(side) and side > 0 for side in (height, width)) else None
 
 
-def _sizes_of_images(declared: Mapping[str, set[Size | None]], boxes: Mapping[str, list[Box]]) -> dict[str, Size]:
-    """The size of each image that has one; none at all where lines of an image differ, or boxes do not lie within."""
+def _sizes_of_images(declared: Mapping[str, set[Size]], boxes: Mapping[str, list[Box]]) -> dict[str, Size]:
+    """The size of each image that has one; none at all where lines of an image differ, or boxes do not lie within.
+
+    Args:
+        declared: by the image's name.
+        boxes: as `declared`.
+    """
     if any(len(found) > 1 for found in declared.values()):
         return {}
-    sizes = {name: size for name, (size,) in declared.items() if size is not None}
+    sizes = {name: size for name, (size,) in declared.items()}
     reach = [(box.corners, size) for name, size in sizes.items() for box in boxes[name]]
     inside = sum(corners[3] <= height + 1 and corners[2] <= width + 1 for corners, (height, width) in reach)
     return sizes if inside >= _INSIDE * len(reach) else {}

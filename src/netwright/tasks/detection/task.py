@@ -211,7 +211,7 @@ class ObjectDetection(LearningTask):
         return detection_loss(outputs, targets, self._points.to(outputs.device), label_smoothing)
 
     def scores(self, answers: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
-        """``map`` (overlaps .5 to .95), ``map50`` and ``loss``; NaN where outputs are the boxes that were found."""
+        """``map`` (overlaps .5 to .95), ``map50``, and ``loss``, NaN where outputs are boxes that were found."""
         scorer, loss, count = Scorer(self.class_names, self.canvas), 0.0, 0
         for outputs, targets in answers:
             scorer.add(outputs, targets)

@@ -81,7 +81,7 @@ def _image(path: Path, name: str) -> Path:
     own = [f"{path.stem}{end}" for suffix in SUFFIXES for end in (suffix, suffix.upper())]
     if Path(named).stem == path.stem:
         own.insert(0, named)
-    found = next((place / one for place in folders for one in own if (place / one).is_file()), None)
+    found = next((place / one for one in own for place in folders if (place / one).is_file()), None)
     return found or image_path(folders, named or f"{path.stem}.jpg", path.name)
 
 

@@ -1,11 +1,11 @@
 """Find out what a person's data is, and read it: one module a format.
 
-| data                                    | module |
-|-----------------------------------------|--------|
-| ``digits``                              | digits |
-| ``FILE.npz``                            | npz    |
-| folder of ``train-images-idx3-ubyte``.. | idx    |
-| folder of class folders of images       | folder |
+| data                                    | module      |
+|-----------------------------------------|-------------|
+| ``digits``                              | digits      |
+| ``FILE.npz``                            | npz         |
+| folder of ``train-images-idx3-ubyte``.. | idx         |
+| folder of class folders of images       | folder      |
 | ``FILE.csv`` beside its images          | label_table |
 """
 
@@ -74,7 +74,8 @@ def read(data: str | Path, options: ReadOptions) -> RawData:
 def _require_no_size(data: str | Path, options: ReadOptions) -> None:
     if options.image_size is not None:
         cure = f"{one_line(data)} holds arrays; resize them before they are saved"
-        raise SpecError(wrong("image_size", options.image_size, "left out, except for a folder of image files", cure))
+        allowed = "left out, except for a folder of image files or a .csv file beside them"
+        raise SpecError(wrong("image_size", options.image_size, allowed, cure))
 
 
 def _not_found(path: Path) -> str:

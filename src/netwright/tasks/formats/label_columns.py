@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from netwright.errors import DataError, shorten
 
 IMAGE, LABELS, SPLIT = "image", "labels", "split"
-IMAGES = (IMAGE, "filename", "file_name", "image_name", "file", "image_path", "path")
+IMAGES = (IMAGE, "filename", "file_name", "image_name", "image_id", "file", "image_path", "path")
 """What the column of images may be called; the first that is there counts."""
 
 CLASSES = ("label", "class", "class_name", "category", LABELS)
@@ -66,9 +66,11 @@ def _others(header: Sequence[str], name: str, cure: str) -> list[str]:
         raise DataError(f"{name}, line 1: columns without a name, or of one name: {shorten(list(header))}")
     others = [column for column in header if column not in (IMAGE, SPLIT)]
     if IMAGE not in header or not others:
+        alone = "".join(header) if len(header) == 1 else ""
+        signs = " with commas between them" if any(sign in alone for sign in ";\t|") else ""
         raise DataError(
             f"{name}, line 1: columns are {shorten(list(header))}; give {IMAGE!r} and {cure}, or {IMAGE!r} and a "
-            "column of 0 and 1 a label"
+            f"column of 0 and 1 a label{signs}"
         )
     return others
 
@@ -113,7 +115,8 @@ def labels_of(fields: Mapping[str, str], form: Form, where: str) -> tuple[str, .
         strange = [(column, fields[column]) for column in form.columns if fields[column] not in _CELLS]
         if strange:
             column, value = strange[0]
-            raise DataError(f"{where}: column {shorten(column)} is {shorten(value)}; give 0 or 1")
+            cure = f", or call the column of classes {CLASSES[0]!r}" if form.single else ""
+            raise DataError(f"{where}: column {shorten(column)} is {shorten(value)}; give 0 or 1{cure}")
         return tuple(column for column in form.columns if fields[column].startswith("1"))
     listed = fields[form.listed]
     parts = [listed] if form.single else [label.strip() for label in listed.split(BETWEEN)]

@@ -16,6 +16,7 @@ file and line. Names of images are data: one that leads out of the folder is ref
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -64,7 +65,7 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Table:
-    """One CSV file: rows, and the labels it has columns of, if it has."""
+    """One CSV file: rows, the labels it has columns of, if it has, and columns that are ignored."""
 
     where: str
     rows: tuple[_Row, ...]
@@ -123,12 +124,7 @@ def read(
         MissingDependencyError: Pillow is not installed.
     """
     found = [_read_table(path, part, single) for part, path in tables.items()]
-    columns = {frozenset(table.columns) for table in found}
-    if len(columns) > 1:
-        odd = set.symmetric_difference(*(set(columns_of) for columns_of in list(columns)[:2]))
-        raise DataError(
-            f"{' and '.join(t.where for t in found)} have other columns: {shorten(sorted(odd))}; name the same"
-        )
+    _require_same_columns(found)
     by_part: dict[str, list[_Row]] = {}
     for row in (row for table in found for row in table.rows):
         by_part.setdefault(row.split, []).append(row)
@@ -147,13 +143,27 @@ def read(
         where = f"{part} part of {printable(home if len(tables) > 1 else first.name)}"
         labels: Array = np.array([row.labels[0] for row in rows], np.str_) if single else _matrix(rows, names)
         parts[part] = FolderPart(where, [row.file for row in rows], labels, form, cache)
-    ignored = sorted({column for table in found for column in table.ignored})
-    notes += [f"columns that are ignored: {shorten(ignored)}"] if ignored else []
-    bare = sum(not row.labels for row in by_part["train"])
-    notes += [f"{bare} training image(s) have no label; they count as having none of them"] if bare else []
+    notes += _notes(found, by_part["train"])
     name = first.stem if len(tables) == 1 and first.name != WHOLE else home
     class_names = () if single else names
     return RawData(name, parts["train"], parts.get("val"), parts.get("test"), tuple(notes), "CHW", class_names)
+
+
+def _require_same_columns(tables: Sequence[_Table]) -> None:
+    columns = {frozenset(table.columns) for table in tables}
+    if len(columns) > 1:
+        odd = set.symmetric_difference(*(set(columns_of) for columns_of in list(columns)[:2]))
+        raise DataError(
+            f"{' and '.join(t.where for t in tables)} have other columns: {shorten(sorted(odd))}; name the same"
+        )
+
+
+def _notes(tables: Iterable[_Table], training: Iterable[_Row]) -> list[str]:
+    """What is said of columns and images that are unlike the others."""
+    ignored = sorted({column for table in tables for column in table.ignored})
+    notes = [f"columns that are ignored: {shorten(ignored)}"] if ignored else []
+    bare = sum(not row.labels for row in training)
+    return notes + ([f"{bare} training image(s) have no label; they count as having none of them"] if bare else [])
 
 
 def _refuse_other_separators(rows: Sequence[_Row]) -> None:
@@ -199,7 +209,7 @@ def _read_table(path: Path, part: str, single: bool) -> _Table:
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
         raise DataError(f"{shorten(str(path))}, line {line}: not UTF-8; save the file as UTF-8") from error
-    name = printable(path.name)
+    name = printable(f"{path.parent.name}/{path.name}" if path.parent.name.lower() in _SPLITS else path.name)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = header_of(next(reader, []))
@@ -212,7 +222,9 @@ def _read_table(path: Path, part: str, single: bool) -> _Table:
     if not lines:
         raise DataError(f"{name}: no images below the line of columns; give one line an image")
     if numbered and not number_lines([fields[0].strip() for fields, _ in lines]):
-        raise DataError(f"{name}, line 1: the first column has no name, and does not number the lines; name it")
+        raise DataError(
+            f"{name}, line 1: the first column has no name, and does not number the lines; name it, or remove it"
+        )
     folders = image_folders(path)
     rows = [
         _row(dict(zip(header, map(str.strip, fields), strict=True)), form, folders, f"{name}, line {line}", part)
@@ -254,18 +266,19 @@ def _file(name: str, folders: Sequence[Path], where: str) -> Path:
                 return folder / inside
         except OSError:
             break
-    others = f" (nor in {len(folders) - 1} other folders of images)" if len(folders) > 1 else ""
-    raise DataError(
-        f"{where}: there is no image {shorten(str(folders[0] / inside))}{others}; correct its name or remove the line"
-    )
+    others = f" (nor in {', '.join(repr(str(folder)) for folder in folders[1:])})" if len(folders) > 1 else ""
+    cure = "correct its name or remove the line" if inside.suffix else "a name has its ending, such as .jpg"
+    raise DataError(f"{where}: there is no image {shorten(str(folders[0] / inside))}{others}; {cure}")
 
 
 def _refuse_twice(rows: Iterable[_Row]) -> None:
     first: dict[Path, str] = {}
+    resolved = functools.cache(Path.resolve)  # tables of two folders name one image by two paths
     for row in rows:
-        if row.file in first:
+        file = resolved(row.file.parent) / row.file.name
+        if file in first:
             raise DataError(
-                f"{row.where}: the image {shorten(row.file.name)} stands in {first[row.file]}, too; "
+                f"{row.where}: the image {shorten(row.file.name)} stands in {first[file]}, too; "
                 f"give each image one line, with all its labels"
             )
-        first[row.file] = row.where
+        first[file] = row.where

@@ -70,15 +70,21 @@ def arrays_of(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of a file by name; those that are not known here are not read, and empty.
 
     Raises:
-        DataError: it is no npz file, or one of the arrays holds Python objects.
+        DataError: it is no npz file, or one of the arrays that are read holds Python objects; names the array.
     """
+    found: dict[str, NDArray[Any]] = {}
+    names: list[str] = []
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] if name in _READ else _UNREAD for name in file.files}
+            names = file.files
+            for name in names:
+                found[name] = file[name] if name in _READ else _UNREAD
     except _UNREADABLE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise file_error(path, error) from error
-        raise DataError(f"{one_line(path.name)}: no npz file of plain arrays: {one_line(error)[:200]}") from None
+        which = f"{one_line(names[len(found)])} (save it as numbers or texts, or take it out): " if names else ""
+        raise DataError(f"{one_line(path.name)}: no npz file of plain arrays: {which}{one_line(error)[:200]}") from None
+    return found
 
 
 def _unread_notes(path: Path, arrays: Mapping[str, NDArray[Any]], num_nodes: int | None) -> tuple[str, ...]:
@@ -122,9 +128,13 @@ def _shapes(path: Path, names: Sequence[str]) -> Iterator[tuple[str, tuple[int, 
     reading = np.lib.format
     with zipfile.ZipFile(path) as file:
         for name in set(names) & {member.removesuffix(".npy") for member in file.namelist() if member.endswith(".npy")}:
-            with file.open(f"{name}.npy") as member:
-                first = reading.read_magic(member) == (1, 0)
-                shape, _, dtype = (reading.read_array_header_1_0 if first else reading.read_array_header_2_0)(member)
+            try:
+                with file.open(f"{name}.npy") as member:
+                    is_old = reading.read_magic(member) == (1, 0)
+                    head = (reading.read_array_header_1_0 if is_old else reading.read_array_header_2_0)(member)
+            except _UNREADABLE:  # as an array that nothing needs it may be damaged
+                continue
+            shape, _, dtype = head
             if dtype.kind in "biuf":
                 yield name, shape
 

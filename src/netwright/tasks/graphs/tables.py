@@ -6,6 +6,7 @@ what the other tables say decides.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +27,8 @@ _NODE_NAMES = INDEX_NAMES | {"node", "nodeid", "nodes"}
 _NUMBERED = ["0", "1"]
 """What pandas writes above two columns without names."""
 
-_LIKE_FEATURES, _LIKE_SPLIT = ("feat", "node_feat", "node-feat", "x."), ("split", "train", "val", "test", "mask")
+_LIKE_FEATURES = re.compile("feat|node[_-]?feat|x[.]")
+_LIKE_SPLIT = re.compile("(?:splits?|train|training|val|valid|validation|test|masks?)(?![a-z])")
 """How names of files begin that may be what is missing."""
 
 _MOST_SHOWN = 8
@@ -48,20 +50,21 @@ def read_tables(path: Path) -> RawGraph:
         labels = _without_first(labels, notes)
     if split is not None and _begins_numbered(split):
         split, pandas = _without_first(split, notes), True
-    table = _features_table(path)
+    table, labelled = _features_table(path), _whole(labels, 0)
+    ends = np.stack([_whole(edges, column) for column in range(2)])
     if table is not None:
-        highest = max(int(nodes.max(initial=-1)) for nodes in (_whole(labels, 0), _whole(edges, 0), _whole(edges, 1)))
+        highest = max(int(labelled.max(initial=-1)), int(ends.max(initial=-1)))
         first = [cells[0] for cells in table.columns]
         if numbers_columns(first) and not table.header and len(table) == highest + 2:
             table, pandas = _without_first(table, notes), True
         pandas |= table.header and numbers_columns(table.names)
-    edges = _without_names(edges, pandas, notes)
+    counted = _without_names(edges, pandas, notes)
     features, more = _features(path, table)
     return RawGraph(
         path.name,
         features,
-        (np.stack([_whole(edges, column) for column in range(2)]), edges.place),
-        _whole(labels, 0),
+        (ends[:, len(edges) - len(counted) :], counted.place),
+        labelled,
         (np.array(labels.columns[1]), labels.place),
         {} if split is None else _parts(split),
         (*notes, *more, *_words_note(labels)),
@@ -107,11 +110,12 @@ def _unread_notes(path: Path) -> tuple[str, ...]:
     if not unread:
         return ()
     for name, ends, begins in (("features", (*_ENDS, ".npz"), _LIKE_FEATURES), ("split", _ENDS, _LIKE_SPLIT)):
-        alike = [file for file in unread if file.lower().startswith(begins)]
+        alike = [file for file in unread if begins.match(file.lower())]
         if alike and not any(f"{name}{end}" in names for end in ends):
+            wanted = f"{name}.npz" if ".npz" in ends and alike[0].lower().endswith(".npz") else f"{name}.csv"
             raise DataError(
-                f"{shorten(str(path))} has no {name}.csv, but {one_line(alike[0])}, which is not read: call it "
-                f"{name}.csv, or take it out of the folder"
+                f"{shorten(str(path))} has no {name}.csv, but {one_line(alike[0])}, which is not read: save it as "
+                f"{wanted}, or take it out of the folder"
             )
     return (f"files of the folder that are not read: {', '.join(map(one_line, unread[:_MOST_SHOWN]))}",)
 

@@ -120,17 +120,17 @@ def read_labelled(data: str | Path) -> LabelledParts:
 
 
 def _require_table(path: Path) -> None:
-    """Refuse files of the archive that are no tables, be they alone or in a folder without tables."""
+    """Refuse files of the archive that are no tables, be they alone or in a folder without a table to train on."""
     files = sorted(path.iterdir()) if path.is_dir() else [path]
-    if any(file.name.lower().endswith(SUFFIXES) for file in files):
-        return
-    for file in files:
-        if file.suffix.lower() in _OF_ARCHIVES:
-            raise DataError(
-                f"{one_line(file.name)} is a file of sktime or Weka, no table; write it as npz (such as: "
-                "x_train, y_train = aeon.datasets.load_from_ts_file(...); numpy.savez(..., x_train=x_train, "
-                "y_train=y_train))"
-            )
+    tables = [file for file in files if file.name.lower().endswith(SUFFIXES)]
+    others = [file for file in files if file.suffix.lower() in _OF_ARCHIVES]
+    trains = [any("train" in file.name.lower() for file in named) for named in (tables, others)]
+    if others and (not tables or trains == [False, True]):  # the only table may be a text about them
+        raise DataError(
+            f"{one_line(others[0].name)} is a file of sktime or Weka, no table; write it as npz (such as: "
+            "x_train, y_train = aeon.datasets.load_from_ts_file(...); numpy.savez(..., x_train=x_train, "
+            "y_train=y_train))"
+        )
 
 
 def _without_numbered_names(table: Table, notes: list[str]) -> Table:
@@ -185,8 +185,9 @@ def _npz_part(path: Path, arrays: dict[str, NDArray[Any]], part: str, notes: lis
         f"{where}: {wide.shape[1]} channels of {wide.shape[2]} steps; arrays are (N, channels, length), so turn "
         "them if these are steps and channels: x.transpose(0, 2, 1)"
     )
-    if wide.shape[2] < _SHORTEST <= wide.shape[1]:
-        raise DataError(turned)
+    if wide.shape[2] < _SHORTEST:
+        short = f"{where}: series of {wide.shape[2]} steps; networks need {_SHORTEST} or more"
+        raise DataError(turned if wide.shape[1] >= _SHORTEST else short)
     if part == "train" and wide.shape[1] > wide.shape[2]:
         notes.append(turned)
     return Labelled(where, _filled(wide.astype(np.float64), where, notes), labels)
@@ -311,13 +312,14 @@ def read_timeline(data: str | Path | Any, targets: str = "", header: Header = "a
     parts = read_parts(data, header, keep=wanted, ordered=True)
     if parts.test is not None or parts.validation is not None:
         raise DataError("a forecast takes one table in the order of time; its last rows are the test part")
-    _require_rows_of_time(parts.train, wanted)
+    _require_rows_of_time(parts.train, data, wanted)
     marks = marks_of(parts.train)
     table, notes = made_plain(parts.train, marks), [*parts.notes, *notes_on(parts.train, marks)]
-    _require_order(table, _courses(table, data, wanted), notes)
+    courses = _courses(table, data, wanted)
+    _require_order(table, courses, notes)
     kept: dict[str, NDArray[np.float64]] = {}
-    for name, cells in zip(table.names, table.columns, strict=True):
-        found = _channel(table, name, cells, name in wanted, notes)
+    for name in table.names:
+        found = _channel(table, name, name in wanted, courses, notes)
         if found is not None:
             kept[name] = found
     for name in wanted:
@@ -336,14 +338,24 @@ def read_timeline(data: str | Path | Any, targets: str = "", header: Header = "a
     return Timeline(parts.name, tuple(order), values, num_targets, tuple(notes), table.header, told)
 
 
-def _require_rows_of_time(table: Table, wanted: Sequence[str]) -> None:
-    """Refuse a table that lies on its side: its columns are times, its rows are series."""
-    dates = [name for name in table.names if name not in wanted and is_date(name)]
-    if len(dates) >= max(_FEWEST_DATES, len(table.names) / 2):
+def _require_rows_of_time(table: Table, data: object, wanted: Sequence[str]) -> None:
+    """Refuse a table that lies on its side: its columns are times, and its rows are series, without times."""
+    dates = [name for name in table.names if is_date(name)]
+    if len(dates) < max(_FEWEST_DATES, len(table.names) / 2) or not set(dates).isdisjoint(wanted):
+        return
+    columns = (*table.columns, _index_of(data))
+    if not any(_holds_no_numbers(cells) and course_of_texts(cells) for cells in columns):
         raise DataError(
             f"{table.where}: names of {len(dates)} columns are times ({shorten(dates[0], 40)}, ...), so that each row "
-            "is a series; turn the table, so that each row is a time (in pandas: frame.T)"
+            "is a series; turn the table, so that each row is a time (in pandas: frame.T), or name the columns to "
+            "forecast (targets) if they are channels"
         )
+
+
+def _index_of(data: object) -> tuple[str, ...]:
+    """Cells of the index of a data frame; none where there is no such thing."""
+    index: Any = getattr(data, "index", None)
+    return tuple(map(cell_of, index.tolist())) if hasattr(index, "tolist") else ()
 
 
 def _worth_forecasting(kept: Mapping[str, NDArray[np.float64]], notes: list[str]) -> list[str]:
@@ -357,19 +369,22 @@ def _worth_forecasting(kept: Mapping[str, NDArray[np.float64]], notes: list[str]
 
 
 def _channel(
-    table: Table, name: str, cells: Sequence[str], is_wanted: bool, notes: list[str]
+    table: Table, name: str, is_wanted: bool, courses: Mapping[str, Course], notes: list[str]
 ) -> NDArray[np.float64] | None:
     """The numbers of a column, NaN where one is missing; None and a note where it is no channel."""
-    shown = shorten(name, 60)
+    shown, cells = shorten(name, 60), table.column(name)
     if _holds_no_numbers(cells):
-        notes.append(f"column {shown} {_why_left_out(name, cells)}")
+        odd = "" if name in courses else unknown_date(name, cells)
+        why = f"dates that are known (such as {shorten(odd, 40)})" if odd else "numbers"
+        more = "; rows are taken to be the oldest first" if odd else ""
+        notes.append(f"column {shown} holds no {why} and is left out{more}")
         return None
     strange = [row for row, cell in enumerate(cells) if cell and not is_number(cell)]
     if strange:
         raise DataError(f"{table.place(strange[0])}: {shorten(cells[strange[0]], 40)} in {shown}; mend it")
     values = numbers_of(cells)
     different = np.unique(values[~np.isnan(values)])
-    if not is_wanted and course_of_numbers(name, values):
+    if not is_wanted and name in courses:
         notes.append(f"column {shown} rises as time does and is left out; name it to forecast it (targets)")
         return None
     if len(different) > 1:
@@ -378,14 +393,6 @@ def _channel(
         raise DataError(f"{table.where}: all values of the column {shown} are {different[0]:g}; name another (targets)")
     notes.append(f"column {shown} is left out: all its values are {different[0]:g}")
     return None
-
-
-def _why_left_out(name: str, cells: Sequence[str]) -> str:
-    """What is said of a column without numbers."""
-    if odd := unknown_date(name, cells):
-        said = f"holds no dates that are known (such as {shorten(odd, 40)}) and is left out"
-        return f"{said}; rows are taken to be the oldest first"
-    return "holds no numbers and is left out"
 
 
 def _holds_no_numbers(cells: Sequence[str]) -> bool:
@@ -417,9 +424,7 @@ def _courses(table: Table, data: object, wanted: Sequence[str]) -> dict[str, Cou
             found[name] = course_of_texts(cells)
         elif name not in wanted:
             found[name] = course_of_numbers(name, numbers_of(cells))
-    index: Any = getattr(data, "index", None)
-    if hasattr(index, "tolist"):
-        found["the index"] = course_of_texts(tuple(map(cell_of, index.tolist())))
+    found["the index"] = course_of_texts(_index_of(data))
     return {name: course for name, course in found.items() if course}
 
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import combinations, islice
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netwright.tasks.series.written_dates import as_iso
-from netwright.tasks.tabular.dates import all_days_of, date_orders
+from netwright.tasks.tabular.dates import days_by_order
 from netwright.tasks.tabular.days import days_of
 from netwright.tasks.tabular.parts import bare_name
 from netwright.tasks.tabular.reading import is_number
@@ -26,13 +27,20 @@ NAMES = frozenset({"date", "dates", "datetime", "ds", "epoch", "time", "timestam
 _DURATIONS = frozenset({"time"})
 """Those of these names that are also given to channels."""
 
-CALENDAR = frozenset(
-    (
-        *("year", "yr", "season", "quarter", "month", "mnth", "week", "weekofyear", "day", "dayofmonth", "dayofyear"),
-        *("dayofweek", "weekday", "weekend", "workingday", "holiday", "hour", "hr", "hourofday", "minute", "second"),
-    )
+CALENDAR: Mapping[str, int] = MappingProxyType(
+    {
+        name: greatest
+        for greatest, names in (
+            *((1, "weekend workingday"), (4, "season quarter"), (7, "weekday dayofweek"), (9, "holiday")),
+            *((12, "month mnth"), (24, "hour hr hourofday"), (31, "dayofmonth"), (53, "week weekofyear")),
+            *((60, "minute second"), (366, "day dayofyear"), (9999, "year yr")),
+        )
+        for name in names.split()
+    }
 )
-"""Names, without all but letters, of columns whose whole numbers say what is known of a time before it comes."""
+"""Names, without all but letters, of columns whose whole numbers say what is known of a time before it comes, and the
+greatest of these numbers, unless they rise throughout (202401): channels may be called so, too, such as ``Hour 1``.
+"""
 
 _HOURS = frozenset({"hour", "hours", "hr", "hourofday", "hourending"})
 _MINUTES = frozenset({"minute", "minutes"})
@@ -109,12 +117,11 @@ def _letters(name: str) -> str:
 
 def _readings(cells: Sequence[str]) -> list[NDArray[np.float64]]:
     """The days of a column of dates, NaN where one is missing, in each way in which it can be read."""
-    orders = date_orders(cells)
-    if not orders and not all(math.isnan(days_of(as_iso(cell))) for cell in islice(filter(None, cells), _FIRST)):
+    found = days_by_order(cells)
+    if not found and not all(math.isnan(days_of(as_iso(cell))) for cell in islice(filter(None, cells), _FIRST)):
         known = {cell: as_iso(cell) for cell in set(cells)}
-        cells = [known[cell] for cell in cells]
-        orders = date_orders(cells)
-    return [all_days_of(cells, order) for order in orders]
+        found = days_by_order([known[cell] for cell in cells])
+    return list(found.values())
 
 
 def is_date(cell: str) -> bool:
@@ -133,10 +140,13 @@ def unknown_date(name: str, cells: Sequence[str]) -> str:
     Example:
         >>> unknown_date("Date", ["29 grudnia", "30 grudnia"]), unknown_date("Date", ["2024-01-01", "2024-01-02"])
         ('29 grudnia', '')
+        >>> unknown_date("Date", ["2024-01-01", "soon"])
+        'soon'
     """
     if _letters(name) not in NAMES or tells_the_hour(name, cells) or _readings(cells):
         return ""
-    return next((cell for cell in cells if cell), "")
+    given = [cell for cell in cells if cell]
+    return next((cell for cell in given if not is_date(cell)), given[0] if given else "")
 
 
 def tells_the_calendar(name: str, values: NDArray[np.float64]) -> bool:
@@ -144,14 +154,16 @@ def tells_the_calendar(name: str, values: NDArray[np.float64]) -> bool:
 
     Args:
         name: of the column; it has to be one of `CALENDAR`.
-        values: (steps,), NaN where one is missing; they have to be whole.
+        values: (steps,), NaN where one is missing; they have to be whole, and no greater than such can be.
 
     Example:
         >>> tells_the_calendar("hour", np.array([22.0, 23.0, 0.0])), tells_the_calendar("day", np.array([0.31, 0.28]))
         (True, False)
     """
-    known = values[~np.isnan(values)]
-    return _letters(name) in CALENDAR and bool((known == np.floor(known)).all())
+    known, most = values[~np.isnan(values)], CALENDAR.get(_letters(name), -1)
+    if most < 0 or not (known == np.floor(known)).all():
+        return False
+    return bool((known >= 0).all() and (known <= most).all()) or _course(known) == "rises"
 
 
 def _course(values: NDArray[np.float64]) -> Course:

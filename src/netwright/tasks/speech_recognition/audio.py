@@ -17,6 +17,9 @@ from netwright.errors import DataError, MissingDependencyError, one_line
 _WHOLE = 0.98
 """Part of the samples that a header promises from which on a packed file is whole: coders add some at both ends."""
 
+_UNKNOWN = 1 << 62
+"""Samples that a packed file promises at least where its length was not known when it was written."""
+
 _STREAMED = 0x7FFF0000
 """Bytes that a header promises at least where its length was not known when it was written."""
 
@@ -38,6 +41,11 @@ def length_of(path: Path, where: str) -> tuple[int, int]:
     length, rate = _header(path, where)
     if length < 1 or rate < 1:
         raise DataError(f"{where}: {path}: has no sound ({length} samples at {rate} a second)")
+    if length >= _UNKNOWN:
+        raise DataError(
+            f"{where}: {path}: does not tell how long it is, as what is written to a pipe; write it to a file of its "
+            "own (ffmpeg -i OLD NEW)"
+        )
     return length, rate
 
 
@@ -72,17 +80,30 @@ def read_sound(path: Path, where: str) -> Sound:
         soundfile = _soundfile(path, where)
         try:
             with soundfile.SoundFile(str(path)) as file:
-                rate, promised = file.samplerate, file.frames
+                rate, promised, kind = file.samplerate, file.frames, file.format
                 found = file.read(dtype="float32", always_2d=True)
         except (RuntimeError, OSError, ValueError) as error:
             raise DataError(f"{where}: {path}: a damaged sound file: {one_line(error)}") from error
-        if len(found) < _WHOLE * promised:
+        if len(found) < _WHOLE * promised and (kind != "MP3" or _tells_length(path)):
             raise DataError(f"{where}: {path}: ends after {len(found)} of {promised} samples; it is damaged")
         samples, channels = found.reshape(-1), found.shape[1]
     if not np.isfinite(samples).all():
         raise DataError(f"{where}: {path}: has samples that are not finite")
     mono = samples.reshape(-1, channels).mean(axis=1, dtype=np.float32) if channels > 1 else samples
     return Sound(mono, int(rate), channels)
+
+
+def _tells_length(path: Path) -> bool:
+    """Whether an mp3 file begins with a frame in which its encoder tells the length.
+
+    Else that is estimated from the size of the file, in which tags such as pictures are taken for sound.
+    """
+    with path.open("rb") as file:
+        head = file.read(10)
+        tag_bytes = sum(size << shift for size, shift in zip(head[6:], (21, 14, 7, 0), strict=False))
+        file.seek(10 + tag_bytes if head.startswith(b"ID3") else 0)
+        first = file.read(256)
+    return b"Xing" in first or b"Info" in first
 
 
 def _whole_numbers(raw: bytes, width: int) -> NDArray[np.float32]:

@@ -231,5 +231,7 @@ def has_words(texts: Sequence[str]) -> bool:
         >>> has_words(["请把客厅的灯打开"]), has_words(["请 把 客厅 的 灯 打开"]), has_words(["turn on the light"])
         (False, True, True)
     """
-    num_words = sum(len(text.split()) for text in texts)
-    return not without_spaces(texts) or sum(map(len, texts)) <= _LONG_WORD * num_words
+    if not without_spaces(texts):
+        return True
+    words = [word for text in texts for word in text.split()]
+    return sum(map(len, words)) <= _LONG_WORD * len(words)

@@ -221,8 +221,10 @@ def _require_whole(row: Mapping[str, Any], length_s: float, where: str) -> None:
     most_s = (begins_s or math.inf) if lasts_s is None else lasts_s + _SLACK_S
     if length_s > most_s:
         piece = f"an offset of {begins_s:g} s" + ("" if lasts_s is None else f" and a duration of {lasts_s:g} s")
+        column = next(name for name in BEGINNING if _seconds(row, (name,)) is not None)
         raise DataError(
-            f"{where} has {piece} and lasts {length_s:.2f} s; a line is a whole file: cut the file into its recordings"
+            f"{where} has {piece} and lasts {length_s:.2f} s; a line is a whole file: cut the file into its recordings,"
+            f" or rename the column {column!r} if it means something else"
         )
 
 

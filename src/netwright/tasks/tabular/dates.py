@@ -35,14 +35,21 @@ def date_orders(cells: Sequence[str]) -> tuple[str, ...]:
         >>> date_orders(["2024-01-31", "", "2024-02-01"]), date_orders(["1/31/2024"]), date_orders(["1/2/2024"])
         (('ymd',), ('mdy',), ('dmy', 'mdy'))
     """
+    return tuple(days_by_order(cells))
+
+
+def days_by_order(cells: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """(N,) days of the cells of a column in each of its `date_orders`, NaN where a cell is no date."""
     first = [cell for cell in cells[:_FIRST] if cell] or [next((cell for cell in cells if cell), "")]
     given = sum(map(bool, cells))
-    found = {}
-    for order in ORDERS:
-        if not all(math.isnan(days_of(cell, order)) for cell in first):
-            found[order] = int(np.isfinite(all_days_of(cells, order)).sum())
-    most = max(found.values(), default=0)
-    return tuple(order for order, count in found.items() if count == most >= DATES_SHARE * given)
+    found = {
+        order: all_days_of(cells, order)
+        for order in ORDERS
+        if not all(math.isnan(days_of(cell, order)) for cell in first)
+    }
+    counts = {order: int(np.isfinite(days).sum()) for order, days in found.items()}
+    most = max(counts.values(), default=0)
+    return {order: days for order, days in found.items() if counts[order] == most >= DATES_SHARE * given}
 
 
 def date_order(cells: Sequence[str]) -> str:

@@ -31,6 +31,9 @@ FEWEST_OF_A_WORD = 3
 _PARTS = {"train": ("train", "training"), "validation": ("validation", "val", "valid", "dev"), "test": ("test",)}
 _SHOWN = 6
 
+_NO_DATA = (".py", ".ipynb", ".r", ".sh", ".md", ".log", ".pdf", ".html", ".png", ".jpg", ".jpeg", ".svg", ".yaml")
+"""How files beside tables end that are no part of the data, whatever they are called."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -121,6 +124,8 @@ def _left_note(path: Path, found: Mapping[str, Path]) -> tuple[str, ...]:
     """
     left = [f.name for f in sorted(path.iterdir()) if f.is_file() and f not in found.values() and f.name[0] != "."]
     for name in left:
+        if name.lower().endswith(_NO_DATA):
+            continue
         parts = [part for part, words in _PARTS.items() if part not in found and _words_of(name) & set(words)]
         if parts:
             suffixes = ", ".join(SUFFIXES)

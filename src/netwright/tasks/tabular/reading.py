@@ -47,8 +47,10 @@ _DIGITS = re.compile(r"[-+]?[0-9]+(?:[., '][0-9]+)*")
 _MOST_SHOWN = 5
 _SAMPLE = 1000
 _NUMERIC_SHARE = 0.9
-_FEWEST_WORDS, _NUMBERS_BETWEEN_BLANKS = 3, 0.5
-"""Words of a cell, and the share of them that are numbers, from which on it is a row that blanks cut."""
+_FEWEST_WORDS, _NUMBERS_BETWEEN_BLANKS = {1: 3, 2: 4}, 0.5
+"""Words of a first cell, by the number of cells, from which on it is a row that blanks cut where more than this share
+of them are numbers: beside another cell three may be a date such as 29 Dec 2023, or a number such as 1 234 567.
+"""
 
 _ARFF = re.compile(r"(?:\s|%[^\n]*\n)*@relation\b", re.IGNORECASE)
 _OF_EXCEL = re.compile(r"sep=.\s*\n", re.IGNORECASE)
@@ -384,10 +386,11 @@ def _require_cut(lines: Sequence[str], delimiter: str, where: str) -> None:
     """
     cells = [line.split(delimiter) for line in lines]
     words = [row[0].split() for row in cells]
-    if delimiter == " " or max(map(len, cells), default=0) > 2 or min(map(len, words), default=0) < _FEWEST_WORDS:
+    num_cells, num_words = max(map(len, cells), default=0), min(map(len, words), default=0)
+    if delimiter == " " or num_cells not in _FEWEST_WORDS or num_words < _FEWEST_WORDS[num_cells]:
         return
     listed = [word.strip('"') for line in words for word in line]
-    if sum(map(is_any_number, listed)) >= _NUMBERS_BETWEEN_BLANKS * len(listed):
+    if sum(map(is_any_number, listed)) > _NUMBERS_BETWEEN_BLANKS * len(listed):
         cure = "cut all of them by commas (from R: write.csv(x, FILE, row.names = FALSE))"
         raise DataError(f"{where}: cells are cut by blanks, and not all lines into equally many; {cure}")
 
