@@ -36,9 +36,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "speed .3": {"speed": 0.3},
     "all stronger": {"warp": 0.25, "speed": 0.3, "noise": 0.8},
     "not bent": {"bend": 0.0},
-    "no contrast": {"contrast": 0.0},
-    "contrast .4": {"contrast": 0.4},
-    "contrast .7": {"contrast": 0.7},
     "longer masks": {"time_frames": 20, "time_masks": 3},
 }
 """Changes of `SpeechAugmentation`."""

@@ -204,7 +204,7 @@ def test_augmentation_keeps_length_and_padding_true(tmp_path: Path) -> None:
     for one, frames in zip(y, changed[:, FRAMES].tolist(), strict=True):
         assert (one[:, frames:] == ZERO_CODE).all()
         assert (one[:, :frames] != ZERO_CODE).any(0).all()
-    same, kept = SpeechAugmentation(0, 0, 0, 0, 0, 0, 0, 0, 0).apply(x, rows, np.random.default_rng(0))
+    same, kept = SpeechAugmentation(0, 0, 0, 0, 0, 0, 0, 0).apply(x, rows, np.random.default_rng(0))
     assert torch.equal(same, x.float())
     assert torch.equal(kept, rows)
 
@@ -218,7 +218,7 @@ def test_noise_is_heard_as_if_it_had_been_recorded(tmp_path: Path) -> None:
     for one, frames in zip(x, rows[:, FRAMES].tolist(), strict=True):
         spoken = 7.0 * draw.integers(0, 2, (frames, 1)) + draw.normal(0, 1, (frames, len(one)))
         one[:, :frames] = torch.from_numpy(to_codes(normalise(spoken.astype(np.float32))).T.astype(np.float32))
-    change = SpeechAugmentation(speed=0, warp=0, bend=0, contrast=0, noise=1, band_masks=0, time_masks=0)
+    change = SpeechAugmentation(speed=0, warp=0, bend=0, noise=1, band_masks=0, time_masks=0)
     y, kept = change.apply(x, rows, np.random.default_rng(0))
     assert torch.equal(kept, rows)
     for was, now, frames in zip(x - ZERO_CODE, y - ZERO_CODE, rows[:, FRAMES].tolist(), strict=True):
@@ -228,7 +228,7 @@ def test_noise_is_heard_as_if_it_had_been_recorded(tmp_path: Path) -> None:
         quiet = was[:, :frames] < 0
         before, after = (part[:, :frames][quiet].std() / part[:, :frames][~quiet].std() for part in (was, now))
         assert after < 0.95 * before  # noise covers what differs where it is quiet
-    some, _ = SpeechAugmentation(0, 0, 0, 0, 0.5, 0, 0, 0, 0).apply(x, rows, np.random.default_rng(1))
+    some, _ = SpeechAugmentation(0, 0, 0, 0.5, 0, 0, 0, 0).apply(x, rows, np.random.default_rng(1))
     changed = (some != x).flatten(1).any(1)
     assert changed.any()
     assert not changed.all()

@@ -41,8 +41,6 @@ class SpeechAugmentation:
         speed: they are stretched by a factor in [1 - speed, 1 + speed]; one that would not fit is cut to what does.
         warp: bands are stretched by a factor in [1 - warp, 1 + warp].
         bend: most that bands are moved beside that, each region by itself, as a share of all bands.
-        contrast: what is loud and quiet in a band is drawn apart or together by a factor of at most the exponential of
-            this, along a slope from band to band: a bright voice has more of it in high bands than a dark one.
         noise: share of the recordings in which noise is heard, quieter than speech; steady, its bands along a slope.
         band_masks: blocks of bands that are masked.
         band_share: most of the bands that a block has.
@@ -53,7 +51,6 @@ class SpeechAugmentation:
     speed: float = 0.2
     warp: float = 0.15
     bend: float = 0.12
-    contrast: float = 0.0
     noise: float = 0.5
     band_masks: int = 2
     band_share: float = 0.2
@@ -82,7 +79,7 @@ class SpeechAugmentation:
         kept = inside[:, None, :] & self._kept(rng, batch, bands, length, longest)
         x = _between(stored.float(), rows, row_share, 1)
         x = _between(x, columns, column_share, 2)
-        x = _voiced(x, self._contrast(rng, batch, bands), self._noise(rng, batch, bands), inside)
+        x = _noisy(x, self._noise(rng, batch, bands), inside)
         x = torch.where(torch.from_numpy(kept).to(x.device), x, torch.full((), float(ZERO_CODE), device=x.device))
         changed = targets.clone()
         changed[:, FRAMES] = torch.from_numpy(length).to(targets)
@@ -94,11 +91,6 @@ class SpeechAugmentation:
         waves = np.stack([np.sin(place), np.sin(2 * place)])
         moved: NDArray[np.float64] = self.bend / 2 * bands * rng.uniform(-1, 1, (batch, 2)) @ waves
         return moved
-
-    def _contrast(self, rng: np.random.Generator, batch: int, bands: int) -> NDArray[np.float32]:
-        """Factor of each band; (B, bands)."""
-        slope = rng.uniform(-1, 1, (batch, 1)) * np.linspace(-1, 1, bands)
-        return np.exp(self.contrast * slope).astype(np.float32)
 
     def _noise(self, rng: np.random.Generator, batch: int, bands: int) -> NDArray[np.float32]:
         """Level of the noise of each band in stored bytes, -inf in recordings without; (B, bands)."""
@@ -122,29 +114,23 @@ class SpeechAugmentation:
         return kept
 
 
-def _voiced(x: Tensor, contrast: NDArray[np.float32], level: NDArray[np.float32], inside: NDArray[np.bool_]) -> Tensor:
-    """Energies (B, bands, T) with noise added and bands drawn apart, then as `normalise` leaves them.
-
-    Args:
-        x: stored bytes.
-        contrast: factor of each band (B, bands).
-        level: of the noise in stored bytes (B, bands), -inf in recordings without.
-        inside: frames (B, T) of the recordings.
-    """
+def _noisy(x: Tensor, level: NDArray[np.float32], inside: NDArray[np.bool_]) -> Tensor:
+    """Energies (B, bands, T) with noise (B, bands) added to them, then as `normalise` leaves them: bands of mean 0."""
     import torch
 
-    changes = (np.isfinite(level) | (contrast != 1)).any(axis=1)
-    if not changes.any():
+    heard = torch.from_numpy(np.isfinite(level).all(axis=1)).to(x.device)
+    if not bool(heard.any()):
         return x
-    rows, factor, noise, used = (torch.from_numpy(a).to(x.device) for a in (changes, contrast, level, inside))
-    used = used[rows][:, None, :]
+    few, used = x[heard], torch.from_numpy(inside).to(x.device)[heard][:, None, :]
+    noise = torch.from_numpy(level).to(x.device)[heard][:, :, None]
     bytes_a_neper = CODES_A_UNIT / _NEPERS_A_UNIT
-    few = torch.logaddexp(x[rows] / bytes_a_neper, noise[rows][:, :, None] / bytes_a_neper) * used
+    few = torch.logaddexp(few / bytes_a_neper, noise / bytes_a_neper) * used
     count = used.sum(2, keepdim=True)
-    few = (few - few.sum(2, keepdim=True) / count) * factor[rows][:, :, None] * used
+    few = (few - few.sum(2, keepdim=True) / count) * used
     spread = (few.square().sum((1, 2), keepdim=True) / (count * few.shape[1])).sqrt()
+    few = (few * (CODES_A_UNIT / (spread + 1e-3)) + ZERO_CODE).clamp(0, 255)
     changed = x.clone()
-    changed[rows] = (few * (CODES_A_UNIT / (spread + 1e-3)) + ZERO_CODE).clamp(0, 255)
+    changed[heard] = few
     return changed
 
 
