@@ -275,7 +275,10 @@ class FinalPhase:
         if not delivered:
             return None
         needed_s = caution * sum(self._together_s(group) for group in self._groups(waiting))
-        return max(0.0, limit_s - max(self._reserve_s(trial) for trial in delivered) - needed_s)
+        reserve_s = max(self._reserve_s(trial) for trial in delivered)
+        if not waiting:  # no last training leaves any of its time to a slow export
+            reserve_s = max(reserve_s, self.plan.reserve_s)
+        return max(0.0, limit_s - reserve_s - needed_s)
 
     def _together_s(self, trials: Sequence[Trial]) -> float:
         """Wall seconds of the whole last trainings of some networks at once."""
