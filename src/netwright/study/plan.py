@@ -130,7 +130,7 @@ def make_plan(
     Args:
         budget: of the whole search.
         num_images: training examples.
-        pixels: of an image (height x width), or what an example of another kind costs beside one.
+        pixels: of an image, or what an example of another kind costs beside one.
         workers: trials at once.
         eta: of successive halving.
         min_epochs: of the lowest rung, where a person gave it.
@@ -150,9 +150,9 @@ def make_plan(
     num_finalists = _num_finalists(budget, full, rate, eta if max_epochs is not None and halving else None)
     time_s = _search_time_s(budget, full, rate, num_finalists)
     affordable = _affordable_epochs(budget, full) if time_s is None else time_s * rate
-    num_rungs = 3 if max_epochs is None else 2  # between the lowest and the full training, if the budget allows
+    shortest = full / eta ** (3 if max_epochs is None else 2)  # so many rungs up to the full training, if time allows
     least = min(least_epochs, max(affordable / FEWEST_COMPARED, least_epochs / eta))
-    low = max(least, min(full / eta**num_rungs, _lowest(budget, affordable, num_images)))
+    low = max(least, min(shortest, _lowest(budget, affordable, num_images)))
     low = min_epochs or min(full, _round(low))
     if max_epochs is None:
         high = _highest(low, full, eta, _num_steps(affordable / workers, low, eta))
@@ -163,22 +163,20 @@ def make_plan(
         low = rung_epochs(SHORT_OF * low, high, eta)[0]  # rungs are counted from the highest
     if max_epochs is not None and high >= full:
         return _without_finals(budget, low, high, eta, high * workers / rate)
-    final = full
-    if budget.epochs is not None and max_epochs is None:  # the last trainings are paid by the budget, too
-        final = min(full, budget.epochs / 2 / num_finalists)
+    ample = _is_ample(budget, full, rate)
     core_s = 0.0 if time_s is None else _final_s(budget, time_s) * workers / num_finalists
     return Plan(
         min_epochs=low,
         max_epochs=high,
         eta=eta,
-        final_epochs=max(high, final),
+        final_epochs=max(high, full if max_epochs is not None else _payable(budget, full, num_finalists)),
         num_finalists=num_finalists,
         search=_search_part(budget, time_s),
         grace_s=0.0 if time_s is None else min(GRACE * time_s, high * workers / rate),
         reserve_s=_reserve_s(budget),
-        equal_time=budget.time_s is not None and (max_epochs is not None or not _is_ample(budget, full, rate)),
+        equal_time=budget.time_s is not None and (max_epochs is not None or not ample),
         least_cost=full_cost(core_s, num_images, min(USEFUL_EPOCHS, full)),
-        finishes=budget.time_s is not None and (max_epochs is not None or _is_ample(budget, full, rate)),
+        finishes=budget.time_s is not None and (max_epochs is not None or ample),
     )
 
 
@@ -198,6 +196,11 @@ def with_final_scores(plan: Plan, budget: Budget, examples: float, rate: float) 
     if plan.num_finalists == 0 and search.time_s is not None:  # it goes on until all but the reserve is spent
         search = replace(search, time_s=search.time_s - more_s)
     return replace(plan, search=search, reserve_s=plan.reserve_s + more_s, final_examples=examples)
+
+
+def _payable(budget: Budget, full: float, num_finalists: int) -> float:
+    """Epochs of a last training: a budget of epochs pays for these, too, with its other half."""
+    return full if budget.epochs is None else min(full, budget.epochs / 2 / num_finalists)
 
 
 def _fits_a_dozen(budget: Budget, full: float, rate: float) -> bool:

@@ -94,9 +94,8 @@ class SpeechAugmentation:
 
     def _noise(self, rng: np.random.Generator, batch: int, bands: int) -> NDArray[np.float32]:
         """Level of the noise of each band in stored bytes, -inf in recordings without; (B, bands)."""
-        level = rng.uniform(*_NOISE_LEVELS, (batch, 1)) + rng.uniform(-_SLOPE, _SLOPE, (batch, 1)) * np.linspace(
-            -1, 1, bands
-        )
+        level = rng.uniform(*_NOISE_LEVELS, (batch, 1))
+        level = level + rng.uniform(-_SLOPE, _SLOPE, (batch, 1)) * np.linspace(-1, 1, bands)
         heard = rng.uniform(0, 1, (batch, 1)) < self.noise
         return np.where(heard, ZERO_CODE + CODES_A_UNIT * level, -np.inf).astype(np.float32)
 

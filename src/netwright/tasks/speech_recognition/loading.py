@@ -94,7 +94,7 @@ class Loader:
         )
         self.longest = max(self._num_frames(r) for part in self.parts.values() for r in part)
 
-    def learn_units(self, kind: str, size: int) -> None:
+    def learn_units(self, kind: str, size: int) -> Units:
         """Learn the units of the training transcripts; say which others have that are not among them."""
         texts = {part: [self._text(r) for r in recordings] for part, recordings in self.parts.items()}
         units = Units.learn(kind, texts["train"], size)
@@ -114,6 +114,7 @@ class Loader:
                     f"the {part} transcripts have {'words' if units.kind == 'words' else 'characters'} that the "
                     f"training ones have not, and that count as mistakes: {missing}"
                 )
+        return self.units
 
     def choose_stride(self, given: int | None) -> None:
         """The largest stride with which nearly all transcripts fit with room.

@@ -128,15 +128,14 @@ class SpeechRecognition(LearningTask):
         loader = Loader(path, parts, front_end(parts, rate, mels), lowercase)
         loader.notes += [*notes, *told]
         loader.choose_length(longest_s)
-        loader.learn_units(units, vocabulary)
+        found = loader.learn_units(units, vocabulary)
         loader.choose_stride(stride)
-        assert loader.units is not None
         return cls(
             loader.examples("train"),
             loader.examples("validation"),
             lambda: loader.examples("test"),
             num_test=len(parts["test"]),
-            units=loader.units,
+            units=found,
             front=loader.front,
             stride=loader.stride,
             beam_width=beam,
