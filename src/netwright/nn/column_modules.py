@@ -50,13 +50,13 @@ class ColumnTokens(nn.Module):
                 token = token + torch.einsum("bnk,nkd->bnd", full, self.pieces)
             tokens.append(token)
         if self.categories:
-            tokens.append(F.embedding(self.rows(x[:, self.numbers :]), self.table))
+            tokens.append(F.embedding(self.rows(x), self.table))
         return torch.cat(tokens, dim=1)
 
-    def rows(self, codes: torch.Tensor) -> torch.Tensor:
+    def rows(self, x: torch.Tensor) -> torch.Tensor:
         """Rows (batch, columns) of a table of all categories; what is no category counts as the first, 'other'."""
-        limits = torch.tensor(self.categories, device=codes.device)
-        numbers = codes.round().long()
+        limits = torch.tensor(self.categories, device=x.device)
+        numbers = x[:, self.numbers : self.numbers + len(self.categories)].round().long()
         known = torch.where((numbers >= 0) & (numbers < limits), numbers, 0)
         return known + limits.cumsum(0) - limits
 
@@ -70,14 +70,16 @@ class ColumnVector(nn.Module):
         self.categories = categories
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        rows = self.rows(x[:, self.numbers :])
+        if not self.categories:
+            return x[:, : self.numbers]
+        rows = self.rows(x)
         zeros = torch.zeros(x.shape[0], sum(self.categories), dtype=x.dtype, device=x.device)
         return torch.cat([x[:, : self.numbers], zeros.scatter(1, rows, 1.0)], dim=1)
 
-    def rows(self, codes: torch.Tensor) -> torch.Tensor:
+    def rows(self, x: torch.Tensor) -> torch.Tensor:
         """Rows (batch, columns) of a table of all categories; what is no category counts as the first, 'other'."""
-        limits = torch.tensor(self.categories, device=codes.device)
-        numbers = codes.round().long()
+        limits = torch.tensor(self.categories, device=x.device)
+        numbers = x[:, self.numbers : self.numbers + len(self.categories)].round().long()
         known = torch.where((numbers >= 0) & (numbers < limits), numbers, 0)
         return known + limits.cumsum(0) - limits
 

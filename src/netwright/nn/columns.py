@@ -1,7 +1,8 @@
 """Declarations of what networks on tables need: columns as tokens or as a vector, ensembles in one network.
 
 A row of a table is a vector: its numbers, prepared, and behind them its categories, as class numbers stored like the
-others; number 0 of a column is the category 'other'. A declaration is data and imports no torch.
+others; number 0 of a column is the category 'other'. Columns behind those that are declared are not looked at. A
+declaration is data and imports no torch.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def column_tokens(
     scale: Expr | float = 0.1,
     bins: int = 0,
 ) -> Op:
-    """Declare a token for each column of a row (numbers + categories,): gives a sequence (columns, features).
+    """Declare a token for each column of a row (numbers + categories, ...): gives a sequence (columns, features).
 
     Of a number x it is ``x w + b``; with frequencies ``relu(x w + b + S sin(2 pi c x) + C cos(2 pi c x))``, whose
     frequencies c are learned; with bins ``x w + b + W p(x)``, a straight line in each bin, where p says how full each

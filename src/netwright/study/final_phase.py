@@ -26,11 +26,12 @@ from netwright.study.finals import (
     waiting_finalists,
 )
 from netwright.study.inheriting import from_nothing, has_inherited, inherits
-from netwright.study.plan import Plan, reserve_at_pace_s
+from netwright.study.plan import FINAL_SHARE, Plan, reserve_at_pace_s
 from netwright.study.rung_audit import PROBE
 from netwright.study.settings import Settings
 from netwright.study.setup import Parts, first_proposals, learns_images
 from netwright.study.supernet_parts import front_finalists, shared_objectives
+from netwright.study.unfinished import by_what_time_allows, falling
 from netwright.types import Architecture, Fidelity, Proposal, Trial, TrialState
 
 MOST_REPLACED = 3
@@ -137,8 +138,35 @@ class FinalPhase:
         by_accuracy = learns_images(self.task) and [o.metric for o in objectives] in (["accuracy"], ["loss"])
         equal_time = self.plan.equal_time and by_accuracy
         return choose_finalists(
-            searched, objectives[0], len(searched), equal_time=equal_time, least_cost=self.plan.least_cost
+            searched,
+            objectives[0],
+            len(searched),
+            equal_time=equal_time,
+            least_cost=self.plan.least_cost,
+            in_time=None if self.settings.budget.time_s is None else self._in_time,
         )
+
+    def _in_time(self, ranked: Sequence[Trial]) -> list[Trial]:
+        """Trials of one fidelity, by what time allows of their last trainings, see `netwright.study.unfinished`.
+
+        That is what the most that may be kept for finalists is enough for, so that the order does not depend on when
+        it is asked for.
+        """
+        together = max(1, min(self.plan.num_finalists, self.width))
+        turns = max(1, -(-self.plan.num_finalists // together))
+        kept_s = FINAL_SHARE * (self.settings.budget.time_s or 0.0) - self.plan.reserve_s
+        time_s, speed = max(LEAST_S, kept_s / turns), shared_speed(self._processes(together))
+        trained: dict[Architecture, list[Trial]] = {}
+        for trial in from_nothing(self.trials):
+            if trial.state is TrialState.FINISHED:
+                trained.setdefault(trial.architecture, []).append(trial)
+
+        def part(trial: Trial) -> float:
+            theirs = trained.get(trial.architecture, [])
+            return min(1.0, expected_epochs(theirs, time_s, speed, 0.0) / self.plan.final_epochs)
+
+        objective, ranges = self.parts.objectives[0], self.task.metric_ranges
+        return by_what_time_allows(ranked, objective, ranges, part, falling(trained, objective, ranges))
 
     def _trainer_of(self, architecture: Architecture) -> TrainingEvaluator:
         """What trains a network at last: of a search on shared weights from these, or from nothing what they lack."""

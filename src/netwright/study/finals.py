@@ -45,7 +45,13 @@ def feasible(trials: Iterable[Trial], constraints: Sequence[Constraint]) -> list
 
 
 def choose_finalists(
-    trials: Sequence[Trial], objective: Objective, count: int, *, equal_time: bool = False, least_cost: float = 0.0
+    trials: Sequence[Trial],
+    objective: Objective,
+    count: int,
+    *,
+    equal_time: bool = False,
+    least_cost: float = 0.0,
+    in_time: Callable[[Sequence[Trial]], Sequence[Trial]] | None = None,
 ) -> list[Trial]:
     """The trials whose networks are trained fully, best first, one for each architecture.
 
@@ -59,6 +65,8 @@ def choose_finalists(
         equal_time: time will end the full training: the loss expected after equal time decides, see `equal_time`, and
             networks that were not made by hand have to be better by more than `DOUBT`.
         least_cost: see `netwright.study.equal_time.loss_at_equal_time`.
+        in_time: orders trials of one fidelity, best first, by what time allows of their full trainings; see
+            `netwright.study.unfinished`.
 
     References:
         J. Smith and R. Winkler, 2006, "The Optimizer's Curse" (what leads by a noisy number is worse than it).
@@ -69,6 +77,8 @@ def choose_finalists(
         ranked = best_first((t for t in trials if t.fidelity.cost == cost), objective)
         if equal_time:
             ranked.sort(key=lambda t: _doubted(t, loss_at_equal_time(t.metrics, least_cost) or 0.0, vetted))
+        elif in_time is not None:
+            ranked = list(in_time(ranked))
         for trial in ranked:
             if len(chosen) < count:
                 chosen.setdefault(trial.architecture, trial)

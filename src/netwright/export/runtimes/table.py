@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from pathlib import Path
 
 import torch
@@ -27,6 +27,7 @@ NUMBERS: tuple[tuple[str, str, str, bool], ...] = ()
 DATES: tuple[tuple[str, str], ...] = ()
 MARKS: tuple[tuple[str, str], ...] = ()
 CATEGORIES: tuple[tuple[str, tuple[str, ...]], ...] = ()
+INTERVALS: tuple[tuple[str, str], ...] = ()
 
 # ---------------------------------------------------------------- copied where the network takes rows of a table
 
@@ -92,10 +93,10 @@ def encode(names: list[str], rows: list[list[str]], path: str | Path) -> tuple[t
         raise ValueError(f"{path}: lacks the column(s) {', '.join(map(repr, missing[:8]))}")
     if not rows:
         raise ValueError(f"{path}: no rows")
-    values, indicators, codes, notes = [], [], [], []
+    values, indicators, codes, places, notes = [], [], [], [], []
     columns = dict(zip(names, zip(*rows, strict=True), strict=True))
     columns |= {name: tuple(plain_number(cell, mark) for cell in columns[name]) for name, mark in MARKS}
-    orders = dict(DATES)
+    orders, cuts = dict(DATES), {name: [float(part) for part in text.split()] for name, text in INTERVALS}
     for name, at, high, indicated in NUMBERS:
         knots, heights = ([float(part) for part in text.split()] for text in (at, high))
         cells = columns[name]
@@ -107,13 +108,16 @@ def encode(names: list[str], rows: list[list[str]], path: str | Path) -> tuple[t
         values.append([mapped(value, knots, heights) for value in known])
         if indicated:
             indicators.append([float(math.isnan(value)) for value in known])
+        if name in cuts:
+            places.append([0.0 if math.isnan(value) else 1.0 + bisect_left(cuts[name], value) for value in known])
     for name, categories in CATEGORIES:
-        places = codes_of(categories)
-        found = [code_of(cell, places) for cell in columns[name]]
+        numbered = codes_of(categories)
+        found = [code_of(cell, numbered) for cell in columns[name]]
         if 0 in found:
             notes.append(f"{name}: {found.count(0)} unknown or rare categories count as 'other'")
         codes.append([float(place) for place in found])
-    return torch.tensor([*values, *indicators, *codes], dtype=torch.float64).T.to(torch.float32), notes
+    encoded = torch.tensor([*values, *indicators, *codes, *places], dtype=torch.float64)
+    return encoded.T.to(torch.float32), notes
 
 
 def main(arguments: list[str]) -> int:

@@ -17,8 +17,8 @@ def _columns(site: Site) -> tuple[int, tuple[int, ...]]:
     site.need_float("give rows of numbers and of the numbers of categories, as float32")
     numbers, categories = site.integer("numbers", minimum=0), site.term.arg("categories", ())
     counts = tuple(n for n in categories if isinstance(n, int)) if isinstance(categories, tuple) else ()
-    if site.flow.shape != (numbers + len(counts),):
-        site.fail(wrong("numbers, categories", (numbers, counts), f"{site.flow.size} columns of a row"))
+    if site.flow.rank != 1 or site.flow.size < numbers + len(counts):
+        site.fail(wrong("numbers, categories", (numbers, counts), f"at most {site.flow.size} columns of a row"))
     return numbers, counts
 
 
@@ -41,7 +41,7 @@ def _column_tokens(site: Site) -> Emitted:
 
 def _column_vector(site: Site) -> Emitted:
     numbers, categories = _columns(site)
-    if not categories:
+    if site.flow.size == numbers:
         return Emitted(IDENTITY, site.flow)
     out = site.flow.reshaped((numbers + sum(categories),))
     site.tally.add(values=out.size)

@@ -95,6 +95,7 @@ class Rows:
             "DATES": tuple((c.name, c.order) for c in self.encoding.numbers if c.dates),
             "MARKS": tuple((name, mark) for name, mark in self.marks.items() if name in self.encoding.needed),
             "CATEGORIES": tuple((c.name, c.values) for c in self.encoding.categories),
+            "INTERVALS": tuple((c.name, _row(c.cuts)) for c in self.encoding.intervals),
         }
 
 
@@ -125,7 +126,7 @@ def load_rows(data: str | Path | Any, options: TabularOptions, *, classes: bool)
     targets = [None if table is None else learn.encode(table, notes) for table in tables]
     split = _split(tables, targets, options.split, learn.names)
     inputs = [drop_column(table, target) for table, _ in split]
-    encoding = Encoding.learn(inputs[0], options.encoding)
+    encoding = Encoding.learn(inputs[0], options.encoding, split[0][1])
     encoded = [encoding.encode(table) for table in inputs]
     names = ("training", "validation", "test")
     notes += [*encoding.notes, *(n for name, e in zip(names, encoded, strict=True) for n in _encoding_notes(name, e))]

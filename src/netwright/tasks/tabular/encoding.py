@@ -1,9 +1,10 @@
 """From columns of texts to rows of numbers, by what the training part shows and nothing else.
 
 A row is a float32 vector: the numbers of the table, mapped to about [-3, 3] and 0 where missing; a 1 for each number
-that is missing, of columns that lack some in the training part; and the categories as class numbers, 0 being 'other':
-rare ones, and those that the training part does not have. A date is a number of days. All that is needed to do it again
-is plain values, which are written into an exported ``model.py``. Knows neither targets nor networks.
+that is missing, of columns that lack some in the training part; the categories as class numbers, 0 being 'other': rare
+ones, and those that the training part does not have; and the numbers again, each by the interval it lies in, 0 being
+missing. A date is a number of days. All that is needed to do it again is plain values, which are written into an
+exported ``model.py``. Knows no networks, and of targets only what intervals tell apart.
 
 References:
     Gorishniy, Rubachev, Khrulkov, Babenko (2021), Revisiting Deep Learning Models for Tabular Data, section 4.2
@@ -17,7 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from netwright.cells import is_any_number
 from netwright.errors import DataError, shorten
 from netwright.tasks.tabular.categories import code_of, codes_of
 from netwright.tasks.tabular.dates import all_days_of, date_order
+from netwright.tasks.tabular.intervals import interval_codes, thresholds
 from netwright.tasks.tabular.parts import INDEX_NAMES, bare_name
 from netwright.tasks.tabular.reading import Table, numbers_of
 
@@ -37,6 +39,9 @@ FARTHEST = 3.0
 
 IDENTIFIER_SHARE = 0.5
 """A column of texts with more different values than this part of its rows names rows, and is left out."""
+
+MOST_CUT = 128
+"""Columns of numbers up to which their intervals are categories, too: each makes the first layer wider by some tens."""
 
 _NUMERIC_SHARE = 0.98
 _MANY_NUMBERS = 20
@@ -100,11 +105,19 @@ class CategoryColumn:
 
 
 @dataclass(frozen=True)
+class IntervalColumn:
+    """A column of numbers as categories: number i is the i-th interval, to its upper end, and 0 is missing."""
+
+    name: str
+    cuts: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Encoded:
     """Rows as the network gets them.
 
     Args:
-        rows: (N, numbers + indicators + categories) float32.
+        rows: (N, numbers + indicators + categories + intervals) float32.
         unknown: values of each column of categories that the training part does not have, counted.
         no_numbers: cells of each column of numbers that hold something else, counted; they count as missing.
     """
@@ -122,11 +135,13 @@ class Encoding:
         numbers: columns of numbers.
         categories: columns of categories.
         notes: what was left out and why.
+        intervals: columns of numbers whose intervals are categories, too.
     """
 
     numbers: tuple[NumberColumn, ...]
     categories: tuple[CategoryColumn, ...]
     notes: tuple[str, ...] = ()
+    intervals: tuple[IntervalColumn, ...] = ()
 
     @property
     def num_numbers(self) -> int:
@@ -139,17 +154,23 @@ class Encoding:
         return tuple(1 + len(column.values) for column in self.categories)
 
     @property
+    def interval_counts(self) -> tuple[int, ...]:
+        """How many categories the intervals of each such column are, 'missing' among them."""
+        return tuple(2 + len(column.cuts) for column in self.intervals)
+
+    @property
     def needed(self) -> tuple[str, ...]:
         """Names of the columns that a table must have."""
         return (*(c.name for c in self.numbers), *(c.name for c in self.categories))
 
     @classmethod
-    def learn(cls, table: Table, options: EncodingOptions) -> Encoding:
+    def learn(cls, table: Table, options: EncodingOptions, targets: NDArray[Any] | None = None) -> Encoding:
         """Learn from the training part.
 
         Args:
             table: without the target.
             options: how.
+            targets: class numbers (N,) or values (N, 1), for the intervals; None for none of these.
 
         Raises:
             DataError: no column is of use, or an option names one that is not there.
@@ -175,7 +196,11 @@ class Encoding:
                 notes.append(f"column {shorten(name, 60)} is left out: {found}")
         if not numbers and not categories:
             raise DataError(f"{table.where}: no column is of use; {'; '.join(notes[:_SHOWN])}")
-        return cls(tuple(numbers), tuple(categories), tuple(notes))
+        intervals: list[IntervalColumn] = []
+        if targets is not None and len(numbers) <= MOST_CUT:
+            cut = [IntervalColumn(c.name, thresholds(_known(c, table), targets)) for c in numbers if len(c.values) > 2]
+            intervals = [column for column in cut if column.cuts]
+        return cls(tuple(numbers), tuple(categories), tuple(notes), tuple(intervals))
 
     def encode(self, table: Table) -> Encoded:
         """Encode a table that has the needed columns.
@@ -189,17 +214,24 @@ class Encoding:
             raise DataError(f"{table.where} lacks {len(missing)} column(s) of the training part: {shown}; add them")
         unknown: Counter[str] = Counter()
         no_numbers: Counter[str] = Counter()
-        width = self.num_numbers + len(self.categories)
+        width = self.num_numbers + len(self.categories) + len(self.intervals)
+        cuts = {
+            column.name: (place, column.cuts)
+            for place, column in enumerate(self.intervals, width - len(self.intervals))
+        }
         rows, place = np.empty((len(table), width), dtype=np.float32), len(self.numbers)
         for column, number in enumerate(self.numbers):
             cells = table.column(number.name)
-            known = all_days_of(cells, number.order) if number.dates else numbers_of(cells)
+            known = _known(number, table)
             absent = np.isnan(known)
             no_numbers[number.name] += int(absent.sum()) - sum(not cell for cell in cells)
             rows[:, column] = np.where(absent, 0.0, np.interp(known, number.values, number.mapped))
             if number.indicated:
                 rows[:, place] = absent
                 place += 1
+            if number.name in cuts:
+                behind, ends = cuts[number.name]
+                rows[:, behind] = interval_codes(known, ends)
         for column, category in enumerate(self.categories, start=place):
             cells = table.column(category.name)
             codes = codes_of(category.values)
@@ -208,6 +240,12 @@ class Encoding:
             unknown[category.name] += found.count(0)
             rows[:, column] = found
         return Encoded(rows, +unknown, +no_numbers)
+
+
+def _known(column: NumberColumn, table: Table) -> NDArray[np.float64]:
+    """The numbers of a column, or the days of its dates; NaN where missing."""
+    cells = table.column(column.name)
+    return all_days_of(cells, column.order) if column.dates else numbers_of(cells)
 
 
 def _number_notes(column: NumberColumn, cells: Sequence[str]) -> list[str]:

@@ -78,8 +78,8 @@ class Forest:
         return list(range(first, first + len(self.encoding.categories))) or None
 
     def _rows(self, rows: NDArray[Any]) -> Floats:
-        """Rows in which missing numbers are NaN, as trees want them."""
-        found = rows.astype(np.float64)
+        """Rows in which missing numbers are NaN, as trees want them, which find intervals by themselves."""
+        found = rows[:, : self.encoding.num_numbers + len(self.encoding.categories)].astype(np.float64)
         place = len(self.encoding.numbers)
         for number, column in enumerate(self.encoding.numbers):
             if column.indicated:

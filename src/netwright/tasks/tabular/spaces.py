@@ -1,7 +1,8 @@
 """The default search space of tables, and the hand-made networks it contains.
 
 A network makes a row of a table into numbers as they are and one-hot categories, or into a token of each column (with
-periodic or piecewise-linear embeddings of numbers, or without); its body is a multilayer perceptron, a residual
+periodic or piecewise-linear embeddings of numbers, or without), to which the intervals of numbers may be added, as
+further categories; its body is a multilayer perceptron, a residual
 network, or a transformer over the columns; its heads are those of members of an ensemble that share all else (one
 member is no ensemble). All sizes are elastic, and the learning rate is a choice. Knows neither data nor training.
 
@@ -36,7 +37,9 @@ _MOST_FLAT = 4096
 """Values of all tokens side by side, at most."""
 
 
-def tabular_space(numbers: int, categories: Sequence[int], outputs: int, *, classes: bool) -> SearchSpace:
+def tabular_space(
+    numbers: int, categories: Sequence[int], outputs: int, *, classes: bool, intervals: Sequence[int] = ()
+) -> SearchSpace:
     """The default space for tables.
 
     Args:
@@ -44,6 +47,7 @@ def tabular_space(numbers: int, categories: Sequence[int], outputs: int, *, clas
         categories: how many categories each other column has.
         outputs: classes, or values.
         classes: whether outputs are classes.
+        intervals: how many categories the intervals of numbers are, of each column behind the others that holds them.
 
     Raises:
         SpecError: there are no columns or no outputs.
@@ -58,21 +62,28 @@ def tabular_space(numbers: int, categories: Sequence[int], outputs: int, *, clas
     activation = choice("activation", ["relu", "silu", "gelu"])
     dropout = choice("dropout", [0.0, 0.1, 0.15, 0.2, 0.3])
     count = choice("members", [1, 2, 4, 8, 16, 32])
-    flat = [size for size in (8, 12, 16, 24) if size * columns <= _MOST_FLAT] or [4]
+    flat = [size for size in (8, 12, 16, 24) if size * (columns + len(intervals)) <= _MOST_FLAT] or [4]
     size = choice("token", flat)
     frequencies = choice("frequencies", [8, 16, 24])
     scale = choice("frequency.scale", [0.05, 0.15, 0.3, 0.5, 1.0, 3.0, 8.0])
 
-    def tokens(features: nn.Size, kind: str) -> Node:
+    def tokens(features: nn.Size, kind: str, counts: Sequence[int] = categories) -> Node:
         if kind == "periodic":
-            return nn.column_tokens(features, numbers, categories, frequencies=frequencies, scale=scale)
-        return nn.column_tokens(features, numbers, categories, bins=BINS if kind == "bins" else 0)
+            return nn.column_tokens(features, numbers, counts, frequencies=frequencies, scale=scale)
+        return nn.column_tokens(features, numbers, counts, bins=BINS if kind == "bins" else 0)
+
+    def vector_of(kind: str, counts: Sequence[int]) -> Node:
+        return (
+            nn.column_vector(numbers, counts) if kind == "plain" else nn.seq(tokens(size, kind, counts), nn.flatten())
+        )
 
     kinds = INPUTS if numbers else INPUTS[:2]
-    inputs: dict[Value, Node] = {"plain": nn.column_vector(numbers, categories)}
-    inputs |= {name: nn.seq(tokens(size, name), nn.flatten()) for name in kinds[1:]}
-    kind = choice("input", kinds)
-    vector = nn.seq(nn.one_of(kind, {name: inputs[name] for name in kinds}), nn.members(count))
+    inputs: dict[Value, Node] = {name: vector_of(name, categories) for name in kinds}
+    if intervals:
+        shown = flag("intervals")
+        wider = {name: vector_of(name, (*categories, *intervals)) for name in kinds}
+        inputs = {name: nn.one_of(shown, {False: inputs[name], True: wider[name]}) for name in kinds}
+    vector = nn.seq(nn.one_of(choice("input", kinds), inputs), nn.members(count))
     bodies: dict[Value, Node] = {
         "mlp": nn.seq(vector, _mlp(activation, dropout)),
         "resnet": nn.seq(vector, _resnet(activation, dropout)),
@@ -177,6 +188,7 @@ _DEFAULTS: Mapping[str, Value] = {
     "dropout": 0.1,
     "members": 1,
     "input": "plain",
+    "intervals": False,
     "token": 16,
     "frequencies": 16,
     "frequency.scale": 0.15,
@@ -208,11 +220,16 @@ _WAVES: Mapping[str, Value] = {
     "mlp.depth": 2,
 }
 
+_MANY: Mapping[str, Value] = {**_WAVES, "members": 16, "mlp.own": True, "mlp.width": 96, "dropout": 0.3}
+
 _PORTFOLIO: tuple[Mapping[str, Value], ...] = (
+    {**_MANY, "frequency.scale": 0.15, "intervals": True},
     {**_WAVES, "members": 8, "mlp.own": True},
+    {**_WAVES, "intervals": True},
+    {**_MANY, "frequency.scale": 0.15},
+    {**_WAVES, "members": 8, "mlp.own": True, "dropout": 0.3, "intervals": True},
     _WAVES,
     {**_WAVES, "members": 8, "mlp.own": True, "dropout": 0.3},
-    {**_WAVES, "members": 16, "mlp.own": True, "mlp.width": 96, "dropout": 0.3, "frequency.scale": 0.15},
     {"body": "resnet", "input": "periodic", "members": 4, "resnet.depth": 2},
     {"body": "mlp", "input": "bins", "members": 16, "mlp.width": 256, "mlp.depth": 3, "dropout": 0.15},
 )

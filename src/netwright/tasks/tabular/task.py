@@ -121,7 +121,13 @@ class _TabularTask(LearningTask):
         from netwright.tasks.tabular.spaces import tabular_space
 
         encoding, classes = self.rows.encoding, bool(self.class_names)
-        return tabular_space(encoding.num_numbers, encoding.counts, len(self.class_names) or 1, classes=classes)
+        return tabular_space(
+            encoding.num_numbers,
+            encoding.counts,
+            len(self.class_names) or 1,
+            classes=classes,
+            intervals=encoding.interval_counts,
+        )
 
     def references(self) -> tuple[Reference, ...]:
         from netwright.tasks.tabular.spaces import tabular_references
