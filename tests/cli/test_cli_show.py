@@ -188,6 +188,17 @@ def test_verify_that_passes(cli: Cli, answer_of_check: Callable[[Check], None]) 
     assert (shown["passed"], shown["metric_measured_again"], shown["notes"]) == (True, True, ["n"])
 
 
+@pytest.mark.parametrize("option", ["--task", "--task-option"])
+def test_verify_refuses_how_data_is_read_without_data(
+    option: str, cli: Cli, answer_of_check: Callable[[Check], None]
+) -> None:
+    """It would be without effect."""
+    answer_of_check(Check(passed=True))
+    answer = cli("verify", ".", option, "a=b")
+    assert answer.code == 2
+    assert f"{option} says how data is read, and no data is given; add --data DATA" in answer.err
+
+
 @pytest.mark.parametrize(
     ("remeasured", "last"),
     [

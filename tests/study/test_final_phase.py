@@ -446,6 +446,36 @@ def test_time_that_one_last_training_leaves_is_given_to_the_next_best(
     assert [(0,), (1,), (2,)] == [proposal.parents for _, proposal in machine.asked]
 
 
+@pytest.mark.parametrize(("workers", "trained"), [(1, 1), (2, 1), (6, 2)])
+def test_workers_that_one_last_training_cannot_use_train_the_next_best(
+    workers: int, trained: int, task: nw.ImageClassification, tmp_path: Path
+) -> None:
+    """A step has two parts, so that six workers train two of seven networks at once, each with two processes."""
+    settings, parts = parts_of(task, tmp_path / "run", limit="params<=9M")
+    assert parts.plan is not None
+    settings = replace(settings, workers=workers)
+    machine = Machine([searched(parts, n, 0.95 - 0.01 * n, train_time_s=1.0) for n in range(7)])
+    plan = replace(parts.plan, finishes=False, num_finalists=1)
+    AsPlanned(plan, parts, settings, Clock(180.0, spent_s=60.0), machine.trials).run(machine)
+    assert machine.at_once == [trained]
+    assert {options.processes for options, _ in machine.asked} == {min(2, workers)}
+
+
+def test_a_network_that_time_would_cut_off_goes_behind_one_that_ends(
+    task: nw.ImageClassification, tmp_path: Path
+) -> None:
+    """Though it is ahead by a little after as many epochs."""
+    settings, parts = parts_of(task, tmp_path / "run", limit="params<=9M")
+    assert parts.plan is not None
+    slow = searched(parts, 0, 0.91, train_time_s=60.0)
+    fast = searched(parts, 1, 0.90, train_time_s=0.2)
+    final = FinalPhase(parts.plan, parts, settings, Clock(), [slow, fast])
+    assert [t.id for t in final.waiting()] == [1, 0]
+    as_fast = searched(parts, 0, 0.91, train_time_s=0.2)
+    final = FinalPhase(parts.plan, parts, settings, Clock(), [as_fast, fast])
+    assert [t.id for t in final.waiting()] == [0, 1]
+
+
 def test_what_was_trained_fully_needs_no_time_at_the_end(task: nw.ImageClassification, tmp_path: Path) -> None:
     """Where the highest rung is the full training no last one is left: all but the export is searched."""
     settings, parts = parts_of(task, tmp_path / "run")

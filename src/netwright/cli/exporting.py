@@ -54,6 +54,9 @@ def verify(
     This runs DIR/model.py: verify what you made or trust.
     """
     require_export(folder)
+    if data is None and (task or task_option):
+        given = "--task" if task else "--task-option"
+        raise SpecError(f"{given} says how data is read, and no data is given; add --data DATA, or leave it out")
 
     from netwright.export import examine
 

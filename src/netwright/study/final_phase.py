@@ -152,8 +152,8 @@ class FinalPhase:
         That is what the most that may be kept for finalists is enough for, so that the order does not depend on when
         it is asked for.
         """
-        together = max(1, min(self.plan.num_finalists, self.width))
-        turns = max(1, -(-self.plan.num_finalists // together))
+        together = max(1, min(self._planned_finalists, self.width))
+        turns = max(1, -(-self._planned_finalists // together))
         kept_s = FINAL_SHARE * (self.settings.budget.time_s or 0.0) - self.plan.reserve_s
         time_s, speed = max(LEAST_S, kept_s / turns), shared_speed(self._processes(together))
         trained: dict[Architecture, list[Trial]] = {}
@@ -182,7 +182,18 @@ class FinalPhase:
         """As many as the plan has; of few networks one in eta, but two where the plan has two, and all of a front."""
         if inherits(self.parts) or (self.parts.sharing is not None and len(self.parts.objectives) > 1):
             return min(self.plan.num_finalists, len(ranked))
-        return min(self.plan.num_finalists, max(2, len(ranked) // self.plan.eta))
+        return min(self._planned_finalists, max(2, len(ranked) // self.plan.eta))
+
+    @property
+    def _planned_finalists(self) -> int:
+        """As many as the plan has; where time is limited, as many as can be trained side by side without taking any.
+
+        A training cannot use more processes than its steps have parts, so others would be idle.
+        """
+        planned = self.plan.num_finalists
+        if not planned or self.settings.budget.time_s is None or self.parts.sharing is not None:
+            return planned
+        return max(planned, self.width // self.evaluator.recipe.shards)
 
     def _gains(self, trial: Trial, finalists: Sequence[Trial]) -> bool:
         """Whether a last training is longer than those that it goes on from, where all of these have one."""
@@ -299,7 +310,7 @@ class FinalPhase:
         ranked = self._ranked()
         waiting = self._waiting(ranked)
         full = set() if waiting else self._fully_trained()
-        delivered = waiting or [t for t in ranked if t.architecture in full][: self.plan.num_finalists]
+        delivered = waiting or [t for t in ranked if t.architecture in full][: self._planned_finalists]
         if not delivered:
             return None
         needed_s = caution * sum(self._together_s(group) for group in self._groups(waiting))

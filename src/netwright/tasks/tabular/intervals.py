@@ -117,15 +117,15 @@ class _Totals:
 
     @classmethod
     def of(cls, targets: NDArray[Any], places: NDArray[np.int64]) -> _Totals:
-        num_groups = len(places) - 1
-        groups = np.repeat(np.arange(num_groups), np.diff(places))
         if targets.ndim == 1:
-            num_classes = int(targets.max()) + 1
-            flat = np.bincount(groups * num_classes + targets, minlength=num_groups * num_classes).astype(np.float64)
+            num_groups, num_classes = len(places) - 1, int(targets.max()) + 1
+            groups = np.repeat(np.arange(num_groups), np.diff(places))
+            counts = np.bincount(groups * num_classes + targets, minlength=num_groups * num_classes)
+            table: Floats = counts.astype(np.float64).reshape(num_groups, num_classes)
         else:
             values = targets[:, 0].astype(np.float64)
-            flat = np.bincount(groups, (values - values.mean()) / (values.std() or 1.0), minlength=num_groups)
-        table = flat.reshape(num_groups, -1)
+            unit: Floats = (values - values.mean()) / (values.std() or 1.0)
+            table = np.add.reduceat(unit, places[:-1])[:, None]
         return cls(np.concatenate([np.zeros((1, table.shape[1])), table.cumsum(0)]), targets.ndim == 1)
 
     @property
