@@ -59,6 +59,27 @@ def test_a_search_whose_last_trainings_had_begun_is_over(sitting: Sitting) -> No
     assert later._search_ends_s() == 0.0
 
 
+def test_a_search_whose_time_was_spent_before_its_first_trial_ended_goes_on_by_its_pace(sitting: Sitting) -> None:
+    """As after loading that took long: that trial tells how little its last training needs."""
+    plan = sitting.parts.plan
+    assert plan is not None
+    assert plan.search.time_s is not None
+    sitting.parts = replace(sitting.parts, plan=replace(plan, finishes=False, num_finalists=1))
+    late = again(sitting, plan.search.time_s + 1.0)
+    late.parts = sitting.parts
+    assert not late._search_may_end()
+    late.trials.append(ended(sitting, 0))
+    assert late.final is not None
+    late.final.plan = sitting.parts.plan  # type: ignore[assignment]
+    assert not late._search_may_end()
+    slow = ended(sitting, 0)
+    late.trials[:] = [replace(slow, metrics={**slow.metrics, "train_time_s": 90.0})]
+    late.final._known_latest_s.clear()
+    assert late._search_may_end()
+    later = again(sitting, 170.0)
+    assert later._search_may_end()
+
+
 def test_the_time_of_a_long_training_is_noted_before_it_ends(sitting: Sitting) -> None:
     """Else a resume after a kill would give all of it once more."""
     later = again(sitting, 50.0)

@@ -338,6 +338,8 @@ class Sitting:
         end_s = self._finals_begin_s()
         if end_s is None:
             end_s = self.parts.plan.search.time_s
+            if not self.trials:  # nothing new is begun before the first ends, which tells what the last training needs
+                end_s = max(end_s, (self._search_ends_s() or 0.0) + self.parts.plan.grace_s)
         return self.clock.elapsed_s >= end_s - self.parts.plan.grace_s
 
     def _finals_begin_s(self) -> float | None:
