@@ -21,7 +21,7 @@ from netwright.study.clock import Clock
 from netwright.study.final_phase import FinalPhase
 from netwright.study.inheriting import epochs_behind, fairness, inherited, parent_of, with_finals
 from netwright.study.opening import prepare
-from netwright.study.plan import make_plan
+from netwright.study.plan import Lengths, make_plan
 from netwright.study.setup import first_proposals
 from netwright.types import Architecture, Budget, Fidelity, Objective, Proposal, Trial, TrialState
 
@@ -107,7 +107,8 @@ def test_what_is_said_of_inheritance() -> None:
 def test_there_is_budget_for_finalists(text: str, halving: bool) -> None:
     """At least four, and the search phase leaves something for them."""
     budget = Budget.parse(text)
-    before = make_plan(budget, num_images=1000, pixels=64, workers=1, max_epochs=2.0, halving=halving)
+    lengths = Lengths(max_epochs=2.0, halving=halving)
+    before = make_plan(budget, num_images=1000, pixels=64, workers=1, lengths=lengths)
     plan = with_finals(before, budget)
     assert plan.num_finalists >= 4
     limits = (

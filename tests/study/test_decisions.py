@@ -19,7 +19,7 @@ from netwright.study.clock import Clock
 from netwright.study.delivery import _best_reference
 from netwright.study.equal_time import EXPONENT, EqualTime, full_cost
 from netwright.study.finals import choose_finalists, compare, feasible, pareto_front, references_of
-from netwright.study.plan import make_plan, nominal_rate, reserve_at_pace_s, with_final_scores
+from netwright.study.plan import Lengths, make_plan, nominal_rate, reserve_at_pace_s, with_final_scores
 from netwright.study.result import Comparison, Result
 from netwright.study.seeds import trial_seed
 from netwright.study.setup import load_space
@@ -314,7 +314,7 @@ def test_time_is_kept_for_what_is_measured_of_the_best_network_alone() -> None:
     assert with_final_scores(plain, budget, 10**9, rate=700.0).reserve_s == 90.0
     at_pace = [reserve_at_pace_s(p, budget, 2e-3, num_scored=16_000) for p in (plain, plan)]
     assert at_pace[1] - at_pace[0] == pytest.approx(14.0)
-    rich = make_plan(budget, **options, max_epochs=0.1)  # type: ignore[arg-type]
+    rich = make_plan(budget, **options, lengths=Lengths(max_epochs=0.1))  # type: ignore[arg-type]
     assert rich.num_finalists == 0
     later = with_final_scores(rich, budget, 7000, rate=700.0)
     assert later.search.time_s == pytest.approx((rich.search.time_s or 0) - 10)
@@ -330,7 +330,9 @@ def test_time_is_kept_for_what_is_measured_of_the_best_network_alone() -> None:
 def test_no_rung_is_lost_by_rounding(budget: str, pixels: float, num_images: int, max_epochs: float | None) -> None:
     """1.02 epochs rounded to 1.0 left .34 out as the lowest rung, and all were trained three times as long."""
     given_budget = Budget.parse(budget)
-    plan = make_plan(given_budget, num_images=num_images, pixels=pixels, workers=2, max_epochs=max_epochs)
+    plan = make_plan(
+        given_budget, num_images=num_images, pixels=pixels, workers=2, lengths=Lengths(max_epochs=max_epochs)
+    )
     wanted = plan_lowest(given_budget, num_images, pixels, max_epochs)
     most = 1.34 if max_epochs is None else 0.9 * 3  # from what a person gave there is one rung in each factor of eta
     assert 0.9 * wanted * (1 - 1e-9) <= plan.min_epochs <= most * wanted
@@ -338,7 +340,8 @@ def test_no_rung_is_lost_by_rounding(budget: str, pixels: float, num_images: int
 
 def plan_lowest(budget: Budget, num_images: int, pixels: float, max_epochs: float | None) -> float:
     """The lowest rung before the others are counted from the highest."""
-    plan = make_plan(budget, num_images=num_images, pixels=pixels, workers=2, max_epochs=max_epochs, halving=False)
+    lengths = Lengths(max_epochs=max_epochs, halving=False)
+    plan = make_plan(budget, num_images=num_images, pixels=pixels, workers=2, lengths=lengths)
     return plan.min_epochs
 
 
@@ -347,7 +350,9 @@ def plan_lowest(budget: Budget, num_images: int, pixels: float, max_epochs: floa
 @pytest.mark.parametrize("num_images", [205, 2000, 118_000])
 def test_a_second_rung_can_be_trained_within_the_search(budget: str, pixels: float, num_images: int) -> None:
     """Else its trainings were killed at the end, for which others were not tried."""
-    plan = make_plan(Budget.parse(budget), num_images=num_images, pixels=pixels, workers=2, least_epochs=1.0)
+    plan = make_plan(
+        Budget.parse(budget), num_images=num_images, pixels=pixels, workers=2, lengths=Lengths(least_epochs=1.0)
+    )
     assert plan.search.time_s is not None
     longest_s = plan.max_epochs / nominal_rate(num_images, pixels)
     assert plan.max_epochs == plan.min_epochs or longest_s <= 1.1 * plan.search.time_s
@@ -355,7 +360,8 @@ def test_a_second_rung_can_be_trained_within_the_search(budget: str, pixels: flo
 
 def test_the_least_that_a_task_wants_gives_way_where_hardly_any_networks_could_be_compared() -> None:
     """But to no less than a third; with time enough it is kept."""
-    detection = {"num_images": 205, "pixels": 65_000.0, "workers": 2, "full_epochs": 146.0, "least_epochs": 7.8}
+    lengths = Lengths(full_epochs=146.0, least_epochs=7.8)
+    detection = {"num_images": 205, "pixels": 65_000.0, "workers": 2, "lengths": lengths}
     short, long = (make_plan(Budget.parse(b), **detection) for b in ("10m", "8h"))  # type: ignore[arg-type]
     assert 7.8 / 3 * 0.9 <= short.min_epochs < 4
     assert long.min_epochs >= 0.9 * 7.8
@@ -394,7 +400,8 @@ def test_no_training_is_longer_than_a_person_allows(
 ) -> None:
     """Neither a rung nor the final training, whatever the budget is in; and the final one is as long as allowed."""
     given_budget = Budget.parse(budget)
-    plan = make_plan(given_budget, num_images=num_images, pixels=784, workers=2, max_epochs=max_epochs, halving=halving)
+    lengths = Lengths(max_epochs=max_epochs, halving=halving)
+    plan = make_plan(given_budget, num_images=num_images, pixels=784, workers=2, lengths=lengths)
     assert 0 < plan.min_epochs <= plan.max_epochs <= max_epochs
     assert max_epochs == plan.final_epochs
     assert plan.max_epochs < max_epochs or plan.num_finalists == 0
@@ -406,7 +413,7 @@ def test_no_training_is_longer_than_a_person_allows(
 def test_networks_climb_to_a_full_training_that_is_short_of_the_budget() -> None:
     """Where a person's longest training is short, all of the search may come to it; else the end is left for it."""
     rich, poor = (
-        make_plan(Budget.parse(budget), num_images=54_000, pixels=784, workers=2, max_epochs=0.5)
+        make_plan(Budget.parse(budget), num_images=54_000, pixels=784, workers=2, lengths=Lengths(max_epochs=0.5))
         for budget in ("20m", "5m")
     )
     assert (0, 0.5) == (rich.num_finalists, rich.max_epochs)
@@ -414,21 +421,15 @@ def test_networks_climb_to_a_full_training_that_is_short_of_the_budget() -> None
     assert rich.search.time_s > 1000
     assert poor.num_finalists > 0
     assert poor.max_epochs == pytest.approx(0.5 / 3)
-    again = make_plan(Budget.parse("5m"), num_images=54_000, pixels=784, workers=2, max_epochs=0.5, climbs=True)
+    lengths = Lengths(max_epochs=0.5, climbs=True)
+    again = make_plan(Budget.parse("5m"), num_images=54_000, pixels=784, workers=2, lengths=lengths)
     assert (0, 0.5) == (again.num_finalists, again.max_epochs)  # the rungs of a search stay when its budget changes
 
 
 def test_where_every_trial_is_trained_fully_the_whole_budget_searches() -> None:
     """Without halving, or with the shortest training as long as the longest, nothing is left for finalists to do."""
-    for options in ({"halving": False}, {"min_epochs": 2.0}):
-        plan = make_plan(
-            Budget.parse("8 trials"),
-            num_images=1078,
-            pixels=64,
-            workers=1,
-            max_epochs=2.0,
-            **options,  # type: ignore[arg-type]
-        )
+    for lengths in (Lengths(max_epochs=2.0, halving=False), Lengths(max_epochs=2.0, min_epochs=2.0)):
+        plan = make_plan(Budget.parse("8 trials"), num_images=1078, pixels=64, workers=1, lengths=lengths)
         assert (0, 8, 2.0) == (plan.num_finalists, plan.search.trials, plan.max_epochs)
 
 

@@ -110,20 +110,43 @@ class Plan:
     final_examples: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lengths:
+    """How long trainings may be, in epochs: what a person gave, and what the task says.
+
+    Args:
+        min_epochs: of the lowest rung, where a person gave it.
+        max_epochs: of the longest training there may be, that of the finalists included, where a person gave it.
+        full_epochs: of a full training of the task, where it says so and no person does.
+        least_epochs: of the lowest rung, where no person says so: with fewer networks are ranked badly. Less, but no
+            less than one in ``eta`` of it, where the search could compare hardly any networks else.
+        eta: of successive halving.
+        halving: trials begin with short trainings; False: all are trained as long as the highest rung.
+        climbs: whether the highest rung is the longest training that a person gave, and none is left for the end.
+            None: where time is limited, and a worker could make `FEWEST_FULL` such trainings in it.
+    """
+
+    min_epochs: float | None = None
+    max_epochs: float | None = None
+    full_epochs: float | None = None
+    least_epochs: float = 0.0
+    eta: int = 3
+    halving: bool = True
+    climbs: bool | None = None
+
+    def full(self, num_images: int) -> float:
+        """Epochs of a full training."""
+        return self.max_epochs or self.full_epochs or _full_epochs(num_images)
+
+
 def make_plan(
     budget: Budget,
     *,
     num_images: int,
     pixels: float,
     workers: int,
-    eta: int = 3,
-    min_epochs: float | None = None,
-    max_epochs: float | None = None,
-    halving: bool = True,
-    climbs: bool | None = None,
     macs: float = math.inf,
-    full_epochs: float | None = None,
-    least_epochs: float = 0.0,
+    lengths: Lengths = Lengths(),  # it is frozen
 ) -> Plan:
     """Divide a budget.
 
@@ -132,52 +155,62 @@ def make_plan(
         num_images: training examples.
         pixels: of an image, or what an example of another kind costs beside one.
         workers: trials at once.
-        eta: of successive halving.
-        min_epochs: of the lowest rung, where a person gave it.
-        max_epochs: of the longest training there may be, that of the finalists included, where a person gave it.
-        halving: trials begin with short trainings; False: all are trained as long as the highest rung.
-        climbs: whether the highest rung is the longest training that a person gave, and none is left for the end.
-            None: where time is limited, and a worker could make `FEWEST_FULL` such trainings in it.
         macs: most multiply-accumulates of a network.
-        full_epochs: of a full training of the task, where it says so and no person does.
-        least_epochs: of the lowest rung, where no person says so: with fewer networks are ranked badly. Less, but no
-            less than one in ``eta`` of it, where the search could compare hardly any networks else.
+        lengths: of trainings.
     """
-    full = max_epochs or full_epochs or _full_epochs(num_images)
+    full, is_given = lengths.full(num_images), lengths.max_epochs is not None
     if budget.trials == 1 and budget.time_s is None:  # the only one is trained fully at once
-        return _without_finals(budget, full, full, eta, 0.0)
+        return _without_finals(budget, full, full, lengths.eta, 0.0)
     rate = nominal_rate(num_images, pixels, macs) * workers
-    num_finalists = _num_finalists(budget, full, rate, eta if max_epochs is not None and halving else None)
+    num_finalists = _num_finalists(budget, full, rate, lengths.eta if is_given and lengths.halving else None)
     time_s = _search_time_s(budget, full, rate, num_finalists)
     affordable = _affordable_epochs(budget, full) if time_s is None else time_s * rate
-    shortest = full / eta ** (3 if max_epochs is None else 2)  # so many rungs up to the full training, if time allows
-    least = min(least_epochs, max(affordable / FEWEST_COMPARED, least_epochs / eta))
-    low = max(least, min(shortest, _lowest(budget, affordable, num_images)))
-    low = min_epochs or min(full, _round(low))
-    if max_epochs is None:
-        high = _highest(low, full, eta, _num_steps(affordable / workers, low, eta))
-    else:
-        climbs = _fits_a_dozen(budget, max_epochs, rate / workers) if climbs is None else climbs
-        high = max(low, max_epochs if climbs or not halving else max_epochs / eta)
-    if halving and min_epochs is None:
-        low = rung_epochs(SHORT_OF * low, high, eta)[0]  # rungs are counted from the highest
-    if max_epochs is not None and high >= full:
-        return _without_finals(budget, low, high, eta, high * workers / rate)
+    low, high = _rungs(budget, lengths, num_images=num_images, workers=workers, rate=rate, affordable=affordable)
+    if is_given and high >= full:
+        return _without_finals(budget, low, high, lengths.eta, high * workers / rate)
     ample = _is_ample(budget, full, rate)
     core_s = 0.0 if time_s is None else _final_s(budget, time_s) * workers / num_finalists
     return Plan(
         min_epochs=low,
         max_epochs=high,
-        eta=eta,
-        final_epochs=max(high, full if max_epochs is not None else _payable(budget, full, num_finalists)),
+        eta=lengths.eta,
+        final_epochs=max(high, full if is_given else _payable(budget, full, num_finalists)),
         num_finalists=num_finalists,
         search=_search_part(budget, time_s),
         grace_s=0.0 if time_s is None else min(GRACE * time_s, high * workers / rate),
         reserve_s=_reserve_s(budget),
-        equal_time=budget.time_s is not None and (max_epochs is not None or not ample),
+        equal_time=budget.time_s is not None and (is_given or not ample),
         least_cost=full_cost(core_s, num_images, min(USEFUL_EPOCHS, full)),
-        finishes=budget.time_s is not None and (max_epochs is not None or ample),
+        finishes=budget.time_s is not None and (is_given or ample),
     )
+
+
+def _rungs(
+    budget: Budget, lengths: Lengths, *, num_images: int, workers: int, rate: float, affordable: float
+) -> tuple[float, float]:
+    """Epochs of the lowest and of the highest rung.
+
+    Args:
+        budget: of the whole search.
+        lengths: of trainings.
+        num_images: training examples.
+        workers: trials at once.
+        rate: epochs a second of all workers together.
+        affordable: epochs that the search can pay for.
+    """
+    eta, full, longest = lengths.eta, lengths.full(num_images), lengths.max_epochs
+    shortest = full / eta ** (3 if longest is None else 2)  # so many rungs up to the full training, if time allows
+    least = min(lengths.least_epochs, max(affordable / FEWEST_COMPARED, lengths.least_epochs / eta))
+    low = max(least, min(shortest, _lowest(budget, affordable, num_images)))
+    low = lengths.min_epochs or min(full, _round(low))
+    if longest is None:
+        high = _highest(low, full, eta, _num_steps(affordable / workers, low, eta))
+    else:
+        climbs = _fits_a_dozen(budget, longest, rate / workers) if lengths.climbs is None else lengths.climbs
+        high = max(low, longest if climbs or not lengths.halving else longest / eta)
+    if lengths.halving and lengths.min_epochs is None:
+        low = rung_epochs(SHORT_OF * low, high, eta)[0]  # rungs are counted from the highest
+    return low, high
 
 
 def with_final_scores(plan: Plan, budget: Budget, examples: float, rate: float) -> Plan:

@@ -29,7 +29,7 @@ from netwright.study.equal_time import EqualTime
 from netwright.study.finals import PORTFOLIO, REFERENCE
 from netwright.study.known_limits import KnownLimits
 from netwright.study.ladder_strategy import Ladder
-from netwright.study.plan import Plan, make_plan, nominal_rate, with_final_scores
+from netwright.study.plan import Lengths, Plan, make_plan, nominal_rate, with_final_scores
 from netwright.study.preflight import require_device, require_learning, require_networks, require_training
 from netwright.study.screen_parts import most_macs, screen_of
 from netwright.study.settings import Settings
@@ -303,20 +303,16 @@ def first_plan(spec: SearchSpec, task: Task) -> Plan:
 
 def _plan_of(spec: SearchSpec, budget: Budget, task: Task, climbs: bool | None = None) -> Plan:
     num_images, macs = len(task.train()[1]), most_macs(spec)
-    plan = make_plan(
-        budget,
-        num_images=num_images,
-        pixels=task.work,
-        full_epochs=task.full_epochs,
-        workers=spec.workers,
-        eta=spec.eta,
+    lengths = Lengths(
         min_epochs=spec.min_epochs,
         max_epochs=spec.max_epochs,
+        full_epochs=task.full_epochs,
+        least_epochs=getattr(task, "least_epochs", None) or 0.0,
+        eta=spec.eta,
         halving=spec.halves,
         climbs=climbs,
-        macs=macs,
-        least_epochs=getattr(task, "least_epochs", None) or 0.0,
     )
+    plan = make_plan(budget, num_images=num_images, pixels=task.work, workers=spec.workers, macs=macs, lengths=lengths)
     rate = num_images * nominal_rate(num_images, task.work, macs)
     return with_final_scores(plan, budget, getattr(task, "final_examples", 0.0), rate)
 

@@ -28,7 +28,7 @@ from netwright.evaluation.supernet_settings import SupernetSettings
 from netwright.evaluation.trainer import TrainerOptions
 from netwright.execution import IsolatedExecutor, Job, Limits, Outcome
 from netwright.spec import SearchSpec
-from netwright.study.plan import make_plan
+from netwright.study.plan import Lengths, make_plan
 from netwright.study.preflight import require_device
 from netwright.study.rung_audit import RungAgreement, measure_agreement
 from netwright.study.setup import find_space, require_fit, with_task_code
@@ -186,7 +186,8 @@ def _options_for(task: Task, options: Mapping[str, Any]) -> dict[str, Any]:
 def _most_epochs(task: Task) -> float:
     """Epochs of a training whose end is a matter of time: as many as are worth it."""
     num, full = len(task.train()[1]), task.full_epochs
-    plan = make_plan(Budget(trials=1), num_images=num, pixels=task.work, workers=1, full_epochs=full)
+    lengths = Lengths(full_epochs=full)
+    plan = make_plan(Budget(trials=1), num_images=num, pixels=task.work, workers=1, lengths=lengths)
     return MOST_EPOCHS * plan.final_epochs
 
 
