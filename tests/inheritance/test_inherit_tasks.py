@@ -19,7 +19,7 @@ from netwright.tasks.graphs.data import Features, Graph, tidy_edges
 from netwright.tasks.graphs.spaces import GraphSizes, graph_space
 from netwright.tasks.series.spaces import classification_space, forecasting_space
 from netwright.tasks.speech_recognition.spaces import speech_space
-from netwright.tasks.tabular.spaces import tabular_space
+from netwright.tasks.tabular.spaces import tabular_references, tabular_space
 from netwright.tasks.text_spaces import class_space, language_space
 from netwright.tasks.translation.spaces import translation_space
 from netwright.types import Architecture
@@ -68,6 +68,11 @@ KINDS = {
     "tables": Kind(
         lambda: tabular_space(3, (4, 2), 3, classes=True),
         torch.cat([drawn(3), torch.tensor([[0.0, 1.0], [3.0, 0.0], [2.0, 1.0]])], dim=1),
+        lambda network: OpTerm("seq", children=(network, OpTerm("temperature"))),
+    ),
+    "tables with intervals": Kind(
+        lambda: tabular_space(3, (4, 2), 3, classes=True, intervals=(5, 3)),
+        torch.cat([drawn(3), torch.tensor([[0.0, 1.0, 4, 0], [3.0, 0.0, 2, 2], [2.0, 1.0, 0, 1]])], dim=1),
         lambda network: OpTerm("seq", children=(network, OpTerm("temperature"))),
     ),
     "graphs": Kind(lambda: graph_space(SIZES, 2), torch.arange(NODES)[:, None], around_graph),
@@ -133,6 +138,23 @@ def test_a_function_that_is_said_to_be_kept_is_kept(name: str, count: int) -> No
         difference, found = moved(KINDS[name], networks, parent, near[rng.integers(len(near))])
         assert difference < 1e-6 or not found.is_preserved, str(found)
         assert found.share > 0, str(found)
+
+
+@pytest.mark.parametrize("kind", ["plain", "tokens", "periodic", "bins"])
+def test_a_network_that_is_shown_intervals_does_what_it_did_before(kind: str) -> None:
+    """Whatever it makes of its columns; one that is no longer shown them may not, and says so."""
+    networks = KINDS["tables with intervals"].networks()
+    plain = next(r for r in tabular_references(networks.space) if r.name == "mlp").architecture
+    decisions = {**plain, "input": kind, "token": 8, "frequencies": 8, "frequency.scale": 0.5}
+    without, shown = (
+        networks.space.architecture({**decisions, "intervals": seen}, drop_inactive=True) for seen in (False, True)
+    )
+    difference, found = moved(KINDS["tables with intervals"], networks, without, shown)
+    assert found.is_preserved, str(found)
+    assert difference < 1e-9
+    difference, found = moved(KINDS["tables with intervals"], networks, shown, without)
+    assert not found.is_preserved
+    assert difference > 1e-6
 
 
 LAYERS = {

@@ -124,8 +124,10 @@ def test_wrong_columns_are_named() -> None:
         nn.column_tokens(8, 0)
     space = SearchSpace(nn.column_vector(2, (3,)))
     term = space.resolve(space.sample(np.random.default_rng(0)))
-    with pytest.raises(BuildError, match="numbers, categories must be at most 2 columns of a row"):
-        nn.build(term, input_shape=(2,), seed=0)
+    with pytest.raises(BuildError, match="numbers, categories, others must be 4 columns of a row"):
+        nn.build(term, input_shape=(4,), seed=0)
+    with pytest.raises(SpaceError, match="others must be how many columns are not looked at"):
+        nn.column_vector(2, (3,), others=-1)
 
 
 def test_bins_are_straight_lines_between_edges() -> None:

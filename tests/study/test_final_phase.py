@@ -476,6 +476,44 @@ def test_a_network_that_time_would_cut_off_goes_behind_one_that_ends(
     assert [t.id for t in final.waiting()] == [0, 1]
 
 
+def test_finalists_are_those_that_they_were_before_the_first_was_trained(
+    task: nw.ImageClassification, tmp_path: Path
+) -> None:
+    """Though it tells more of how errors fall: else a training that was cut off would not be gone on with."""
+    settings, parts = parts_of(task, tmp_path / "run", limit="params<=9M")
+    assert parts.plan is not None
+    best, slow, fast = (
+        searched(parts, n, a, train_time_s=s) for n, a, s in ((0, 0.95, 0.2), (1, 0.90, 20.0), (2, 0.85, 0.2))
+    )
+    twice = [searched(parts, n, a, epochs) for n in (3, 4) for epochs, a in ((1.0, 0.7), (3.0, 0.72))]
+    trials = [best, slow, fast, *twice]
+    final = FinalPhase(parts.plan, parts, settings, Clock(), trials)
+    before = [t.architecture for t in final._ranked()]
+    steep = {"accuracy": 0.9999, "epochs": parts.plan.final_epochs, "train_time_s": 9.0}
+    ended = Proposal(best.architecture, Fidelity(parts.plan.final_epochs), (0,), FINAL)
+    trials.append(Trial(9, ended, 7, TrialState.FINISHED, steep))
+    assert [t.architecture for t in final._ranked()] == before
+
+
+def test_those_that_are_trained_beside_the_planned_ones_take_no_time_of_the_search(
+    task: nw.ImageClassification, tmp_path: Path
+) -> None:
+    """However slow they are."""
+    settings, parts = parts_of(task, tmp_path / "run", limit="params<=9M")
+    plan = parts.plan
+    assert plan is not None
+    trials = [searched(parts, n, 0.95 - 0.05 * n, 3.0, 0.2 if n < 2 else 3.0) for n in range(7)]
+    begins = []
+    for workers in (4, 16):
+        final = FinalPhase(plan, parts, replace(settings, workers=workers), Clock(), trials)
+        assert len(final.waiting()) == 2
+        begins.append(final.begins_at_s())
+    many = replace(plan, eta=1)
+    final = FinalPhase(many, parts, replace(settings, workers=16), Clock(), trials)
+    assert len(final.waiting()) == 7
+    assert {*begins, final.begins_at_s()} == {begins[0]}
+
+
 def test_what_was_trained_fully_needs_no_time_at_the_end(task: nw.ImageClassification, tmp_path: Path) -> None:
     """Where the highest rung is the full training no last one is left: all but the export is searched."""
     settings, parts = parts_of(task, tmp_path / "run")

@@ -27,7 +27,7 @@ def trial(number: int, epochs: float, **metrics: float) -> Trial:
         ("bleu", "max", 24.0, 76.0),
         ("rmse", "max", 0.6, None),  # there is no best one
         ("latency_ms", "min", 3.0, None),
-        ("accuracy", "max", 1.0, None),  # no ratio of errors
+        ("accuracy", "max", 1.0, 0.0),
     ],
 )
 def test_errors_are_counted_from_the_best_value(metric: str, direction: str, value: float, error: float | None) -> None:
@@ -49,6 +49,8 @@ def test_how_errors_fall_is_measured_on_networks_that_were_trained_twice() -> No
     assert falling(few, goal, RANGES) == EXPONENT
     worse = {a: [trials[0], trial(9, 18.0, rmse=2.0)] for a, trials in trained.items()}
     assert falling(worse, goal, RANGES) == 0.0
+    never_wrong = {a: [trials[0], trial(9, 18.0, rmse=0.0)] for a, trials in trained.items()}
+    assert falling(never_wrong, goal, RANGES) == EXPONENT
     steep = {a: [trials[0], trial(9, 18.0, rmse=1e-6)] for a, trials in trained.items()}
     assert falling(steep, goal, RANGES) == MOST_FALLING
 
@@ -64,5 +66,6 @@ def test_a_network_that_comes_to_half_of_its_training_must_be_ahead_by_what_that
     assert by_what_time_allows([slow, fast], goal, RANGES, part, 0.1) == [slow, fast]  # .65 x 2^.1 = .697
     same = trial(2, 4.0, rmse=0.65)
     assert by_what_time_allows([same, slow], goal, RANGES, lambda t: 1.0, 0.5) == [same, slow]
-    strange = trial(3, 4.0, rmse=0.0)
-    assert by_what_time_allows([slow, strange], goal, RANGES, part, 0.5) == [slow, strange]
+    perfect, unknown = trial(3, 4.0, rmse=0.0), trial(4, 4.0, loss=0.1)
+    assert by_what_time_allows([perfect, slow, fast], goal, RANGES, part, 0.2) == [perfect, fast, slow]
+    assert by_what_time_allows([slow, fast, unknown], goal, RANGES, part, 0.2) == [slow, fast, unknown]

@@ -33,6 +33,10 @@ SPACES: dict[str, tuple[Callable[[], SearchSpace], Callable[[], torch.Tensor]]] 
     "series": (lambda: classification_space((2, 16), 3), lambda: torch.randn(4, 2, 16)),
     "forecasts": (lambda: forecasting_space((2, 16), 1, 4), lambda: torch.randn(4, 2, 16)),
     "classes of rows": (lambda: tabular_space(3, (4, 2), 3, classes=True), rows),
+    "rows with intervals": (
+        lambda: tabular_space(3, (4, 2), 3, classes=True, intervals=(5, 3)),
+        lambda: torch.cat([rows(), torch.randint(0, 3, (4, 2)).float()], dim=1),
+    ),
     "values of rows": (lambda: tabular_space(3, (4, 2), 1, classes=False), rows),
 }
 

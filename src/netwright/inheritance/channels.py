@@ -46,6 +46,7 @@ class Channels:
         high: no value of the parent's is above.
         last: channels are the last dimension, which a flattening has to know.
         moments: mean and variance of each of the parent's channels, (2, parent's channels), where they can be told.
+        begins_alike: one side has further positions behind those of the other, which a flattening has to know, too.
     """
 
     index: Index | None = None
@@ -55,6 +56,7 @@ class Channels:
     high: float = math.inf
     last: bool = False
     moments: NDArray[np.float64] | None = None
+    begins_alike: bool = False
 
     @classmethod
     def made(cls, index: Index, of: int, *, last: bool = False) -> Channels:
@@ -110,6 +112,8 @@ class Channels:
         if not self.of:
             raise Lost("none of the parent's channels is here")
         times, rest = divmod(of, self.of)
+        if self.begins_alike and self.last:
+            return self._side_by_side(times, count)
         if rest or times * len(self.index) != count or not times:
             raise Lost(f"{self.of} and {len(self.index)} channels were {of} and {count} features")
         if self.moments is not None:
@@ -120,6 +124,17 @@ class Channels:
             return replace(self, index=np.concatenate(parts), of=of, scale=np.tile(self.scale, times))
         parts = [i * times + positions if i >= 0 else free for i in self.index]
         return replace(self, index=np.concatenate(parts), of=of, scale=np.repeat(self.scale, times))
+
+    def _side_by_side(self, times: int, count: int) -> Channels:
+        """The channels of all positions behind one another, of the child's further ones free."""
+        index, scale = self.known
+        mine = count // len(index)
+        parts = [
+            np.where(index >= 0, index + place * self.of, FREE) if place < times else np.full(len(index), FREE)
+            for place in range(mine)
+        ]
+        found = replace(self, index=np.concatenate(parts), of=times * self.of, scale=np.tile(scale, mine))
+        return replace(found, moments=None, begins_alike=False)
 
 
 def spread_over(of: int, count: int, fill: Fill) -> Index:

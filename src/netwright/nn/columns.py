@@ -1,7 +1,7 @@
 """Declarations of what networks on tables need: columns as tokens or as a vector, ensembles in one network.
 
 A row of a table is a vector: its numbers, prepared, and behind them its categories, as class numbers stored like the
-others; number 0 of a column is the category 'other'. Columns behind those that are declared are not looked at. A
+others; number 0 of a column is the category 'other'. There may be further columns behind, which are not looked at. A
 declaration is data and imports no torch.
 """
 
@@ -24,8 +24,9 @@ def column_tokens(
     frequencies: Size = 0,
     scale: Expr | float = 0.1,
     bins: int = 0,
+    others: int = 0,
 ) -> Op:
-    """Declare a token for each column of a row (numbers + categories, ...): gives a sequence (columns, features).
+    """Declare a token for each column of a row (numbers + categories + others,): gives a sequence (columns, features).
 
     Of a number x it is ``x w + b``; with frequencies ``relu(x w + b + S sin(2 pi c x) + C cos(2 pi c x))``, whose
     frequencies c are learned; with bins ``x w + b + W p(x)``, a straight line in each bin, where p says how full each
@@ -39,6 +40,7 @@ def column_tokens(
         scale: standard deviation of the first values of the frequencies.
         bins: of each number, each as probable as any other where numbers are normal, as those of a table are; their
             edges lie from -3 to 3. 0 for none.
+        others: columns behind these that are not looked at.
 
     Raises:
         SpaceError: an argument cannot be.
@@ -54,25 +56,27 @@ def column_tokens(
         >>> column_tokens(16, 3, (5, 2)).kind
         'column_tokens'
     """
-    args: dict[str, object] = {"features": size("features", features), **_columns(numbers, categories)}
+    args: dict[str, object] = {"features": size("features", features), **_columns(numbers, categories, others)}
     args |= {"frequencies": size("frequencies", frequencies, minimum=0), "scale": number("scale", scale, 0.0, 100.0)}
     if bins:
         args["bins"] = size("bins", bins)
     return make_op("column_tokens", args)
 
 
-def column_vector(numbers: int, categories: Sequence[int] = ()) -> Op:
+def column_vector(numbers: int, categories: Sequence[int] = (), *, others: int = 0) -> Op:
     """Declare a row as a vector: its numbers as they are, its categories one-hot; arguments as of `column_tokens`."""
-    return make_op("column_vector", _columns(numbers, categories))
+    return make_op("column_vector", _columns(numbers, categories, others))
 
 
-def _columns(numbers: int, categories: Sequence[int]) -> dict[str, object]:
+def _columns(numbers: int, categories: Sequence[int], others: int) -> dict[str, object]:
     counts = tuple(categories)
     if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in counts):
         raise SpaceError(wrong("categories", categories, "how many categories each column has, whole numbers >= 1"))
     if isinstance(numbers, bool) or not isinstance(numbers, int) or numbers < 0 or numbers + len(counts) == 0:
         raise SpaceError(wrong("numbers", numbers, "a whole number >= 0, and a column at least"))
-    return {"numbers": numbers, "categories": counts}
+    if isinstance(others, bool) or not isinstance(others, int) or others < 0:
+        raise SpaceError(wrong("others", others, "how many columns are not looked at, a whole number >= 0"))
+    return {"numbers": numbers, "categories": counts, **({"others": others} if others else {})}
 
 
 def members(count: Size) -> Op:

@@ -32,7 +32,7 @@ from netwright.study.settings import Settings
 from netwright.study.setup import Parts, first_proposals, learns_images
 from netwright.study.supernet_parts import front_finalists, shared_objectives
 from netwright.study.unfinished import by_what_time_allows, falling
-from netwright.types import Architecture, Fidelity, Proposal, Trial, TrialState
+from netwright.types import Architecture, Fidelity, Objective, Proposal, Trial, TrialState
 
 MOST_REPLACED = 3
 """Finalists whose training failed that others are trained for."""
@@ -143,30 +143,30 @@ class FinalPhase:
             len(searched),
             equal_time=equal_time,
             least_cost=self.plan.least_cost,
-            in_time=None if self.settings.budget.time_s is None else self._in_time,
+            in_time=self._in_time(objectives[0]),
         )
 
-    def _in_time(self, ranked: Sequence[Trial]) -> list[Trial]:
-        """Trials of one fidelity, by what time allows of their last trainings, see `netwright.study.unfinished`.
+    def _in_time(self, objective: Objective) -> Callable[[Sequence[Trial]], Sequence[Trial]] | None:
+        """Orders trials of one fidelity by what time allows of their last trainings, see `netwright.study.unfinished`.
 
-        That is what the most that may be kept for finalists is enough for, so that the order does not depend on when
-        it is asked for.
+        That is what the most that may be kept for finalists is enough for, by what was known before any was trained, so
+        that the order does not depend on when it is asked for. None without a limit, and for shared weights.
         """
+        limit_s = self.settings.budget.time_s
+        if limit_s is None or not self.plan.num_finalists or self.parts.sharing is not None:
+            return None
         together = max(1, min(self._planned_finalists, self.width))
-        turns = max(1, -(-self._planned_finalists // together))
-        kept_s = FINAL_SHARE * (self.settings.budget.time_s or 0.0) - self.plan.reserve_s
-        time_s, speed = max(LEAST_S, kept_s / turns), shared_speed(self._processes(together))
-        trained: dict[Architecture, list[Trial]] = {}
-        for trial in from_nothing(self.trials):
-            if trial.state is TrialState.FINISHED:
-                trained.setdefault(trial.architecture, []).append(trial)
+        turns = -(-self._planned_finalists // together)
+        time_s = max(LEAST_S, (FINAL_SHARE * limit_s - self.plan.reserve_s) / turns)
+        speed, ranges = shared_speed(self._processes(together)), self.task.metric_ranges
+        searched = [t for t in self.trials if t.proposal.origin != FINAL and t.state is TrialState.FINISHED]
+        known, exponent = _by_network(searched), falling(_by_network(from_nothing(searched)), objective, ranges)
 
         def part(trial: Trial) -> float:
-            theirs = trained.get(trial.architecture, [])
-            return min(1.0, expected_epochs(theirs, time_s, speed, 0.0) / self.plan.final_epochs)
+            expected = expected_epochs(known[trial.architecture], time_s, speed, 0.0)
+            return min(1.0, expected / self.plan.final_epochs)
 
-        objective, ranges = self.parts.objectives[0], self.task.metric_ranges
-        return by_what_time_allows(ranked, objective, ranges, part, falling(trained, objective, ranges))
+        return lambda ranked: by_what_time_allows(ranked, objective, ranges, part, exponent)
 
     def _trainer_of(self, architecture: Architecture) -> TrainingEvaluator:
         """What trains a network at last: of a search on shared weights from these, or from nothing what they lack."""
@@ -186,7 +186,7 @@ class FinalPhase:
 
     @property
     def _planned_finalists(self) -> int:
-        """As many as the plan has; where time is limited, as many as can be trained side by side without taking any.
+        """As many as the plan has; where time is limited, as many as can be trained side by side.
 
         A training cannot use more processes than its steps have parts, so others would be idle.
         """
@@ -313,8 +313,9 @@ class FinalPhase:
         delivered = waiting or [t for t in ranked if t.architecture in full][: self._planned_finalists]
         if not delivered:
             return None
-        needed_s = caution * sum(self._together_s(group) for group in self._groups(waiting))
-        reserve_s = max(self._reserve_s(trial) for trial in delivered)
+        planned = waiting[: self.plan.num_finalists]  # others are trained beside them, as far as time allows
+        needed_s = caution * sum(self._together_s(group) for group in self._groups(planned))
+        reserve_s = max(self._reserve_s(trial) for trial in delivered[: self.plan.num_finalists])
         if not waiting:  # no last training leaves any of its time to a slow export
             reserve_s = max(reserve_s, self.plan.reserve_s)
         return max(0.0, limit_s - reserve_s - needed_s)
@@ -361,3 +362,11 @@ class FinalPhase:
         num_images = trained * trial.fidelity.data_share * len(self.task.train()[1])
         train_s = trial.metrics["train_time_s"] / num_images
         return reserve_at_pace_s(self.plan, self.settings.budget, train_s, self.task.num_scored)
+
+
+def _by_network(trials: Sequence[Trial]) -> dict[Architecture, list[Trial]]:
+    """The trials of each network."""
+    found: dict[Architecture, list[Trial]] = {}
+    for trial in trials:
+        found.setdefault(trial.architecture, []).append(trial)
+    return found

@@ -37,14 +37,14 @@ def error_of(trial: Trial, objective: Objective, ranges: Ranges) -> float | None
         return None
     best = bounds[1] if objective.direction == "max" else bounds[0]
     error = abs(best - trial.metrics[objective.metric])
-    return error if math.isfinite(error) and error > 0 else None
+    return error if math.isfinite(error) else None
 
 
 def falling(trained: Mapping[Architecture, Sequence[Trial]], objective: Objective, ranges: Ranges) -> float:
     """The exponent b of error ~ epochs^-b, the median of networks that were trained for two lengths.
 
     Args:
-        trained: the finished trainings of each network.
+        trained: the finished trainings of each network from nothing; one without any error says nothing.
         objective: what decides.
         ranges: of its metrics.
     """
@@ -53,7 +53,7 @@ def falling(trained: Mapping[Architecture, Sequence[Trial]], objective: Objectiv
         errors: dict[float, float] = {}
         for trial in trials:
             error, epochs = error_of(trial, objective, ranges), trial.metrics.get("epochs", 0.0)
-            if error is not None and epochs > 0:
+            if error and epochs > 0:
                 errors[epochs] = error
         if len(errors) > 1:
             first, last = min(errors), max(errors)

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from netwright import nn
+from netwright.errors import SpecError
 from netwright.export.runtimes import table as runtime
 from netwright.space import SearchSpace
 from netwright.tasks.tabular import TabularClassification, TabularRegression
 from netwright.tasks.tabular.encoding import MOST_CUT, Encoding, EncodingOptions
-from netwright.tasks.tabular.intervals import interval_codes, thresholds
+from netwright.tasks.tabular.intervals import FEWEST_ROWS, MOST_INTERVALS, interval_codes, thresholds
 from netwright.tasks.tabular.reading import Table
 from netwright.tasks.tabular.spaces import tabular_portfolio, tabular_space
 
@@ -33,7 +34,8 @@ def test_cuts_are_those_of_a_decision_tree() -> None:
         (tree.DecisionTreeClassifier, "entropy", classes),
         (tree.DecisionTreeRegressor, "squared_error", values[:, None]),
     ):
-        found = kind(criterion=criterion, max_leaf_nodes=24, min_samples_leaf=20).fit(numbers[:, None], targets).tree_
+        wanted_of = values.argsort().argsort() if targets is not classes else classes  # values by their ranks
+        found = kind(criterion=criterion, max_leaf_nodes=24, min_samples_leaf=20).fit(numbers[:, None], wanted_of).tree_
         wanted = np.sort(found.threshold[found.feature >= 0])
         cuts = thresholds(numbers, targets, most=24, fewest=20, chance=1.0, apart=False)
         assert len(cuts) == 23
@@ -46,7 +48,15 @@ def test_a_number_that_says_nothing_of_the_target_is_not_cut() -> None:
     classes = rng.integers(0, 2, 2000)
     rare = (rng.random(2000) < 0.01).astype(np.int64)
     for numbers in (rng.normal(size=(200, 2000)), rng.integers(0, 300, (200, 2000)).astype(np.float64)):
-        for targets in (classes, rare, classes + 2 * rare, rng.normal(size=(2000, 1))):
+        for targets in (
+            classes,
+            rare,
+            classes + 2 * rare,
+            rng.integers(0, 200, 2000),
+            rng.normal(size=(2000, 1)),
+            rng.lognormal(sigma=2.0, size=(2000, 1)),
+            rng.pareto(1.5, size=(2000, 1)),
+        ):
             assert sum(bool(thresholds(column, targets)) for column in numbers) <= 8
     assert thresholds(np.full(50, 3.0), classes[:50]) == ()
     assert thresholds(np.array([1.0, 2.0]), np.array([0, 1])) == ()
@@ -62,6 +72,27 @@ def test_a_frequent_value_that_stands_apart_has_an_interval() -> None:
     cuts = thresholds(numbers, classes)
     assert interval_codes(np.array([2900.0]), cuts) != interval_codes(np.array([3000.0]), cuts)
     assert interval_codes(np.array([3000.0]), cuts) != interval_codes(np.array([3100.0]), cuts)
+
+
+def test_intervals_are_no_more_and_no_smaller_than_they_may_be() -> None:
+    """Also where one value is cut out near an end, and where only one more may be."""
+    near_the_end = np.repeat([-1.0, 0.0, 1.0], [2, 50, 500])
+    cuts = thresholds(near_the_end, np.repeat([0, 1, 0], [2, 50, 500]))
+    assert np.bincount(interval_codes(near_the_end, cuts)).tolist() == [0, 52, 500]
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        numbers = np.arange(400).repeat(20).astype(np.float64)
+        cuts = thresholds(numbers, rng.integers(0, 2, 400).repeat(20))
+        assert 60 <= len(cuts) + 1 <= MOST_INTERVALS
+        assert np.bincount(interval_codes(numbers, cuts))[1:].min() >= FEWEST_ROWS
+
+
+def test_two_values_are_apart_already() -> None:
+    """As are those of a column of yes and no; of three values each may be."""
+    numbers = np.repeat([0.0, 1.0, 2.0], 50)
+    classes = np.repeat([0, 1, 0], 50)
+    assert thresholds(numbers[:100], classes[:100]) == ()
+    assert thresholds(numbers, classes) == (0.5, 1.5)
 
 
 def test_many_different_values_are_cut_by_rank() -> None:
@@ -116,6 +147,25 @@ def test_networks_without_intervals_do_not_look_at_them() -> None:
                     first, second = network(torch.from_numpy(rows))
                 seen[kind, bool(changed["intervals"])] = not torch.equal(first, second)
     assert seen == {(kind, shown): shown for kind in ("plain", "tokens", "periodic", "bins") for shown in (False, True)}
+
+
+def test_rows_are_as_long_as_a_person_wants_them(tmp_path: Path) -> None:
+    """With the option off they hold each column once; with another scaling there are intervals, too; the summary says so."""
+    numbers, values = noisy_steps(5, 400)
+    path = tmp_path / "rows.csv"
+    lines = [f"{number},{int(value > 0)}" for number, value in zip(numbers, values, strict=True)]
+    path.write_text("\n".join(["x,label", *lines]) + "\n", encoding="utf-8")
+    task, scaled, plain = (
+        TabularClassification.load(path, **more) for more in ({}, {"scaling": "standard"}, {"intervals": False})
+    )  # type: ignore[arg-type]
+    assert task.input_shape == scaled.input_shape == (2,)
+    assert plain.input_shape == (1,)
+    assert "1 columns of numbers, 0 of categories, 1 of intervals of numbers; target" in task.summary()
+    assert "intervals" not in plain.summary()
+    assert "intervals" in task.default_space().choices
+    assert "intervals" not in plain.default_space().choices
+    with pytest.raises(SpecError, match="intervals must be true or false, got 'no'"):
+        TabularClassification.load(path, intervals="no")  # type: ignore[arg-type]
 
 
 def test_spaces_of_tables_without_intervals_have_no_such_choice() -> None:

@@ -13,12 +13,13 @@ COMBINED = ("classes", "values")
 
 
 def _columns(site: Site) -> tuple[int, tuple[int, ...]]:
-    """Numbers, and how many categories each other column has."""
+    """Numbers, and how many categories each other column has; columns behind these are not looked at."""
     site.need_float("give rows of numbers and of the numbers of categories, as float32")
     numbers, categories = site.integer("numbers", minimum=0), site.term.arg("categories", ())
+    others = site.integer("others", minimum=0, default=0)
     counts = tuple(n for n in categories if isinstance(n, int)) if isinstance(categories, tuple) else ()
-    if site.flow.rank != 1 or site.flow.size < numbers + len(counts):
-        site.fail(wrong("numbers, categories", (numbers, counts), f"at most {site.flow.size} columns of a row"))
+    if site.flow.shape != (numbers + len(counts) + others,):
+        site.fail(wrong("numbers, categories, others", (numbers, counts, others), f"{site.flow.size} columns of a row"))
     return numbers, counts
 
 

@@ -63,6 +63,7 @@ class EncodingOptions:
         ignored: names of columns that are left out.
         most_categories: of a column; the rarest above it are 'other'.
         fewest: times a category must occur in the training part, else it is 'other'.
+        intervals: numbers are categories by their intervals, too.
     """
 
     scaling: Scaling = "quantile"
@@ -70,6 +71,7 @@ class EncodingOptions:
     ignored: frozenset[str] = frozenset()
     most_categories: int = 256
     fewest: int = 2
+    intervals: bool = True
 
 
 @dataclass(frozen=True)
@@ -181,14 +183,16 @@ class Encoding:
                     f"{table.where} has no column {shorten(name, 60)}; it has {', '.join(table.names[:_SHOWN])}"
                 )
         numbers: list[NumberColumn] = []
+        known: list[NDArray[np.float64]] = []
         categories: list[CategoryColumn] = []
         notes: list[str] = []
         for name, cells in zip(table.names, table.columns, strict=True):
             if name in options.ignored:
                 continue
-            found = _learn_column(name, cells, options)
+            found, parsed = _learn_column(name, cells, options)
             if isinstance(found, NumberColumn):
                 numbers.append(found)
+                known.append(parsed)
                 notes += _number_notes(found, cells)
             elif isinstance(found, CategoryColumn):
                 categories.append(found)
@@ -197,8 +201,8 @@ class Encoding:
         if not numbers and not categories:
             raise DataError(f"{table.where}: no column is of use; {'; '.join(notes[:_SHOWN])}")
         intervals: list[IntervalColumn] = []
-        if targets is not None and len(numbers) <= MOST_CUT:
-            cut = [IntervalColumn(c.name, thresholds(_known(c, table), targets)) for c in numbers if len(c.values) > 2]
+        if targets is not None and options.intervals and len(numbers) <= MOST_CUT:
+            cut = [IntervalColumn(c.name, thresholds(k, targets)) for c, k in zip(numbers, known, strict=True)]
             intervals = [column for column in cut if column.cuts]
         return cls(tuple(numbers), tuple(categories), tuple(notes), tuple(intervals))
 
@@ -260,23 +264,29 @@ def _number_notes(column: NumberColumn, cells: Sequence[str]) -> list[str]:
     return []
 
 
-def _learn_column(name: str, cells: Sequence[str], options: EncodingOptions) -> NumberColumn | CategoryColumn | str:
-    """What a column is; a reason where it is of no use."""
+def _learn_column(
+    name: str, cells: Sequence[str], options: EncodingOptions
+) -> tuple[NumberColumn | CategoryColumn | str, NDArray[np.float64]]:
+    """What a column is, or a reason where it is of no use; and the numbers of its cells, if they are such."""
+    none = np.empty(0)
     given = [cell for cell in cells if cell]
     counts = Counter(cells)
     if not given:
-        return "all its values are missing"
+        return "all its values are missing", none
     if len(counts) == 1:
-        return f"all its values are {shorten(given[0], 40)}"
+        return f"all its values are {shorten(given[0], 40)}", none
     if name not in options.categorical and _holds_numbers(counts):
-        return _learn_number(name, numbers_of(cells), options.scaling)
+        numbers = numbers_of(cells)
+        return _learn_number(name, numbers, options.scaling), numbers
     order = "" if name in options.categorical else date_order(cells)
     if order:
-        dates = _learn_number(name, all_days_of(cells, order), options.scaling)
-        return replace(dates, dates=True, order=order) if isinstance(dates, NumberColumn) else dates
+        days = all_days_of(cells, order)
+        dates = _learn_number(name, days, options.scaling)
+        return (replace(dates, dates=True, order=order) if isinstance(dates, NumberColumn) else dates), days
     if len(counts) > options.most_categories and len(counts) > IDENTIFIER_SHARE * len(cells):
-        return f"its {len(counts)} different texts in {len(cells)} rows name rows; make it numbers, or fewer categories"
-    return _learn_category(name, counts, options)
+        told = f"its {len(counts)} different texts in {len(cells)} rows name rows; make it numbers, or fewer categories"
+        return told, none
+    return _learn_category(name, counts, options), none
 
 
 def _holds_numbers(counts: Counter[str]) -> bool:

@@ -1,7 +1,8 @@
 """Intervals of a number that tell targets apart, found with a decision tree on that number alone.
 
 A network that is given the interval of a number beside the number itself can answer differently on two sides of a
-threshold, or for one frequent value, which straight lines and waves learn slowly. Knows neither tables nor networks.
+threshold, or for one frequent value, which straight lines and waves learn slowly. Values to be told are compared by
+their ranks, so that no few large ones decide; of many classes the frequent ones are. Knows neither tables nor networks.
 
 References:
     Gorishniy, Rubachev, Babenko (2022), *On Embeddings for Numerical Features in Tabular Deep Learning*, section 3.2.2
@@ -28,8 +29,13 @@ MOST_INTERVALS, FEWEST_ROWS = 64, 5
 CHANCE = 1e-4
 """How probable a cut's gain is at most where targets are independent of the number; hundreds of cuts are tried."""
 
+MOST_TOLD = 16
+"""Classes that cuts are to tell apart, the most frequent ones; the others count as one. A test on few rows of each of
+many classes finds differences that are none."""
+
 _MOST_GROUPS = 1024
-"""Places of a column at which it may be cut, at most; with more different values, evenly by rank."""
+"""Places of a column at which it may be cut, at most; with more different values, evenly by rank, and not around one of
+them."""
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +58,7 @@ def thresholds(
         fewest: rows of an interval.
         chance: see `CHANCE`.
         apart: whether one value that is unlike its neighbours on both sides is cut out at once, which cut by cut would
-            gain too little at first.
+            gain too little at first; of at most some thousand different values.
 
     Example:
         >>> thresholds(np.arange(80.0) // 10, np.array([0, 0, 0, 1, 1, 1, 0, 0]).repeat(10))
@@ -64,7 +70,7 @@ def thresholds(
     order = np.argsort(numbers[known], kind="stable")
     values = numbers[known][order]
     places, are_values = _places(values)
-    if len(values) < 2 * fewest or len(places) == 2:
+    if len(values) < 2 * fewest or len(places) <= 3:  # two values are apart already
         return ()
     column = _Column(places, _Totals.of(targets[known][order], places), fewest, apart and are_values)
     least = chdtri(column.totals.degrees, chance) if chance < 1 else 0.0
@@ -74,6 +80,8 @@ def thresholds(
         cut = heapq.heappop(waiting)
         if cut.gain < least:
             break
+        if len(cut.inner) > most - 1 - len(cuts):
+            continue
         cuts += [_between(values[place - 1], values[place]) for place in places[list(cut.inner)].tolist()]
         for first, last in itertools.pairwise((cut.first, *cut.inner, cut.last)):
             heapq.heappush(waiting, column.best_cut(first, last))
@@ -105,7 +113,7 @@ class _Cut:
 
 @dataclass(frozen=True, slots=True)
 class _Totals:
-    """Sums of targets over the groups before each one: of each class's indicator, or of values whose variance is 1.
+    """Sums of targets over the groups before each one: of each class's indicator, or of ranks whose variance is 1.
 
     Args:
         sums: (G + 1, C).
@@ -118,14 +126,14 @@ class _Totals:
     @classmethod
     def of(cls, targets: NDArray[Any], places: NDArray[np.int64]) -> _Totals:
         if targets.ndim == 1:
-            num_groups, num_classes = len(places) - 1, int(targets.max()) + 1
+            classes = _told(targets)
+            num_groups, num_classes = len(places) - 1, int(classes.max()) + 1
             groups = np.repeat(np.arange(num_groups), np.diff(places))
-            counts = np.bincount(groups * num_classes + targets, minlength=num_groups * num_classes)
+            counts = np.bincount(groups * num_classes + classes, minlength=num_groups * num_classes)
             table: Floats = counts.astype(np.float64).reshape(num_groups, num_classes)
         else:
-            values = targets[:, 0].astype(np.float64)
-            unit: Floats = (values - values.mean()) / (values.std() or 1.0)
-            table = np.add.reduceat(unit, places[:-1])[:, None]
+            ranks = _ranks(targets[:, 0])
+            table = np.add.reduceat((ranks - ranks.mean()) / (ranks.std() or 1.0), places[:-1])[:, None]
         return cls(np.concatenate([np.zeros((1, table.shape[1])), table.cumsum(0)]), targets.ndim == 1)
 
     @property
@@ -179,10 +187,12 @@ class _Column:
     def _around_one(self, first: int, last: int) -> _Cut:
         sums, places = self.totals.sums[first + 1 : last], self.places[first + 1 : last]
         counts = np.diff(places)
-        if not (counts >= self.fewest).any():
+        before, behind = places[:-1] - self.places[first], self.places[last] - places[1:]
+        has_room = np.minimum(np.minimum(before, behind), counts) >= self.fewest
+        if not has_room.any():
             return _Cut(first, last)
         gains = self._gains(first, last, np.diff(sums, axis=0), counts)
-        best = int(np.argmax(np.where(counts >= self.fewest, gains, -1.0)))
+        best = int(np.argmax(np.where(has_room, gains, -1.0)))
         return _Cut(first, last, (first + 1 + best, first + 2 + best), float(gains[best]))
 
     def _gains(self, first: int, last: int, part: Floats, counts: NDArray[np.int64]) -> Floats:
@@ -190,6 +200,23 @@ class _Column:
         whole, rows = self.totals.sums[last] - self.totals.sums[first], self.places[last] - self.places[first]
         fit = self.totals.fit
         return fit(part, counts) + fit(whole - part, rows - counts) - fit(whole[None], rows[None])
+
+
+def _told(classes: NDArray[Any]) -> NDArray[np.int64]:
+    """Numbers of the most frequent classes, from 1 on where there are others, which are 0."""
+    names, numbers, counts = np.unique(classes, return_inverse=True, return_counts=True)
+    if len(names) <= MOST_TOLD:
+        return np.asarray(numbers, dtype=np.int64)
+    number_of = np.zeros(len(names), dtype=np.int64)
+    number_of[np.argsort(-counts, kind="stable")[:MOST_TOLD]] = np.arange(1, MOST_TOLD + 1)
+    return number_of[numbers]
+
+
+def _ranks(values: NDArray[Any]) -> Floats:
+    """Ranks of values; equal ones have the middle of theirs."""
+    _, numbers, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: Floats = (counts.cumsum() - (counts + 1) / 2)[numbers]
+    return ranks
 
 
 def _places(values: Floats) -> tuple[NDArray[np.int64], bool]:

@@ -51,19 +51,23 @@ _LEAST_STEPS = 150
 
 
 def _options(
-    seed: int,
+    split: SplitOptions,
     target: str | int,
     header: Header,
+    *,
     categorical: str,
     ignored: str,
     scaling: Scaling,
-    validation_share: float | None,
-    test_share: float,
+    intervals: bool,
 ) -> TabularOptions:
     if scaling not in ("quantile", "standard"):
         raise SpecError(wrong("scaling", scaling, "quantile or standard"))
-    encoding = EncodingOptions(scaling, names_in(categorical), names_in(ignored), most_categories=254)
-    return TabularOptions(target, header, encoding, SplitOptions(seed, validation_share, test_share))
+    if not isinstance(intervals, bool):
+        raise SpecError(wrong("intervals", intervals, "true or false"))
+    encoding = EncodingOptions(
+        scaling, names_in(categorical), names_in(ignored), most_categories=254, intervals=intervals
+    )
+    return TabularOptions(target, header, encoding, split)
 
 
 class _TabularTask(LearningTask):
@@ -158,6 +162,7 @@ class _TabularTask(LearningTask):
         """What a person checks before a search."""
         encoding = self.rows.encoding
         kinds = f"{len(encoding.numbers)} columns of numbers, {len(encoding.categories)} of categories"
+        kinds += f", {len(encoding.intervals)} of intervals of numbers" if encoding.intervals else ""
         target = f"target {self.rows.target}"
         if self.class_names:
             counts = np.bincount(self._train[1], minlength=len(self.class_names)).tolist()
@@ -217,6 +222,7 @@ class TabularClassification(_TabularTask):
         balanced: bool = False,
         validation_share: float | None = None,
         test_share: float = TEST_SHARE,
+        intervals: bool = True,
     ) -> TabularClassification:
         """Load a table.
 
@@ -232,12 +238,16 @@ class TabularClassification(_TabularTask):
             balanced: whether rare classes weigh as much as frequent ones in the loss.
             validation_share: where the data has no validation part.
             test_share: where the data has no test part.
+            intervals: whether numbers stand in a row a second time, as categories by their intervals, behind the other
+                columns (`netwright.tasks.tabular.intervals`).
 
         Raises:
             DataError: the data cannot be used.
             SpecError: an option is wrong.
         """
-        options = _options(seed, target, header, categorical, ignored, scaling, validation_share, test_share)
+        split = SplitOptions(seed, validation_share, test_share)
+        columns = {"categorical": categorical, "ignored": ignored}
+        options = _options(split, target, header, **columns, scaling=scaling, intervals=intervals)
         return cls(load_rows(data, options, classes=True), seed=seed, balanced=balanced)
 
     @property
@@ -315,9 +325,12 @@ class TabularRegression(_TabularTask):
         scaling: Scaling = "quantile",
         validation_share: float | None = None,
         test_share: float = TEST_SHARE,
+        intervals: bool = True,
     ) -> TabularRegression:
         """Load a table; arguments and errors as of `TabularClassification.load`."""
-        options = _options(seed, target, header, categorical, ignored, scaling, validation_share, test_share)
+        split = SplitOptions(seed, validation_share, test_share)
+        columns = {"categorical": categorical, "ignored": ignored}
+        options = _options(split, target, header, **columns, scaling=scaling, intervals=intervals)
         return cls(load_rows(data, options, classes=False), seed=seed)
 
     def normalised(self, network: Term) -> Term:
