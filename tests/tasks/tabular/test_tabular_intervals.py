@@ -150,7 +150,7 @@ def test_networks_without_intervals_do_not_look_at_them() -> None:
 
 
 def test_rows_are_as_long_as_a_person_wants_them(tmp_path: Path) -> None:
-    """With the option off they hold each column once; with another scaling there are intervals, too; the summary says so."""
+    """With the option off they hold each column once; there are intervals with another scaling; the summary tells."""
     numbers, values = noisy_steps(5, 400)
     path = tmp_path / "rows.csv"
     lines = [f"{number},{int(value > 0)}" for number, value in zip(numbers, values, strict=True)]
