@@ -36,6 +36,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "speed .3": {"speed": 0.3},
     "all stronger": {"warp": 0.25, "speed": 0.3, "noise": 0.8},
     "not bent": {"bend": 0.0},
+    "wide masks": {"band_share": 0.3},
     "longer masks": {"time_frames": 20, "time_masks": 3},
 }
 """Changes of `SpeechAugmentation`."""
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, default=8.0)
     parser.add_argument("--network", default="gru", help="hand-made network of the default space")
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
+    parser.add_argument("--mels", type=int, default=40, help="bands")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -57,7 +59,7 @@ def main() -> None:
     for seed in given.seeds:
         data = prepare("fsdd", given.data, seed, given.runs)
         for variant in given.variants:
-            task: Any = load_task("speech-recognition", str(data), seed=seed)
+            task: Any = load_task("speech-recognition", str(data), seed=seed, mels=given.mels)
             change = replace(SpeechAugmentation(), **VARIANTS[variant])
             task.augmentation = lambda shift, flip, change=change: change
             architecture = next(r.architecture for r in task.references() if r.name == given.network)
