@@ -23,6 +23,7 @@ def run_in_shell(*words: object, reader: str = "", folder: Path) -> subprocess.C
     return subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=folder)
 
 
+@pytest.mark.long
 def test_a_reader_that_goes_away_is_no_error(make_run: Callable[..., Path], tmp_path: Path) -> None:
     """Neither while the output is written nor at its end."""
     run = make_run(*(make_trial(number, accuracy=0.5) for number in range(600)))

@@ -98,6 +98,7 @@ def test_networks_of_a_trained_supernet_are_scored_and_taken_out(cli: Cli, made:
     assert json.loads(again.lines[0])["metrics"] == row["metrics"]
 
 
+@pytest.mark.long
 def test_shared_weights_are_compared_with_trainings_from_nothing(cli: Cli, made: Path) -> None:
     """Random networks, each scored and trained; Kendall's tau with its interval."""
     answer = cli("supernet", "evaluate", made / "trained", "--sample", 5, "--audit", 0.5, "--workers", 2)
@@ -114,6 +115,7 @@ def test_an_audit_of_too_few_networks_says_so(cli: Cli, made: Path) -> None:
     assert "rank correlation" not in answer.out
 
 
+@pytest.mark.long
 def test_how_far_an_evaluation_has_come_is_told(cli: Cli, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On standard error, so that rows can be read by a program."""
     monkeypatch.setattr("netwright.cli.supernet.TELL_EVERY_S", 0.0)
@@ -123,6 +125,7 @@ def test_how_far_an_evaluation_has_come_is_told(cli: Cli, made: Path, monkeypatc
     assert len([json.loads(line) for line in answer.lines]) == 4
 
 
+@pytest.mark.long
 def test_a_training_of_an_audit_that_fails_is_named(cli: Cli, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside the score, which it does not take away."""
     from netwright.evaluation.trainer import TrainingEvaluator
@@ -138,6 +141,7 @@ def test_a_training_of_an_audit_that_fails_is_named(cli: Cli, made: Path, monkey
     assert not any("trained" in row for row in rows)
 
 
+@pytest.mark.long
 def test_a_search_on_a_supernet_delivers_a_verified_network(cli: Cli, made: Path) -> None:
     """Under its limit, trained further from shared weights; card and result say so, and how shared weights rank."""
     limits = ["--constraint", "params<=2k", "--max-epochs", 2, "--budget", "24 trials", "--strategy", "random"]

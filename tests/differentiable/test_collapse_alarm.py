@@ -142,6 +142,7 @@ WATCHED = Options(
 )
 
 
+@pytest.mark.long
 def test_a_search_that_collapses_is_stopped_with_the_architecture_from_before() -> None:
     """False labels make what tells classes apart worse than nothing: convolutions lose; one from before has some."""
     found = darts(cell_space(), batches(0), Worse(batches(1), batches(1, flipped=True)), WATCHED)

@@ -217,6 +217,7 @@ def test_it_searches_every_shipped_space(name: str) -> None:
     assert space.contains(found.architecture)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["nas_bench_201", "darts"])
 def test_operations_without_weights_are_those_of_the_relaxed_network(name: str) -> None:
     small = {"darts": {"channels": 4, "num_cells": 3, "num_nodes": 2}, "nas_bench_201": {"channels": 4, "num_cells": 1}}

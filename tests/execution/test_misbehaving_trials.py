@@ -212,6 +212,7 @@ def test_what_processes_no_longer_share_counts_for_each() -> None:
     assert outcome.error.startswith("memory_bytes is ")
 
 
+@pytest.mark.long
 def test_an_allocation_far_beyond_the_limit_is_refused_at_once() -> None:
     """Memory is refused even before it is touched, so that no trial can take the machine's between two looks."""
 
@@ -261,6 +262,7 @@ def _memory_group(name: str, limit: int) -> Iterator[Path]:
         folder.rmdir()
 
 
+@pytest.mark.long
 def test_the_kernels_killer_is_known() -> None:
     """A trial in a control group that takes more memory than the group may is killed by the kernel: infeasible."""
     with _memory_group(f"netwright-test-{os.getpid()}", 200 << 20) as group:
@@ -272,6 +274,7 @@ def test_the_kernels_killer_is_known() -> None:
         assert check(grow, Limits(time_s=60)) == (INFEASIBLE, "out of memory: the kernel killed the trial's process")
 
 
+@pytest.mark.long
 def test_a_process_forked_by_a_trial_that_returns_gives_no_second_result() -> None:
     """When an evaluator forks and both return, one result counts and the other process goes."""
     assert check(_return_in_fork) == (TrialState.FINISHED, "")

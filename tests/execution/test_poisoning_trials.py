@@ -139,6 +139,7 @@ def test_a_trial_that_removes_its_folder_harms_no_other() -> None:
     assert check(lambda: _remove(Path(tempfile.gettempdir()).parent), workers=1) == (TrialState.FINISHED, "")
 
 
+@pytest.mark.long
 def test_logs_that_cannot_be_written_are_named_and_harm_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -170,6 +171,7 @@ def _small_disk(folder: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.long
 def test_a_trial_that_fills_the_disk_fails_and_leaves_it_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it wrote goes with it, and the trials after it find the room they need."""
 

@@ -88,6 +88,7 @@ def test_names_are_printed_on_one_line_in_any_terminal(
     assert written.getvalue().decode("cp1252").splitlines() == answers
 
 
+@pytest.mark.long
 def test_a_reader_of_a_table_that_goes_away_is_no_error(tmp_path: Path) -> None:
     """``python model.py rows.csv | head -1`` ends well, however many rows there are."""
     rows = "".join(f"{n},{n % 7},{'ab'[n % 2]}\n" for n in range(60))

@@ -55,6 +55,7 @@ def _translation() -> tuple[Task, nw.SearchSpace, list[str]]:
     return task, nw.SearchSpace(space), ["texts.txt"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", [_texts, _language, _translation])
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, make: object) -> None:
     """As with any program in a pipe: nothing is said, and the exit code is 0; a reader that stays has UTF-8."""

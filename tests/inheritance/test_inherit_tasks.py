@@ -114,6 +114,7 @@ def moved(kind: Kind, networks: Networks, parent: Architecture, child: Architect
         return float((model(x) - other(x)).abs().max()), found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_a_twin_takes_over_everything(name: str) -> None:
     """Whatever it is made of: no layer is passed over."""

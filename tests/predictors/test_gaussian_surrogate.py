@@ -73,6 +73,7 @@ def test_targets_may_change_alone(features: Features) -> None:
         np.testing.assert_allclose(fresh(features, surrogate, seen, targets, asked)[0], mean, atol=1e-5)
 
 
+@pytest.mark.long
 def test_kept_candidates_are_limited(features: Features) -> None:
     """More candidates than are kept are predicted as well as few, and what is kept stays below the limit."""
     space, rng = cell_space(), np.random.default_rng(3)

@@ -21,6 +21,7 @@ def conv_count(architecture: Architecture, fidelity: Fidelity) -> dict[str, floa
     return {"accuracy": sum(value == "nor_conv_3x3" for value in architecture.values()) / 6}
 
 
+@pytest.mark.long
 def test_what_can_be_learnt_is_found_in_few_trials() -> None:
     """The best of 15,625 cells, which has six equal edges, is found in 40 trials from each of two seeds."""
     for seed in range(2):
@@ -122,6 +123,7 @@ def test_trials_at_another_fidelity_are_not_mixed_in() -> None:
     assert plain.run(15).trace() == disturbed.run(15).trace()
 
 
+@pytest.mark.long
 def test_several_objectives_reach_both_ends() -> None:
     """Two opposed objectives: the front found spans most of both ranges."""
     space = SPACES["cell"]

@@ -29,6 +29,7 @@ def test_neighbours_of_the_best_are_among_them() -> None:
     assert len(found) > FIRST_RANDOM
 
 
+@pytest.mark.long
 def test_collections_grow_up_to_their_limits() -> None:
     """What was a candidate stays one while its parent is among the best; random ones give way to younger ones."""
     space, rng = cell_space(), np.random.default_rng(0)

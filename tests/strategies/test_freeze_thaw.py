@@ -50,6 +50,7 @@ def count(simulation: Simulation, fidelity: Fidelity) -> int:
     return sum(p.fidelity == fidelity for p in simulation.asked)
 
 
+@pytest.mark.long
 def test_the_protocol_is_kept() -> None:
     """It passes the conformance suite on a small space; larger ones are slow."""
     check_strategy(three_levels, spaces={"tiny": tiny_space()}, other_process=False)

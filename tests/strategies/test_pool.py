@@ -161,6 +161,7 @@ def test_a_finite_space_ends_when_all_of_it_was_looked_at() -> None:
         pool.sample()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_every_strategy_passes_over_what_breaks_a_known_limit(name: str) -> None:
     """Of cells with a 3x3 convolution nothing is proposed where these are not admitted."""

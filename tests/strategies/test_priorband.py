@@ -63,6 +63,7 @@ def mean_best(make: object, num_trials: int) -> float:
     return sum(max(t.metrics["accuracy"] for t in run.told if t.fidelity == RUNGS[-1]) for run in runs) / 8
 
 
+@pytest.mark.long
 def test_a_good_prior_helps_and_a_bad_one_does_not_ruin_the_search() -> None:
     """After 40 trials the good one is ahead of Hyperband; after 150 even the bad one is not behind it."""
     good, bad = extremes()

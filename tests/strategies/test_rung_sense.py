@@ -32,6 +32,7 @@ def noise(architecture: Architecture, fidelity: Fidelity) -> dict[str, float]:
     return {"accuracy": hashed(architecture) if fidelity == LEVELS[0] else truth(architecture)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
 def test_a_rung_of_noise_is_dropped_and_a_useful_one_is_kept(seed: int) -> None:
     """After at most 32 cheap trials the noise is gone; where the scores say something nothing is dropped."""

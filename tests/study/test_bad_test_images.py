@@ -27,6 +27,7 @@ def write_data(path: Path, *, bad: bool) -> None:
     np.savez(path, x_train=images[:60], y_train=labels[:60], x_test=test, y_test=labels[60:])
 
 
+@pytest.mark.long
 def test_a_bad_test_image_loses_nothing_and_a_resume_finishes(tmp_path: Path) -> None:
     """The error names the image; history and network are there, and with mended data a resume adds the test figure."""
     data, run = tmp_path / "data.npz", tmp_path / "run"

@@ -33,6 +33,7 @@ def test_a_search_whose_trials_all_fail_stops_and_says_why(tmp_path: Path) -> No
         assert [TrialState.FAILED] * 10 == [trial.state for trial in store.trials()]
 
 
+@pytest.mark.long
 def test_a_search_of_which_a_part_fails_at_random_spends_its_budget(tmp_path: Path) -> None:
     """With 40 % of failures of every kind the budget is reached, and the best is one that finished."""
 

@@ -18,6 +18,7 @@ from netwright.types import Architecture, Fidelity, Metrics
 SPACE = nw.SearchSpace(training={"x": nw.integer("x", 0, 999)})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 @pytest.mark.parametrize("isolated", [True, False])
 def test_a_full_disk_is_a_pause_that_a_resume_ends(tmp_path: Path, isolated: bool, number: int) -> None:

@@ -210,6 +210,7 @@ def test_a_strategy_asks_one_after_the_other(task: ImageClassification, tmp_path
     scores.close()
 
 
+@pytest.mark.long
 def test_a_search_guided_by_scores_made_elsewhere_is_that_of_scores_made_here(
     task: ImageClassification, tmp_path: Path
 ) -> None:

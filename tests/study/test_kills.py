@@ -61,6 +61,7 @@ def test_a_search_killed_at_random_points_is_the_same_search(tmp_path: Path, str
     assert killed["kills"] == 6
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_do_not_change_the_history(tmp_path: Path, workers: int) -> None:
     """The ordered mode gives the same history whatever order trials end in: two runs, byte for byte."""

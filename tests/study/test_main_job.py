@@ -155,6 +155,7 @@ def test_verify_finds_a_changed_weight(run: tuple[Path, nw.Result], tmp_path: Pa
     assert "weights.safetensors" in done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_the_test_split_is_read_once_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Test images that cannot be read stop a search only when everything else is done."""
     task = nw.ImageClassification.load("digits", seed=1)

@@ -165,6 +165,7 @@ def test_a_space_that_can_be_searched_is_accepted(task: nw.ImageClassification, 
     require_networks(task, space(*parts), "S")
 
 
+@pytest.mark.long
 def test_what_runs_in_evaluation_mode_only_is_scored_but_not_trained(task: nw.ImageClassification) -> None:
     """It is refused where it would be trained, unless other networks of the space can be."""
     only = space(nn.op(Inference), *HEAD)

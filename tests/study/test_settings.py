@@ -59,6 +59,7 @@ def test_a_wrong_option_is_named_and_nothing_is_left(tmp_path: Path, options: di
     assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 def test_the_limits_of_a_trial_hold_and_are_kept_for_a_resume(tmp_path: Path) -> None:
     """A trial over its time fails, and does so after a resume that says nothing of limits."""
 

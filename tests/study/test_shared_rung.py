@@ -183,6 +183,7 @@ def test_a_space_that_cannot_be_shared_is_refused_before_anything_begins(tmp_pat
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.long
 def test_shared_weights_rank_by_accuracy_alone(tmp_path: Path) -> None:
     """With other objectives, or a strategy with rungs of its own, they are refused."""
     with pytest.raises(SpecError, match="ladder must be without supernet, which ranks by accuracy alone, got"):

@@ -316,6 +316,7 @@ class Rows(ClassifyingTask):
         return (Reference("narrow", self.default_space().architecture(decisions)),) if self.by_hand else ()
 
 
+@pytest.mark.long
 def test_networks_that_are_larger_than_hand_made_ones_take_longer(tmp_path: Path) -> None:
     """Of what is no image, too: there is less time for all of the space than for those within the hand-made one."""
     opening = opening_of(parts_of(tmp_path, task=Rows.made(by_hand=True), data=None, budget="6s"))

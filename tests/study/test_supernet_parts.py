@@ -214,6 +214,7 @@ def test_a_record_of_anything_else_is_refused(tmp_path: Path) -> None:
             read_record(tmp_path)
 
 
+@pytest.mark.long
 def test_shared_weights_are_trained_by_the_recipe_of_the_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a search, of a ladder, and of a training that a person asks for."""
     monkeypatch.setattr(ImageClassification, "recipe", lambda self: {"optimizer": "adamw", "clip_norm": 2.0})
@@ -323,6 +324,7 @@ class Classes(ClassifyingTask):
         return SearchSpace(nn.seq(nn.repeat("depth", layer, 1, 8), nn.linear(2)))
 
 
+@pytest.mark.long
 def test_options_of_what_classes_alone_can_teach_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a search, by an evaluator, and by a training; without them nothing is distilled."""
     task = Values.made()
@@ -356,6 +358,7 @@ def test_without_epochs_shared_weights_are_trained_by_what_the_task_calls_full(
     assert training.phase.record.settings.epochs == 800.0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("least", "count", "epochs"), [(None, 8, pytest.approx(9.8, abs=0.1)), (15.0, 5, 15.0)])
 def test_trainings_to_compare_with_are_not_shorter_than_what_ranks(
     tmp_path: Path, least: float | None, count: int, epochs: object
@@ -372,6 +375,7 @@ def test_trainings_to_compare_with_are_not_shorter_than_what_ranks(
     assert all(p.fidelity.epochs is None for p in parts.strategy.ask(8))
 
 
+@pytest.mark.long
 def test_one_is_told_where_nothing_could_be_compared(tmp_path: Path) -> None:
     """Though it was planned: too few trainings ended, or all came out the same."""
     given = {"task": Values.made(), "evaluator": "supernet", "budget": "60s", "out": str(tmp_path / "r")}
@@ -391,6 +395,7 @@ def test_one_is_told_where_nothing_could_be_compared(tmp_path: Path) -> None:
     assert NOT_COMPARED not in notes_of(scored[0], [*scored, *told], parts, settings.budget)
 
 
+@pytest.mark.long
 def test_first_trainings_are_compared_at_equal_time_where_that_was_measured(tmp_path: Path) -> None:
     """Of images; what an example of another kind costs is not told by multiply-accumulates."""
     given = {"task": Classes.made(), "evaluator": "supernet", "budget": "300s", "out": str(tmp_path / "r")}

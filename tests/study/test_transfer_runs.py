@@ -159,6 +159,7 @@ def would_search(monkeypatch: pytest.MonkeyPatch, *args: Any, **options: Any) ->
     return found.value.args[0]
 
 
+@pytest.mark.long
 def test_what_is_carried_is_all_that_is_tried(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the run took networks from a pool: there is no ladder."""
     spec, chosen = front_of(made / "run", 2)
@@ -169,6 +170,7 @@ def test_what_is_carried_is_all_that_is_tried(made: Path, tmp_path: Path, monkey
         assert parts.ladder is None
 
 
+@pytest.mark.long
 def test_no_weights_where_the_same_data_is_split_anew(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +186,7 @@ def test_no_weights_where_the_same_data_is_split_anew(
         assert "0 with their weights; this is its data in other parts, of which the weights may" in anew.searched_by
 
 
+@pytest.mark.long
 def test_other_data_has_options_of_its_own(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that are not named are the run's, which the data may not know; an empty text takes one of them back."""
     spec, chosen = front_of(made / "run", 2)

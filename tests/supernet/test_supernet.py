@@ -120,6 +120,7 @@ def test_a_thousand_subnets_equal_their_networks(name: str) -> None:
     assert compared(SMALL[name], x, 1000) == 1000
 
 
+@pytest.mark.long
 def test_every_kind_of_layer_is_shared() -> None:
     """Recurrent, attention, norms, groups and a class of one's own: their parts are what layers of that size have."""
     compared(sequences, torch.randint(0, 11, (6, 5)), 12, "int64")

@@ -59,6 +59,7 @@ def trained(task: ImageClassification, sampler: str = "sandwich", epochs: float 
     return supernet
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sampler", ["uniform", "fair", "sandwich"])
 def test_networks_learn_without_a_training_of_their_own(
     task: ImageClassification, tmp_path: Path, sampler: str

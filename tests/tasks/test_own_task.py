@@ -104,6 +104,7 @@ def test_a_task_given_as_an_object_is_asked_for_again(file: Path, tmp_path: Path
     assert math.isfinite(second.best.metrics["rmse"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("given", "says"),
     [
@@ -187,6 +188,7 @@ def test_targets_and_inputs_that_are_single_numbers_are_refused(tmp_path: Path) 
         load_task(inputs, "clinic")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
@@ -214,6 +216,7 @@ def test_what_a_search_could_not_use_is_refused_before_it(tmp_path: Path, old: s
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.long
 def test_the_example_scores_alike_however_its_examples_are_cut() -> None:
     """A search asks for some hundred at once, the check of its export for all."""
     from netwright.python_files import import_file

@@ -66,6 +66,7 @@ def test_what_is_right_passes(strategy: type) -> None:
     check_strategy(strategy, spaces=TINY, other_process=False)
 
 
+@pytest.mark.long
 def test_the_order_of_a_set_is_found_in_other_processes() -> None:
     """What is deterministic within one process and not across processes is found, and what is right passes."""
     check_hash_seed(broken.right)

@@ -277,6 +277,7 @@ def test_zen_knows_no_weights_and_no_data() -> None:
     assert value("zen", convolutional(0), one, None, seed=4) != expected
 
 
+@pytest.mark.long
 def test_sizes_of_a_convolutional_network() -> None:
     """Parameters, multiply-accumulates and depth are what is counted by hand."""
     inputs, _ = images()

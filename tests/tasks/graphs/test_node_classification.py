@@ -243,6 +243,7 @@ def test_options_are_checked(tmp_path: Path) -> None:
         load(tmp_path, train_share=1.5)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("x", [None, np.eye(24)[:, :20]], ids=["dense", "sparse"])
 def test_points_of_the_space_build_and_are_counted(tmp_path: Path, x: Any) -> None:
     """References, portfolio and random points, with features as a matrix or sparse."""
@@ -379,6 +380,7 @@ def test_a_frame_without_names_has_no_line_of_features_more(tmp_path: Path) -> N
     assert (task.graph.num_nodes, task.graph.features.count) == (24, 3)
 
 
+@pytest.mark.long
 def test_a_graph_is_written_with_what_is_delivered_alone(tmp_path: Path) -> None:
     """Files of trials hold what was learned; scores, checkpoints and exported files are those of the whole network."""
     from safetensors.torch import load_file

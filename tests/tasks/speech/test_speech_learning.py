@@ -245,6 +245,7 @@ def test_every_network_of_the_space_gives_logits_for_each_frame(stride: int) -> 
         assert tuple(model(torch.randn(2, 12, 32)).shape) == (2, 32 // stride, 5)
 
 
+@pytest.mark.long
 def test_networks_share_weights_and_are_counted() -> None:
     """A subnet says what the network taken out says, and has the parameters that are counted."""
     from netwright.nn import profile

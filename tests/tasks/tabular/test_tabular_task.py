@@ -71,6 +71,7 @@ def test_a_classification_from_data_to_file(tmp_path: Path) -> None:
     assert "ask.csv, line 2: 2 cells for 3 columns" in ragged.stderr
 
 
+@pytest.mark.long
 def test_model_py_encodes_as_training_did(tmp_path: Path) -> None:
     """The whole table through model.py gives the classes that the task's own rows give."""
     data = table(tmp_path / "a.csv", 120)
@@ -90,6 +91,7 @@ def test_model_py_encodes_as_training_did(tmp_path: Path) -> None:
     assert [task.class_names[i] for i in best] == [line.split("\t")[0] for line in done.stdout.splitlines()]
 
 
+@pytest.mark.long
 def test_a_regression_is_in_the_unit_of_its_target(tmp_path: Path) -> None:
     """RMSE, MAE and R2 of the test part; the check computes them again; a search for another metric works."""
     data = table(tmp_path / "a.csv", regression=True)
