@@ -169,6 +169,21 @@ def test_model_py_hears_what_training_heard(tmp_path: Path, monkeypatch: pytest.
         assert np.abs(found.astype(int) - wanted.astype(int)).max() <= 1
 
 
+@pytest.mark.parametrize(("suffix", "kind"), [("flac", "PCM_16"), ("wav", "FLOAT")])
+def test_model_py_reads_what_the_wave_module_does_not(suffix: str, kind: str, tmp_path: Path) -> None:
+    """Flac, and wav of floating-point numbers, of two channels, as the samples they were written from."""
+    soundfile = pytest.importorskip("soundfile")
+    sound = tone("ab c", np.random.default_rng(0), RATE) / np.float32(32768)
+    path = tmp_path / f"x.{suffix}"
+    soundfile.write(path, np.stack([sound, sound], axis=1), RATE, subtype=kind)
+    samples, rate = speech.read_sound(path)
+    assert rate == RATE
+    assert np.abs(samples.numpy() - sound).max() <= 2**-15
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(ValueError, match=f"x.{suffix}: no sound file, or a damaged one"):
+        speech.read_sound(path)
+
+
 def test_resampling_keeps_a_tone_and_removes_what_is_too_high() -> None:
     """A tone of 1 kHz stays, one of 6 kHz does not come back as another."""
     time = np.arange(16000) / 16000
@@ -207,6 +222,32 @@ def test_augmentation_keeps_length_and_padding_true(tmp_path: Path) -> None:
     same, kept = SpeechAugmentation(0, 0, 0, 0, 0, 0, 0, 0).apply(x, rows, np.random.default_rng(0))
     assert torch.equal(same, x.float())
     assert torch.equal(kept, rows)
+
+
+def test_blocks_of_bands_and_of_frames_are_masked(tmp_path: Path) -> None:
+    """Whole ones, as wide as they may be at most, each recording by itself, and nothing else is changed."""
+    task = SpeechRecognition.load(manifest(tmp_path))
+    rows = torch.from_numpy(task.train()[1]).repeat(8, 1)
+    x = torch.full((len(rows), *task.input_shape), 200.0)
+    for one, frames in zip(x, rows[:, FRAMES].tolist(), strict=True):
+        one[:, frames:] = ZERO_CODE
+    change = SpeechAugmentation(0, 0, 0, 0, band_masks=1, band_share=0.2, time_masks=1, time_frames=7)
+    y, kept = change.apply(x, rows, np.random.default_rng(0))
+    assert torch.equal(kept, rows)
+    widths, lengths, bands = [], [], task.input_shape[0]
+    for one, frames in zip(y, rows[:, FRAMES].tolist(), strict=True):
+        masked = one[:, :frames] == ZERO_CODE
+        whole_bands, whole_frames = masked.all(1), masked.all(0)
+        assert torch.equal(masked, whole_bands[:, None] | whole_frames[None, :])
+        assert torch.equal(one[:, :frames][~masked], torch.full((int((~masked).sum()),), 200.0))
+        for block in (whole_bands, whole_frames):
+            assert int((block.int().diff() != 0).sum()) <= 2  # in one piece
+        widths.append(int(whole_bands.sum()))
+        lengths.append(int(whole_frames.sum()))
+        assert lengths[-1] <= min(7, frames / 10) + 1e-9
+    assert max(widths) == int(0.2 * bands)
+    assert len(set(widths)) > 3
+    assert len(set(lengths)) > 2
 
 
 def test_noise_is_heard_as_if_it_had_been_recorded(tmp_path: Path) -> None:

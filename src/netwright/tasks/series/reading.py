@@ -21,6 +21,7 @@ from netwright.cells import numbers_columns, numbers_values
 from netwright.errors import DataError, one_line, shorten
 from netwright.tasks.formats.parts import file_error
 from netwright.tasks.labels import Classes
+from netwright.tasks.series.arrays import read_arrays
 from netwright.tasks.series.times import (
     Course,
     course_of_numbers,
@@ -34,7 +35,7 @@ from netwright.tasks.series.times import (
 )
 from netwright.tasks.tabular.label_texts import label_array
 from netwright.tasks.tabular.marks import made_plain, marks_of, notes_on
-from netwright.tasks.tabular.parts import read_parts
+from netwright.tasks.tabular.parts import Parts, read_parts, without_index
 from netwright.tasks.tabular.reading import SUFFIXES, Header, Table, cell_of, is_number, numbers_of
 from netwright.tasks.tabular.resolution import blurred
 
@@ -299,8 +300,9 @@ def read_timeline(data: str | Path | Any, targets: str = "", header: Header = "a
     """Read a table whose rows are in the order of time.
 
     Args:
-        data: a CSV or Parquet file, or a data frame; columns that hold no numbers, such as dates, are left out, and so
-            are those that tell the time in numbers (`netwright.tasks.series.times`), or always the same.
+        data: a CSV, Parquet or ``.npz`` file (`netwright.tasks.series.arrays`), or a data frame; columns that hold no
+            numbers, such as dates, are left out, and so are those that tell the time in numbers
+            (`netwright.tasks.series.times`), or always the same.
         targets: names of the columns that are told in advance, between commas; empty for all but those of the calendar.
             What is named here is no time.
         header: whether the first line of a CSV file holds names, as of `read_parts`.
@@ -309,7 +311,7 @@ def read_timeline(data: str | Path | Any, targets: str = "", header: Header = "a
         DataError: it cannot be used, or its rows are not in the order of time; names the column or line.
     """
     wanted = list(dict.fromkeys(name.strip() for name in targets.split(",") if name.strip()))
-    parts = read_parts(data, header, keep=wanted, ordered=True)
+    parts = _parts_of(data, header, wanted)
     if parts.test is not None or parts.validation is not None:
         raise DataError("a forecast takes one table in the order of time; its last rows are the test part")
     _require_rows_of_time(parts.train, data, wanted)
@@ -336,6 +338,15 @@ def read_timeline(data: str | Path | Any, targets: str = "", header: Header = "a
     values = np.stack([kept[name] for name in order]).astype(np.float32)
     told = {name: mark for name, mark in marks.items() if name in order}
     return Timeline(parts.name, tuple(order), values, num_targets, tuple(notes), table.header, told)
+
+
+def _parts_of(data: str | Path | Any, header: Header, wanted: Sequence[str]) -> Parts:
+    """The table of a file or a data frame; of a ``.npz`` file its arrays."""
+    path = Path(data) if isinstance(data, (str, Path)) else None
+    if path is None or path.suffix.lower() != ".npz" or not path.is_file():
+        return read_parts(data, header, keep=wanted, ordered=True)
+    table, notes = without_index(read_arrays(path), wanted, ordered=True)
+    return Parts(one_line(path.stem), table, notes=notes)
 
 
 def _require_rows_of_time(table: Table, data: object, wanted: Sequence[str]) -> None:

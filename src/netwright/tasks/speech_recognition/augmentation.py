@@ -105,10 +105,10 @@ class SpeechAugmentation:
         """What is not masked; (B, bands, T)."""
         kept = np.ones((batch, bands, longest), bool)
         for _ in range(self.band_masks):
-            size = np.floor(rng.uniform(0, self.band_share * bands + 1, batch))
+            size = np.floor(rng.uniform(0, np.floor(self.band_share * bands) + 1, batch))
             kept &= ~_block(rng.uniform(0, 1, batch) * (bands - size), size, bands)[:, :, None]
         for _ in range(self.time_masks):
-            size = np.floor(rng.uniform(0, 1, batch) * (np.minimum(self.time_frames, length / 10) + 1))
+            size = np.floor(rng.uniform(0, 1, batch) * (np.minimum(self.time_frames, length // 10) + 1))
             kept &= ~_block(rng.uniform(0, 1, batch) * (length - size), size, longest)[:, None, :]
         return kept
 
