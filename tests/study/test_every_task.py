@@ -168,8 +168,8 @@ CASES = {
     "image-multilabel": Case(labelled, needs=("PIL",)),
     "object-detection": Case(boxes, {"image_size": 64}, ("PIL", "faster_coco_eval")),
     "speech-recognition": Case(sound, needs=("jiwer",)),
-    "translation": Case(sentences, {"vocabulary": 60, "most_tokens": 12}, ("tokenizers", "sacrebleu")),
-    "text-classification": Case(reviews, {"vocabulary": 100, "most_tokens": 12}, ("tokenizers",)),
+    "translation": Case(sentences, {"vocabulary": 300, "most_tokens": 12}, ("tokenizers", "sacrebleu")),
+    "text-classification": Case(reviews, {"vocabulary": 300, "most_tokens": 12}, ("tokenizers",)),
     "language-model": Case(play, {"context": 16}),
     "tabular-classification": Case(rows, {"target": "label"}),
     "tabular-regression": Case(rows, {"target": "label"}),
@@ -201,7 +201,7 @@ def test_a_task_goes_from_a_file_to_a_program(name: str, tmp_path: Path) -> None
         [sys.executable, run / "best" / "model.py", new], capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() or name == "object-detection"  # of which one epoch may find nothing
+    assert done.stdout or name == "object-detection"  # whose answer may be no line
     more = nw.resume(run, budget="2 trials")
     assert more.verified
     with Store.open(run / "study.db") as store:
