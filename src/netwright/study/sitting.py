@@ -12,11 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from netwright.errors import (
-    SearchError,
-    SpecError,
-    wrong,
-)
+from netwright.errors import SearchError, SpecError, wrong
 from netwright.evaluation.base import Evaluator, Parent
 from netwright.evaluation.ladder import SHARED
 from netwright.evaluation.trainer import TrainingEvaluator

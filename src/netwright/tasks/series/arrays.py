@@ -1,4 +1,4 @@
-"""A series for a forecast in a ``.npz`` file: arrays in the order of time as named columns. Knows no times.
+"""Arrays of a ``.npz`` file, and those of a forecast as named columns in the order of time. Knows no times.
 
 An array of one dimension is a column, called as it is; one of two is (steps, channels), whose columns have the names of
 the array ``names``, or its own name and a number. Dates are a column of texts or of ``datetime64``.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,25 @@ class _Columns:
         self._arrays[name] = array
 
 
+def load_arrays(path: Path, only: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
+    """The arrays of a file by name; where some ``only`` are wanted others are not read, and empty.
+
+    Args:
+        path: of a ``.npz`` file.
+        only: names of those that are read; None for all.
+
+    Raises:
+        DataError: it cannot be read, or an array that is read holds Python objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] if only is None or name in only else np.empty(0) for name in file.files}
+    except _UNREADABLE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise file_error(path, error) from error
+        raise DataError(f"{one_line(path.name)}: no npz file of plain arrays: {one_line(error)[:200]}") from None
+
+
 def read_arrays(path: Path) -> Table:
     """Read a file's arrays as a table whose rows are steps of time.
 
@@ -55,14 +75,7 @@ def read_arrays(path: Path) -> Table:
     Raises:
         DataError: it cannot be read, or its arrays are no columns of one length.
     """
-    where = one_line(path.name)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except _UNREADABLE as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise file_error(path, error) from error
-        raise DataError(f"{where}: no npz file of plain arrays: {one_line(error)[:200]}") from None
+    where, arrays = one_line(path.name), load_arrays(path)
     names = [str(name) for name in arrays.pop(_NAMES, np.empty(0)).ravel().tolist()]
     found = _Columns()
     for name, array in arrays.items():

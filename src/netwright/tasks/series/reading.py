@@ -6,8 +6,6 @@ Those of a table for a forecast stay, so that no value of a later time gets into
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -19,9 +17,8 @@ from numpy.typing import NDArray
 
 from netwright.cells import numbers_columns, numbers_values
 from netwright.errors import DataError, one_line, shorten
-from netwright.tasks.formats.parts import file_error
 from netwright.tasks.labels import Classes
-from netwright.tasks.series.arrays import read_arrays
+from netwright.tasks.series.arrays import load_arrays, read_arrays
 from netwright.tasks.series.times import (
     Course,
     course_of_numbers,
@@ -40,7 +37,6 @@ from netwright.tasks.tabular.reading import SUFFIXES, Header, Table, cell_of, is
 from netwright.tasks.tabular.resolution import blurred
 
 Floats = NDArray[np.float32]
-_UNREADABLE = (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, KeyError, NotImplementedError)
 _NPZ = ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
 _SHORTEST = 4
 """Values of a series, for networks."""
@@ -148,14 +144,8 @@ def _without_numbered_names(table: Table, notes: list[str]) -> Table:
 
 
 def _npz(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            there = file.files
-            arrays = {name: file[name] for name in there if name in (*_NPZ, _NAMES)}
-    except _UNREADABLE as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise file_error(path, error) from error
-        raise DataError(f"{one_line(path.name)}: no npz file of plain arrays: {one_line(error)[:200]}") from None
+    there = load_arrays(path, (*_NPZ, _NAMES))
+    arrays = {name: array for name, array in there.items() if name in (*_NPZ, _NAMES)}
     for part in ("train", "val", "test"):
         if (f"x_{part}" in arrays) != (f"y_{part}" in arrays):
             raise DataError(f"{one_line(path.name)} has only one of x_{part} and y_{part}; give both")

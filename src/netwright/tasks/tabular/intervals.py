@@ -132,7 +132,9 @@ class _Totals:
             counts = np.bincount(groups * num_classes + classes, minlength=num_groups * num_classes)
             table: Floats = counts.astype(np.float64).reshape(num_groups, num_classes)
         else:
-            ranks = _ranks(targets[:, 0])
+            from scipy.stats import rankdata
+
+            ranks = rankdata(targets[:, 0])
             table = np.add.reduceat((ranks - ranks.mean()) / (ranks.std() or 1.0), places[:-1])[:, None]
         return cls(np.concatenate([np.zeros((1, table.shape[1])), table.cumsum(0)]), targets.ndim == 1)
 
@@ -210,13 +212,6 @@ def _told(classes: NDArray[Any]) -> NDArray[np.int64]:
     number_of = np.zeros(len(names), dtype=np.int64)
     number_of[np.argsort(-counts, kind="stable")[:MOST_TOLD]] = np.arange(1, MOST_TOLD + 1)
     return number_of[numbers]
-
-
-def _ranks(values: NDArray[Any]) -> Floats:
-    """Ranks of values; equal ones have the middle of theirs."""
-    _, numbers, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks: Floats = (counts.cumsum() - (counts + 1) / 2)[numbers]
-    return ranks
 
 
 def _places(values: Floats) -> tuple[NDArray[np.int64], bool]:
