@@ -79,8 +79,6 @@ def rival_scores(task: Task, test: Examples, left_s: float | None, metrics: dict
     if left_s is not None and left_s < MARGIN * task.rival_seconds():
         return (f"time was short for a rival that is no network ({task.rival_seconds():.0f} s)",)
     rival = task.rival(test)
-    if rival is None:
-        return ("no rival that is no network: scikit-learn is not installed (pip install 'netwright[predictors]')",)
     metrics |= {f"{rival.name}_{name}": value for name, value in rival.metrics.items()}
     name = f"test_{task.objective.metric}"
     beside = f"{name} {rival.metrics[name]:.4f}, the network's {metrics[name]:.4f}"

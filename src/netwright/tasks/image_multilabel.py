@@ -24,6 +24,7 @@ from netwright.tasks.image_options import image_size_of, pretrained_file, requir
 from netwright.tasks.image_task import ImageTask, Labels, arrays
 from netwright.tasks.loaded import remembered
 from netwright.tasks.losses import binary_loss
+from netwright.tasks.metrics import require_metrics
 from netwright.tasks.multilabel import LabelSets, label_metrics, stratified_sets
 from netwright.tasks.splits import TEST_SHARE, SplitOptions
 from netwright.types import Objective, Value
@@ -85,8 +86,9 @@ class ImageMultilabel(ImageTask):
         Raises:
             DataError: the data cannot be used.
             SpecError: an option is wrong.
-            MissingDependencyError: Pillow (image files) is not installed.
+            MissingDependencyError: scikit-learn, or Pillow (image files), is not installed.
         """
+        require_metrics("mean average precision", "vision")
         require_layout(layout)
         split, files, size = (
             SplitOptions(seed, validation_share, test_share),
@@ -111,6 +113,7 @@ class ImageMultilabel(ImageTask):
         split: SplitOptions | None = None,
     ) -> ImageMultilabel:
         """Make a task of arrays in memory: images, and labels (N, C) of 0 and 1, of each part."""
+        require_metrics("mean average precision", "vision")
         return cls(arrays(train, test, validation), layout=layout, split=split)
 
     def recipe(self) -> Mapping[str, Value]:

@@ -5,6 +5,7 @@ Targets are (N, C) of 0 and 1. Knows nothing of images.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from netwright.errors import DataError
 from netwright.tasks.formats.parts import Array, Indices
+from netwright.tasks.metrics import library
 
 Targets = NDArray[np.uint8]
 """(N, C): 1 where an example has a label."""
@@ -157,39 +159,22 @@ def label_metrics(logits: NDArray[Any], targets: Targets) -> dict[str, float]:
 
     Returns:
         ``mean_average_precision``: the mean over the labels that some example has; ``micro_f1``: of all answers
-        together, a label being given where its probability is above .5, 0 where none is given.
+        together, a label being given where its probability is above .5, 0 where none is given. Both are NaN where an
+        answer is: the training diverged.
 
     Example:
         >>> label_metrics(np.array([[2.0, -1.0], [-1.0, 1.0]]), np.array([[1, 0], [0, 1]], dtype=np.uint8))
         {'mean_average_precision': 1.0, 'micro_f1': 1.0}
     """
-    given, wanted = logits > 0, targets > 0
-    both = int((given & wanted).sum())
-    total = int(given.sum()) + int(wanted.sum())
+    if not np.isfinite(logits).all():
+        return dict.fromkeys(("mean_average_precision", "micro_f1"), math.nan)
+    metrics, wanted = library(), targets > 0
     seen = np.flatnonzero(wanted.any(axis=0))
-    precisions = [average_precision(logits[:, label], wanted[:, label]) for label in seen]
+    precisions = [metrics.average_precision_score(wanted[:, label], logits[:, label]) for label in seen]
     return {
         "mean_average_precision": float(np.mean(precisions)) if precisions else 0.0,
-        "micro_f1": 2 * both / total if total else 0.0,
+        "micro_f1": float(metrics.f1_score(wanted, logits > 0, average="micro", zero_division=0.0)),
     }
-
-
-def average_precision(scores: NDArray[Any], positive: NDArray[np.bool_]) -> float:
-    """The precision at each threshold, weighted by the recall gained there; equal scores are one threshold.
-
-    Args:
-        scores: (N,).
-        positive: (N,), at least one.
-
-    Example:
-        >>> average_precision(np.array([0.9, 0.8, 0.7]), np.array([True, False, True]))
-        0.8333333333333333
-    """
-    order = np.argsort(-scores, kind="stable")
-    ranked, hits = scores[order], np.cumsum(positive[order])
-    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
-    gained = np.diff(hits[last], prepend=0)
-    return float((gained * (hits[last] / (last + 1))).sum() / hits[-1])
 
 
 def _list(names: Sequence[str]) -> str:

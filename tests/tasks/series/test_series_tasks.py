@@ -134,6 +134,14 @@ def test_the_naive_forecast_repeats_the_last_season() -> None:
     assert found_season(np.random.default_rng(0).normal(size=(1, 300))) == 1
 
 
+def test_a_season_is_not_four_of_them() -> None:
+    """Also where every fourth is a little more like; of two that differ the better one is taken."""
+    time = np.arange(2400)
+    year = np.sin(time * 2 * np.pi / 12)
+    assert found_season((year + 0.1 * np.sin(time * 2 * np.pi / 48))[None]) == 12
+    assert found_season((year + 0.8 * np.sin(time * 2 * np.pi / 84))[None]) == 84
+
+
 def test_a_forecast_follows_the_level_of_its_window() -> None:
     """A window shifted and stretched gives the same forecast, shifted and stretched."""
     body = OpTerm("linear", (("features", 3),))

@@ -25,6 +25,7 @@ from netwright.tasks.graphs.data import Features, Graph
 from netwright.tasks.graphs.reading import read_graph
 from netwright.tasks.learning import ClassifyingTask
 from netwright.tasks.loaded import remembered
+from netwright.tasks.metrics import library, require_metrics
 from netwright.tasks.splits import TEST_SHARE, SplitOptions
 from netwright.types import Architecture, Value
 
@@ -89,7 +90,9 @@ class NodeClassification(ClassifyingTask):
         Raises:
             DataError: the data cannot be used.
             SpecError: an option is wrong.
+            MissingDependencyError: scikit-learn is not installed.
         """
+        require_metrics("macro F1", "graphs")
         if scaling not in ("auto", "rows", "columns", "none"):
             raise SpecError(wrong("scaling", scaling, "auto, rows, columns or none"))
         if not isinstance(train_share, (int, float)) or not 0 < train_share < 1:
@@ -220,7 +223,7 @@ class NodeClassification(ClassifyingTask):
 
 
 def macro_f1(wanted: NDArray[np.int64], found: NDArray[np.int64]) -> float:
-    """The mean over the classes that occur of F1: twice the right answers by the nodes of a class and those said to be.
+    """The mean over the classes that occur of F1, as scikit-learn computes it.
 
     Args:
         wanted: class numbers (N,), N >= 1.
@@ -230,10 +233,8 @@ def macro_f1(wanted: NDArray[np.int64], found: NDArray[np.int64]) -> float:
         >>> macro_f1(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]))
         0.7333333333333334
     """
-    length = int(max(wanted.max(), found.max())) + 1
-    right, there, said = (np.bincount(rows, minlength=length) for rows in (wanted[wanted == found], wanted, found))
-    occur = there > 0
-    return float(np.mean(2 * right[occur] / (there + said)[occur]))
+    occur = np.unique(wanted)
+    return float(library().f1_score(wanted, found, labels=occur, average="macro", zero_division=0.0))
 
 
 def _examples(graph: Graph, part: str) -> Examples:

@@ -33,6 +33,8 @@ _FEWEST_WINDOWS = 9
 _PARTS = ("training", "validation", "test")
 _LONGEST_SEASON = 400
 _LEAST_CORRELATION = 0.3
+_AS_LIKE = 0.95
+"""A whole part of the best lag is the season, if its correlation is this times as high."""
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,8 @@ def naive_forecast(targets: NDArray[Any], origins: NDArray[np.int64], horizon: i
 def found_season(targets: NDArray[np.float64]) -> int:
     """The lag at which the series, without its trend, is most like itself; 1 where it is like itself nowhere.
 
+    Several seasons together are as like as one by chance, so a whole part of that lag is taken that is hardly less so.
+
     Args:
         targets: (T, steps) of the training part; NaN where a value is missing, which then counts as the trend.
 
@@ -252,4 +256,7 @@ def found_season(targets: NDArray[np.float64]) -> int:
     correlation /= len(targets)
     peaks = [n for n in range(2, most) if correlation[n - 1] < correlation[n] >= correlation[n + 1]]
     best = max(peaks, key=lambda n: correlation[n], default=1)
-    return best if correlation[best] >= _LEAST_CORRELATION else 1
+    if correlation[best] < _LEAST_CORRELATION:
+        return 1
+    whole_parts = [n for n in peaks if n <= best and abs(best - round(best / n) * n) < round(best / n)]
+    return min(n for n in whole_parts if correlation[n] >= _AS_LIKE * correlation[best])

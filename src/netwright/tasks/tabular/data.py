@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from netwright.errors import DataError, shorten
 from netwright.tasks.base import Examples
+from netwright.tasks.metrics import require_metrics
 from netwright.tasks.splits import TEST_SEED, SplitOptions, stratified_split
 from netwright.tasks.tabular.encoding import Encoded, Encoding, EncodingOptions
 from netwright.tasks.tabular.label_texts import one_way, usual
@@ -110,7 +111,9 @@ def load_rows(data: str | Path | Any, options: TabularOptions, *, classes: bool)
     Raises:
         DataError: the data cannot be used; names file and line, or the column.
         SpecError: an option is wrong.
+        MissingDependencyError: scikit-learn is not installed.
     """
+    require_metrics("what scores tables", "tables")
     named = (str(options.target), *options.encoding.categorical, *options.encoding.ignored)
     parts = read_parts(data, options.header, keep=named)
     target = target_name(parts.train, options.target)

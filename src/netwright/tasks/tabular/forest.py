@@ -44,16 +44,10 @@ class Forest:
     learning_rate: float = 0.1
     class_weights: tuple[float, ...] = ()
 
-    def rival(self, train: Examples, validation: Examples, test: Examples) -> Rival | None:
-        """Fit on the training part, choose the number of trees on validation, score both others.
+    def rival(self, train: Examples, validation: Examples, test: Examples) -> Rival:
+        """Fit on the training part, choose the number of trees on validation, score both others."""
+        from sklearn import ensemble
 
-        Returns:
-            None where scikit-learn is not installed.
-        """
-        try:
-            from sklearn import ensemble
-        except ImportError:
-            return None
         kind = ensemble.HistGradientBoostingClassifier if self.num_classes else ensemble.HistGradientBoostingRegressor
         model = kind(
             max_iter=MOST_OF_MANY if self.num_classes > 2 else MOST_TREES,

@@ -1,15 +1,17 @@
-"""Metrics of classes and of values, exact sums over outputs that come batch by batch. Torch stays outside."""
+"""Metrics of classes and of values, as scikit-learn computes them, and the temperature. Torch stays outside."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.tasks.metrics import library
+
 Floats = NDArray[np.float64]
 BINS = 15
 """Of the calibration error."""
-
-LEAST_LOG = 1e-15
 
 
 def class_metrics(probabilities: Floats, targets: NDArray[np.int64]) -> dict[str, float]:
@@ -21,48 +23,34 @@ def class_metrics(probabilities: Floats, targets: NDArray[np.int64]) -> dict[str
 
     Returns:
         ``accuracy``, ``balanced_accuracy`` (mean recall of the classes that occur), ``auc`` (area under the ROC curve;
-        of more than two classes the mean of each against the rest), ``log_loss`` in nats, ``ece``.
+        of more than two classes the mean over those that occur of each against the rest; .5 where there is one alone),
+        ``log_loss`` in nats, ``ece``. All are NaN where a probability is: the training diverged.
 
     Example:
         >>> found = class_metrics(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 1]))
         >>> found["accuracy"], found["auc"], round(found["ece"], 2)
         (1.0, 1.0, 0.15)
     """
-    right = probabilities.argmax(1) == targets
-    counts = np.bincount(targets, minlength=probabilities.shape[1])
-    recalls = np.bincount(targets, weights=right, minlength=len(counts))[counts > 0] / counts[counts > 0]
-    chosen = probabilities[np.arange(len(targets)), targets]
+    if not np.isfinite(probabilities).all():
+        return dict.fromkeys(("accuracy", "balanced_accuracy", "auc", "log_loss", "ece"), math.nan)
+    metrics, said, occur = library(), probabilities.argmax(1), np.unique(targets)
     return {
-        "accuracy": float(right.mean()),
-        "balanced_accuracy": float(recalls.mean()),
-        "auc": _auc(probabilities, targets, counts),
-        "log_loss": float(np.log(1 / np.maximum(chosen, LEAST_LOG)).mean()),
-        "ece": calibration_error(probabilities, right),
+        "accuracy": float(metrics.accuracy_score(targets, said)),
+        "balanced_accuracy": float(
+            metrics.recall_score(targets, said, labels=occur, average="macro", zero_division=0.0)
+        ),
+        "auc": _auc(probabilities, targets, occur),
+        "log_loss": float(metrics.log_loss(targets, probabilities, labels=np.arange(probabilities.shape[1]))),
+        "ece": calibration_error(probabilities, said == targets),
     }
 
 
-def _auc(probabilities: Floats, targets: NDArray[np.int64], counts: NDArray[np.int64]) -> float:
-    classes = [1] if len(counts) == 2 else range(len(counts))
-    areas = [area_under_curve(probabilities[:, c], targets == c) for c in classes if 0 < counts[c] < len(targets)]
-    return float(np.mean(areas)) if areas else 0.5
-
-
-def area_under_curve(scores: Floats, positive: NDArray[np.bool_]) -> float:
-    """The chance that a positive example has the higher score, ties counted half (Mann and Whitney 1947).
-
-    Args:
-        scores: (N,).
-        positive: (N,), of both kinds at least one.
-
-    Example:
-        >>> area_under_curve(np.array([0.1, 0.4, 0.4, 0.9]), np.array([False, False, True, True]))
-        0.875
-    """
-    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    num_positive = int(positive.sum())
-    above = ranks[positive].sum() - num_positive * (num_positive + 1) / 2
-    return float(above / (num_positive * (len(scores) - num_positive)))
+def _auc(probabilities: Floats, targets: NDArray[np.int64], occur: NDArray[np.int64]) -> float:
+    if len(occur) < 2:
+        return 0.5
+    classes = occur[1:] if probabilities.shape[1] == 2 else occur
+    area = library().roc_auc_score
+    return float(np.mean([area(targets == c, probabilities[:, c]) for c in classes]))
 
 
 def calibration_error(probabilities: Floats, right: NDArray[np.bool_]) -> float:
@@ -85,19 +73,20 @@ def value_metrics(predicted: Floats, targets: Floats) -> dict[str, float]:
         targets: the same shape.
 
     Returns:
-        ``rmse``, ``mae`` and ``r2``, which is 0 for one who always says the mean.
+        ``rmse`` over all values, ``mae`` and ``r2``, which is 0 for one who always says the mean, and where all targets
+        are the same; the first two are infinite, and ``r2`` minus infinite, where an answer is not finite.
 
     Example:
         >>> value_metrics(np.array([1.0, 3.0]), np.array([1.0, 2.0]))["mae"]
         0.5
     """
-    errors = predicted - targets
-    spread = float(((targets - targets.mean(0)) ** 2).sum())
-    squares = float((errors**2).sum())
+    if not np.isfinite(predicted).all():
+        return {"rmse": math.inf, "mae": math.inf, "r2": -math.inf}
+    metrics, varied = library(), bool((targets != targets[:1]).any())
     return {
-        "rmse": float(np.sqrt(squares / errors.size)),
-        "mae": float(np.abs(errors).mean()),
-        "r2": 1.0 - squares / spread if spread > 0 else 0.0,
+        "rmse": math.sqrt(metrics.mean_squared_error(targets, predicted)),
+        "mae": float(metrics.mean_absolute_error(targets, predicted)),
+        "r2": float(metrics.r2_score(targets, predicted, multioutput="variance_weighted")) if varied else 0.0,
     }
 
 

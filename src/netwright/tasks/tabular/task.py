@@ -117,7 +117,7 @@ class _TabularTask(LearningTask):
         trees = MOST_TREES if len(self.class_names) <= 2 else MOST_OF_MANY * len(self.class_names)
         return 5.0 + trees * (0.01 + 2e-8 * self._train[0].size)
 
-    def rival(self, test: Examples) -> Rival | None:
+    def rival(self, test: Examples) -> Rival:
         """A gradient-boosted forest on the same parts."""
         return self._forest().rival(self._train, self._validation, test)
 
