@@ -10,9 +10,12 @@ from supernet_helpers import buildable, unequal
 
 from netwright.space import SearchSpace
 from netwright.supernet import Supernet
+from netwright.tasks.detection.space import detection_space
 from netwright.tasks.series.spaces import classification_space, forecasting_space
+from netwright.tasks.speech_recognition.spaces import speech_space
 from netwright.tasks.tabular.spaces import tabular_space
 from netwright.tasks.text_spaces import class_space, language_space
+from netwright.tasks.translation.spaces import translation_space
 
 
 def tokens(padded: int) -> torch.Tensor:
@@ -37,6 +40,9 @@ SPACES: dict[str, tuple[Callable[[], SearchSpace], Callable[[], torch.Tensor]]] 
         lambda: tabular_space(3, (4, 2), 3, classes=True, intervals=(5, 3)),
         lambda: torch.cat([rows(), torch.randint(0, 3, (4, 2)).float()], dim=1),
     ),
+    "detectors": (lambda: detection_space((3, 64, 96), 3), lambda: torch.rand(4, 3, 64, 96)),
+    "speech": (lambda: speech_space((16, 24), 2, 5), lambda: torch.randn(4, 16, 24)),
+    "translation": (lambda: translation_space(3, 11, 11), lambda: tokens(2)),
     "values of rows": (lambda: tabular_space(3, (4, 2), 1, classes=False), rows),
 }
 
@@ -53,7 +59,12 @@ def compared(name: str, count: int) -> int:
     return count
 
 
-@pytest.mark.parametrize("name", sorted(SPACES))
+COSTLY = ("detectors", "speech", "translation")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in COSTLY else name for name in sorted(SPACES)]
+)
 @pytest.mark.parametrize("count", [3, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
 def test_a_subnet_equals_the_network_that_is_taken_out(name: str, count: int) -> None:
     """Outputs and the weights after a step are the same bits (T17)."""

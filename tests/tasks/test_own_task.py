@@ -216,6 +216,14 @@ def test_what_a_search_could_not_use_is_refused_before_it(tmp_path: Path, old: s
     assert not (tmp_path / "run").exists()
 
 
+def test_the_example_has_fewer_than_forty_lines() -> None:
+    """A data set, a loss, a metric and a space; without the search that it shows."""
+    text = (Path(__file__).parents[2] / "examples" / "own_task.py").read_text(encoding="utf-8")
+    task = text[text.index("class Denoising") : text.index("def main")].strip()
+    assert all(f"def {name}(" in task for name in ("load", "loss", "scores", "default_space"))
+    assert len([line for line in task.splitlines() if line.strip()]) < 40
+
+
 @pytest.mark.long
 def test_the_example_scores_alike_however_its_examples_are_cut() -> None:
     """A search asks for some hundred at once, the check of its export for all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -236,6 +237,35 @@ def test_data_frames_and_parquet_say_what_files_say(tmp_path: Path) -> None:
     assert np.array_equal(from_csv.train()[0], from_frame.train()[0])
     assert np.array_equal(from_csv.train()[0], from_parquet.train()[0])
     assert from_csv.fingerprint() == from_parquet.fingerprint()
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_of_real_libraries_say_what_files_say(tmp_path: Path, library: str) -> None:
+    """Numbers, texts, truth values, dates, and missing ones of each."""
+    frames = pytest.importorskip(library)
+    rng = np.random.default_rng(0)
+    days = [date(2020, 1, 1) + timedelta(days=int(number)) for number in rng.integers(0, 999, 120)]
+    columns: dict[str, list[object]] = {
+        "size": [None if place % 9 == 0 else float(value) for place, value in enumerate(rng.normal(size=120))],
+        "count": rng.integers(0, 50, 120).tolist(),
+        "kind": [("a", "b", None)[number] for number in rng.integers(0, 3, 120)],
+        "open": [bool(number) for number in rng.integers(0, 2, 120)],
+        "day": [None if place % 7 == 0 else day for place, day in enumerate(days)],
+        "label": [("no", "yes")[number] for number in rng.integers(0, 2, 120)],
+    }
+    frame = frames.DataFrame(columns)
+    if library == "pandas":
+        frame.to_csv(tmp_path / "a.csv", index=False)
+    else:
+        frame.write_csv(tmp_path / "a.csv")
+    from_frame = TabularClassification.load(frame, target="label")
+    from_csv = TabularClassification.load(tmp_path / "a.csv", target="label")
+    assert from_frame.rows.columns == from_csv.rows.columns == tuple(columns)
+    values = [[c.values for c in task.rows.encoding.categories] for task in (from_frame, from_csv)]
+    assert str(values[0]).lower() == str(values[1]).lower()  # polars writes true for True
+    for part in ("train", "validation", "test"):
+        for mine, other in zip(getattr(from_frame, part)(), getattr(from_csv, part)(), strict=True):
+            assert np.array_equal(mine, other)
 
 
 @pytest.mark.parametrize("word", ["none", "NA", "null", "?", "None", "nan"])
