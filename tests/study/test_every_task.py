@@ -165,17 +165,17 @@ def ring(folder: Path) -> tuple[Path, Path]:
 
 CASES = {
     "image-classification": Case(images, needs=("PIL",)),
-    "image-multilabel": Case(labelled, needs=("PIL",)),
+    "image-multilabel": Case(labelled, needs=("PIL", "sklearn")),
     "object-detection": Case(boxes, {"image_size": 64}, ("PIL", "faster_coco_eval")),
     "speech-recognition": Case(sound, needs=("jiwer",)),
     "translation": Case(sentences, {"vocabulary": 300, "most_tokens": 12}, ("tokenizers", "sacrebleu")),
     "text-classification": Case(reviews, {"vocabulary": 300, "most_tokens": 12}, ("tokenizers",)),
     "language-model": Case(play, {"context": 16}),
-    "tabular-classification": Case(rows, {"target": "label"}),
-    "tabular-regression": Case(rows, {"target": "label"}),
+    "tabular-classification": Case(rows, {"target": "label"}, ("sklearn",)),
+    "tabular-regression": Case(rows, {"target": "label"}, ("sklearn",)),
     "series-classification": Case(waves),
     "series-forecasting": Case(load, {"horizon": 2, "window": 12, "season": 12}),
-    "node-classification": Case(ring),
+    "node-classification": Case(ring, needs=("sklearn",)),
 }
 
 
