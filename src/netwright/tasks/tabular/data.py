@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from netwright.errors import DataError, shorten
 from netwright.tasks.base import Examples
 from netwright.tasks.metrics import require_metrics
-from netwright.tasks.splits import TEST_SEED, SplitOptions, stratified_split
 from netwright.tasks.tabular.encoding import Encoded, Encoding, EncodingOptions
 from netwright.tasks.tabular.label_texts import one_way, usual
 from netwright.tasks.tabular.marks import made_plain, marks_of, notes_on
@@ -32,10 +31,10 @@ from netwright.tasks.tabular.parts import (
 )
 from netwright.tasks.tabular.reading import Header, Table, is_number
 from netwright.tasks.tabular.resolution import blurred
+from netwright.tasks.tabular.splitting import TableSplit, split_parts
 from netwright.types import Value
 
 _SHOWN = 5
-_BINS = 10
 MOST_CLASSES = 1000
 
 
@@ -53,7 +52,7 @@ class TabularOptions:
     target: str | int = ""
     header: Header = "auto"
     encoding: EncodingOptions = field(default_factory=EncodingOptions)
-    split: SplitOptions = field(default_factory=SplitOptions)
+    split: TableSplit = field(default_factory=TableSplit)
 
 
 @dataclass(frozen=True)
@@ -114,10 +113,12 @@ def load_rows(data: str | Path | Any, options: TabularOptions, *, classes: bool)
         MissingDependencyError: scikit-learn is not installed.
     """
     require_metrics("what scores tables", "tables")
-    named = (str(options.target), *options.encoding.categorical, *options.encoding.ignored)
+    named = (str(options.target), *options.encoding.categorical, *options.encoding.ignored, *options.split.columns)
     parts = read_parts(data, options.header, keep=named)
     target = target_name(parts.train, options.target)
-    as_they_are = options.encoding.categorical | options.encoding.ignored | ({target} if classes else set())
+    options.split.require_columns(parts.train, target)
+    left_out = options.encoding.ignored | ({options.split.groups} - {""})
+    as_they_are = options.encoding.categorical | left_out | ({target} if classes else set())
     marks = marks_of(parts.train, keep=as_they_are)
     notes = [*parts.notes, *notes_on(parts.train, marks)]
     words = class_words(parts.train, target) if classes else frozenset[str]()
@@ -127,9 +128,9 @@ def load_rows(data: str | Path | Any, options: TabularOptions, *, classes: bool)
     assert train is not None
     learn = _Classes.learn(train, target) if classes else _Values.learn(train, target, notes)
     targets = [None if table is None else learn.encode(table, notes) for table in tables]
-    split = _split(tables, targets, options.split, learn.names)
+    split = split_parts(tables, targets, options.split, learn.names, notes)
     inputs = [drop_column(table, target) for table, _ in split]
-    encoding = Encoding.learn(inputs[0], options.encoding, split[0][1])
+    encoding = Encoding.learn(inputs[0], replace(options.encoding, ignored=left_out), split[0][1])
     encoded = [encoding.encode(table) for table in inputs]
     names = ("training", "validation", "test")
     notes += [*encoding.notes, *(n for name, e in zip(names, encoded, strict=True) for n in _encoding_notes(name, e))]
@@ -282,58 +283,3 @@ class _Values:
             if is_useless:
                 raise DataError(told)
             notes.append(told)
-
-
-# --- splits ------------------------------------------------------------------------------------------------------
-
-_Part = tuple[Table, NDArray[Any]]
-
-
-def _split(
-    tables: Sequence[Table | None],
-    targets: Sequence[NDArray[Any] | None],
-    options: SplitOptions,
-    classes: tuple[str, ...],
-) -> tuple[_Part, _Part, _Part]:
-    """Training, validation and test; what is not given is split off, with the same mix of targets."""
-    found = [None if t is None or y is None else (t, y) for t, y in zip(tables, targets, strict=True)]
-    train, validation, test = found
-    assert train is not None
-    _check_enough(train, 1 + (validation is None) + (test is None), classes)
-    if test is None:
-        train, test = _take_off(train, options.test_share, TEST_SEED)
-    if validation is None:
-        train, validation = _take_off(train, options.share_for(len(train[1])), options.seed)
-    return train, validation, test
-
-
-def _check_enough(part: _Part, needed: int, classes: tuple[str, ...]) -> None:
-    table, targets = part
-    if not classes:
-        if len(targets) < 10:
-            raise DataError(f"{table.where}: {len(targets)} rows are too few to learn from; give at least 10")
-        return
-    counts = np.bincount(targets, minlength=len(classes)).tolist()
-    few = [f"{shorten(name, 40)} has {count}" for name, count in zip(classes, counts, strict=True) if count < needed]
-    if few:
-        shown = ", ".join(few[:_SHOWN]) + (", ..." if len(few) > _SHOWN else "")
-        raise DataError(
-            f"{table.where}: {len(few)} class(es) have fewer than the {needed} rows that splitting needs: {shown}; add "
-            "rows, leave these classes out, or give a folder with train, validation and test files"
-        )
-
-
-def _take_off(part: _Part, share: float, seed: int) -> tuple[_Part, _Part]:
-    table, targets = part
-    kept, taken = stratified_split(_strata(targets), share, seed)
-    return (table.take(kept.tolist()), targets[kept]), (table.take(taken.tolist()), targets[taken])
-
-
-def _strata(targets: NDArray[Any]) -> NDArray[np.int64]:
-    """Groups that are split alike: classes, or tenths of the values."""
-    if targets.ndim == 1:
-        return targets
-    values = targets[:, 0]
-    bins = max(1, min(_BINS, len(values) // 10))
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1])) if bins > 1 else np.array([])
-    return np.searchsorted(edges, values, side="right").astype(np.int64)

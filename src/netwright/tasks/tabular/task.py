@@ -30,6 +30,7 @@ from netwright.tasks.tabular.forest import MOST_OF_MANY, MOST_TREES, Forest
 from netwright.tasks.tabular.metrics import class_metrics, fitted_temperature, value_metrics
 from netwright.tasks.tabular.parts import names_in
 from netwright.tasks.tabular.reading import Header
+from netwright.tasks.tabular.splitting import TableSplit
 from netwright.types import Architecture, Objective, Value
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ _LEAST_STEPS = 150
 
 
 def _options(
-    split: SplitOptions,
+    split: TableSplit,
     target: str | int,
     header: Header,
     *,
@@ -222,6 +223,8 @@ class TabularClassification(_TabularTask):
         balanced: bool = False,
         validation_share: float | None = None,
         test_share: float = TEST_SHARE,
+        groups: str = "",
+        order: str = "",
         intervals: bool = True,
     ) -> TabularClassification:
         """Load a table.
@@ -238,6 +241,8 @@ class TabularClassification(_TabularTask):
             balanced: whether rare classes weigh as much as frequent ones in the loss.
             validation_share: where the data has no validation part.
             test_share: where the data has no test part.
+            groups: column whose rows of one value stay in one part, as those of a patient do; networks do not see it.
+            order: column of numbers or dates: the rows with the highest values test, those before them validate.
             intervals: whether numbers stand in a row a second time, as categories by their intervals, behind the other
                 columns (`netwright.tasks.tabular.intervals`).
 
@@ -245,7 +250,7 @@ class TabularClassification(_TabularTask):
             DataError: the data cannot be used.
             SpecError: an option is wrong.
         """
-        split = SplitOptions(seed, validation_share, test_share)
+        split = TableSplit(SplitOptions(seed, validation_share, test_share), groups, order)
         columns = {"categorical": categorical, "ignored": ignored}
         options = _options(split, target, header, **columns, scaling=scaling, intervals=intervals)
         return cls(load_rows(data, options, classes=True), seed=seed, balanced=balanced)
@@ -325,10 +330,12 @@ class TabularRegression(_TabularTask):
         scaling: Scaling = "quantile",
         validation_share: float | None = None,
         test_share: float = TEST_SHARE,
+        groups: str = "",
+        order: str = "",
         intervals: bool = True,
     ) -> TabularRegression:
         """Load a table; arguments and errors as of `TabularClassification.load`."""
-        split = SplitOptions(seed, validation_share, test_share)
+        split = TableSplit(SplitOptions(seed, validation_share, test_share), groups, order)
         columns = {"categorical": categorical, "ignored": ignored}
         options = _options(split, target, header, **columns, scaling=scaling, intervals=intervals)
         return cls(load_rows(data, options, classes=False), seed=seed)
