@@ -13,6 +13,7 @@ from netwright.export import Card
 from netwright.storage import Store
 from netwright.study.delivery import LEAST_CHECKED, images_in, sample
 from netwright.study.opening import run_folder
+from netwright.study.plan import EXPORT_S
 from netwright.types import Architecture, Proposal, Trial, TrialState
 
 
@@ -51,12 +52,19 @@ def test_a_bad_test_image_loses_nothing_and_a_resume_finishes(tmp_path: Path) ->
         assert history == list(store.history())
 
 
-def test_where_time_is_short_fewer_images_check_the_files() -> None:
-    """At 10 ms of training an image 47 s are enough for 5,000; a floor holds, and without a time there is no bound."""
+def test_where_time_is_short_fewer_images_check_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 10 ms of training an image 47 s are enough for 5,000; a floor holds, and without a time there is no bound.
+
+    Where the machine is twice as slow, the export takes 7 s more of them.
+    """
+    monkeypatch.setattr("netwright.study.delivery.slowness", lambda: 1.0)
     trial = Trial(0, Proposal(Architecture({})), 0, TrialState.FINISHED, {"epochs": 2.0, "train_time_s": 20.0})
     assert 5000 == pytest.approx(images_in(47.0, trial, 1000))
     assert LEAST_CHECKED == images_in(0.0, trial, 1000)
     assert float("inf") == images_in(None, trial, 1000)
+    with monkeypatch.context() as slow:
+        slow.setattr("netwright.study.delivery.slowness", lambda: 2.0)
+        assert 5000 == pytest.approx(images_in(47.0 + EXPORT_S, trial, 1000))
     examples = {
         name: (np.arange(60).reshape(n, -1), np.arange(n) % 2) for name, n in (("validation", 20), ("test", 30))
     }

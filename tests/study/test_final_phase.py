@@ -25,6 +25,12 @@ from netwright.study.setup import Parts, first_proposals
 from netwright.types import Architecture, Constraint, Fidelity, Objective, Proposal, Trial, TrialState
 
 
+@pytest.fixture(autouse=True)
+def nominal_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds are shared as on the machine on which those of plans were measured."""
+    monkeypatch.setattr("netwright.study.final_phase.slowness", lambda: 1.0)
+
+
 @pytest.fixture(scope="module")
 def task() -> nw.ImageClassification:
     return nw.ImageClassification.load("digits")

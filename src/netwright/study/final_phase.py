@@ -26,6 +26,7 @@ from netwright.study.finals import (
     waiting_finalists,
 )
 from netwright.study.inheriting import from_nothing, has_inherited, inherits
+from netwright.study.machine import slowness
 from netwright.study.plan import FINAL_SHARE, Plan, reserve_at_pace_s
 from netwright.study.rung_audit import PROBE
 from netwright.study.settings import Settings
@@ -361,7 +362,8 @@ class FinalPhase:
             return self.plan.reserve_s
         num_images = trained * trial.fidelity.data_share * len(self.task.train()[1])
         train_s = trial.metrics["train_time_s"] / num_images
-        return reserve_at_pace_s(self.plan, self.settings.budget, train_s, self.task.num_scored)
+        num_scored = self.task.num_scored
+        return reserve_at_pace_s(self.plan, self.settings.budget, train_s, num_scored, slowness=slowness())
 
 
 def _by_network(trials: Sequence[Trial]) -> dict[Architecture, list[Trial]]:

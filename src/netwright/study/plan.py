@@ -325,7 +325,7 @@ def _reserve_s(budget: Budget) -> float:
     return 0.0 if budget.time_s is None else min(EXPORT_RESERVE_S, MOST_RESERVED * budget.time_s)
 
 
-def reserve_at_pace_s(plan: Plan, budget: Budget, train_s: float, num_scored: int) -> float:
+def reserve_at_pace_s(plan: Plan, budget: Budget, train_s: float, num_scored: int, *, slowness: float = 1.0) -> float:
     """Wall seconds to keep for export and check of a network whose pace is known; little less than was planned.
 
     Args:
@@ -333,12 +333,13 @@ def reserve_at_pace_s(plan: Plan, budget: Budget, train_s: float, num_scored: in
         budget: of the search.
         train_s: measured seconds of training on one image, on one core.
         num_scored: images that the check scores.
+        slowness: of the machine, see `netwright.study.machine.slowness`.
     """
     if budget.time_s is None:
         return plan.reserve_s
     least_s = min(plan.reserve_s, LEAST_AT_PACE * budget.time_s)
     scored_s = train_s * (SCORING_PLANNED * num_scored + plan.final_examples)
-    return max(least_s, min(EXPORT_S + scored_s, MOST_AT_PACE * budget.time_s))
+    return max(least_s, min(slowness * EXPORT_S + scored_s, MOST_AT_PACE * budget.time_s))
 
 
 def _affordable_epochs(budget: Budget, full: float) -> float:
