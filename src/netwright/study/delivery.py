@@ -17,7 +17,7 @@ import numpy as np
 from netwright.errors import DataError, ExportError, one_line
 from netwright.export import Ancestor, Card, Compared, Examples, Limit, export_network, scoring_of
 from netwright.study.finishing import Weights, finish, read, rival_scores
-from netwright.study.machine import slowness
+from netwright.study.machine import Slowness
 from netwright.study.plan import EXPORT_S, SCORING
 from netwright.study.result import Result
 from netwright.study.setup import Parts
@@ -201,7 +201,7 @@ def images_in(left_s: float | None, trial: Trial, num_train: int) -> float:
     if left_s is None or epochs <= 0 or trial.metrics.get("train_time_s", 0.0) <= 0:
         return math.inf
     train_s = trial.metrics["train_time_s"] / (epochs * trial.fidelity.data_share * num_train)
-    return max(LEAST_CHECKED, (left_s - slowness() * EXPORT_S) / (SCORING * train_s))
+    return max(LEAST_CHECKED, (left_s - Slowness()() * EXPORT_S) / (SCORING * train_s))
 
 
 def checked_examples(

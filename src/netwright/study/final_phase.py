@@ -26,7 +26,7 @@ from netwright.study.finals import (
     waiting_finalists,
 )
 from netwright.study.inheriting import from_nothing, has_inherited, inherits
-from netwright.study.machine import slowness
+from netwright.study.machine import Slowness
 from netwright.study.plan import FINAL_SHARE, Plan, reserve_at_pace_s
 from netwright.study.rung_audit import PROBE
 from netwright.study.settings import Settings
@@ -74,6 +74,7 @@ class FinalPhase:
         self.task = parts.task
         self.evaluator = cast(TrainingEvaluator, parts.evaluator)
         alone = settings.workers == 1 or self.evaluator.wants_latency or self.evaluator.options.device != "cpu"
+        self.slowness = Slowness()
         self._known_latest_s: dict[float, tuple[int, float | None]] = {}  # by caution, with the number of trials then
         self.width = 1 if alone else settings.workers  # trainings at the same time
 
@@ -363,7 +364,7 @@ class FinalPhase:
         num_images = trained * trial.fidelity.data_share * len(self.task.train()[1])
         train_s = trial.metrics["train_time_s"] / num_images
         num_scored = self.task.num_scored
-        return reserve_at_pace_s(self.plan, self.settings.budget, train_s, num_scored, slowness=slowness())
+        return reserve_at_pace_s(self.plan, self.settings.budget, train_s, num_scored, slowness=self.slowness())
 
 
 def _by_network(trials: Sequence[Trial]) -> dict[Architecture, list[Trial]]:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import time
-from functools import cache
 
 NOMINAL_S = 0.0050
 """Processor seconds of `_work` on the machine on which `netwright.study.plan.EXPORT_S` was measured."""
 
 MOST_SLOWER = 4.0
-_TIMES = 5
+_TIMES, _ENOUGH = 4, 40
 
 
-@cache
-def slowness() -> float:
-    """How many times longer Python takes here, in [1, 4]; some 30 ms of processor time, once a process.
+class Slowness:
+    """How many times longer Python takes here; less as it is measured again, since a machine is slower at times.
 
-    Processor time, so that it does not matter what else runs.
+    Some 20 ms of processor time each of the first ten times that it is asked for. Processor time, so that it does not
+    matter what else runs.
     """
-    spent = []
-    for _ in range(_TIMES):
-        begun_s = time.process_time()
-        _work()
-        spent.append(time.process_time() - begun_s)
-    return min(MOST_SLOWER, max(1.0, min(spent) / NOMINAL_S))
+
+    def __init__(self) -> None:
+        self._least_s, self._count = math.inf, 0
+
+    def __call__(self) -> float:
+        """In [1, `MOST_SLOWER`]."""
+        for _ in range(_TIMES if self._count < _ENOUGH else 0):
+            begun_s = time.process_time()
+            _work()
+            self._least_s = min(self._least_s, time.process_time() - begun_s)
+            self._count += 1
+        return min(MOST_SLOWER, max(1.0, self._least_s / NOMINAL_S))
 
 
 def _work() -> int:

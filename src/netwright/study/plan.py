@@ -333,7 +333,7 @@ def reserve_at_pace_s(plan: Plan, budget: Budget, train_s: float, num_scored: in
         budget: of the search.
         train_s: measured seconds of training on one image, on one core.
         num_scored: images that the check scores.
-        slowness: of the machine, see `netwright.study.machine.slowness`.
+        slowness: of the machine, see `netwright.study.machine.Slowness`.
     """
     if budget.time_s is None:
         return plan.reserve_s
