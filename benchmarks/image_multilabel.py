@@ -50,7 +50,9 @@ def written(source: Path, out: Path) -> Path:
         out.parent.mkdir(parents=True, exist_ok=True)
         x_train, y_train, names = mosaics(source / "train.npz", TRAIN, seed=0)
         x_test, y_test, _ = mosaics(source / "test.npz", TEST, seed=1)
-        np.savez(out, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, classes=np.array(names))
+        beside = out.with_name(f"part-{out.name}")
+        np.savez(beside, x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, classes=np.array(names))
+        beside.replace(out)
     return out
 
 

@@ -57,13 +57,13 @@ def test_where_time_is_short_fewer_images_check_the_files(monkeypatch: pytest.Mo
 
     Where the machine is twice as slow, the export takes 7 s more of them.
     """
-    monkeypatch.setattr("netwright.study.machine.Slowness.__call__", lambda self: 1.0)
+    monkeypatch.setattr("netwright.study.machine.Slowness.__call__", lambda self, times=4: 1.0)
     trial = Trial(0, Proposal(Architecture({})), 0, TrialState.FINISHED, {"epochs": 2.0, "train_time_s": 20.0})
     assert 5000 == pytest.approx(images_in(47.0, trial, 1000))
     assert LEAST_CHECKED == images_in(0.0, trial, 1000)
     assert float("inf") == images_in(None, trial, 1000)
     with monkeypatch.context() as slow:
-        slow.setattr("netwright.study.machine.Slowness.__call__", lambda self: 2.0)
+        slow.setattr("netwright.study.machine.Slowness.__call__", lambda self, times=4: 2.0)
         assert 5000 == pytest.approx(images_in(47.0 + EXPORT_S, trial, 1000))
     examples = {
         name: (np.arange(60).reshape(n, -1), np.arange(n) % 2) for name, n in (("validation", 20), ("test", 30))

@@ -28,7 +28,7 @@ def test_what_was_measured_in_a_slow_moment_is_forgotten(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(machine, "_work", work)
     monkeypatch.setattr(machine, "NOMINAL_S", 0.01)
-    monkeypatch.setattr("time.process_time", lambda: now[0])
+    monkeypatch.setattr("time.thread_time", lambda: now[0])
     slowness = machine.Slowness()
     assert [slowness() for _ in range(12)] == pytest.approx([2.0] + [1.5] * 11)
     assert next(spent, None) is None

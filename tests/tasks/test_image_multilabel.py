@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from netwright.errors import DataError, SpecError
+from netwright.errors import DataError, MissingDependencyError, SpecError
 from netwright.export.source import model_source
 from netwright.tasks import TASKS, load_task
 from netwright.tasks.image_multilabel import ImageMultilabel
@@ -214,6 +214,16 @@ def test_metrics_are_what_they_are_called() -> None:
     assert found["micro_f1"] == pytest.approx(2 * both / ((logits > 0).sum() + y.sum()), abs=1e-12)
     assert np.isnan(list(label_metrics(np.full((2, 2), np.nan), y[:2, :2]).values())).all()
     assert label_metrics(logits[:2], np.zeros((2, 5), dtype=np.uint8))["mean_average_precision"] == 0.0
+
+
+def test_a_missing_scikit_learn_is_named_with_its_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not installed with netwright alone; from arrays, too."""
+    path = save_set(tmp_path / "s.npz")
+    monkeypatch.setattr("netwright.tasks.metrics.find_spec", lambda name: None)
+    with pytest.raises(MissingDependencyError, match=r"netwright\[vision\]"):
+        ImageMultilabel.load(path)
+    with pytest.raises(MissingDependencyError, match=r"netwright\[vision\]"):
+        ImageMultilabel.from_arrays((np.zeros((20, 8, 8, 3), np.uint8), label_sets(20)))
 
 
 def test_loss_and_scores_are_those_of_torch(tmp_path: Path) -> None:

@@ -19,12 +19,13 @@ from netwright.machine_memory import memory_bytes
 from netwright.readable import number
 
 EXTRAS = {
-    "vision": (("pillow", "scikit-learn"), "folders of images (jpg, png) and the embedded digits"),
+    "vision": (("pillow", "scikit-learn"), "images (jpg, png), the embedded digits, scores of image-multilabel"),
     "detection": (("pillow", "faster-coco-eval"), "the task object-detection: image files, and its scores"),
     "speech": (("jiwer", "soundfile", "tokenizers"), "the task speech-recognition: its scores, flac files, subwords"),
     "text": (("tokenizers", "sacrebleu"), "the tasks translation, text-classification, language-model: subwords, BLEU"),
-    "tables": (("pyarrow",), "Parquet files"),
-    "predictors": (("scikit-learn",), "the strategy boosted-trees, and boosted trees beside the networks of tables"),
+    "tables": (("pyarrow", "scikit-learn"), "tasks on tables: their scores, the forest beside networks, Parquet files"),
+    "graphs": (("scikit-learn",), "the task node-classification: its scores"),
+    "predictors": (("scikit-learn",), "the strategy boosted-trees, and predictors that are trees"),
     "pareto": (("moocore",), "the hypervolume, where strategies are compared by several objectives"),
     "bridges": (("optuna", "nevergrad"), "the strategies optuna and nevergrad"),
     "onnx": (("onnx", "onnxscript", "onnxruntime"), "model.onnx, its check, and latency in ONNX Runtime"),

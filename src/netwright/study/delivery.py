@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from netwright.space.terms import Term
     from netwright.tasks.base import Task
 
+_MEASURED = 12
+"""How often it is measured how slow the machine is, for the export."""
+
 LEAST_CHECKED = 2000
 """Examples that the check of the exported files scores even where time is short."""
 
@@ -201,7 +204,7 @@ def images_in(left_s: float | None, trial: Trial, num_train: int) -> float:
     if left_s is None or epochs <= 0 or trial.metrics.get("train_time_s", 0.0) <= 0:
         return math.inf
     train_s = trial.metrics["train_time_s"] / (epochs * trial.fidelity.data_share * num_train)
-    return max(LEAST_CHECKED, (left_s - Slowness()() * EXPORT_S) / (SCORING * train_s))
+    return max(LEAST_CHECKED, (left_s - Slowness()(_MEASURED) * EXPORT_S) / (SCORING * train_s))
 
 
 def checked_examples(

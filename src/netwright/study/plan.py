@@ -328,6 +328,8 @@ def _reserve_s(budget: Budget) -> float:
 def reserve_at_pace_s(plan: Plan, budget: Budget, train_s: float, num_scored: int, *, slowness: float = 1.0) -> float:
     """Wall seconds to keep for export and check of a network whose pace is known; little less than was planned.
 
+    More than was planned on a slow machine, which is looked at here alone: plans depend on no measurement.
+
     Args:
         plan: of the search.
         budget: of the search.

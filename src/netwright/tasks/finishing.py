@@ -51,5 +51,5 @@ class Rivalled(Protocol):
     def rival_seconds(self) -> float:
         """About how long `rival` takes, on one core."""
 
-    def rival(self, test: Examples) -> Rival | None:
-        """Fit it on the training part and score it; None where what it needs is not installed."""
+    def rival(self, test: Examples) -> Rival:
+        """Fit it on the training part and score it."""

@@ -112,7 +112,12 @@ class ImageMultilabel(ImageTask):
         layout: Layout = "auto",
         split: SplitOptions | None = None,
     ) -> ImageMultilabel:
-        """Make a task of arrays in memory: images, and labels (N, C) of 0 and 1, of each part."""
+        """Make a task of arrays in memory: images, and labels (N, C) of 0 and 1, of each part.
+
+        Raises:
+            DataError: the data cannot be used.
+            MissingDependencyError: scikit-learn is not installed.
+        """
         require_metrics("mean average precision", "vision")
         return cls(arrays(train, test, validation), layout=layout, split=split)
 

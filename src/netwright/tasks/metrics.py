@@ -22,7 +22,7 @@ def require_metrics(purpose: str, extra: str) -> None:
         raise MissingDependencyError("scikit-learn", extra, purpose)
 
 
-def library() -> Any:
+def sklearn_metrics() -> Any:
     """``sklearn.metrics``."""
     import sklearn.metrics
 

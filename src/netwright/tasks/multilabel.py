@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from netwright.errors import DataError
 from netwright.tasks.formats.parts import Array, Indices
-from netwright.tasks.metrics import library
+from netwright.tasks.metrics import sklearn_metrics
 
 Targets = NDArray[np.uint8]
 """(N, C): 1 where an example has a label."""
@@ -160,7 +160,7 @@ def label_metrics(logits: NDArray[Any], targets: Targets) -> dict[str, float]:
     Returns:
         ``mean_average_precision``: the mean over the labels that some example has; ``micro_f1``: of all answers
         together, a label being given where its probability is above .5, 0 where none is given. Both are NaN where an
-        answer is: the training diverged.
+        answer is not finite: the training diverged.
 
     Example:
         >>> label_metrics(np.array([[2.0, -1.0], [-1.0, 1.0]]), np.array([[1, 0], [0, 1]], dtype=np.uint8))
@@ -168,12 +168,12 @@ def label_metrics(logits: NDArray[Any], targets: Targets) -> dict[str, float]:
     """
     if not np.isfinite(logits).all():
         return dict.fromkeys(("mean_average_precision", "micro_f1"), math.nan)
-    metrics, wanted = library(), targets > 0
+    metrics, wanted = sklearn_metrics(), targets > 0
     seen = np.flatnonzero(wanted.any(axis=0))
     precisions = [metrics.average_precision_score(wanted[:, label], logits[:, label]) for label in seen]
     return {
         "mean_average_precision": float(np.mean(precisions)) if precisions else 0.0,
-        "micro_f1": float(metrics.f1_score(wanted, logits > 0, average="micro", zero_division=0.0)),
+        "micro_f1": float(metrics.f1_score(wanted.ravel(), (logits > 0).ravel(), zero_division=0.0)),
     }
 
 

@@ -135,11 +135,16 @@ def test_the_naive_forecast_repeats_the_last_season() -> None:
 
 
 def test_a_season_is_not_four_of_them() -> None:
-    """Also where every fourth is a little more like; of two that differ the better one is taken."""
+    """Where every fourth is hardly more like; but a week of days that differ is one, and a wiggle on a wave is none."""
     time = np.arange(2400)
     year = np.sin(time * 2 * np.pi / 12)
     assert found_season((year + 0.1 * np.sin(time * 2 * np.pi / 48))[None]) == 12
     assert found_season((year + 0.8 * np.sin(time * 2 * np.pi / 84))[None]) == 84
+    hours = np.arange(52 * 168)
+    week = np.sin(hours * 2 * np.pi / 24) - 0.4 * (hours // 24 % 7 >= 5)
+    assert found_season(week[None]) == 168
+    noise = np.random.default_rng(5).normal(size=2000)
+    assert found_season((np.sin(np.arange(2000) * 2 * np.pi / 52.18) + 0.5 * noise)[None]) == 52
 
 
 def test_a_forecast_follows_the_level_of_its_window() -> None:

@@ -30,7 +30,7 @@ def test_a_manifest_of_wav_files_becomes_frames_and_rows_of_units(tmp_path: Path
     """Splits are those of the column; what is padded is the mean; rows say frames, units and the text."""
     task = SpeechRecognition.load(manifest(tmp_path))
     x, rows = task.train()
-    assert (x.shape[:2], x.dtype, len(task.validation()[1])) == ((20, 40), np.uint8, 5)
+    assert (x.shape[:2], x.dtype, len(task.validation()[1])) == ((20, 24), np.uint8, 5)
     assert task.test_reads == 0
     assert len(task.test()[1]) == 5
     said = [task.units.decode(row[UNITS : UNITS + row[COUNT]]) for row in rows.tolist()]
@@ -41,6 +41,14 @@ def test_a_manifest_of_wav_files_becomes_frames_and_rows_of_units(tmp_path: Path
     assert not (x[0, :, :frames] == ZERO_CODE).all()
     assert task.input_shape[1] % task.stride == 0
     assert set(task.units.texts) == {"", "a", "b", "c", "▁"}
+
+
+def test_bands_fit_to_the_rate(tmp_path: Path) -> None:
+    """Half of the range has fewer of them, about as wide; a number that is given is taken."""
+    path = manifest(tmp_path)
+    bands = [SpeechRecognition.load(path, rate=rate).input_shape[0] for rate in (8000, 11025, 16000)]
+    assert bands == [24, 40, 40]
+    assert SpeechRecognition.load(path, mels=40).input_shape[0] == 40
 
 
 def test_json_lines_say_the_same_as_csv(tmp_path: Path) -> None:
@@ -441,7 +449,7 @@ def test_more_than_the_memory_holds_is_refused_before_anything_is_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All recordings are padded to the longest."""
-    monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 100}[name])
+    monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 60}[name])
     monkeypatch.setattr("netwright.tasks.speech_recognition.recordings.read_sound", pytest.fail)
     taken = "take 0.0 GiB in memory, more than a quarter .* lower longest_s"
     says = rf"all.csv: 30 recordings, padded to the longest \(1.0 s\), {taken}"

@@ -25,7 +25,7 @@ from netwright.tasks.graphs.data import Features, Graph
 from netwright.tasks.graphs.reading import read_graph
 from netwright.tasks.learning import ClassifyingTask
 from netwright.tasks.loaded import remembered
-from netwright.tasks.metrics import library, require_metrics
+from netwright.tasks.metrics import require_metrics, sklearn_metrics
 from netwright.tasks.splits import TEST_SHARE, SplitOptions
 from netwright.types import Architecture, Value
 
@@ -234,7 +234,7 @@ def macro_f1(wanted: NDArray[np.int64], found: NDArray[np.int64]) -> float:
         0.7333333333333334
     """
     occur = np.unique(wanted)
-    return float(library().f1_score(wanted, found, labels=occur, average="macro", zero_division=0.0))
+    return float(sklearn_metrics().f1_score(wanted, found, labels=occur, average="macro", zero_division=0.0))
 
 
 def _examples(graph: Graph, part: str) -> Examples:

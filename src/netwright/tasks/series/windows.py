@@ -33,8 +33,9 @@ _FEWEST_WINDOWS = 9
 _PARTS = ("training", "validation", "test")
 _LONGEST_SEASON = 400
 _LEAST_CORRELATION = 0.3
-_AS_LIKE = 0.95
-"""A whole part of the best lag is the season, if its correlation is this times as high."""
+_AS_LIKE, _MOST_PARTS = 1.1, 12
+"""A whole part of the best lag, one of so many at most, is the season, if what its correlation leaves open is at most
+this times as much."""
 
 
 @dataclass(frozen=True)
@@ -258,5 +259,9 @@ def found_season(targets: NDArray[np.float64]) -> int:
     best = max(peaks, key=lambda n: correlation[n], default=1)
     if correlation[best] < _LEAST_CORRELATION:
         return 1
-    whole_parts = [n for n in peaks if n <= best and abs(best - round(best / n) * n) < round(best / n)]
-    return min(n for n in whole_parts if correlation[n] >= _AS_LIKE * correlation[best])
+    open_share = 1 - correlation
+    for parts in range(_MOST_PARTS, 1, -1):
+        near = [n for n in peaks if abs(best - parts * n) < parts and open_share[n] <= _AS_LIKE * open_share[best]]
+        if near:
+            return max(near, key=lambda n: correlation[n])
+    return best

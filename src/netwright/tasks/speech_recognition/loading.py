@@ -30,17 +30,18 @@ _MOST_LEFT_OUT = 0.1
 _LONG_WORD = 5
 """Letters that words of a language without spaces have at most on average, where spaces are put between them."""
 
-MELS = 40
-"""Bands, where nothing is said."""
+MELS, NARROW_MELS, NARROW_RATE = 40, 24, 8000
+"""Bands, and those of sound of at most so many samples a second. As many bands over half of the range would tell the
+harmonics of a voice apart, which differ from one person to the next."""
 
 
-def front_end(parts: Mapping[str, Sequence[Recording]], rate: int | None, mels: int) -> FrontEnd | None:
+def front_end(parts: Mapping[str, Sequence[Recording]], rate: int | None, mels: int | None) -> FrontEnd | None:
     """What makes frames of sound; None where frames are given.
 
     Args:
         parts: all recordings.
         rate: samples a second; None for the lowest of the training part, at most 16000.
-        mels: bands.
+        mels: bands; None for as many as fit to the rate.
 
     Raises:
         DataError: some recordings are sound and some are frames.
@@ -52,12 +53,14 @@ def front_end(parts: Mapping[str, Sequence[Recording]], rate: int | None, mels: 
             one, other = ("frames", "sound") if recording.rate == 0 else ("sound", "frames")
             raise DataError(f"{recording.where}: is {one}, {first.where} is {other}; give one kind in all parts")
     if first.rate:
-        return FrontEnd(rate or min(16_000, *(r.rate for r in parts["train"]), 16_000), mels)
+        rate = rate or min(16_000, *(r.rate for r in parts["train"]), 16_000)
+        fitting = NARROW_MELS if rate <= NARROW_RATE else MELS
+        return FrontEnd(rate, fitting if mels is None else mels)
     found = first.read()
     bands = mels if isinstance(found, Sound) else found.shape[1]
     if rate is not None:
         raise SpecError(wrong("rate", rate, "left out where frames are given", "it is for sound"))
-    if mels not in (MELS, bands):
+    if mels not in (None, bands):
         raise SpecError(wrong("mels", mels, f"left out where frames are given, which have {bands} bands", "cut those"))
     return None
 

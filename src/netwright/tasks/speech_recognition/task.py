@@ -26,7 +26,7 @@ from netwright.tasks.speech_recognition.features import (
     ZERO_CODE,
     FrontEnd,
 )
-from netwright.tasks.speech_recognition.loading import MELS, STRIDES, Loader, front_end
+from netwright.tasks.speech_recognition.loading import STRIDES, Loader, front_end
 from netwright.tasks.speech_recognition.recordings import read_recordings
 from netwright.tasks.speech_recognition.splitting import split_recordings
 from netwright.tasks.speech_recognition.units import AUTO, Units
@@ -93,7 +93,7 @@ class SpeechRecognition(LearningTask):
         vocabulary: int = 64,
         lowercase: bool = False,
         rate: int | None = None,
-        mels: int = MELS,
+        mels: int | None = None,
         stride: int | None = None,
         longest_s: float = 20.0,
         beam: int = 1,
@@ -110,7 +110,7 @@ class SpeechRecognition(LearningTask):
             vocabulary: most subwords.
             lowercase: whether transcripts are made lower case.
             rate: samples a second that all are resampled to; the lowest of the training part, at most 16000, if None.
-            mels: bands; neither is for frames.
+            mels: bands; 40 if None, and 24 up to 8000 samples a second. Neither is for frames.
             stride: 10 ms frames for a frame of the output: 1, 2, 4 or 8; by the transcripts if None.
             longest_s: training recordings that are longer are left out; others are an error.
             beam: width of the beam search in what the best network is measured by at the end, and in ``model.py``; 1

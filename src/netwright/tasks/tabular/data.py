@@ -112,13 +112,13 @@ def load_rows(data: str | Path | Any, options: TabularOptions, *, classes: bool)
         SpecError: an option is wrong.
         MissingDependencyError: scikit-learn is not installed.
     """
-    require_metrics("what scores tables", "tables")
+    require_metrics("scoring tables", "tables")
     named = (str(options.target), *options.encoding.categorical, *options.encoding.ignored, *options.split.columns)
     parts = read_parts(data, options.header, keep=named)
     target = target_name(parts.train, options.target)
     options.split.require_columns(parts.train, target)
     left_out = options.encoding.ignored | ({options.split.groups} - {""})
-    as_they_are = options.encoding.categorical | left_out | ({target} if classes else set())
+    as_they_are = options.encoding.categorical | (left_out - {options.split.order}) | ({target} if classes else set())
     marks = marks_of(parts.train, keep=as_they_are)
     notes = [*parts.notes, *notes_on(parts.train, marks)]
     words = class_words(parts.train, target) if classes else frozenset[str]()

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.tasks.metrics import library
+from netwright.tasks.metrics import sklearn_metrics
 
 Floats = NDArray[np.float64]
 BINS = 15
@@ -24,7 +24,8 @@ def class_metrics(probabilities: Floats, targets: NDArray[np.int64]) -> dict[str
     Returns:
         ``accuracy``, ``balanced_accuracy`` (mean recall of the classes that occur), ``auc`` (area under the ROC curve;
         of more than two classes the mean over those that occur of each against the rest; .5 where there is one alone),
-        ``log_loss`` in nats, ``ece``. All are NaN where a probability is: the training diverged.
+        ``log_loss`` in nats, ``ece``. All are NaN where a probability is not finite: the training
+        diverged.
 
     Example:
         >>> found = class_metrics(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 1]))
@@ -33,7 +34,7 @@ def class_metrics(probabilities: Floats, targets: NDArray[np.int64]) -> dict[str
     """
     if not np.isfinite(probabilities).all():
         return dict.fromkeys(("accuracy", "balanced_accuracy", "auc", "log_loss", "ece"), math.nan)
-    metrics, said, occur = library(), probabilities.argmax(1), np.unique(targets)
+    metrics, said, occur = sklearn_metrics(), probabilities.argmax(1), np.unique(targets)
     return {
         "accuracy": float(metrics.accuracy_score(targets, said)),
         "balanced_accuracy": float(
@@ -49,7 +50,7 @@ def _auc(probabilities: Floats, targets: NDArray[np.int64], occur: NDArray[np.in
     if len(occur) < 2:
         return 0.5
     classes = occur[1:] if probabilities.shape[1] == 2 else occur
-    area = library().roc_auc_score
+    area = sklearn_metrics().roc_auc_score
     return float(np.mean([area(targets == c, probabilities[:, c]) for c in classes]))
 
 
@@ -74,7 +75,8 @@ def value_metrics(predicted: Floats, targets: Floats) -> dict[str, float]:
 
     Returns:
         ``rmse`` over all values, ``mae`` and ``r2``, which is 0 for one who always says the mean, and where all targets
-        are the same; the first two are infinite, and ``r2`` minus infinite, where an answer is not finite.
+        are the same (of several columns such a one has no part in it). The first two are infinite, and ``r2`` minus
+        infinite, where an answer is not finite.
 
     Example:
         >>> value_metrics(np.array([1.0, 3.0]), np.array([1.0, 2.0]))["mae"]
@@ -82,7 +84,7 @@ def value_metrics(predicted: Floats, targets: Floats) -> dict[str, float]:
     """
     if not np.isfinite(predicted).all():
         return {"rmse": math.inf, "mae": math.inf, "r2": -math.inf}
-    metrics, varied = library(), bool((targets != targets[:1]).any())
+    metrics, varied = sklearn_metrics(), bool((targets != targets[:1]).any())
     return {
         "rmse": math.sqrt(metrics.mean_squared_error(targets, predicted)),
         "mae": float(metrics.mean_absolute_error(targets, predicted)),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,18 @@ from netwright.errors import DataError, SpecError, shorten, unknown, wrong
 from netwright.tasks.formats.parts import Indices
 from netwright.tasks.splits import TEST_SEED, SplitOptions, stratified_split
 from netwright.tasks.tabular.dates import all_days_of, date_order
+from netwright.tasks.tabular.label_texts import usual
 from netwright.tasks.tabular.reading import Table, is_number
 
 Part = tuple[Table, NDArray[Any]]
 """Rows and their targets: class numbers (N,), or values (N, 1)."""
 
+_PARTS = ("training", "validation", "test")
 _SHOWN = 5
 _BINS = 10
+
+_FAR = 1.5
+"""A part that has this times the share asked for, or is this times smaller, is told."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class TableSplit:
         order: column of numbers or dates by which what comes last is held out; empty for none.
 
     Raises:
-        SpecError: both columns are given.
+        SpecError: both columns are given, or one is no name.
     """
 
     shares: SplitOptions = field(default_factory=SplitOptions)
@@ -43,6 +49,9 @@ class TableSplit:
     order: str = ""
 
     def __post_init__(self) -> None:
+        for option in ("groups", "order"):
+            if not isinstance(getattr(self, option), str):
+                raise SpecError(wrong(option, getattr(self, option), "the name of a column"))
         if self.groups and self.order:
             raise SpecError(wrong("order", self.order, "not given beside groups", "choose one of them"))
 
@@ -78,7 +87,7 @@ def split_parts(
         targets: of each.
         options: how.
         classes: names of the classes; empty where targets are values.
-        notes: is told of groups that stand in several of the parts that are given.
+        notes: is told of groups that stand in several parts where some are given, and of parts far from their share.
 
     Raises:
         DataError: there are too few rows, groups or values of the order; or a row has no value there.
@@ -87,16 +96,18 @@ def split_parts(
     train, validation, test = found
     assert train is not None
     _check_enough(train, 1 + (validation is None) + (test is None), classes)
-    given = [part for part in (validation, test) if part is not None]
+    given = [part is not None for part in found]
     if test is None:
-        train, test = _take_off(train, options.shares.test_share, TEST_SEED, options)
+        train, test = _take_off(train, options.shares.test_share, TEST_SEED, options, notes, 1 + (validation is None))
     if validation is None:
-        train, validation = _take_off(train, options.shares.share_for(len(train[1])), options.shares.seed, options)
+        share = options.shares.share_for(len(train[1]))
+        train, validation = _take_off(train, share, options.shares.seed, options, notes)
     if options.columns:
         _check_classes(train, options, classes)
+    parts = train, validation, test
     if options.groups:
-        notes += _notes_on_groups(train, given, options.groups)
-    return train, validation, test
+        notes += _notes_on_groups(parts, given, options.groups)
+    return parts
 
 
 def _check_enough(part: Part, needed: int, classes: tuple[str, ...]) -> None:
@@ -128,19 +139,29 @@ def _check_classes(train: Part, options: TableSplit, classes: tuple[str, ...]) -
         )
 
 
-def _take_off(part: Part, share: float, seed: int, options: TableSplit) -> tuple[Part, Part]:
+def _take_off(
+    part: Part, share: float, seed: int, options: TableSplit, notes: list[str], left: int = 1
+) -> tuple[Part, Part]:
+    """What is kept and what is held out; of an order so many different values are kept at least."""
     table, targets = part
     if options.groups:
-        kept, taken = grouped_split(_filled(table, options.groups), _strata(targets), share, seed)
+        groups = list(map(usual, _filled(table, options.groups)))
+        kept, taken = grouped_split(groups, _strata(targets), share, seed)
         if not len(kept) or not len(taken):
             raise DataError(
                 f"{table.where}: the groups of {shorten(options.groups, 60)} are too few to split {len(targets)} "
                 "rows by"
             )
     elif options.order:
-        kept, taken = _last_rows(table, options.order, share)
+        kept, taken = _last_rows(table, options.order, share, left)
     else:
         kept, taken = stratified_split(_strata(targets), share, seed)
+    if options.columns and not share / _FAR <= len(taken) / len(targets) <= share * _FAR:
+        by = shorten(options.groups or options.order, 40)
+        notes.append(
+            f"{table.where}: split by {by}, {len(taken)} of {len(targets)} rows are held out, where a share of "
+            f"{share:.2g} is asked for: nothing nearer to it keeps rows of one value together"
+        )
     return (table.take(kept.tolist()), targets[kept]), (table.take(taken.tolist()), targets[taken])
 
 
@@ -181,24 +202,26 @@ def grouped_split(groups: Sequence[str], strata: NDArray[np.int64], share: float
     return np.flatnonzero(~rows).astype(np.int64), np.flatnonzero(rows).astype(np.int64)
 
 
-def _last_rows(table: Table, name: str, share: float) -> tuple[Indices, Indices]:
-    """The rows before, and those with the highest values; equal values stay together."""
+def _last_rows(table: Table, name: str, share: float, left: int) -> tuple[Indices, Indices]:
+    """The rows before, and those with the highest values, as near to the share as can be; equal ones stay together."""
     values = _values(table, name)
-    border = np.sort(values)[-max(1, round(share * len(values)))]
-    taken = values >= border
-    if taken.all():
+    borders, counts = np.unique(values, return_counts=True)
+    if len(borders) <= left:
         raise DataError(
-            f"{table.where}: column {shorten(name, 60)} has too few different values to split {len(values)} rows by "
-            "their order"
+            f"{table.where}: column {shorten(name, 60)} has too few different values ({len(borders)}) to split "
+            f"{len(values)} rows by their order"
         )
+    above = np.cumsum(counts[::-1])[::-1][left:]
+    taken = values >= borders[left:][np.abs(above - share * len(values)).argmin()]
     return np.flatnonzero(~taken).astype(np.int64), np.flatnonzero(taken).astype(np.int64)
 
 
 def _values(table: Table, name: str) -> NDArray[np.float64]:
-    """Numbers or days of a column, none of them missing."""
+    """Numbers or days of a column, whichever most cells are; none of them missing."""
     cells = _filled(table, name)
-    if all(map(is_number, cells)):
-        values = np.array([float(cell) for cell in cells])
+    numeric = [is_number(cell) for cell in cells]
+    if 2 * sum(numeric) > len(cells):
+        values = np.array([float(cell) if known else np.nan for cell, known in zip(cells, numeric, strict=True)])
     else:
         values = all_days_of(cells, date_order(cells) or "ymd")
     strange = np.flatnonzero(~np.isfinite(values))
@@ -206,7 +229,8 @@ def _values(table: Table, name: str) -> NDArray[np.float64]:
         row = int(strange[0])
         raise DataError(
             f"{table.place(row)}: {shorten(cells[row], 40)} in column {shorten(name, 60)}, by whose order rows are "
-            f"split, is no number or date that can be ordered ({len(strange)} such row(s)); write dates as 2024-03-31"
+            f"split, is no number or date that can be ordered ({len(strange)} such row(s)); mend it, and write dates "
+            "as 2024-03-31, so that day and month cannot be mistaken"
         )
     return values
 
@@ -222,16 +246,17 @@ def _filled(table: Table, name: str) -> tuple[str, ...]:
     return cells
 
 
-def _notes_on_groups(train: Part, given: Sequence[Part], name: str) -> list[str]:
-    """What to know where parts that were given share groups with the training part."""
-    known = set(train[0].column(name))
+def _notes_on_groups(parts: Sequence[Part], given: Sequence[bool], name: str) -> list[str]:
+    """What to know where parts that were given share groups with others."""
     notes = []
-    for table, _ in given:
-        if name in table.names and (both := known & set(table.column(name))):
+    groups = [set(map(usual, table.column(name))) - {""} if name in table.names else set() for table, _ in parts]
+    for one, other in combinations(range(len(parts)), 2):
+        both = groups[one] & groups[other]
+        if both and (given[one] or given[other]):
             shown = ", ".join(shorten(group, 30) for group in sorted(both)[:_SHOWN])
             notes.append(
-                f"{table.where}: {len(both)} group(s) of {shorten(name, 40)} are in the training part, too ({shown}); "
-                "parts that are given stay as they are"
+                f"{len(both)} group(s) of {shorten(name, 40)} are in the {_PARTS[one]} and in the {_PARTS[other]} part "
+                f"({shown}); parts that are given stay as they are"
             )
     return notes
 

@@ -249,6 +249,7 @@ class TabularClassification(_TabularTask):
         Raises:
             DataError: the data cannot be used.
             SpecError: an option is wrong.
+            MissingDependencyError: scikit-learn, or pyarrow (Parquet), is not installed.
         """
         split = TableSplit(SplitOptions(seed, validation_share, test_share), groups, order)
         columns = {"categorical": categorical, "ignored": ignored}
