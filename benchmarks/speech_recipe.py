@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, default=8.0)
     parser.add_argument("--network", default="gru", help="hand-made network of the default space")
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
-    parser.add_argument("--mels", type=int, default=40, help="bands")
+    parser.add_argument("--mels", type=int, help="bands; as many as fit to the rate if not given")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     given = parser.parse_args()
     torch.set_num_threads(1)
