@@ -1,4 +1,4 @@
-"""How much slower this machine is than the one on which seconds of plans were measured. Knows no clocks of a search."""
+"""How much slower this machine is than one on which an export takes what plans say. Knows no clocks of a search."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 import time
 
 NOMINAL_S = 0.0050
-"""Processor seconds of `_work` on the machine on which `netwright.study.plan.EXPORT_S` was measured."""
+"""Processor seconds of `_work` on two cores without AVX-512 on which export and check of a small network take 6 s; for
+what `netwright.study.plan.EXPORT_S` keeps there."""
 
 MOST_SLOWER = 4.0
 _TIMES, _ENOUGH = 4, 40

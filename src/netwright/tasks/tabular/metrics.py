@@ -24,8 +24,7 @@ def class_metrics(probabilities: Floats, targets: NDArray[np.int64]) -> dict[str
     Returns:
         ``accuracy``, ``balanced_accuracy`` (mean recall of the classes that occur), ``auc`` (area under the ROC curve;
         of more than two classes the mean over those that occur of each against the rest; .5 where there is one alone),
-        ``log_loss`` in nats, ``ece``. All are NaN where a probability is not finite: the training
-        diverged.
+        ``log_loss`` in nats, ``ece``. All are NaN where a probability is not finite: the training diverged.
 
     Example:
         >>> found = class_metrics(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 1]))

@@ -160,7 +160,7 @@ def _take_off(
         by = shorten(options.groups or options.order, 40)
         notes.append(
             f"{table.where}: split by {by}, {len(taken)} of {len(targets)} rows are held out, where a share of "
-            f"{share:.2g} is asked for: nothing nearer to it keeps rows of one value together"
+            f"{share:.2g} is asked for: rows of one value stay together"
         )
     return (table.take(kept.tolist()), targets[kept]), (table.take(taken.tolist()), targets[taken])
 
